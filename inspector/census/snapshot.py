@@ -1,0 +1,269 @@
+"""One reading of a process as frozen values; no I/O, no addresses followed.
+
+Rows are kept as plain tuples and become :class:`ObjectCount` only when they are
+looked at: a snapshot that a program keeps for hours would otherwise be
+thousands of instances of a heap type, and show up in the next one.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from inspector.errors import AmbiguousName, NoSuchObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "KINDS",
+    "InterpreterCount",
+    "ObjectCount",
+    "PoolCount",
+    "Snapshot",
+    "TargetInfo",
+    "ThreadCount",
+]
+
+KINDS: Final = ("type", "code", "dict")
+"""What CPython gives a unique id to (Python/uniqueid.c, 3.14)."""
+
+
+class ObjectCount(NamedTuple):
+    """The references to one object, as the words of one reading say.
+
+    ``counted`` is ``local + shared - bias + sum(contributions)``; ``total`` adds
+    ``deferred`` where that is known.  Every count is None where it could not be
+    told, never 0.
+    """
+
+    name: str
+    """``module.qualname`` of a type; of a code object with file and line; of a
+    dictionary the module that it belongs to."""
+    kind: str
+    """One of :data:`KINDS`."""
+    address: int
+    interpreter: int
+    """Id of the interpreter that owns the object."""
+    unique_id: int
+    """Position in the interpreter's pool plus one; 0 for an object without one."""
+    state: str
+    """``immortal``, or the flag bits of ``ob_ref_shared``: ``owned`` (a thread still
+    counts in ``local``), ``weakref``, ``queued`` (for merging), ``merged``."""
+    owner: int | None
+    """Native id of the thread that counts in ``local``; None when merged or gone."""
+    local: int | None
+    """``ob_ref_local``."""
+    shared: int | None
+    """``ob_ref_shared`` as a count, the bias of a deferred object included."""
+    bias: int
+    """What CPython adds to ``shared`` for deferred counting, and the merge queue's own
+    reference: no reference that anybody holds."""
+    contributions: Mapping[int, int]
+    """Native thread id -> signed count since the last merge; zeros are left out."""
+    counted: int | None
+    deferred: int | None
+    """References on thread stacks that nobody counts; None when they were not read."""
+    total: int | None
+    settled: bool
+    """The words of this row belong to one instant."""
+
+    @property
+    def header(self) -> int | None:
+        """``local + shared - bias``: what the header says, signed."""
+        if self.local is None or self.shared is None:
+            return None
+        return self.local + self.shared - self.bias
+
+    @property
+    def contributed(self) -> int:
+        """The sum of all threads' contributions, signed."""
+        return sum(self.contributions.values())
+
+    @property
+    def getrefcount(self) -> int | None:
+        """What ``sys.getrefcount`` says of the object: the header, bias included."""
+        if self.local is None or self.shared is None:
+            return None
+        return self.local + self.shared
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form; thread ids are strings there, as JSON demands."""
+        row = self._asdict()
+        row["contributions"] = {str(key): value for key, value in self.contributions.items()}
+        return row
+
+
+@dataclass(frozen=True)
+class PoolCount:
+    """The unique ids of one interpreter: how many exist, are in use, are free."""
+
+    capacity: int
+    in_use: int
+    free: int
+
+
+@dataclass(frozen=True)
+class ThreadCount:
+    """One thread state and its array of contributions."""
+
+    native_id: int
+    """The kernel's thread id; 0 for a thread state not yet bound to a thread."""
+    name: str
+    interpreter: int
+    array_size: int
+    """Slots of its array; an id beyond is counted in the object's header."""
+    finalized: bool
+    """Its counts were merged for good: it counts in headers only."""
+
+
+@dataclass(frozen=True)
+class InterpreterCount:
+    """One interpreter with its pool and its threads."""
+
+    id: int
+    exact: bool
+    """All words of this interpreter were read while all of its threads were stopped."""
+    pool: PoolCount
+    threads: tuple[ThreadCount, ...]
+
+
+@dataclass(frozen=True)
+class TargetInfo:
+    """The process that was read."""
+
+    pid: int
+    version: str
+    """As ``3.14.7`` or ``3.15.0rc2``."""
+    gil_enabled: bool | None
+    """Whether the GIL is on at this moment; a free-threaded build can turn it on."""
+    command: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Snapshot:
+    """What one reading saw: iterable, and indexed by type, name or address."""
+
+    target: TargetInfo
+    exact: bool
+    """Every interpreter was read in one stop; else see each row's ``settled``."""
+    pause_ns: int | None
+    """Nanoseconds from the request to stop until all ran again; None without a pause."""
+    interpreters: tuple[InterpreterCount, ...]
+    taken_ns: int
+    """``time.time_ns()`` of the reading."""
+    tries: int
+    """Readings that were needed until one was consistent."""
+    rows: tuple[tuple[Any, ...], ...] = field(hash=False)
+    """The fields of each :class:`ObjectCount`, in their order."""
+
+    @property
+    def threads(self) -> tuple[ThreadCount, ...]:
+        """Every thread of every interpreter."""
+        return tuple(thread for each in self.interpreters for thread in each.threads)
+
+    @property
+    def pool(self) -> PoolCount:
+        """The pool of the first interpreter listed: the main one, or the own one."""
+        return self.interpreters[0].pool
+
+    def __iter__(self) -> Iterator[ObjectCount]:
+        return map(ObjectCount._make, self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def _by_address(self) -> dict[int, int]:
+        return {row[2]: number for number, row in enumerate(self.rows)}
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[int]]:
+        names: dict[str, list[int]] = {}
+        for number, row in enumerate(self.rows):
+            names.setdefault(row[0], []).append(number)
+        return names
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self[key]
+        except LookupError:
+            return False
+        return True
+
+    def __getitem__(self, key: object) -> ObjectCount:
+        """Return the row of a type object, a ``module.qualname``, or an address.
+
+        Raises :class:`NoSuchObject`, or :class:`AmbiguousName` for a name that
+        several objects share.  A type object means its address in a snapshot of
+        the own process, and its name in one of another process.
+        """
+        if isinstance(key, type):
+            own = self.target.pid == os.getpid()
+            key = id(key) if own else f"{key.__module__}.{key.__qualname__}"
+        if isinstance(key, int):
+            found = [self._by_address[key]] if key in self._by_address else []
+        else:
+            found = self._by_name.get(str(key), [])
+        if not found:
+            label = f"{key:#x}" if isinstance(key, int) else key
+            raise NoSuchObject(
+                f"no counted object {label} in this snapshot",
+                subject=key,
+                hint="static types are not counted; names are module.qualname",
+            )
+        if len(found) > 1:
+            addresses = ", ".join(f"{self.rows[number][2]:#x}" for number in found[:8])
+            raise AmbiguousName(
+                f"{len(found)} objects are named {key}",
+                subject=key,
+                hint=f"use the type object or an address: {addresses}",
+            )
+        return ObjectCount._make(self.rows[found[0]])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON document that ``--json`` prints."""
+        target = self.target
+        return {
+            "target": {
+                "pid": target.pid,
+                "version": target.version,
+                "gil_enabled": target.gil_enabled,
+                "command": target.command,
+            },
+            "exact": self.exact,
+            "pause_ns": self.pause_ns,
+            "taken_ns": self.taken_ns,
+            "tries": self.tries,
+            "interpreters": [_interpreter_dict(each) for each in self.interpreters],
+            "objects": [each.as_dict() for each in self],
+        }
+
+    def __repr__(self) -> str:
+        how = "exact" if self.exact else "not exact"
+        pause = "" if self.pause_ns is None else f", paused {self.pause_ns / 1e6:.2f} ms"
+        return (
+            f"<Snapshot of pid {self.target.pid}: {len(self)} objects, "
+            f"{len(self.threads)} threads, {how}{pause}>"
+        )
+
+
+def _interpreter_dict(each: InterpreterCount) -> dict[str, Any]:
+    """Return the JSON form of one interpreter."""
+    pool = each.pool
+    return {
+        "id": each.id,
+        "exact": each.exact,
+        "pool": {"capacity": pool.capacity, "in_use": pool.in_use, "free": pool.free},
+        "threads": [
+            {
+                "native_id": thread.native_id,
+                "name": thread.name,
+                "array_size": thread.array_size,
+                "finalized": thread.finalized,
+            }
+            for thread in each.threads
+        ],
+    }

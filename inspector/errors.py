@@ -1,0 +1,187 @@
+"""Every error that inspector raises on purpose.
+
+The tree::
+
+    InspectorError                      .hint, .exit_code
+      TargetError                       .pid
+        NoSuchTarget                    also ProcessLookupError
+        AccessDenied                    also PermissionError
+        NotPython
+        NotFreeThreaded
+        UnsupportedVersion
+        TargetChanged
+      SubjectError                      .subject
+        NotAType                        also TypeError
+        NotCounted                      also ValueError
+        NoSuchObject                    also LookupError
+        AmbiguousName                   also LookupError
+      MemoryFault                       .address, .size
+      LayoutError                       .field, .expected, .found
+      Unsettled                         .tries
+      ProgramError                      .program
+      FileError                         .path
+
+The message states one fact, the hint says what to do about it.  Only the
+command line turns an error into an exit status; ``exit_code`` is the status it
+uses, so that the two can never drift apart.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccessDenied",
+    "AmbiguousName",
+    "FileError",
+    "InspectorError",
+    "LayoutError",
+    "MemoryFault",
+    "NoSuchObject",
+    "NoSuchTarget",
+    "NotAType",
+    "NotCounted",
+    "NotFreeThreaded",
+    "NotPython",
+    "ProgramError",
+    "SubjectError",
+    "TargetChanged",
+    "TargetError",
+    "UnsupportedVersion",
+    "Unsettled",
+]
+
+
+class InspectorError(Exception):
+    """The root: anything inspector could not do, with what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the fact alone; the command line prints the hint on its own line."""
+        return self.message
+
+
+class TargetError(InspectorError):
+    """The process that was to be read cannot be read."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, pid: int | None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.pid = pid
+
+
+class NoSuchTarget(TargetError, ProcessLookupError):
+    """No such process, or it ended."""
+
+    exit_code = 3
+
+
+class AccessDenied(TargetError, PermissionError):
+    """The operating system forbids reading the process."""
+
+    exit_code = 4
+
+
+class NotPython(TargetError):
+    """The process does not run CPython, or hides where its runtime is."""
+
+
+class NotFreeThreaded(TargetError):
+    """The interpreter was built with the GIL: its refcounts are in one place."""
+
+
+class UnsupportedVersion(TargetError):
+    """The interpreter has no per-thread reference counts, or an unknown layout."""
+
+
+class TargetChanged(TargetError):
+    """The process was replaced, is finalizing, or changed under the reader."""
+
+    exit_code = 3
+
+
+class SubjectError(InspectorError):
+    """The object that was asked for has no count to report."""
+
+    exit_code = 6
+
+    def __init__(self, message: str, *, subject: object, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.subject = subject
+
+
+class NotAType(SubjectError, TypeError):
+    """An object that is no type was given where a type is needed."""
+
+
+class NotCounted(SubjectError, ValueError):
+    """The type is static or immortal: CPython does not count its references."""
+
+
+class NoSuchObject(SubjectError, LookupError):
+    """No counted object has this name or address."""
+
+
+class AmbiguousName(SubjectError, LookupError):
+    """More than one object has this name; an address tells them apart."""
+
+
+class MemoryFault(InspectorError):
+    """An address could not be read; ``size`` is in bytes."""
+
+    exit_code = 7
+
+    def __init__(self, address: int, size: int) -> None:
+        super().__init__(
+            f"cannot read {size} bytes at {address:#x}",
+            hint="the target freed or moved this memory while it was read; try again",
+        )
+        self.address = address
+        self.size = size
+
+
+class LayoutError(InspectorError):
+    """CPython's private structures do not look the way they must."""
+
+    exit_code = 7
+
+    def __init__(self, field: str, *, expected: str, found: str, hint: str = "") -> None:
+        super().__init__(f"{field}: expected {expected}, found {found}", hint=hint)
+        self.field = field
+        self.expected = expected
+        self.found = found
+
+
+class Unsettled(InspectorError):
+    """The target moved faster than it could be read, in every one of ``tries``."""
+
+    exit_code = 8
+
+    def __init__(self, message: str, *, tries: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.tries = tries
+
+
+class ProgramError(InspectorError):
+    """The program that was to be run cannot be started."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, program: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.program = program
+
+
+class FileError(InspectorError):
+    """A file that was to be read or written cannot be used."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, path: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path

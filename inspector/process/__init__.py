@@ -1,0 +1,1 @@
+"""A live process, as bytes: who it is, where its runtime is, how to read and pause it."""

@@ -1,0 +1,1 @@
+"""How it looks: pure functions from frozen values to Rich renderables."""
