@@ -30,6 +30,12 @@ WORD: Final = 8
 IOV_MAX: Final = 1024
 """Pieces that Linux moves in one call (``UIO_MAXIOV``, include/uapi/linux/uio.h)."""
 
+PAGE: Final = 4096
+"""The smallest page of any machine that CPython's LP64 layout is read on."""
+
+ADDRESS_END: Final = (1 << 64) - (1 << 40)
+"""No process has memory from here on; keeps sums of address and size in 64 bits."""
+
 MAX_BYTES: Final = 1 << 30
 """More than one reading of any real target takes; a lying size ends here."""
 
@@ -49,70 +55,76 @@ class Memory(Protocol):
         ...
 
 
-def _sane(item: Range) -> Range:
-    """Turn an address that no process can have into NULL, which faults."""
-    address, size = item
-    return item if 0 <= address < 1 << 64 else (0, size)
-
-
 class Vectors:
     """The two iovec arrays and the buffer of one scattered read.
+
+    Ranges that lie close together are read as one segment: a piece of its own
+    costs the kernel as much as half a page of bytes.  The gap stays below a page,
+    so no page is touched that no range needs.
 
     Built from ``array`` and not from ctypes arrays: every length of a ctypes
     array is a new heap type, and a tool that counts types must not create any.
     ``calls`` holds one tuple (local, local count, remote, remote count) per
-    system call; the arrays live as long as this object does.
+    system call, ``lengths`` the bytes each is to move; the arrays live as long as
+    this object does, and the calls can be made again.
     """
 
-    def __init__(self, ranges: Sequence[Range]) -> None:
-        self.ranges = ranges
-        size = sum(length for _, length in ranges)
+    def __init__(self, ranges: Sequence[Range], *, gap: int = PAGE) -> None:
+        segments, self._places = _merge(ranges, gap)
+        size = sum(segments[1::2])
         if size > MAX_BYTES:
-            address, length = max(ranges, key=lambda item: item[1])
-            raise MemoryFault(address, length)
-        self.buffer = array("B", bytes(size))
-        self._remote = array("Q", [word for item in ranges for word in _sane(item)])
-        base = self.buffer.buffer_info()[0]
+            raise MemoryFault(*max(ranges, key=lambda item: item[1]))
+        self._buffer = array("B", bytes(size))
+        self._remote = array("Q", segments)
         self._local = array("Q")
-        self.calls: list[tuple[int, int, int, int]] = []
-        remote = self._remote.buffer_info()[0]
-        offset = 0
-        for start in range(0, len(ranges), IOV_MAX):
-            part = ranges[start : start + IOV_MAX]
-            length = sum(size for _, size in part)
-            self._local.extend((base + offset, length))
+        offset = self._buffer.buffer_info()[0]
+        self.lengths: list[int] = []
+        for start in range(0, len(segments), 2 * IOV_MAX):
+            length = sum(segments[start + 1 : start + 2 * IOV_MAX : 2])
+            self._local.extend((offset, length))
+            self.lengths.append(length)
             offset += length
-        local = self._local.buffer_info()[0]
-        for number, start in enumerate(range(0, len(ranges), IOV_MAX)):
-            count = min(IOV_MAX, len(ranges) - start)
-            self.calls.append((local + number * 16, 1, remote + start * 16, count))
-
-    def lengths(self) -> list[int]:
-        """Return the bytes that each of ``calls`` is to move."""
-        return [self._local[2 * number + 1] for number in range(len(self.calls))]
-
-    def tail(self, number: int, index: int) -> tuple[int, int, int, int]:
-        """Return call ``number`` cut down to what begins with range ``index``.
-
-        The local iovec of that call is changed in place: the head is done.
-        """
-        first = number * IOV_MAX
-        local, local_count, remote, count = self.calls[number]
-        rest = sum(size for _, size in self.ranges[index : first + count])
-        end = self._local[2 * number] + self._local[2 * number + 1]
-        self._local[2 * number] = end - rest
-        self._local[2 * number + 1] = rest
-        return local, local_count, remote + (index - first) * 16, count - (index - first)
+        local, remote = self._local.buffer_info()[0], self._remote.buffer_info()[0]
+        self.calls = [
+            (
+                local + number * 16,
+                1,
+                remote + number * IOV_MAX * 16,
+                min(IOV_MAX, len(segments) // 2 - number * IOV_MAX),
+            )
+            for number in range(len(self.lengths))
+        ]
 
     def pieces(self) -> list[bytes]:
         """Return the bytes of each range once every call has moved all of its part."""
-        data = self.buffer.tobytes()
-        result = []
-        offset = 0
-        for _, size in self.ranges:
-            result.append(data[offset : offset + size])
-            offset += size
-        return result
+        data = self._buffer.tobytes()
+        return [data[start:end] for start, end in self._places]
+
+
+def _merge(ranges: Sequence[Range], gap: int) -> tuple[list[int], list[Range]]:
+    """Return the segments (address, size, address, size, ...) and each range's place.
+
+    A place is the (start, end) of a range in the bytes of all segments.
+    """
+    segments: list[int] = []
+    places: list[Range] = [(0, 0)] * len(ranges)
+    start = end = -gap - 1
+    base = done = 0
+    for index in sorted(range(len(ranges)), key=ranges.__getitem__):
+        address, size = ranges[index]
+        if not 0 <= address < ADDRESS_END:
+            address = 0
+        if not start <= address <= end + gap:
+            if end > start:
+                segments += (start, end - start)
+                done += end - start
+            start = end = address
+            base = done - start
+        end = max(end, address + size)
+        places[index] = (base + address, base + address + size)
+    if end > start:
+        segments += (start, end - start)
+    return segments, places
 
 
 def _bind() -> Callable[..., int]:
@@ -176,51 +188,39 @@ class ProcessMemory:
     def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
         """Return the bytes of each range, None where any of its bytes is unreadable.
 
-        One system call moves up to :data:`IOV_MAX` ranges; an unreadable range
-        costs one call more.
+        One system call moves up to :data:`IOV_MAX` segments of neighbouring ranges.
+        Where one of them is unreadable the ranges are read in halves until the bad
+        ones stand alone.
         """
         if self._file >= 0:
             return [self._pread(address, size) for address, size in ranges]
-        vectors = Vectors(ranges)
-        bad: set[int] = set()
-        for number, expected in enumerate(vectors.lengths()):
-            moved = self._call(*vectors.calls[number])
-            if moved is None:
+        try:
+            vectors = Vectors(ranges)
+        except MemoryFault:
+            if len(ranges) == 1:
+                return [None]
+            return self._halves(ranges)
+        for call, length in zip(vectors.calls, vectors.lengths, strict=True):
+            moved = _process_vm_readv(self.pid, *call, 0)
+            if moved == length:
+                continue
+            if moved < 0 and not self._is_fault(ctypes.get_errno()):
                 return self.read_many(ranges)
-            if moved != expected:
-                bad.update(self._resume(vectors, number, moved))
-        pieces = vectors.pieces()
-        return [None if index in bad else piece for index, piece in enumerate(pieces)]
+            return [None] if len(ranges) == 1 else self._halves(ranges)
+        return list(vectors.pieces())
 
-    def _call(self, local: int, local_count: int, remote: int, count: int) -> int | None:
-        """Return the bytes moved (0 on a fault), None after switching to the file."""
-        moved = _process_vm_readv(self.pid, local, local_count, remote, count, 0)
-        if moved >= 0:
-            return moved
-        code = ctypes.get_errno()
+    def _halves(self, ranges: Sequence[Range]) -> list[bytes | None]:
+        """Read each half on its own."""
+        middle = len(ranges) // 2
+        return self.read_many(ranges[:middle]) + self.read_many(ranges[middle:])
+
+    def _is_fault(self, code: int) -> bool:
+        """Tell a bad address from a forbidden call; the latter switches to the file."""
         if code == errno.EFAULT:
-            return 0
+            return True
         if code in (errno.ENOSYS, errno.EPERM) and self._open():
-            return None
+            return False
         raise process_error(code, self.pid)
-
-    def _resume(self, vectors: Vectors, number: int, moved: int) -> list[int]:
-        """Read what follows each fault of call ``number``; return the unreadable ranges."""
-        first = number * IOV_MAX
-        last = min(first + IOV_MAX, len(vectors.ranges))
-        bad = []
-        index, done = first, moved
-        while True:
-            while index < last and vectors.ranges[index][1] <= done:
-                done -= vectors.ranges[index][1]
-                index += 1
-            if index == last:
-                return bad
-            bad.append(index)
-            index += 1
-            if index == last:
-                return bad
-            done = self._call(*vectors.tail(number, index)) or 0
 
     def _open(self) -> bool:
         """Open the memory file; False when that too is refused."""

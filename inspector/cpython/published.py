@@ -1,0 +1,205 @@
+"""The ``_Py_DebugOffsets`` block that CPython puts at the start of ``_PyRuntime``.
+
+Source: ``Include/internal/pycore_debug_offsets.h``.  The block is a row of
+64-bit words; which word means what changes per minor version, and the tables
+here are the only place that knows.  A version that is newer than all tables is
+read with the newest one, and is refused later if the layout does not validate.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from inspector.errors import LayoutError, NotFreeThreaded, NotPython, UnsupportedVersion
+
+if TYPE_CHECKING:
+    from inspector.process.memory import Memory
+
+__all__ = ["COOKIE", "Published", "read_published", "read_version", "version_text"]
+
+COOKIE: Final = b"xdebugpy"
+
+HEX_FIRST: Final = 0x030E0000
+"""3.14, the first release with ``Python/uniqueid.c``."""
+
+_V314: Final = """
+runtime_state: size finalizing interpreters_head
+interpreter_state: size id next threads_head threads_main gc imports_modules sysdict builtins
+  ceval_gil gil_runtime_state gil_runtime_state_enabled gil_runtime_state_locked
+  gil_runtime_state_holder code_object_generation tlbc_generation
+thread_state: size prev next interp current_frame thread_id native_thread_id datastack_chunk status
+interpreter_frame: size previous executable instr_ptr localsplus owner stackpointer tlbc_index
+code_object: size filename name qualname linetable firstlineno argcount localsplusnames
+  localspluskinds co_code_adaptive co_tlbc
+pyobject: size ob_type
+type_object: size tp_name tp_repr tp_flags
+tuple_object: size ob_item ob_size
+list_object: size ob_item ob_size
+set_object: size used table mask
+dict_object: size ma_keys ma_values
+float_object: size ob_fval
+long_object: size lv_tag ob_digit
+bytes_object: size ob_size ob_sval
+unicode_object: size state length asciiobject_size
+gc: size collecting
+gen_object: size gi_name gi_iframe gi_frame_state
+llist_node: next prev
+debugger_support: eval_breaker remote_debugger_support remote_debugging_enabled
+  debugger_pending_call debugger_script_path debugger_script_path_size
+"""
+"""3.14.0 to 3.14.10: struct ``_Py_DebugOffsets``."""
+
+_V315: Final = """
+runtime_state: size finalizing interpreters_head
+interpreter_state: size id next threads_head threads_main gc imports_modules sysdict builtins
+  ceval_gil gil_runtime_state gil_runtime_state_enabled gil_runtime_state_locked
+  gil_runtime_state_holder code_object_generation tlbc_generation
+thread_state: size prev next interp current_frame base_frame last_profiled_frame
+  last_profiled_frame_seq thread_id native_thread_id datastack_chunk status holds_gil
+  gil_requested current_exception exc_state
+err_stackitem: exc_value
+interpreter_frame: size previous executable instr_ptr localsplus owner stackpointer tlbc_index
+code_object: size filename name qualname linetable firstlineno argcount localsplusnames
+  localspluskinds co_code_adaptive co_tlbc
+pyobject: size ob_type
+type_object: size tp_name tp_repr tp_flags tp_basicsize tp_dictoffset
+heap_type_object: size ht_cached_keys
+tuple_object: size ob_item ob_size
+list_object: size ob_item ob_size
+set_object: size used table mask
+dict_object: size ma_keys ma_values
+float_object: size ob_fval
+long_object: size lv_tag ob_digit
+bytes_object: size ob_size ob_sval
+unicode_object: size state length asciiobject_size compactunicodeobject_size
+gc: size collecting frame generation_stats_size generation_stats
+gen_object: size gi_name gi_iframe gi_frame_state
+llist_node: next prev
+debugger_support: eval_breaker remote_debugger_support remote_debugging_enabled
+  debugger_pending_call debugger_script_path debugger_script_path_size
+"""
+"""3.15.0rc2: struct ``_Py_DebugOffsets``."""
+
+
+def _names(table: str) -> tuple[str, ...]:
+    """Flatten a table to ``group.member`` in the order of the words."""
+    names = []
+    group = ""
+    for word in table.split():
+        if word.endswith(":"):
+            group = word[:-1]
+        else:
+            names.append(f"{group}.{word}")
+    return tuple(names)
+
+
+_TABLES: Final = {0x030E: _names(_V314), 0x030F: _names(_V315)}
+
+_STRUCT_LIMITS: Final = {
+    "runtime_state.size": 1 << 24,
+    "interpreter_state.size": 1 << 22,
+    "thread_state.size": 1 << 14,
+    "type_object.size": 1 << 12,
+    "code_object.size": 1 << 12,
+}
+"""Upper bounds in bytes, many times the real sizes: a lying block must not make us read more."""
+
+_OFFSET_LIMIT: Final = 1 << 24
+
+
+@dataclass(frozen=True)
+class Published:
+    """The offsets that the target itself publishes, in bytes, by ``group.member``."""
+
+    version: int
+    """``PY_VERSION_HEX``."""
+    offsets: dict[str, int]
+
+    def __getitem__(self, name: str) -> int:
+        """Return one offset or size; raise :class:`LayoutError` if it is not published."""
+        try:
+            return self.offsets[name]
+        except KeyError:
+            raise LayoutError(
+                name, expected="a published offset", found=f"none in {version_text(self.version)}"
+            ) from None
+
+    def get(self, name: str, default: int) -> int:
+        """Return one offset or size, or the default where this version publishes none."""
+        return self.offsets.get(name, default)
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """Major and minor version."""
+        return self.version >> 24, self.version >> 16 & 0xFF
+
+
+def version_text(version: int) -> str:
+    """Spell ``PY_VERSION_HEX``: 0x030f00c2 is ``3.15.0rc2``."""
+    level = {0xA: "a", 0xB: "b", 0xC: "rc"}.get(version >> 4 & 0xF, "")
+    text = f"{version >> 24}.{version >> 16 & 0xFF}.{version >> 8 & 0xFF}"
+    return f"{text}{level}{version & 0xF}" if level else text
+
+
+def read_version(memory: Memory, address: int) -> tuple[int, bool]:
+    """Return (``PY_VERSION_HEX``, free-threaded build) of the runtime at ``address``.
+
+    Raises :class:`LayoutError` when the cookie is not there: no ``_PyRuntime``, or
+    one of 3.12 or older, which publishes nothing.
+    """
+    words = memory.read(address, 24)
+    if words[:8] != COOKIE:
+        raise LayoutError("_PyRuntime.debug_offsets.cookie", expected=str(COOKIE), found="others")
+    version, free_threaded = struct.unpack_from("=QQ", words, 8)
+    return version, version >= HEX_FIRST - 0x10000 and free_threaded == 1
+
+
+def read_published(memory: Memory, address: int, pid: int | None = None) -> Published:
+    """Read the block of the runtime at ``address``.
+
+    Raises :class:`NotPython`, :class:`NotFreeThreaded`, :class:`UnsupportedVersion`
+    with ``pid``, and :class:`LayoutError` for offsets that cannot be.
+    """
+    try:
+        version, free_threaded = read_version(memory, address)
+    except LayoutError:
+        raise NotPython(
+            "no CPython runtime that publishes its layout",
+            pid=pid,
+            hint="CPython 3.12 and older do not; inspector needs a free-threaded 3.14 or newer",
+        ) from None
+    text = version_text(version)
+    if not 0x03000000 <= version < 0x04000000:
+        raise LayoutError("debug_offsets.version", expected="CPython 3", found=f"{version:#x}")
+    if not free_threaded:
+        raise NotFreeThreaded(
+            f"CPython {text} with the GIL built in",
+            pid=pid,
+            hint="here sys.getrefcount is the truth; inspector is for python3.14t and newer",
+        )
+    if version < HEX_FIRST:
+        raise UnsupportedVersion(
+            f"CPython {text} has no per-thread reference counts of types",
+            pid=pid,
+            hint="they came with 3.14; run the program on python3.14t or newer",
+        )
+    names = _TABLES[min(version >> 16, max(_TABLES))]
+    words = struct.unpack(f"={len(names)}Q", memory.read(address + 24, 8 * len(names)))
+    offsets = dict(zip(names, words, strict=True))
+    _check(offsets)
+    return Published(version, offsets)
+
+
+def _check(offsets: dict[str, int]) -> None:
+    """Refuse offsets that no build can have."""
+    for name, value in offsets.items():
+        limit = _STRUCT_LIMITS.get(name, _OFFSET_LIMIT)
+        if value > limit or (value == 0 and name in _STRUCT_LIMITS):
+            raise LayoutError(
+                name,
+                expected=f"1 to {limit}",
+                found=str(value),
+                hint="a version or build that inspector does not know; please report it",
+            )

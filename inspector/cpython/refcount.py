@@ -1,0 +1,109 @@
+"""Header words to a reference count; pure integers, nothing of this package.
+
+Source: ``Include/object.h`` and ``Include/refcount.h`` (struct ``_object``,
+``_Py_REF_*``), ``Include/internal/pycore_gc.h`` (``_PyGC_BITS_*``) and
+``Include/internal/pycore_object_deferred.h`` of 3.14.7 and 3.15.0rc2, which agree.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+__all__ = ["BIAS", "HEADER_SIZE", "Header", "decode", "decode_many"]
+
+HEADER_SIZE: Final = 32
+"""Bytes of a ``PyObject`` in a free-threaded build (LP64)."""
+
+IMMORTAL_LOCAL: Final = 0xFFFF_FFFF
+"""``_Py_IMMORTAL_REFCNT_LOCAL``."""
+
+BIAS: Final = (2**63 - 1) // 8
+"""``_Py_REF_DEFERRED`` in references: what deferred counting adds to ``ob_ref_shared``."""
+
+SHARED_SHIFT: Final = 2
+"""``_Py_REF_SHARED_SHIFT``: below are the two flag bits."""
+
+GC_DEFERRED: Final = 64
+"""``_PyGC_BITS_DEFERRED``: the object's references on stacks are not counted."""
+
+STATES: Final = ("owned", "weakref", "queued", "merged")
+"""By the flag bits of ``ob_ref_shared``: ``_Py_REF_SHARED_INIT``,
+``_Py_REF_MAYBE_WEAKREF``, ``_Py_REF_QUEUED``, ``_Py_REF_MERGED``."""
+
+_HEADER: Final = struct.Struct("=QHBBIqQ")
+
+
+class Header(NamedTuple):
+    """The words of one object's header, as they stand in memory."""
+
+    ob_tid: int
+    """``_Py_ThreadId()`` of the owner, 0 when merged or immortal; during a
+    collection the collector's scratch space."""
+    ob_flags: int
+    ob_mutex: int
+    ob_gc_bits: int
+    ob_ref_local: int
+    ob_ref_shared: int
+    """Signed; the count is in all but the two lowest bits."""
+    ob_type: int
+
+    @property
+    def immortal(self) -> bool:
+        """CPython counts no references to this object."""
+        return self.ob_ref_local == IMMORTAL_LOCAL
+
+    @property
+    def shared(self) -> int:
+        """``ob_ref_shared`` as a count, the bias included."""
+        return self.ob_ref_shared >> SHARED_SHIFT
+
+    @property
+    def state(self) -> str:
+        """``immortal`` or one of :data:`STATES`."""
+        return "immortal" if self.immortal else STATES[self.ob_ref_shared & 3]
+
+    @property
+    def deferred(self) -> bool:
+        """References on thread stacks are not counted, and the bias is added."""
+        return bool(self.ob_gc_bits & GC_DEFERRED)
+
+    @property
+    def bias(self) -> int:
+        """What is in ``shared`` that nobody holds.
+
+        :data:`BIAS` for a deferred object, and the reference of the merge queue
+        (Python/brc.c) for a queued one.  Immortal objects carry the deferred bit
+        without the constant, which is why they are told apart first.
+        """
+        if self.ob_ref_local == IMMORTAL_LOCAL:
+            return 0
+        bias = BIAS if self.ob_gc_bits & GC_DEFERRED else 0
+        return bias + (self.ob_ref_shared & 3 == 2)  # noqa: PLR2004 - _Py_REF_QUEUED
+
+    @property
+    def net(self) -> int | None:
+        """References that the header counts, signed; None for an immortal object."""
+        if self.ob_ref_local == IMMORTAL_LOCAL:
+            return None
+        return self.ob_ref_local + (self.ob_ref_shared >> SHARED_SHIFT) - self.bias
+
+    @property
+    def torn(self) -> bool:
+        """The deferred bit is set and its constant not yet added, or half gone.
+
+        ``PyUnstable_Object_EnableDeferredRefcount`` sets the bit before it adds the
+        constant: an unsynchronised reader can see a count near ``-BIAS``.
+        """
+        net = self.net
+        return net is not None and abs(net) > BIAS // 2
+
+
+def decode(words: bytes) -> Header:
+    """Decode the :data:`HEADER_SIZE` bytes of one object."""
+    return Header._make(_HEADER.unpack_from(words))
+
+
+def decode_many(block: bytes) -> list[Header]:
+    """Decode headers that stand one behind the other."""
+    return list(map(Header._make, _HEADER.iter_unpack(block)))
