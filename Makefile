@@ -1,0 +1,65 @@
+# `make help` lists the targets. Nothing has to be installed first but python3 with pip, gcc, make.
+
+# Which Python: 3.14t or 3.15t (free-threaded), 3.11 or the like (with a GIL), or gil (any of those).
+# Only the command line sets it: a PYTHON found in the environment is about something else.
+PYTHON = 3.14t
+
+VENV = .venv$(if $(filter-out 3.14t,$(PYTHON)),-$(PYTHON))
+FIND = python3 .ci/interpreter.py
+TESTED = $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON),3.14t 3.15t gil)
+# Linters need no free-threaded Python, and mypy is compiled for the others only.
+LINT = .venv-gil/bin
+
+.PHONY: help env run test test-one lint format pydebug clean force
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@echo 'env and test take PYTHON=VERSION: 3.14t, 3.15t, 3.11 or the like, or gil'
+
+env: $(VENV)/.ready ## an environment to work in: .venv on 3.14t, or .venv-VERSION
+
+# Made anew when the project's settings change or its interpreter is gone.
+$(VENV)/.ready: pyproject.toml $(shell test -x $(VENV)/bin/python || echo force)
+	@python=$$($(FIND) $(PYTHON)) && uv=$$(python3 .ci/get_uv.py) && \
+	echo "setup: $(VENV) with $$python" >&2 && \
+	"$$uv" venv --quiet --clear --no-project --python "$$python" $(VENV) && \
+	"$$uv" pip install --quiet --python $(VENV)/bin/python --editable . --group test \
+	    $(if $(filter gil,$(PYTHON)),--group lint) && \
+	touch $@
+
+run: env ## a threaded program, and the true refcounts of its types
+	$(VENV)/bin/inspector run examples/pipeline.py
+
+# All environments come first: tests on one Python look at processes of the others.
+test: ## the tests, on 3.14t, 3.15t and a Python with a GIL
+	@for version in $(TESTED); do \
+	    $(MAKE) --no-print-directory env PYTHON=$$version || exit; \
+	done; \
+	failed=; \
+	for version in $(TESTED); do \
+	    echo; echo "## tests on $$version"; \
+	    $(MAKE) --no-print-directory test-one PYTHON=$$version || failed="$$failed $$version"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "## tests failed on:$$failed"; exit 1; fi
+
+test-one: env
+	@variables=$$($(FIND) --for-tests) && eval "$$variables" && $(VENV)/bin/python -m pytest
+
+pydebug: env ## the live tests against a --with-pydebug build (built once, then slow)
+	@debug=$$($(FIND) 3.14t-debug) && variables=$$($(FIND) --for-tests 3.14t-debug) && \
+	eval "$$variables" && $(VENV)/bin/python -m pytest tests/live
+
+lint: ## ruff and mypy
+	@$(MAKE) --no-print-directory env PYTHON=gil
+	$(LINT)/ruff check
+	$(LINT)/ruff format --check
+	$(LINT)/mypy inspector tests examples .ci/*.py
+
+format: ## what ruff can mend by itself
+	@$(MAKE) --no-print-directory env PYTHON=gil
+	$(LINT)/ruff format
+	$(LINT)/ruff check --fix
+
+clean: ## removes environments and caches of this work tree; interpreters stay in the user's cache
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
