@@ -1,0 +1,126 @@
+"""Find CPython's unpublished offsets in a live process, by structure.
+
+Offsets inside ``PyInterpreterState`` and ``_PyThreadStateImpl`` move between
+patch releases (a newer vendored mimalloc was enough) and with build options, so
+no table of them is right.  What does not move is how the structures refer to
+each other: thousands of objects hold their own place in the pool, and a free id
+has no count in any thread.  An offset is accepted only when it is the single one
+at which every such statement holds.
+
+The steps stand in three modules: the pool here, the ids that objects hold in
+:mod:`~inspector.cpython.members`, thread states in
+:mod:`~inspector.cpython.thread_state`.  A target that moves between two reads
+can make a true offset fail; it cannot make a false one pass.  The caller tries
+again, or reads through a memory that is still.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython import members, thread_state
+from inspector.cpython.layout import POOL_SIZE, Evidence, Layout
+from inspector.cpython.walk import Pool, follow_freelist, interpreters, split_table
+from inspector.errors import LayoutError, MemoryFault
+
+if TYPE_CHECKING:
+    from inspector.cpython.published import Published
+    from inspector.process.memory import Memory
+
+__all__ = ["discover"]
+
+_POOL_SIZES: Final = frozenset(1 << power for power in range(3, 27))
+
+
+def discover(memory: Memory, published: Published, runtime: int) -> Layout:
+    """Return the validated layout of the process behind ``memory``.
+
+    ``runtime`` is the address of ``_PyRuntime``.  Raises :class:`LayoutError` with
+    the first field that no offset satisfies, or that more than one does, and
+    :class:`MemoryFault` when the target moved away under the reader.
+    """
+    chain = interpreters(memory, published, runtime)
+    if not chain:
+        raise LayoutError("runtime_state.interpreters_head", expected="an interpreter", found="0")
+    # The main interpreter is the oldest: at the end of the list.
+    interpreter = chain[-1]
+    types = members.basic_types(published)
+    found: list[tuple[int, members.Ids]] = []
+    refused: list[LayoutError] = []
+    for offset, pool in _pool_candidates(memory, published, interpreter):
+        try:
+            ids = members.find_ids(memory, published, types, pool)
+        except LayoutError as refusal:
+            refused.append(refusal)
+        else:
+            found.append((offset, ids))
+    if len(found) != 1:
+        if refused and not found:
+            raise refused[0]
+        raise LayoutError(
+            "PyInterpreterState.unique_ids",
+            expected="one structure that is a pool of ids",
+            found=str(len(found)),
+        )
+    offset, ids = found[0]
+    states = thread_state.find(memory, published, interpreter, interpreter + offset)
+    return Layout(
+        runtime=runtime,
+        published=published,
+        unique_ids=offset,
+        refcounts=states.refcounts,
+        c_stack_refs=states.c_stack_refs,
+        type_unique_id=ids.type_unique_id,
+        code_unique_id=ids.code_unique_id,
+        dict_watcher_tag=ids.dict_watcher_tag,
+        code_type=ids.code_type,
+        evidence=(
+            Evidence(
+                "PyInterpreterState.unique_ids",
+                offset,
+                "discovered",
+                f"its free list visits all free ids; {ids.members} members are objects",
+            ),
+            *ids.evidence,
+            *states.evidence,
+        ),
+    )
+
+
+def _pool_candidates(
+    memory: Memory, published: Published, interpreter: int
+) -> list[tuple[int, Pool]]:
+    """Return every (offset, pool) of the interpreter's structure that is shaped like a pool."""
+    size = published["interpreter_state.size"] // 8 * 8
+    data = memory.read(interpreter, size)
+    words = struct.unpack(f"={size // 8}Q", data)
+    found = []
+    for index in range(3, len(words)):
+        if words[index] in _POOL_SIZES:
+            offset = 8 * (index - 3)
+            pool = Pool.decode(data[offset : offset + POOL_SIZE])
+            if pool.plausible and _is_pool(memory, pool):
+                found.append((offset, pool))
+    if not found:
+        raise LayoutError(
+            "PyInterpreterState.unique_ids",
+            expected="{mutex, table, freelist, size of a power of two}",
+            found=f"none in {size} bytes",
+        )
+    return found
+
+
+def _is_pool(memory: Memory, pool: Pool) -> bool:
+    """Whether the table's free entries are just those that the free list visits."""
+    try:
+        words = struct.unpack(f"={pool.size}Q", memory.read(pool.table, 8 * pool.size))
+    except MemoryFault:
+        return False
+    visited = follow_freelist(words, pool)
+    if visited is None:
+        return False
+    table = split_table(words, pool)
+    # An id that is taken or given back between the two reads changes one entry.
+    moving = 64
+    return len(table.members) > 0 and abs(len(visited) - len(table.free)) <= moving

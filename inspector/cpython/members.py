@@ -1,0 +1,228 @@
+"""Where types, code objects and dictionaries keep their unique id.
+
+Sources: ``PyHeapTypeObject.unique_id`` (Include/cpython/object.h),
+``PyCodeObject._co_unique_id`` (Include/cpython/code.h),
+``PyDictObject._ma_watcher_tag`` (Include/cpython/dictobject.h; the id is its
+upper half, ``DICT_UNIQUE_ID_SHIFT`` in pycore_dict.h); 3.14 and 3.15.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.layout import Evidence
+from inspector.cpython.refcount import HEADER_SIZE, decode
+from inspector.cpython.walk import Pool, read_pointer, split_table
+from inspector.errors import LayoutError, MemoryFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.cpython.published import Published
+    from inspector.process.memory import Memory, Range
+
+__all__ = ["BasicTypes", "Ids", "basic_types", "find_ids", "kinds_of"]
+
+SAMPLE: Final = 1024
+"""Members per kind that are asked for their id: chance agreement is long excluded."""
+
+MAX_BASICSIZE: Final = 1 << 13
+
+FLAG_TYPE: Final = 1 << 31
+"""``Py_TPFLAGS_TYPE_SUBCLASS`` (Include/object.h)."""
+FLAG_DICT: Final = 1 << 29
+"""``Py_TPFLAGS_DICT_SUBCLASS``."""
+
+
+class BasicTypes(NamedTuple):
+    """What is needed before anything else is known."""
+
+    tp_flags: int
+    """Offset of ``PyTypeObject.tp_flags``."""
+    tp_name: int
+    tp_basicsize: int
+
+
+class Ids(NamedTuple):
+    """The offsets at which members of the pool hold their own id."""
+
+    type_unique_id: int
+    code_unique_id: int
+    dict_watcher_tag: int
+    code_type: int
+    """Address of ``PyCode_Type``."""
+    members: int
+    evidence: tuple[Evidence, ...]
+
+
+def basic_types(published: Published) -> BasicTypes:
+    """Return the published offsets in ``PyTypeObject``.
+
+    3.14 does not publish ``tp_basicsize``; it follows ``tp_name`` in the public
+    structure (Include/cpython/object.h).
+    """
+    name = published["type_object.tp_name"]
+    return BasicTypes(
+        published["type_object.tp_flags"], name, published.get("type_object.tp_basicsize", name + 8)
+    )
+
+
+def kinds_of(
+    memory: Memory, types: BasicTypes, ob_types: set[int]
+) -> tuple[dict[int, str], list[int]]:
+    """Return ({type address: kind of its instances}, the addresses of other types).
+
+    A kind is ``type``, ``dict`` or ``code``.  Only these have a unique id.
+    """
+    order = list(ob_types)
+    flags = memory.read_many([(address + types.tp_flags, 8) for address in order])
+    names = memory.read_many([(address + types.tp_name, 8) for address in order])
+    kinds: dict[int, str] = {}
+    others = []
+    for address, flag, name in zip(order, flags, names, strict=True):
+        bits = int.from_bytes(flag or b"", "little")
+        if bits & FLAG_TYPE:
+            kinds[address] = "type"
+        elif bits & FLAG_DICT:
+            kinds[address] = "dict"
+        elif _is_code(memory, int.from_bytes(name or b"", "little")):
+            kinds[address] = "code"
+        else:
+            others.append(address)
+    return kinds, others
+
+
+def _is_code(memory: Memory, name: int) -> bool:
+    """Whether ``tp_name`` at this address spells the type of code objects."""
+    try:
+        return memory.read(name, 5) == b"code\0"
+    except MemoryFault:
+        return False
+
+
+def find_ids(memory: Memory, published: Published, types: BasicTypes, pool: Pool) -> Ids:
+    """Return where members hold their id, if ``pool`` is the pool.
+
+    Raises :class:`LayoutError` when some member is no type, dictionary or code
+    object, or when no offset, or more than one, holds every member's id.
+    """
+    sample = _sample(memory, pool)
+    headers = _read_members(memory, pool, sample, (0, HEADER_SIZE))
+    decoded = {index: decode(words) for index, words in headers.items()}
+    kinds, others = kinds_of(memory, types, {header.ob_type for header in decoded.values()})
+    right = [i for i, h in decoded.items() if h.deferred and not h.immortal and h.ob_type in kinds]
+    # A new member has its id before its deferred bit: one in a hundred may be new.
+    if others or len(right) < 0.99 * len(decoded) or not right:
+        raise LayoutError(
+            "PyInterpreterState.unique_ids",
+            expected="types, dictionaries and code objects with deferred counting",
+            found=f"{len(right)} of {len(decoded)} members are",
+        )
+    by_kind: dict[str, dict[int, int]] = {"type": {}, "code": {}, "dict": {}}
+    for index in right:
+        by_kind[kinds[decoded[index].ob_type]][index] = sample[index]
+    sizes = {
+        "type": (published["type_object.size"], _type_size(memory, types, kinds)),
+        "code": (HEADER_SIZE, published["code_object.size"]),
+        "dict": (HEADER_SIZE, published["dict_object.size"]),
+    }
+    offsets = {}
+    evidence = []
+    for field, kind in zip(_FIELDS, ("type", "code", "dict"), strict=True):
+        offset, agreed = _one_offset(memory, pool, by_kind[kind], sizes[kind], field)
+        offsets[kind] = offset
+        evidence.append(
+            Evidence(field, offset, "discovered", f"{agreed} of {agreed} {kind} objects agree")
+        )
+    return Ids(
+        offsets["type"],
+        offsets["code"],
+        offsets["dict"],
+        next(address for address, kind in kinds.items() if kind == "code"),
+        len(right),
+        tuple(evidence),
+    )
+
+
+_FIELDS: Final[dict[str, Callable[[int], int]]] = {
+    "PyHeapTypeObject.unique_id": lambda word: word,
+    "PyCodeObject._co_unique_id": lambda word: word,
+    "PyDictObject._ma_watcher_tag": lambda word: word >> 32,
+}
+"""How the word of each field shows the id."""
+
+
+def _sample(memory: Memory, pool: Pool) -> dict[int, int]:
+    """Return index -> address of members spread evenly over the table."""
+    members = _read_table(memory, pool)
+    step = max(1, len(members) // (3 * SAMPLE))
+    return dict(list(members.items())[::step])
+
+
+def _read_table(memory: Memory, pool: Pool) -> dict[int, int]:
+    """Return index -> address of all members."""
+    words = struct.unpack(f"={pool.size}Q", memory.read(pool.table, 8 * pool.size))
+    return split_table(words, pool).members
+
+
+def _read_members(
+    memory: Memory, pool: Pool, members: dict[int, int], part: Range
+) -> dict[int, bytes]:
+    """Return one part (offset, size) of each member, by index.
+
+    Left out are members that died while they were read.  The collector gives an id
+    back before it frees the object, so that one whose id is still in the table
+    *after* it was read was alive when it was.
+    """
+    offset, size = part
+    pieces = memory.read_many([(address + offset, size) for address in members.values()])
+    alive = _read_table(memory, pool)
+    return {
+        index: piece
+        for (index, address), piece in zip(members.items(), pieces, strict=True)
+        if piece is not None and alive.get(index) == address
+    }
+
+
+def _type_size(memory: Memory, types: BasicTypes, kinds: dict[int, str]) -> int:
+    """Return ``sizeof(PyHeapTypeObject)``: the ``tp_basicsize`` of ``type`` itself.
+
+    ``type`` is the one type that is an instance of itself.
+    """
+    address = next((each for each, kind in kinds.items() if kind == "type"), 0)
+    for _ in range(16):
+        metatype = decode(memory.read(address, HEADER_SIZE)).ob_type
+        if metatype == address:
+            size = read_pointer(memory, address + types.tp_basicsize)
+            if size <= MAX_BASICSIZE:
+                return size
+            break
+        address = metatype
+    raise LayoutError("type.tp_basicsize", expected=f"at most {MAX_BASICSIZE}", found="others")
+
+
+def _one_offset(
+    memory: Memory,
+    pool: Pool,
+    members: dict[int, int],
+    bounds: tuple[int, int],
+    field: str,
+) -> tuple[int, int]:
+    """Return the only offset at which all members show their id, and how many there are."""
+    start, end = bounds
+    count = (end - start) // 8
+    shown = _FIELDS[field]
+    pieces = _read_members(memory, pool, members, (start, 8 * count))
+    rows = [(index + 1, struct.unpack(f"={count}Q", words)) for index, words in pieces.items()]
+    # Nearly all offsets are out after a few rows; only the rest is worth counting.
+    slots = {slot for id_, words in rows[:8] for slot in range(count) if shown(words[slot]) == id_}
+    votes = {slot: sum(shown(words[slot]) == id_ for id_, words in rows) for slot in slots}
+    winners = [slot for slot, each in votes.items() if each == len(rows)]
+    if len(winners) != 1:
+        raise LayoutError(
+            field,
+            expected=f"one offset that holds the id in all of {len(rows)} objects",
+            found=f"{len(winners)} such offsets",
+        )
+    return start + 8 * winners[0], len(rows)

@@ -1,0 +1,221 @@
+"""Where a thread state keeps its array of contributions.
+
+Source: ``_PyThreadStateImpl`` (Include/internal/pycore_tstate.h) and
+``struct _brc_thread_state`` (pycore_brc.h), 3.14 and 3.15: ``refcounts`` follows
+``brc``, five words that begin with the links of a list and the thread's id.
+``c_stack_refs`` follows ``qsbr`` and the head of ``mem_free_queue``.
+All of these lists are closed rings, and that is what is tested: a neighbour's
+link must lead back.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.layout import REFCOUNTS_SIZE, Evidence
+from inspector.cpython.walk import Pool, Thread, split_table, threads
+from inspector.errors import LayoutError, MemoryFault
+
+if TYPE_CHECKING:
+    from inspector.cpython.published import Published
+    from inspector.process.memory import Memory
+
+__all__ = ["States", "find"]
+
+SCAN: Final = 10 * 4096
+"""Bytes behind ``PyThreadState`` that are searched; real offsets are below 20,000."""
+
+BLOCK: Final = 4096
+SAMPLE: Final = 8
+"""Thread states that are searched; the offset found is then tested in all."""
+
+BRC_SIZE: Final = 40
+"""Bytes of ``struct _brc_thread_state``."""
+
+QSBR_SCAN: Final = 64
+"""Words behind ``PyThreadState`` in which ``qsbr`` is looked for; it is within 25."""
+
+MAX_CONTRIBUTION: Final = 1 << 40
+
+
+class States(NamedTuple):
+    """The offsets of ``_PyThreadStateImpl`` that were found, and what speaks for them."""
+
+    refcounts: int
+    c_stack_refs: int | None
+    evidence: tuple[Evidence, ...]
+
+
+class _Image(NamedTuple):
+    """The words of one thread state from its published part on."""
+
+    thread: Thread
+    words: tuple[int, ...]
+
+
+def find(memory: Memory, published: Published, interpreter: int, where: int) -> States:
+    """Return the offsets, for the pool at address ``where`` of this interpreter.
+
+    Raises :class:`LayoutError` when no offset, or more than one, fits all thread
+    states, and :class:`MemoryFault` when one of them went away.
+    """
+    start = published["thread_state.size"]
+    everyone = threads(memory, published, interpreter, start)
+    if not everyone:
+        raise LayoutError("threads_head", expected="a thread state", found="none")
+    pool = Pool.decode(memory.read(where, 32))
+    images = [_image(memory, start, each) for each in everyone[:: max(1, len(everyone) // SAMPLE)]]
+    length = min(len(image.words) for image in images)
+    slots = range(BRC_SIZE // 8, length - REFCOUNTS_SIZE // 8)
+    slots_left = [
+        slot for slot in slots if all(_is_array(image.words, slot, pool.size) for image in images)
+    ]
+    found = [
+        slot
+        for slot in slots_left
+        if all(_in_ring(memory, image, start, slot - BRC_SIZE // 8) for image in images)
+    ]
+    if len(found) > 1:
+        # The hash bucket's ring is followed by the thread's id; on x86-64 it is the
+        # one that threading knows too.
+        found = [slot for slot in found if all(_holds_id(image, slot - 3) for image in images)]
+    if len(found) != 1:
+        raise LayoutError(
+            "_PyThreadStateImpl.refcounts",
+            expected=f"one array behind a closed ring in each of {len(images)} threads",
+            found=f"{len(found)} of {len(slots_left)} arrays",
+        )
+    refcounts = start + 8 * found[0]
+    arrays = _validate(memory, published, interpreter, where, refcounts)
+    stack_refs = _c_stack_refs(memory, images, start, found[0])
+    return States(
+        refcounts,
+        stack_refs,
+        (
+            Evidence(
+                "_PyThreadStateImpl.refcounts",
+                refcounts,
+                "discovered",
+                f"array and ring in {len(images)} threads; free ids are 0 in {arrays} arrays",
+            ),
+            Evidence(
+                "_PyThreadStateImpl.c_stack_refs",
+                stack_refs,
+                "discovered",
+                f"behind qsbr and a closed ring in {len(images)} threads"
+                if stack_refs is not None
+                else "no single place behind qsbr and a closed ring",
+            ),
+        ),
+    )
+
+
+def _image(memory: Memory, start: int, thread: Thread) -> _Image:
+    """Read what follows the published part of a thread state, as far as it is mapped."""
+    ranges = []
+    address = thread.address + start
+    end = address + SCAN
+    while address < end:
+        size = min(BLOCK - address % BLOCK, end - address)
+        ranges.append((address, size))
+        address += size
+    data = b""
+    for piece in memory.read_many(ranges):
+        if piece is None:
+            break
+        data += piece
+    count = len(data) // 8
+    return _Image(thread, struct.unpack(f"={count}Q", data[: 8 * count]))
+
+
+def _is_array(words: tuple[int, ...], slot: int, pool_size: int) -> bool:
+    """Whether {values, size, is_finalized} can stand at this slot."""
+    values, size, third = words[slot : slot + 3]
+    finalized = third & 0xFFFF_FFFF
+    if values == 0:
+        return size == 0 and finalized <= 1
+    return (
+        finalized == 0
+        and 8 <= size <= pool_size  # noqa: PLR2004 - POOL_MIN_SIZE
+        and size & (size - 1) == 0
+        and values % 8 == 0
+    )
+
+
+def _in_ring(memory: Memory, image: _Image, start: int, slot: int) -> bool:
+    """Whether the two words at this slot are a node of a doubly linked ring."""
+    node = image.thread.address + start + 8 * slot
+    following, previous = image.words[slot : slot + 2]
+    if following == previous == node:
+        return True
+    if not following or not previous or following % 8 or previous % 8:
+        return False
+    back, forth = memory.read_many([(following + 8, 8), (previous, 8)])
+    link = node.to_bytes(8, "little")
+    return back == forth == link
+
+
+def _holds_id(image: _Image, slot: int) -> bool:
+    """Whether the word at this slot is the thread's id."""
+    return image.words[slot] == image.thread.thread_id
+
+
+def _validate(
+    memory: Memory, published: Published, interpreter: int, where: int, refcounts: int
+) -> int:
+    """Test the array of every thread; return how many have one.
+
+    A free id has no count in any thread: ids are only given back by the collector,
+    after it has merged all arrays.  A handful may be taken while this is read.
+    """
+    everyone = threads(memory, published, interpreter, refcounts)
+    pool = Pool.decode(memory.read(where, 32))
+    arrays = [thread for thread in everyone if thread.values]
+    ranges = [(pool.table, 8 * pool.size)]
+    ranges += [(thread.values, 8 * thread.size) for thread in arrays if thread.size <= pool.size]
+    if len(ranges) != len(arrays) + 1:
+        raise LayoutError(
+            "refcounts.size", expected=f"at most {pool.size}", found="a larger array"
+        )
+    pieces = memory.read_many(ranges)
+    if pieces[0] is None:
+        raise MemoryFault(*ranges[0])
+    free = split_table(struct.unpack(f"={pool.size}Q", pieces[0]), pool).free
+    for piece in pieces[1:]:
+        if piece is None:
+            raise MemoryFault(*ranges[1])
+        values = struct.unpack(f"={len(piece) // 8}q", piece)
+        stray = sum(values[index] != 0 for index in free if index < len(values))
+        if stray > 8 + len(free) // 100 or max(map(abs, values)) > MAX_CONTRIBUTION:
+            raise LayoutError(
+                "refcounts.values",
+                expected="0 for every free id",
+                found=f"{stray} of {len(free)} are not",
+            )
+    return len(arrays)
+
+
+def _c_stack_refs(memory: Memory, images: list[_Image], start: int, end: int) -> int | None:
+    """Return the offset of the word behind ``qsbr`` and the ring ``mem_free_queue``.
+
+    ``struct _qsbr_thread_state`` (pycore_qsbr.h) leads back to its thread state
+    with its third word.
+    """
+    found = [
+        slot
+        for slot in range(min(QSBR_SCAN, end - 4))
+        if all(
+            _leads_back(memory, image, slot) and _in_ring(memory, image, start, slot + 1)
+            for image in images
+        )
+    ]
+    return start + 8 * (found[0] + 3) if len(found) == 1 else None
+
+
+def _leads_back(memory: Memory, image: _Image, slot: int) -> bool:
+    """Whether the word at this slot points to a structure of this thread state."""
+    address = image.words[slot]
+    if address < BLOCK or address % 8:
+        return False
+    return memory.read_many([(address + 16, 8)]) == [image.thread.address.to_bytes(8, "little")]

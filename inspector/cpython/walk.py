@@ -1,0 +1,193 @@
+"""The chains of CPython's structures, as bounded lists of addresses.
+
+What is read may be moving or lying: every walk has an upper bound and detects
+cycles.  Nothing here follows an object; the callers decide what to read of it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.errors import LayoutError, MemoryFault
+
+if TYPE_CHECKING:
+    from inspector.cpython.published import Published
+    from inspector.process.memory import Memory, Range
+
+__all__ = [
+    "Pool",
+    "Table",
+    "Thread",
+    "interpreters",
+    "read_pointer",
+    "split_table",
+    "thread_ranges",
+    "threads",
+]
+
+MAX_INTERPRETERS: Final = 1 << 12
+MAX_THREADS: Final = 1 << 16
+MAX_POOL: Final = 1 << 26
+"""Ids of one interpreter; half a gigabyte of table."""
+
+
+class Pool(NamedTuple):
+    """``struct _Py_unique_id_pool`` of one interpreter."""
+
+    mutex: int
+    table: int
+    """Address of the entries; NULL before the first id."""
+    freelist: int
+    size: int
+    """Entries of the table, 0 or a power of two >= 8."""
+
+    @classmethod
+    def decode(cls, words: bytes) -> Pool:
+        """Decode the four words; the mutex is the first byte of its word."""
+        mutex, table, freelist, size = struct.unpack_from("=QQQq", words)
+        return cls(mutex & 0xFF, table, freelist, size)
+
+    @property
+    def plausible(self) -> bool:
+        """Whether a pool that CPython made can look like this."""
+        if self.size == 0:
+            return self.table == 0 and self.freelist == 0
+        end = self.table + 8 * self.size
+        return (
+            self.mutex <= 3  # noqa: PLR2004 - _Py_LOCKED | _Py_HAS_PARKED
+            and 8 <= self.size <= MAX_POOL  # noqa: PLR2004 - POOL_MIN_SIZE
+            and self.size & (self.size - 1) == 0
+            and self.table > 0
+            and self.table % 8 == 0
+            and (self.freelist == 0 or self.table <= self.freelist < end)
+            and self.freelist % 8 == 0
+        )
+
+
+class Table(NamedTuple):
+    """The entries of a pool: which ids are in use by which object."""
+
+    members: dict[int, int]
+    """Index (unique id minus one) -> address of the object."""
+    free: list[int]
+    """Indices that no object has."""
+
+
+class Thread(NamedTuple):
+    """A thread state and its array of contributions, as one reading saw them."""
+
+    address: int
+    next: int
+    thread_id: int
+    """``_Py_ThreadId()``, what ``ob_tid`` of its objects holds."""
+    native_id: int
+    values: int
+    """Address of the array; NULL until the first count."""
+    size: int
+    finalized: bool
+
+
+def read_pointer(memory: Memory, address: int) -> int:
+    """Read one 64-bit word."""
+    return int.from_bytes(memory.read(address, 8), "little")
+
+
+def interpreters(memory: Memory, published: Published, runtime: int) -> list[int]:
+    """Return the addresses of all ``PyInterpreterState``, the newest first."""
+    found: list[int] = []
+    address = read_pointer(memory, runtime + published["runtime_state.interpreters_head"])
+    while address:
+        if address in found or len(found) == MAX_INTERPRETERS:
+            raise LayoutError(
+                "interpreter_state.next",
+                expected=f"a chain of at most {MAX_INTERPRETERS}",
+                found="a cycle" if address in found else "more",
+            )
+        found.append(address)
+        address = read_pointer(memory, address + published["interpreter_state.next"])
+    return found
+
+
+def thread_ranges(published: Published, refcounts: int, address: int) -> tuple[Range, Range]:
+    """Return what to read of a thread state: its fixed members, its ``refcounts``."""
+    size = published["thread_state.native_thread_id"] + 8
+    return (address, size), (address + refcounts, 24)
+
+
+def decode_thread(published: Published, address: int, words: bytes, counts: bytes) -> Thread:
+    """Decode what :func:`thread_ranges` names."""
+    values, size, finalized = struct.unpack_from("=Qqi", counts)
+    return Thread(
+        address,
+        _word(words, published["thread_state.next"]),
+        _word(words, published["thread_state.thread_id"]),
+        _word(words, published["thread_state.native_thread_id"]),
+        values,
+        size,
+        finalized != 0,
+    )
+
+
+def threads(memory: Memory, published: Published, interpreter: int, refcounts: int) -> list[Thread]:
+    """Return the thread states of one interpreter, in the order of CPython's list.
+
+    Raises :class:`LayoutError` for a chain that cannot be, and
+    :class:`MemoryFault` where a thread state went away under the reader.
+    """
+    found: list[Thread] = []
+    seen: set[int] = set()
+    address = read_pointer(memory, interpreter + published["interpreter_state.threads_head"])
+    while address:
+        if address in seen or len(found) == MAX_THREADS:
+            raise LayoutError(
+                "thread_state.next",
+                expected=f"a chain of at most {MAX_THREADS}",
+                found="a cycle" if address in seen else "more",
+            )
+        seen.add(address)
+        ranges = thread_ranges(published, refcounts, address)
+        words, counts = memory.read_many(ranges)
+        if words is None or counts is None:
+            raise MemoryFault(address, ranges[0][1])
+        owner = _word(words, published["thread_state.interp"])
+        if owner != interpreter:
+            raise LayoutError(
+                "thread_state.interp", expected=f"{interpreter:#x}", found=f"{owner:#x}"
+            )
+        thread = decode_thread(published, address, words, counts)
+        found.append(thread)
+        address = thread.next
+    return found
+
+
+def split_table(words: tuple[int, ...], pool: Pool) -> Table:
+    """Tell the objects of a pool's table from its free entries.
+
+    A free entry holds NULL or the address of another entry, and no object lies
+    inside the table, so that a look at each entry is enough.
+    """
+    start, end = pool.table, pool.table + 8 * pool.size
+    members = {
+        index: word for index, word in enumerate(words) if word and not start <= word < end
+    }
+    free = [index for index in range(len(words)) if index not in members]
+    return Table(members, free)
+
+
+def follow_freelist(words: tuple[int, ...], pool: Pool) -> set[int] | None:
+    """Return the indices that the free list visits, None if it leaves the table or loops."""
+    visited: set[int] = set()
+    entry = pool.freelist
+    while entry:
+        index, rest = divmod(entry - pool.table, 8)
+        if rest or not 0 <= index < len(words) or index in visited:
+            return None
+        visited.add(index)
+        entry = words[index]
+    return visited
+
+
+def _word(words: bytes, offset: int) -> int:
+    """Return the 64-bit word at a byte offset."""
+    return int.from_bytes(words[offset : offset + 8], "little")

@@ -1,0 +1,111 @@
+"""The own interpreter stopped for one reading, in one call from Python's view.
+
+Knows: how to stop every other thread of the own interpreter, read, and start
+them again without deadlock.  Does not know what is read.
+
+``_PyEval_StopTheWorld`` and ``_PyEval_StartTheWorld`` (Python/pystate.c, 3.14
+and 3.15) must not have Python bytecode between them: the check for pending
+events at the end of any call may suspend *this* thread under its own stop, when
+another thread asked for a stop at the same time.  So the stop, the reads and
+the start are items of one ``list(map(operator.call, ...))``, which runs them
+from C, one after the other, without such a check.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import operator
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from inspector.errors import MemoryFault
+from inspector.process.memory import ProcessMemory, Vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.process.memory import Range
+
+__all__ = ["OwnWorld"]
+
+
+class OwnWorld:
+    """Reads of the own process at one instant of the calling thread's interpreter.
+
+    A :class:`~inspector.process.memory.Memory` whose ``read_many`` is one instant
+    as far as this interpreter's threads go: they are stopped for it.  ``read``
+    does not stop anything.
+
+    The foreign functions are of :class:`ctypes.PyDLL`: through ``CDLL`` the caller
+    would be detached, parked by its own stop, and hang.
+    """
+
+    def __init__(self) -> None:
+        self._memory = ProcessMemory()
+        # A library object of our own: its functions are shared with nobody who
+        # could hold their lock while stopped, or change their argument types.
+        library = ctypes.PyDLL(None)
+        current = library.PyInterpreterState_Get
+        current.argtypes, current.restype = [], ctypes.c_void_p
+        self.interpreter: int = current()
+        self._stop = _bind(library._PyEval_StopTheWorld)  # noqa: SLF001 - CPython's name
+        self._start = _bind(library._PyEval_StartTheWorld)  # noqa: SLF001 - CPython's name
+        self._clock = time.perf_counter_ns
+        self._readv = library.process_vm_readv
+        pointer, count = ctypes.c_void_p, ctypes.c_ulong
+        self._readv.argtypes = [ctypes.c_int, pointer, count, pointer, count, count]
+        self._readv.restype = ctypes.c_ssize_t
+        self.pause_ns = 0
+        """Nanoseconds of the last pause, from the request until all ran again."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return ``size`` bytes without a pause; raise :class:`MemoryFault`."""
+        return self._memory.read(address, size)
+
+    def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
+        """Return the bytes of all ranges at one instant, or None where unreadable."""
+        vectors = Vectors(ranges)
+        moved = self._run(vectors)
+        if moved == vectors.lengths:
+            return list(vectors.pieces())
+        # A range went away after it was planned.  Leave out what cannot be read
+        # now, and take the rest at a new instant.
+        alive = [piece is not None for piece in self._memory.read_many(ranges)]
+        kept = [item for item, readable in zip(ranges, alive, strict=True) if readable]
+        vectors = Vectors(kept)
+        if self._run(vectors) != vectors.lengths:
+            raise MemoryFault(*ranges[0])
+        pieces = iter(vectors.pieces())
+        return [next(pieces) if readable else None for readable in alive]
+
+    def _run(self, vectors: Vectors) -> list[int]:
+        """Stop, make every call, start; return the bytes that each call moved."""
+        pid = os.getpid()
+        world = self.interpreter
+        # Every step is called with six arguments; C ignores those that the two
+        # world functions do not take.
+        nothing = (0, 0, 0, 0, 0)
+        steps: list[tuple[Any, ...]] = [(self._stop, world, *nothing)]
+        steps += [(self._readv, pid, *call, 0) for call in vectors.calls]
+        steps.append((self._start, world, *nothing))
+        columns = [list(column) for column in zip(*steps, strict=True)]
+        functions = iter(columns[0])
+        calls = map(operator.call, functions, *columns[1:])
+        begin = self._clock()
+        try:
+            results = list(calls)
+        except BaseException:
+            # Only running out of memory gets here.  The world must not stay
+            # stopped: start it if the stop was made and the start not tried.
+            if 1 < len(steps) - operator.length_hint(functions) < len(steps):
+                self._start(world)
+            raise
+        self.pause_ns = self._clock() - begin
+        return results[1:-1]
+
+
+def _bind(function: Any) -> Any:  # noqa: ANN401 - ctypes has no public type for it
+    """Fix the types of a function that takes one pointer and returns nothing."""
+    function.argtypes, function.restype = [ctypes.c_void_p], None
+    return function
