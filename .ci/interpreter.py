@@ -22,6 +22,7 @@ Needs Python 3.9 or newer and nothing else.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import subprocess
@@ -104,16 +105,18 @@ def candidates(version: Version) -> Iterator[Path]:
 
 
 def existing(path: Path) -> Iterator[Path]:
-    """Give the path if it is a file."""
-    if path.is_file():
-        yield path
+    """Give the path if it is a file this user can see."""
+    with contextlib.suppress(PermissionError):
+        if path.is_file():
+            yield path
 
 
 def pyenv(version: Version) -> Iterator[Path]:
     """Give what pyenv has installed, whether or not it is active, newest first."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     pattern = f"versions/3.{version.minor}[.-]*/bin/{version.command}"
-    yield from sorted(root.glob(pattern), reverse=True)
+    with contextlib.suppress(PermissionError):
+        yield from sorted(root.glob(pattern), reverse=True)
 
 
 def uv_find(version: Version) -> Path:
