@@ -1,5 +1,103 @@
-"""True type refcounts of free-threaded CPython, read from the raw words."""
+"""True type refcounts of free-threaded CPython, read from the raw words.
+
+>>> import inspector                                      # doctest: +SKIP
+>>> inspector.refcount(MyType).total                      # doctest: +SKIP
+12
+>>> before = inspector.snapshot()                         # doctest: +SKIP
+>>> before["collections.deque"].contributions             # doctest: +SKIP
+{4242: 57}
+
+Importing this package loads the standard library only, and touches nothing.
+"""
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
+from inspector.census.snapshot import (
+    InterpreterCount,
+    ObjectCount,
+    PoolCount,
+    Snapshot,
+    TargetInfo,
+    ThreadCount,
+)
+from inspector.census.target import Target
+from inspector.errors import (
+    AccessDenied,
+    AmbiguousName,
+    InspectorError,
+    LayoutError,
+    MemoryFault,
+    NoSuchObject,
+    NoSuchTarget,
+    NotAType,
+    NotCounted,
+    NotFreeThreaded,
+    NotPython,
+    TargetChanged,
+    TargetError,
+    Unsettled,
+    UnsupportedVersion,
+)
+from inspector.process.own import OwnProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = [
+    "AccessDenied",
+    "AmbiguousName",
+    "InspectorError",
+    "InterpreterCount",
+    "LayoutError",
+    "MemoryFault",
+    "NoSuchObject",
+    "NoSuchTarget",
+    "NotAType",
+    "NotCounted",
+    "NotFreeThreaded",
+    "NotPython",
+    "ObjectCount",
+    "PoolCount",
+    "Snapshot",
+    "Target",
+    "TargetChanged",
+    "TargetError",
+    "TargetInfo",
+    "ThreadCount",
+    "UnsupportedVersion",
+    "Unsettled",
+    "attach",
+    "refcount",
+    "snapshot",
+]
+
 __version__ = "0.1.0"
+
+_own: Target | None = None
+
+
+def attach(pid: int | None = None) -> Target:
+    """Attach to a process, by default the current one.
+
+    Raises :class:`NotFreeThreaded`, :class:`UnsupportedVersion`, :class:`NotPython`,
+    or :class:`LayoutError` when CPython's structures could not be made out.
+    """
+    global _own  # noqa: PLW0603 - one attachment per process, found again after a fork
+    if pid is not None and pid != os.getpid():
+        raise NotImplementedError
+    if _own is None or _own.pid != os.getpid():
+        _own = Target(OwnProcess())
+    return _own
+
+
+def snapshot(*, kinds: Collection[str] = ("type",)) -> Snapshot:
+    """Read the current process; see :meth:`Target.snapshot`."""
+    return attach().snapshot(kinds=kinds)
+
+
+def refcount(subject: type) -> ObjectCount:
+    """Read one type of the current process; see :meth:`Target.refcount`."""
+    return attach().refcount(subject)

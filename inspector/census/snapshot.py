@@ -69,6 +69,8 @@ class ObjectCount(NamedTuple):
     total: int | None
     settled: bool
     """The words of this row belong to one instant."""
+    bounds: tuple[int, int] | None
+    """The smallest and largest count seen of a row that is not settled."""
 
     @property
     def header(self) -> int | None:

@@ -16,12 +16,12 @@ again, or reads through a memory that is still.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython import members, thread_state
 from inspector.cpython.layout import POOL_SIZE, Evidence, Layout
 from inspector.cpython.walk import Pool, follow_freelist, interpreters, split_table
+from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _pool_candidates(
     """Return every (offset, pool) of the interpreter's structure that is shaped like a pool."""
     size = published["interpreter_state.size"] // 8 * 8
     data = memory.read(interpreter, size)
-    words = struct.unpack(f"={size // 8}Q", data)
+    words = unsigned(data)
     found = []
     for index in range(3, len(words)):
         if words[index] in _POOL_SIZES:
@@ -114,7 +114,7 @@ def _pool_candidates(
 def _is_pool(memory: Memory, pool: Pool) -> bool:
     """Whether the table's free entries are just those that the free list visits."""
     try:
-        words = struct.unpack(f"={pool.size}Q", memory.read(pool.table, 8 * pool.size))
+        words = unsigned(memory.read(pool.table, 8 * pool.size))
     except MemoryFault:
         return False
     visited = follow_freelist(words, pool)

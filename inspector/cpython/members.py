@@ -8,12 +8,12 @@ upper half, ``DICT_UNIQUE_ID_SHIFT`` in pycore_dict.h); 3.14 and 3.15.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import Evidence
 from inspector.cpython.refcount import HEADER_SIZE, decode
 from inspector.cpython.walk import Pool, read_pointer, split_table
+from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _sample(memory: Memory, pool: Pool) -> dict[int, int]:
 
 def _read_table(memory: Memory, pool: Pool) -> dict[int, int]:
     """Return index -> address of all members."""
-    words = struct.unpack(f"={pool.size}Q", memory.read(pool.table, 8 * pool.size))
+    words = unsigned(memory.read(pool.table, 8 * pool.size))
     return split_table(words, pool).members
 
 
@@ -214,7 +214,7 @@ def _one_offset(
     count = (end - start) // 8
     shown = _FIELDS[field]
     pieces = _read_members(memory, pool, members, (start, 8 * count))
-    rows = [(index + 1, struct.unpack(f"={count}Q", words)) for index, words in pieces.items()]
+    rows = [(index + 1, unsigned(words)) for index, words in pieces.items()]
     # Nearly all offsets are out after a few rows; only the rest is worth counting.
     slots = {slot for id_, words in rows[:8] for slot in range(count) if shown(words[slot]) == id_}
     votes = {slot: sum(shown(words[slot]) == id_ for id_, words in rows) for slot in slots}

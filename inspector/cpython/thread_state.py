@@ -10,11 +10,11 @@ link must lead back.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import REFCOUNTS_SIZE, Evidence
 from inspector.cpython.walk import Pool, Thread, split_table, threads
+from inspector.cpython.words import signed, unsigned
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class _Image(NamedTuple):
     """The words of one thread state from its published part on."""
 
     thread: Thread
-    words: tuple[int, ...]
+    words: list[int]
 
 
 def find(memory: Memory, published: Published, interpreter: int, where: int) -> States:
@@ -125,11 +125,10 @@ def _image(memory: Memory, start: int, thread: Thread) -> _Image:
         if piece is None:
             break
         data += piece
-    count = len(data) // 8
-    return _Image(thread, struct.unpack(f"={count}Q", data[: 8 * count]))
+    return _Image(thread, unsigned(data[: len(data) // 8 * 8]))
 
 
-def _is_array(words: tuple[int, ...], slot: int, pool_size: int) -> bool:
+def _is_array(words: list[int], slot: int, pool_size: int) -> bool:
     """Whether {values, size, is_finalized} can stand at this slot."""
     values, size, third = words[slot : slot + 3]
     finalized = third & 0xFFFF_FFFF
@@ -181,11 +180,11 @@ def _validate(
     pieces = memory.read_many(ranges)
     if pieces[0] is None:
         raise MemoryFault(*ranges[0])
-    free = split_table(struct.unpack(f"={pool.size}Q", pieces[0]), pool).free
+    free = split_table(unsigned(pieces[0]), pool).free
     for piece in pieces[1:]:
         if piece is None:
             raise MemoryFault(*ranges[1])
-        values = struct.unpack(f"={len(piece) // 8}q", piece)
+        values = signed(piece)
         stray = sum(values[index] != 0 for index in free if index < len(values))
         if stray > 8 + len(free) // 100 or max(map(abs, values)) > MAX_CONTRIBUTION:
             raise LayoutError(

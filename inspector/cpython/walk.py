@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from inspector.cpython.words import word_at
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ __all__ = [
     "Pool",
     "Table",
     "Thread",
+    "decode_thread",
+    "follow_freelist",
     "interpreters",
     "read_pointer",
     "split_table",
@@ -120,9 +123,9 @@ def decode_thread(published: Published, address: int, words: bytes, counts: byte
     values, size, finalized = struct.unpack_from("=Qqi", counts)
     return Thread(
         address,
-        _word(words, published["thread_state.next"]),
-        _word(words, published["thread_state.thread_id"]),
-        _word(words, published["thread_state.native_thread_id"]),
+        word_at(words, published["thread_state.next"]),
+        word_at(words, published["thread_state.thread_id"]),
+        word_at(words, published["thread_state.native_thread_id"]),
         values,
         size,
         finalized != 0,
@@ -150,7 +153,7 @@ def threads(memory: Memory, published: Published, interpreter: int, refcounts: i
         words, counts = memory.read_many(ranges)
         if words is None or counts is None:
             raise MemoryFault(address, ranges[0][1])
-        owner = _word(words, published["thread_state.interp"])
+        owner = word_at(words, published["thread_state.interp"])
         if owner != interpreter:
             raise LayoutError(
                 "thread_state.interp", expected=f"{interpreter:#x}", found=f"{owner:#x}"
@@ -161,7 +164,7 @@ def threads(memory: Memory, published: Published, interpreter: int, refcounts: i
     return found
 
 
-def split_table(words: tuple[int, ...], pool: Pool) -> Table:
+def split_table(words: list[int], pool: Pool) -> Table:
     """Tell the objects of a pool's table from its free entries.
 
     A free entry holds NULL or the address of another entry, and no object lies
@@ -175,7 +178,7 @@ def split_table(words: tuple[int, ...], pool: Pool) -> Table:
     return Table(members, free)
 
 
-def follow_freelist(words: tuple[int, ...], pool: Pool) -> set[int] | None:
+def follow_freelist(words: list[int], pool: Pool) -> set[int] | None:
     """Return the indices that the free list visits, None if it leaves the table or loops."""
     visited: set[int] = set()
     entry = pool.freelist
@@ -186,8 +189,3 @@ def follow_freelist(words: tuple[int, ...], pool: Pool) -> set[int] | None:
         visited.add(index)
         entry = words[index]
     return visited
-
-
-def _word(words: bytes, offset: int) -> int:
-    """Return the 64-bit word at a byte offset."""
-    return int.from_bytes(words[offset : offset + 8], "little")

@@ -1,0 +1,129 @@
+"""One reading of one interpreter: plan, read, check, try again within bounds."""
+
+from __future__ import annotations
+
+from itertools import compress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.census.reading import Moved, Reading, classify, plan, read
+from inspector.census.settle import is_quiet, settle
+from inspector.errors import LayoutError, MemoryFault, TargetChanged, Unsettled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from inspector.census.rows import Bounds
+    from inspector.cpython.layout import Layout
+    from inspector.process.memory import Memory
+
+__all__ = ["TRIES", "Scope", "Seen", "observe_running", "observe_still"]
+
+TRIES: Final = 24
+"""Readings that may fail because the target moved, before that is an error."""
+
+COMPLETE: Final = 4
+"""Of these, the first that insist on having read every object there was."""
+
+
+class Scope(NamedTuple):
+    """What of an interpreter is to be read."""
+
+    kinds: Collection[str]
+    only: Collection[int] = ()
+    """Addresses; empty for every object of the kinds."""
+
+
+class Seen(NamedTuple):
+    """One interpreter as it was read."""
+
+    interpreter: int
+    reading: Reading
+    bounds: list[Bounds | None]
+    exact: bool
+    tries: int
+
+
+def observe_still(
+    memory: Memory, still: Memory, layout: Layout, interpreter: int, scope: Scope, *, own: bool
+) -> Seen:
+    """Read an interpreter through ``still``, whose ``read_many`` is one instant.
+
+    In the own process no thread can be stopped in the middle of a merge; another
+    process can (``own`` False), and is then read again.
+    """
+
+    def attempt(number: int) -> Seen:
+        planned = plan(memory, layout, interpreter, scope.kinds, scope.only)
+        reading = read(still, layout, planned)
+        if not own and not is_quiet(reading):
+            raise Moved
+        reading = _existing(memory, layout, reading, scope, insist=number < COMPLETE)
+        return Seen(interpreter, reading, [None] * len(reading.structures), exact=True, tries=number)
+
+    return _retry(attempt, layout)
+
+
+def observe_running(
+    memory: Memory, layout: Layout, interpreter: int, scope: Scope, retries: int
+) -> Seen:
+    """Read an interpreter that runs on, in passes that must agree."""
+
+    def attempt(number: int) -> Seen:
+        planned = plan(memory, layout, interpreter, scope.kinds, scope.only)
+        reading, bounds, _ = settle(memory, layout, planned, retries)
+        there = dict(zip(planned.members, bounds, strict=True))
+        reading = _existing(memory, layout, reading, scope, insist=number < COMPLETE)
+        kept = [there.get(member) for member in reading.plan.members]
+        return Seen(interpreter, reading, kept, exact=False, tries=number)
+
+    return _retry(attempt, layout)
+
+
+def _existing(
+    memory: Memory, layout: Layout, reading: Reading, scope: Scope, *, insist: bool
+) -> Reading:
+    """Leave out objects that died before they were read; add those born since, unread.
+
+    With ``insist``, such a reading is :class:`Moved` instead.
+    """
+    members = reading.plan.members
+    now = reading.table.members
+    alive = [
+        not unique_id or now.get(unique_id - 1) == address for unique_id, address, _ in members
+    ]
+    before = reading.plan.table.members
+    born = {} if scope.only else {i: at for i, at in now.items() if before.get(i) != at}
+    fresh = [each for each in classify(memory, layout, born) if each[2] in scope.kinds]
+    if all(alive) and not fresh:
+        return reading
+    if insist:
+        raise Moved
+    return reading._replace(
+        plan=reading.plan._replace(members=[*compress(members, alive), *fresh]),
+        structures=[*compress(reading.structures, alive), *[b""] * len(fresh)],
+    )
+
+
+def _retry(attempt: Callable[[int], Seen], layout: Layout) -> Seen:
+    """Try until the target holds still long enough."""
+    failure: Exception | None = None
+    for number in range(1, TRIES + 1):
+        try:
+            seen = attempt(number)
+        except (Moved, MemoryFault, LayoutError) as moved:
+            failure = moved
+            continue
+        if seen.reading.finalizing:
+            raise TargetChanged(
+                "the interpreter is finalizing",
+                pid=None,
+                hint="its counts are being torn down; read it before the program ends",
+            )
+        return seen
+    if isinstance(failure, LayoutError):
+        raise failure
+    raise Unsettled(
+        f"the target did not hold still in {TRIES} readings",
+        tries=TRIES,
+        hint="its threads or classes come and go too fast; try again, or read it stopped",
+    )

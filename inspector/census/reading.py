@@ -1,0 +1,277 @@
+"""One interpreter: what to read of it, and what the bytes say.
+
+Planning follows pointers without any pause.  The bytes are then read in one
+scattered read, and count only if nothing that the plan rests on has changed: the
+thread list, each thread's array, the pool and its table.
+"""
+
+from __future__ import annotations
+
+from itertools import compress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.census.snapshot import PoolCount, ThreadCount
+from inspector.cpython.members import basic_types, kinds_of
+from inspector.cpython.refcount import HEADER_SIZE
+from inspector.cpython.walk import (
+    Pool,
+    Table,
+    Thread,
+    decode_thread,
+    read_pointer,
+    split_table,
+    thread_ranges,
+    threads,
+)
+from inspector.cpython.words import signed, unsigned
+from inspector.errors import LayoutError, MemoryFault
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from inspector.cpython.layout import Layout
+    from inspector.process.memory import Memory, Range
+
+__all__ = ["Member", "Moved", "Plan", "Reading", "plan", "pool_count", "read", "thread_counts"]
+
+FIXED: Final = 5
+"""Ranges at the start of every plan, before those of threads and objects."""
+
+
+class Moved(Exception):  # noqa: N818 - not an error: the reader tries again
+    """What the plan rests on changed before it was read."""
+
+
+Member = tuple[int, int, str]
+"""An object that is to be read: unique id (0 for one in no pool), address, kind.
+
+A plain tuple: there is one per object while the world is stopped, and instances
+of a class of ours would show up in the very reading that they are made for.
+"""
+
+
+class Plan(NamedTuple):
+    """What to read of one interpreter."""
+
+    interpreter: int
+    pool: Pool
+    table: Table
+    threads: list[Thread]
+    members: list[Member]
+    ranges: list[Range]
+    slots: list[list[int]] | None = None
+    """Per thread the indices of its array that are read; None for whole arrays."""
+
+
+class Reading(NamedTuple):
+    """The bytes of one plan, checked against it and decoded as far as all rows need."""
+
+    plan: Plan
+    mutex: int
+    """``PyMutex`` of the pool; locked while a thread that ends merges its counts."""
+    collecting: bool
+    finalizing: bool
+    gil_enabled: bool | None
+    threads: list[Thread]
+    table: Table
+    contributions: dict[int, dict[int, int]]
+    """Pool index -> native thread id -> count; zeros are left out."""
+    structures: list[bytes]
+    """Per member, its structure up to the unique id."""
+
+
+def plan(
+    memory: Memory, layout: Layout, interpreter: int, kinds: Collection[str], only: Collection[int]
+) -> Plan:
+    """Return what to read: the members of these kinds, or only objects at some addresses.
+
+    An address in ``only`` that is in no pool is read too, with unique id 0.
+    """
+    chain = threads(memory, layout.published, interpreter, layout.refcounts)
+    pool, table = read_table(memory, layout, interpreter)
+    chosen = table.members
+    if only:
+        chosen = {index: each for index, each in chosen.items() if each in only}
+    found = classify(memory, layout, chosen)
+    members = [each for each in found if each[2] in kinds]
+    for stranger in set(only).difference(chosen.values()):
+        members += classify(memory, layout, {-1: stranger})
+    return make_plan(layout, interpreter, (pool, table), chain, members)
+
+
+def classify(memory: Memory, layout: Layout, members: Mapping[int, int]) -> list[Member]:
+    """Tell the kind of each object (index -> address); leave out what is none of ours.
+
+    Asked anew for every reading: an id and an address can both be taken over by an
+    object of another kind.
+    """
+    at = layout.published["pyobject.ob_type"]
+    pieces = memory.read_many([(address + at, 8) for address in members.values()])
+    ob_types = [int.from_bytes(piece or b"", "little") for piece in pieces]
+    kinds, _ = kinds_of(memory, basic_types(layout.published), set(ob_types))
+    return [
+        (index + 1, address, kinds[ob_type])
+        for (index, address), ob_type in zip(members.items(), ob_types, strict=True)
+        if ob_type in kinds
+    ]
+
+
+def read_table(memory: Memory, layout: Layout, interpreter: int) -> tuple[Pool, Table]:
+    """Return the pool of an interpreter and what its table says now."""
+    pool = Pool.decode(memory.read(interpreter + layout.unique_ids, 32))
+    if not pool.plausible:
+        raise LayoutError(
+            "PyInterpreterState.unique_ids", expected="a pool of ids", found=str(tuple(pool))
+        )
+    words = unsigned(memory.read(pool.table, 8 * pool.size))
+    return pool, split_table(words, pool)
+
+
+def make_plan(
+    layout: Layout,
+    interpreter: int,
+    ids: tuple[Pool, Table],
+    chain: list[Thread],
+    members: list[Member],
+) -> Plan:
+    """List the ranges: the fixed words, the threads, their arrays, the table, the objects."""
+    published = layout.published
+    pool, table = ids
+    ranges: list[Range] = [
+        (layout.runtime + published["runtime_state.finalizing"], 8),
+        (interpreter + layout.unique_ids, 32),
+        (interpreter + published["interpreter_state.threads_head"], 8),
+        (interpreter + published["interpreter_state.gc"] + published["gc.collecting"], 4),
+        (pool.table, 8 * pool.size),
+    ]
+    for thread in chain:
+        if thread.size > pool.size:
+            raise Moved
+        ranges += thread_ranges(published, layout.refcounts, thread.address)
+    ranges += [(thread.values, 8 * thread.size) for thread in chain]
+    sizes = structure_sizes(layout)
+    ranges += [(address, sizes[kind]) for _, address, kind in members]
+    return Plan(interpreter, pool, table, chain, members, ranges)
+
+
+def slots_only(whole: Plan, numbers: list[int]) -> Plan:
+    """Return a plan for some of the members that reads only their slots of the arrays."""
+    members = [whole.members[number] for number in numbers]
+    first = FIXED + 2 * len(whole.threads)
+    objects = first + len(whole.threads)
+    ids = sorted({unique_id - 1 for unique_id, _, _ in members if unique_id})
+    slots = [[index for index in ids if index < thread.size] for thread in whole.threads]
+    ranges = whole.ranges[:first]
+    for thread, indices in zip(whole.threads, slots, strict=True):
+        ranges += [(thread.values + 8 * index, 8) for index in indices]
+    ranges += [(whole.ranges[objects + number][0], HEADER_SIZE) for number in numbers]
+    return whole._replace(members=members, ranges=ranges, slots=slots)
+
+
+def structure_sizes(layout: Layout) -> dict[str, int]:
+    """Return, per kind, the bytes from an object's start to the end of its unique id."""
+    return {
+        "type": layout.type_unique_id + 8,
+        "code": layout.code_unique_id + 8,
+        "dict": layout.dict_watcher_tag + 8,
+    }
+
+
+def read(memory: Memory, layout: Layout, plan: Plan) -> Reading:
+    """Read a plan; raise :class:`Moved` when it no longer describes the interpreter."""
+    pieces = memory.read_many(plan.ranges)
+    finalizing, pool_words, head, collecting, table_words = pieces[:FIXED]
+    if finalizing is None or pool_words is None or head is None or collecting is None:
+        raise MemoryFault(*plan.ranges[0])
+    pool = Pool.decode(pool_words)
+    if (pool.table, pool.size) != (plan.pool.table, plan.pool.size) or table_words is None:
+        raise Moved
+    arrays = FIXED + 2 * len(plan.threads)
+    chain = _check_threads(layout, plan, int.from_bytes(head, "little"), pieces[FIXED:arrays])
+    objects = len(pieces) - len(plan.members)
+    words = unsigned(table_words)
+    return Reading(
+        plan,
+        pool.mutex,
+        any(collecting),
+        any(finalizing),
+        _gil_enabled(memory, layout, plan.interpreter),
+        chain,
+        split_table(words, pool),
+        _contributions(plan, pieces[arrays:objects]),
+        [words or b"" for words in pieces[objects:]],
+    )
+
+
+def _check_threads(
+    layout: Layout, plan: Plan, head: int, pieces: list[bytes | None]
+) -> list[Thread]:
+    """Return the threads as read; they must be the planned ones with the planned arrays."""
+    chain = []
+    expected = head
+    for number, planned in enumerate(plan.threads):
+        words, counts = pieces[2 * number], pieces[2 * number + 1]
+        if words is None or counts is None or planned.address != expected:
+            raise Moved
+        thread = decode_thread(layout.published, planned.address, words, counts)
+        if (thread.values, thread.size) != (planned.values, planned.size):
+            raise Moved
+        chain.append(thread)
+        expected = thread.next
+    if expected:
+        raise Moved
+    return chain
+
+
+def _contributions(plan: Plan, pieces: list[bytes | None]) -> dict[int, dict[int, int]]:
+    """Return pool index -> native thread id -> count, without the zeros."""
+    found: dict[int, dict[int, int]] = {}
+    rest = iter(pieces)
+    for number, thread in enumerate(plan.threads):
+        if plan.slots is None:
+            piece = next(rest)
+            if piece is None:
+                raise Moved
+            values = signed(piece)
+            pairs = zip(compress(range(thread.size), values), filter(None, values), strict=True)
+        else:
+            taken = [(index, next(rest)) for index in plan.slots[number]]
+            pairs = ((i, int.from_bytes(p or b"", "little", signed=True)) for i, p in taken)
+        for index, value in pairs:
+            if value:
+                counts = found.setdefault(index, {})
+                # One OS thread can have several thread states.
+                counts[thread.native_id] = counts.get(thread.native_id, 0) + value
+    return found
+
+
+def _gil_enabled(memory: Memory, layout: Layout, interpreter: int) -> bool | None:
+    """Whether the interpreter's GIL is on: ``struct _gil_runtime_state.enabled``."""
+    published = layout.published
+    try:
+        gil = read_pointer(memory, interpreter + published["interpreter_state.ceval_gil"])
+        enabled = memory.read(gil + published["interpreter_state.gil_runtime_state_enabled"], 4)
+    except MemoryFault:
+        return None
+    return any(enabled)
+
+
+def pool_count(pool: Pool, table: Table) -> PoolCount:
+    """Return the occupancy of a pool."""
+    return PoolCount(pool.size, len(table.members), len(table.free))
+
+
+def thread_counts(
+    chain: list[Thread], names: Mapping[int, str], interpreter: int
+) -> tuple[ThreadCount, ...]:
+    """Return the threads, named by native id."""
+    return tuple(
+        ThreadCount(
+            thread.native_id,
+            names.get(thread.native_id, ""),
+            interpreter,
+            thread.size,
+            thread.finalized,
+        )
+        for thread in chain
+    )

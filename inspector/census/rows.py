@@ -1,0 +1,76 @@
+"""Rows of a snapshot from the bytes of a reading: the formula, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from inspector.cpython.refcount import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inspector.census.reading import Member, Reading
+    from inspector.cpython.layout import Layout
+
+__all__ = ["Bounds", "counted", "holds_id", "rows"]
+
+Bounds = tuple[int, int]
+
+_NOTHING: Final[dict[int, int]] = {}
+
+
+def counted(words: bytes, contributions: Mapping[int, int]) -> int | None:
+    """Return local + shared - bias + contributions; None for an immortal object."""
+    net = decode(words).net
+    return None if net is None else net + sum(contributions.values())
+
+
+def holds_id(layout: Layout, member: Member, words: bytes) -> bool:
+    """Whether an object's structure holds the id under which the pool lists it."""
+    unique_id, _, kind = member
+    if not unique_id:
+        return bool(words)
+    if kind == "dict":
+        at, size = layout.dict_watcher_tag + 4, 4
+    else:
+        at, size = layout.type_unique_id if kind == "type" else layout.code_unique_id, 8
+    return int.from_bytes(words[at : at + size], "little") == unique_id
+
+
+def rows(
+    layout: Layout,
+    reading: Reading,
+    interpreter: int,
+    names: Sequence[str],
+    bounds: Sequence[Bounds | None],
+) -> list[tuple[Any, ...]]:
+    """Return the fields of one :class:`~inspector.census.snapshot.ObjectCount` per member.
+
+    ``bounds`` holds, per member, None where its words belong to one instant, else
+    the smallest and the largest count that was seen.  A member whose structure does
+    not hold its id was read in the middle of a change: its counts are None.
+    """
+    owners = {thread.thread_id: thread.native_id for thread in reading.threads}
+    result: list[tuple[Any, ...]] = []
+    for member, words, name, bound in zip(
+        reading.plan.members, reading.structures, names, bounds, strict=True
+    ):
+        unique_id, address, kind = member
+        head = (name, kind, address, interpreter, unique_id)
+        if not holds_id(layout, member, words):
+            result.append((*head, "?", None, None, None, 0, _NOTHING, None, None, None, False, None))
+            continue
+        header = decode(words)
+        mine = reading.contributions.get(unique_id - 1, _NOTHING)
+        net = header.net
+        if net is None:
+            result.append(
+                (*head, header.state, None, None, None, 0, mine, None, None, None, True, None)
+            )
+            continue
+        total = net + sum(mine.values())
+        owner = owners.get(header.ob_tid)
+        words_now = (header.state, owner, header.ob_ref_local, header.shared, header.bias, mine)
+        settled = bound is None and not header.torn
+        result.append((*head, *words_now, total, None, total, settled, bound))
+    return result

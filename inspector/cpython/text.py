@@ -1,0 +1,157 @@
+"""Strings and dictionary entries of a target, read in few vectored rounds.
+
+Sources: ``PyASCIIObject`` and ``struct _PyUnicodeObject_state``
+(Include/cpython/unicodeobject.h), ``struct _dictkeysobject`` and its entries
+(Include/internal/pycore_dict.h); 3.14 and 3.15 free-threaded builds.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython.words import unsigned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.cpython.published import Published
+    from inspector.process.memory import Memory
+
+__all__ = ["find_key", "read_strings", "read_values"]
+
+MAX_TEXT: Final = 1 << 12
+"""Characters of a string that are read; a longer one ends in an ellipsis."""
+
+FIRST_READ: Final = 160
+"""Bytes that hold the header of a string and nearly always all of its text."""
+
+MAX_ENTRIES: Final = 1 << 16
+
+_UTF: Final = {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}
+
+# struct _PyUnicodeObject_state: a byte "interned", then bit-fields kind:3, compact:1, ascii:1.
+_KIND_SHIFT: Final = 8
+_COMPACT: Final = 1 << 11
+_ASCII: Final = 1 << 12
+
+_KEYS_HEADER: Final = 32
+"""``offsetof(struct _dictkeysobject, dk_indices)``."""
+_GENERAL, _UNICODE = 0, 1
+"""``dk_kind``: entries {hash, key, value} and {key, value}; others have split values."""
+
+
+def read_strings(
+    memory: Memory, published: Published, addresses: Sequence[int]
+) -> list[str | None]:
+    """Return the text of each ``str`` object, None where there is none.
+
+    Text of more than :data:`MAX_TEXT` characters is cut, and ends in ``…``.
+    """
+    heads = memory.read_many([(address, FIRST_READ) for address in addresses])
+    # A short string at the end of a mapping: its own header is all that is there.
+    size = published["unicode_object.asciiobject_size"]
+    texts: list[str | None] = [None] * len(addresses)
+    rest: list[tuple[int, int, int, int]] = []
+    for number, (address, head) in enumerate(zip(addresses, heads, strict=True)):
+        found = head or _read_less(memory, address, size)
+        if found is None:
+            continue
+        kind, offset, length = _shape(published, found)
+        if kind == 0:
+            continue
+        end = offset + kind * min(length, MAX_TEXT)
+        if end <= len(found):
+            texts[number] = _decode(found[offset:end], kind, length)
+        else:
+            rest.append((number, kind, length, address + offset))
+    pieces = memory.read_many([(at, kind * min(size, MAX_TEXT)) for _, kind, size, at in rest])
+    for (number, kind, length, _), piece in zip(rest, pieces, strict=True):
+        if piece is not None:
+            texts[number] = _decode(piece, kind, length)
+    return texts
+
+
+def _read_less(memory: Memory, address: int, size: int) -> bytes | None:
+    """Read the header alone."""
+    return memory.read_many([(address, size)])[0] if address else None
+
+
+def _shape(published: Published, head: bytes) -> tuple[int, int, int]:
+    """Return (bytes per character, offset of the text, characters); 0 bytes if no string."""
+    length = struct.unpack_from("=q", head, published["unicode_object.length"])[0]
+    state = struct.unpack_from("=I", head, published["unicode_object.state"])[0]
+    kind = state >> _KIND_SHIFT & 7
+    if kind not in _UTF or not state & _COMPACT or length < 0:
+        return 0, 0, 0
+    size = published["unicode_object.asciiobject_size"]
+    # PyCompactUnicodeObject adds utf8_length and utf8.
+    return kind, size if state & _ASCII else size + 16, length
+
+
+def _decode(data: bytes, kind: int, length: int) -> str:
+    """Decode text that may hold lone surrogates."""
+    text = data.decode(_UTF[kind], "surrogatepass" if kind > 1 else "strict")
+    return text if length <= MAX_TEXT else text + "…"
+
+
+def read_values(
+    memory: Memory, published: Published, dicts: Sequence[int], keys: set[int]
+) -> list[int | None]:
+    """Return, per dictionary, the value object under the key; None where it has none.
+
+    ``keys`` are the addresses that the key object can have: CPython's own names
+    are singletons, so that comparing addresses is enough.
+    """
+    found: list[int | None] = [None] * len(dicts)
+    for number, words, width in _entries(memory, published, dicts):
+        for position in range(width - 2, len(words) - 1, width):
+            if words[position] in keys:
+                found[number] = words[position + 1] or None
+                break
+    return found
+
+
+def find_key(memory: Memory, published: Published, dicts: Sequence[int], name: str) -> set[int]:
+    """Return the addresses of the key objects that spell ``name`` in these dictionaries."""
+    addresses = {
+        words[position]
+        for _, words, width in _entries(memory, published, dicts)
+        for position in range(width - 2, len(words) - 1, width)
+        if words[position]
+    }
+    order = list(addresses)
+    texts = read_strings(memory, published, order)
+    return {address for address, text in zip(order, texts, strict=True) if text == name}
+
+
+def _entries(
+    memory: Memory, published: Published, dicts: Sequence[int]
+) -> list[tuple[int, list[int], int]]:
+    """Return (number of the dictionary, words of its entries, words per entry)."""
+    at = published["dict_object.ma_keys"]
+    pointers = memory.read_many([(address + at, 16) for address in dicts])
+    tables = []
+    for number, piece in enumerate(pointers):
+        keys, values = struct.unpack("=QQ", piece) if piece else (0, 0)
+        if keys and not values:
+            tables.append((number, keys))
+    heads = memory.read_many([(keys, _KEYS_HEADER) for _, keys in tables])
+    ranges = []
+    shapes = []
+    for (number, keys), head in zip(tables, heads, strict=True):
+        if head is None:
+            continue
+        index_bytes, kind = head[9], head[10]
+        count = struct.unpack_from("=q", head, 24)[0]
+        if kind not in (_GENERAL, _UNICODE) or not 0 < count <= MAX_ENTRIES or index_bytes > 40:  # noqa: PLR2004 - dk_log2_index_bytes of a dictionary that fits in memory
+            continue
+        width = 3 if kind == _GENERAL else 2
+        ranges.append((keys + _KEYS_HEADER + (1 << index_bytes), 8 * width * count))
+        shapes.append((number, width))
+    pieces = memory.read_many(ranges)
+    return [
+        (number, unsigned(piece), width)
+        for (number, width), piece in zip(shapes, pieces, strict=True)
+        if piece is not None
+    ]

@@ -1,0 +1,72 @@
+"""The own process: always readable, exact for the interpreter that asks."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+
+from inspector.errors import NotFreeThreaded, NotPython, UnsupportedVersion
+from inspector.process.memory import ProcessMemory
+from inspector.process.world import OwnWorld
+
+__all__ = ["OwnProcess"]
+
+
+class OwnProcess:
+    """The process that runs this code."""
+
+    def __init__(self) -> None:
+        """Raise what keeps this interpreter from being read, before anything is touched."""
+        self.pid = os.getpid()
+        _require(self.pid)
+        self.memory = ProcessMemory(self.pid)
+        self.world = OwnWorld()
+        self.runtime: int = ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime"))
+        """Address of ``_PyRuntime``, a symbol that CPython exports."""
+
+    def check(self) -> None:
+        """Nothing: the own process is there, and no other one."""
+
+    def thread_names(self) -> dict[int, str]:
+        """Return the names that :mod:`threading` knows, by native id."""
+        return {
+            thread.native_id: thread.name
+            for thread in threading.enumerate()
+            if thread.native_id is not None
+        }
+
+    def command(self) -> str:
+        """Return the program as it was started, without its arguments."""
+        return sys.argv[0] if sys.argv else ""
+
+
+def _require(pid: int) -> None:
+    """Refuse interpreters whose counts stand elsewhere, or where nobody looked."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.implementation.name != "cpython":
+        raise NotPython(
+            f"this is {sys.implementation.name}, not CPython",
+            pid=pid,
+            hint="run it with python3.14t or newer",
+        )
+    if "t" not in sys.abiflags:
+        raise NotFreeThreaded(
+            f"this Python {version} has the GIL built in",
+            pid=pid,
+            hint="here sys.getrefcount is the truth; run it with python3.14t or newer, "
+            "or give the PID of a process that does",
+        )
+    if sys.version_info < (3, 14):
+        raise UnsupportedVersion(
+            f"this Python {version} has no per-thread reference counts of types",
+            pid=pid,
+            hint="they came with 3.14; run it with python3.14t or newer",
+        )
+    if not sys.platform.startswith("linux") or sys.maxsize != 2**63 - 1:
+        raise UnsupportedVersion(
+            f"this is {sys.platform} with {sys.maxsize.bit_length() + 1}-bit words",
+            pid=pid,
+            hint="inspector reads 64-bit Linux processes",
+        )
