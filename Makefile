@@ -17,6 +17,7 @@ help: ## this list
 	@echo 'env and test take PYTHON=VERSION: 3.14t, 3.15t, 3.11 or the like, or gil'
 
 env: $(VENV)/.ready ## an environment to work in: .venv on 3.14t, or .venv-VERSION
+	@:
 
 # Made anew when the project's settings change or its interpreter is gone.
 $(VENV)/.ready: pyproject.toml $(shell test -x $(VENV)/bin/python || echo force)
