@@ -75,7 +75,7 @@ def fetch_source(source: Source, directory: Path, log: Path) -> Path:
             continue
         verify(archive, source.sha256)
         return archive
-    say(f"{source.file_name} is gone from the mirror; asking for the current {source.package}")
+    say(f"no mirror gave {source.file_name}; asking for the current {source.package}")
     for suite in SUITES:
         for mirror in addresses:
             current = current_source(source.package, suite, mirror, directory, log)
