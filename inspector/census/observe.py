@@ -5,38 +5,31 @@ from __future__ import annotations
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.census.reading import Moved, Reading, classify, plan, read
+from inspector.census.reading import Moved, Plan, Reading, Scope, classify, plan, read
 from inspector.census.settle import is_quiet, settle
 from inspector.errors import LayoutError, MemoryFault, TargetChanged, Unsettled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from inspector.census.rows import Bounds
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
 
-__all__ = ["TRIES", "Scope", "Seen", "observe_running", "observe_still"]
+__all__ = ["TRIES", "Seen", "observe_running", "observe_still"]
 
 TRIES: Final = 24
 """Readings that may fail because the target moved, before that is an error."""
 
-COMPLETE: Final = 4
+COMPLETE: Final = 2
 """Of these, the first that insist on having read every object there was."""
-
-
-class Scope(NamedTuple):
-    """What of an interpreter is to be read."""
-
-    kinds: Collection[str]
-    only: Collection[int] = ()
-    """Addresses; empty for every object of the kinds."""
 
 
 class Seen(NamedTuple):
     """One interpreter as it was read."""
 
     interpreter: int
+    planned: Plan
     reading: Reading
     bounds: list[Bounds | None]
     exact: bool
@@ -44,7 +37,14 @@ class Seen(NamedTuple):
 
 
 def observe_still(
-    memory: Memory, still: Memory, layout: Layout, interpreter: int, scope: Scope, *, own: bool
+    memory: Memory,
+    still: Memory,
+    layout: Layout,
+    interpreter: int,
+    scope: Scope,
+    *,
+    last: Plan | None,
+    own: bool,
 ) -> Seen:
     """Read an interpreter through ``still``, whose ``read_many`` is one instant.
 
@@ -53,30 +53,36 @@ def observe_still(
     """
 
     def attempt(number: int) -> Seen:
-        planned = plan(memory, layout, interpreter, scope.kinds, scope.only)
+        planned = plan(memory, layout, interpreter, scope, last)
         reading = read(still, layout, planned)
         if not own and not is_quiet(reading):
             raise Moved
         reading = _existing(memory, layout, reading, scope, insist=number < COMPLETE)
-        return Seen(interpreter, reading, [None] * len(reading.structures), exact=True, tries=number)
+        return Seen(interpreter, planned, reading, [None] * len(reading.structures), exact=True, tries=number)
 
-    return _retry(attempt, layout)
+    return _retry(attempt)
 
 
 def observe_running(
-    memory: Memory, layout: Layout, interpreter: int, scope: Scope, retries: int
+    memory: Memory,
+    layout: Layout,
+    interpreter: int,
+    scope: Scope,
+    *,
+    last: Plan | None,
+    retries: int,
 ) -> Seen:
     """Read an interpreter that runs on, in passes that must agree."""
 
     def attempt(number: int) -> Seen:
-        planned = plan(memory, layout, interpreter, scope.kinds, scope.only)
+        planned = plan(memory, layout, interpreter, scope, last)
         reading, bounds, _ = settle(memory, layout, planned, retries)
         there = dict(zip(planned.members, bounds, strict=True))
         reading = _existing(memory, layout, reading, scope, insist=number < COMPLETE)
         kept = [there.get(member) for member in reading.plan.members]
-        return Seen(interpreter, reading, kept, exact=False, tries=number)
+        return Seen(interpreter, planned, reading, kept, exact=False, tries=number)
 
-    return _retry(attempt, layout)
+    return _retry(attempt)
 
 
 def _existing(
@@ -93,7 +99,8 @@ def _existing(
     ]
     before = reading.plan.table.members
     born = {} if scope.only else {i: at for i, at in now.items() if before.get(i) != at}
-    fresh = [each for each in classify(memory, layout, born) if each[2] in scope.kinds]
+    found = classify(memory, layout, born)
+    fresh = [(i + 1, at, kind) for (i, at), kind in found.items() if kind in scope.kinds]
     if all(alive) and not fresh:
         return reading
     if insist:
@@ -104,7 +111,7 @@ def _existing(
     )
 
 
-def _retry(attempt: Callable[[int], Seen], layout: Layout) -> Seen:
+def _retry(attempt: Callable[[int], Seen]) -> Seen:
     """Try until the target holds still long enough."""
     failure: Exception | None = None
     for number in range(1, TRIES + 1):

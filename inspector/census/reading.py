@@ -11,6 +11,12 @@ from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.snapshot import PoolCount, ThreadCount
+from inspector.cpython.collector import (
+    Collector,
+    collector_ranges,
+    decode_collector,
+    read_collector,
+)
 from inspector.cpython.members import basic_types, kinds_of
 from inspector.cpython.refcount import HEADER_SIZE
 from inspector.cpython.walk import (
@@ -27,14 +33,26 @@ from inspector.cpython.words import signed, unsigned
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory, Range
 
-__all__ = ["Member", "Moved", "Plan", "Reading", "plan", "pool_count", "read", "thread_counts"]
+__all__ = [
+    "Member",
+    "Moved",
+    "Plan",
+    "Reading",
+    "Scope",
+    "classify",
+    "plan",
+    "pool_count",
+    "read",
+    "slots_only",
+    "thread_counts",
+]
 
-FIXED: Final = 5
+FIXED: Final = 6
 """Ranges at the start of every plan, before those of threads and objects."""
 
 
@@ -50,12 +68,25 @@ of a class of ours would show up in the very reading that they are made for.
 """
 
 
+class Scope(NamedTuple):
+    """What of an interpreter is to be read."""
+
+    kinds: tuple[str, ...]
+    only: frozenset[int] = frozenset()
+    """Addresses, also of objects in no pool; empty for every object of the kinds."""
+
+
 class Plan(NamedTuple):
     """What to read of one interpreter."""
 
     interpreter: int
+    scope: Scope
+    epoch: int | None
+    """Collections so far; None while one is under way, or where that is unknown."""
     pool: Pool
     table: Table
+    kinds: dict[tuple[int, int], str]
+    """(pool index, address) -> kind, of all members that were looked at."""
     threads: list[Thread]
     members: list[Member]
     ranges: list[Range]
@@ -69,7 +100,7 @@ class Reading(NamedTuple):
     plan: Plan
     mutex: int
     """``PyMutex`` of the pool; locked while a thread that ends merges its counts."""
-    collecting: bool
+    collector: Collector
     finalizing: bool
     gil_enabled: bool | None
     threads: list[Thread]
@@ -81,67 +112,88 @@ class Reading(NamedTuple):
 
 
 def plan(
-    memory: Memory, layout: Layout, interpreter: int, kinds: Collection[str], only: Collection[int]
+    memory: Memory, layout: Layout, interpreter: int, scope: Scope, last: Plan | None = None
 ) -> Plan:
-    """Return what to read: the members of these kinds, or only objects at some addresses.
+    """Return what to read.
 
-    An address in ``only`` that is in no pool is read too, with unique id 0.
+    ``last`` is the plan of the reading before: where no collection was since, no
+    object can have died, and what was known of each still holds.
     """
-    chain = threads(memory, layout.published, interpreter, layout.refcounts)
-    pool, table = read_table(memory, layout, interpreter)
-    chosen = table.members
-    if only:
-        chosen = {index: each for index, each in chosen.items() if each in only}
-    found = classify(memory, layout, chosen)
-    members = [each for each in found if each[2] in kinds]
-    for stranger in set(only).difference(chosen.values()):
-        members += classify(memory, layout, {-1: stranger})
-    return make_plan(layout, interpreter, (pool, table), chain, members)
-
-
-def classify(memory: Memory, layout: Layout, members: Mapping[int, int]) -> list[Member]:
-    """Tell the kind of each object (index -> address); leave out what is none of ours.
-
-    Asked anew for every reading: an id and an address can both be taken over by an
-    object of another kind.
-    """
-    at = layout.published["pyobject.ob_type"]
-    pieces = memory.read_many([(address + at, 8) for address in members.values()])
-    ob_types = [int.from_bytes(piece or b"", "little") for piece in pieces]
-    kinds, _ = kinds_of(memory, basic_types(layout.published), set(ob_types))
-    return [
-        (index + 1, address, kinds[ob_type])
-        for (index, address), ob_type in zip(members.items(), ob_types, strict=True)
-        if ob_type in kinds
-    ]
-
-
-def read_table(memory: Memory, layout: Layout, interpreter: int) -> tuple[Pool, Table]:
-    """Return the pool of an interpreter and what its table says now."""
+    published = layout.published
+    state = collector_ranges(memory, published, interpreter)
+    collector = read_collector(memory, state)
+    epoch = None if collector.collecting else collector.collections
+    chain = threads(memory, published, interpreter, layout.refcounts)
     pool = Pool.decode(memory.read(interpreter + layout.unique_ids, 32))
     if not pool.plausible:
         raise LayoutError(
             "PyInterpreterState.unique_ids", expected="a pool of ids", found=str(tuple(pool))
         )
-    words = unsigned(memory.read(pool.table, 8 * pool.size))
-    return pool, split_table(words, pool)
+    table = split_table(unsigned(memory.read(pool.table, 8 * pool.size)), pool)
+    if last is None or epoch is None or epoch != last.epoch:
+        known = {}
+    elif last.scope == scope and _same_places(last, pool, table, chain):
+        return last
+    else:
+        known = last.kinds
+    wanted = table.members
+    if scope.only:
+        wanted = {index: each for index, each in wanted.items() if each in scope.only}
+    new = {index: each for index, each in wanted.items() if (index, each) not in known}
+    kinds = {**known, **classify(memory, layout, new)}
+    members = [
+        (index + 1, address, kind)
+        for index, address in wanted.items()
+        if (kind := kinds.get((index, address), "")) in scope.kinds
+    ]
+    for stranger in scope.only.difference(wanted.values()):
+        found = classify(memory, layout, {-1: stranger})
+        members += [(0, address, kind) for (_, address), kind in found.items()]
+    ranges = _ranges(layout, interpreter, state, pool, chain)
+    sizes = structure_sizes(layout)
+    ranges += [(address, sizes[kind]) for _, address, kind in members]
+    return Plan(interpreter, scope, epoch, pool, table, kinds, chain, members, ranges)
 
 
-def make_plan(
+def _same_places(last: Plan, pool: Pool, table: Table, chain: list[Thread]) -> bool:
+    """Whether everything that is to be read stands where it stood."""
+    return (
+        (last.pool.table, last.pool.size) == (pool.table, pool.size)
+        and last.table.members == table.members
+        and [(each.address, each.values, each.size) for each in last.threads]
+        == [(each.address, each.values, each.size) for each in chain]
+    )
+
+
+def classify(
+    memory: Memory, layout: Layout, members: Mapping[int, int]
+) -> dict[tuple[int, int], str]:
+    """Tell the kind of each object (index -> address); leave out what is none of ours."""
+    at = layout.published["pyobject.ob_type"]
+    pieces = memory.read_many([(address + at, 8) for address in members.values()])
+    ob_types = [int.from_bytes(piece or b"", "little") for piece in pieces]
+    kinds, _ = kinds_of(memory, basic_types(layout.published), set(ob_types))
+    return {
+        place: kinds[ob_type]
+        for place, ob_type in zip(members.items(), ob_types, strict=True)
+        if ob_type in kinds
+    }
+
+
+def _ranges(
     layout: Layout,
     interpreter: int,
-    ids: tuple[Pool, Table],
+    collector: tuple[Range, Range],
+    pool: Pool,
     chain: list[Thread],
-    members: list[Member],
-) -> Plan:
-    """List the ranges: the fixed words, the threads, their arrays, the table, the objects."""
+) -> list[Range]:
+    """List what is read besides objects: the fixed words, the table, threads, arrays."""
     published = layout.published
-    pool, table = ids
     ranges: list[Range] = [
         (layout.runtime + published["runtime_state.finalizing"], 8),
         (interpreter + layout.unique_ids, 32),
         (interpreter + published["interpreter_state.threads_head"], 8),
-        (interpreter + published["interpreter_state.gc"] + published["gc.collecting"], 4),
+        *collector,
         (pool.table, 8 * pool.size),
     ]
     for thread in chain:
@@ -149,9 +201,7 @@ def make_plan(
             raise Moved
         ranges += thread_ranges(published, layout.refcounts, thread.address)
     ranges += [(thread.values, 8 * thread.size) for thread in chain]
-    sizes = structure_sizes(layout)
-    ranges += [(address, sizes[kind]) for _, address, kind in members]
-    return Plan(interpreter, pool, table, chain, members, ranges)
+    return ranges
 
 
 def slots_only(whole: Plan, numbers: list[int]) -> Plan:
@@ -180,8 +230,8 @@ def structure_sizes(layout: Layout) -> dict[str, int]:
 def read(memory: Memory, layout: Layout, plan: Plan) -> Reading:
     """Read a plan; raise :class:`Moved` when it no longer describes the interpreter."""
     pieces = memory.read_many(plan.ranges)
-    finalizing, pool_words, head, collecting, table_words = pieces[:FIXED]
-    if finalizing is None or pool_words is None or head is None or collecting is None:
+    finalizing, pool_words, head, _, _, table_words = pieces[:FIXED]
+    if finalizing is None or pool_words is None or head is None:
         raise MemoryFault(*plan.ranges[0])
     pool = Pool.decode(pool_words)
     if (pool.table, pool.size) != (plan.pool.table, plan.pool.size) or table_words is None:
@@ -193,7 +243,7 @@ def read(memory: Memory, layout: Layout, plan: Plan) -> Reading:
     return Reading(
         plan,
         pool.mutex,
-        any(collecting),
+        decode_collector(pieces[3:5]),
         any(finalizing),
         _gil_enabled(memory, layout, plan.interpreter),
         chain,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.cpython.refcount import decode
+from inspector.cpython.refcount import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _NOTHING: Final[dict[int, int]] = {}
 
 def counted(words: bytes, contributions: Mapping[int, int]) -> int | None:
     """Return local + shared - bias + contributions; None for an immortal object."""
-    net = decode(words).net
+    net = count(words).net
     return None if net is None else net + sum(contributions.values())
 
 
@@ -51,6 +51,7 @@ def rows(
     not hold its id was read in the middle of a change: its counts are None.
     """
     owners = {thread.thread_id: thread.native_id for thread in reading.threads}
+    slots = reading.contributions
     result: list[tuple[Any, ...]] = []
     for member, words, name, bound in zip(
         reading.plan.members, reading.structures, names, bounds, strict=True
@@ -60,17 +61,15 @@ def rows(
         if not holds_id(layout, member, words):
             result.append((*head, "?", None, None, None, 0, _NOTHING, None, None, None, False, None))
             continue
-        header = decode(words)
-        mine = reading.contributions.get(unique_id - 1, _NOTHING)
-        net = header.net
+        tid, state, local, shared, bias, net, torn = count(words)
+        mine = slots.get(unique_id - 1, _NOTHING)
         if net is None:
-            result.append(
-                (*head, header.state, None, None, None, 0, mine, None, None, None, True, None)
-            )
+            result.append((*head, state, None, None, None, 0, mine, None, None, None, True, None))
             continue
-        total = net + sum(mine.values())
-        owner = owners.get(header.ob_tid)
-        words_now = (header.state, owner, header.ob_ref_local, header.shared, header.bias, mine)
-        settled = bound is None and not header.torn
-        result.append((*head, *words_now, total, None, total, settled, bound))
+        total = net + sum(mine.values()) if mine else net
+        settled = bound is None and not torn
+        result.append(
+            (*head, state, owners.get(tid), local, shared, bias, mine)
+            + (total, None, total, settled, bound)
+        )
     return result

@@ -82,7 +82,7 @@ def is_quiet(reading: Reading) -> bool:
     The collector merges while ``collecting`` is set, a thread that ends while it
     holds the pool's mutex; in between a count stands in both places.
     """
-    return not reading.collecting and not reading.mutex & LOCKED
+    return not reading.collector.collecting and not reading.mutex & LOCKED
 
 
 def _words(reading: Reading, number: int) -> tuple[bytes, Mapping[int, int]]:

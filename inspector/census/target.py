@@ -6,8 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.census.observe import TRIES, Scope, Seen, observe_running, observe_still
-from inspector.census.reading import pool_count, thread_counts
+from inspector.census.observe import TRIES, Seen, observe_running, observe_still
+from inspector.census.reading import Plan, Scope, pool_count, thread_counts
 from inspector.census.rows import rows
 from inspector.census.snapshot import KINDS, InterpreterCount, ObjectCount, Snapshot, TargetInfo
 from inspector.cpython.discover import discover
@@ -44,6 +44,7 @@ class Target:
         self.layout: Layout = _discover(process.world, published, runtime)
         """The offsets, each with what speaks for it."""
         self._names: dict[int, Names] = {}
+        self._plans: dict[int, Plan] = {}
 
     @property
     def pid(self) -> int:
@@ -77,7 +78,7 @@ class Target:
                 hint="true counts exist for types; sys.getrefcount is right for other objects",
             )
         with self._lock:
-            snapshot = self._snapshot(Scope(("type",), (id(subject),)), RETRIES)
+            snapshot = self._snapshot(Scope(("type",), frozenset((id(subject),))), RETRIES)
         count = snapshot[id(subject)]
         if count.state == "immortal":
             raise NotCounted(
@@ -98,12 +99,28 @@ class Target:
         for address in interpreters(process.memory, self.layout.published, self.layout.runtime):
             if address == process.world.interpreter:
                 each = observe_still(
-                    process.memory, process.world, self.layout, address, scope, own=True
+                    process.memory,
+                    process.world,
+                    self.layout,
+                    address,
+                    scope,
+                    last=self._plans.get(address),
+                    own=True,
                 )
                 pause = process.world.pause_ns
                 seen.insert(0, each)
             elif not scope.only:
-                seen.append(observe_running(process.memory, self.layout, address, scope, retries))
+                each = observe_running(
+                    process.memory,
+                    self.layout,
+                    address,
+                    scope,
+                    last=self._plans.get(address),
+                    retries=retries,
+                )
+                seen.append(each)
+        if not scope.only:
+            self._plans = {each.interpreter: each.planned for each in seen}
         return self._assemble(seen, taken, pause)
 
     def _assemble(self, seen: list[Seen], taken: int, pause: int | None) -> Snapshot:
@@ -131,7 +148,7 @@ class Target:
             cache = self._names.setdefault(
                 each.interpreter, Names(self._process.memory, self.layout)
             )
-            lines += rows(self.layout, reading, identifier, cache.of(named), each.bounds)
+            lines += rows(self.layout, reading, identifier, cache.of(named, each.planned.epoch), each.bounds)
         return Snapshot(
             target=TargetInfo(
                 self.pid,

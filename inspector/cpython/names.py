@@ -40,6 +40,7 @@ class Names:
         self._published = layout.published
         self._known: dict[int, tuple[object, str]] = {}
         self._singletons: dict[str, set[int]] = {}
+        self._epoch: int | None = None
         published = layout.published
         tag = layout.type_field("tp_version_tag")
         self._tag = slice(tag, tag + 4)
@@ -57,14 +58,19 @@ class Names:
             "dict": lambda _: None,
         }
 
-    def of(self, objects: Sequence[Named]) -> list[str]:
-        """Return the name of each object, ``?`` where it could not be read."""
+    def of(self, objects: Sequence[Named], epoch: int | None = None) -> list[str]:
+        """Return the name of each object, ``?`` where it could not be read.
+
+        With the same ``epoch`` as the time before, no object can have died since.
+        """
+        immortal = epoch is not None and epoch == self._epoch
+        self._epoch = epoch
         known: dict[int, tuple[object, str]] = {}
         new: dict[str, list[Named]] = {"type": [], "code": [], "dict": []}
         for each in objects:
             kind, address, words = each
             before = self._known.get(address)
-            if before is not None and self._same(kind, words, before[0]):
+            if before is not None and self._same(kind, words, before[0], immortal=immortal):
                 known[address] = before
             else:
                 new[kind].append(each)
@@ -75,13 +81,13 @@ class Names:
         self._known = known
         return [known[address][1] for _, address, _ in objects]
 
-    def _same(self, kind: str, words: bytes, before: object) -> bool:
+    def _same(self, kind: str, words: bytes, before: object, *, immortal: bool) -> bool:
         """Whether the object at this address is surely the one that was named before.
 
         A type without a version tag (0) may have taken the place, the dictionary
         and the name's address of a dead one; a dictionary may, at any time.
         """
-        if kind == "dict" or (kind == "type" and not any(words[self._tag])):
+        if not immortal and (kind == "dict" or (kind == "type" and not any(words[self._tag]))):
             return False
         return self._identity[kind](words) == before
 

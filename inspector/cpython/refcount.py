@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-__all__ = ["BIAS", "HEADER_SIZE", "Header", "decode", "decode_many"]
+__all__ = ["BIAS", "HEADER_SIZE", "Count", "Header", "count", "decode"]
 
 HEADER_SIZE: Final = 32
 """Bytes of a ``PyObject`` in a free-threaded build (LP64)."""
@@ -54,56 +54,50 @@ class Header(NamedTuple):
         return self.ob_ref_local == IMMORTAL_LOCAL
 
     @property
-    def shared(self) -> int:
-        """``ob_ref_shared`` as a count, the bias included."""
-        return self.ob_ref_shared >> SHARED_SHIFT
-
-    @property
-    def state(self) -> str:
-        """``immortal`` or one of :data:`STATES`."""
-        return "immortal" if self.immortal else STATES[self.ob_ref_shared & 3]
-
-    @property
     def deferred(self) -> bool:
         """References on thread stacks are not counted, and the bias is added."""
         return bool(self.ob_gc_bits & GC_DEFERRED)
 
-    @property
-    def bias(self) -> int:
-        """What is in ``shared`` that nobody holds.
 
-        :data:`BIAS` for a deferred object, and the reference of the merge queue
-        (Python/brc.c) for a queued one.  Immortal objects carry the deferred bit
-        without the constant, which is why they are told apart first.
-        """
-        if self.ob_ref_local == IMMORTAL_LOCAL:
-            return 0
-        bias = BIAS if self.ob_gc_bits & GC_DEFERRED else 0
-        return bias + (self.ob_ref_shared & 3 == 2)  # noqa: PLR2004 - _Py_REF_QUEUED
+class Count(NamedTuple):
+    """What a header says of its object's references."""
 
-    @property
-    def net(self) -> int | None:
-        """References that the header counts, signed; None for an immortal object."""
-        if self.ob_ref_local == IMMORTAL_LOCAL:
-            return None
-        return self.ob_ref_local + (self.ob_ref_shared >> SHARED_SHIFT) - self.bias
+    owner: int
+    """``ob_tid``."""
+    state: str
+    """``immortal`` or one of :data:`STATES`."""
+    local: int
+    shared: int
+    """Without the flag bits, the bias included."""
+    bias: int
+    """What is in ``shared`` that nobody holds: :data:`BIAS` for a deferred object, and
+    the reference of the merge queue (Python/brc.c) for a queued one."""
+    net: int | None
+    """``local + shared - bias``, signed; None for an immortal object."""
+    torn: bool
+    """The deferred bit is set and its constant not yet added.
 
-    @property
-    def torn(self) -> bool:
-        """The deferred bit is set and its constant not yet added, or half gone.
+    ``PyUnstable_Object_EnableDeferredRefcount`` sets the bit before it adds the
+    constant: an unsynchronised reader can see a count near ``-BIAS``."""
 
-        ``PyUnstable_Object_EnableDeferredRefcount`` sets the bit before it adds the
-        constant: an unsynchronised reader can see a count near ``-BIAS``.
-        """
-        net = self.net
-        return net is not None and abs(net) > BIAS // 2
+
+def count(words: bytes) -> Count:
+    """Decode the counts of one header.
+
+    Immortal objects carry the deferred bit without the constant, which is why they
+    are told apart first.
+    """
+    owner, _, _, gc_bits, local, word, _ = _HEADER.unpack_from(words)
+    shared = word >> SHARED_SHIFT
+    if local == IMMORTAL_LOCAL:
+        return Count(owner, "immortal", local, shared, 0, None, False)
+    state = STATES[word & 3]
+    bias = (BIAS if gc_bits & GC_DEFERRED else 0) + (state == "queued")
+    net = local + shared - bias
+    return Count(owner, state, local, shared, bias, net, abs(net) > BIAS // 2)
 
 
 def decode(words: bytes) -> Header:
     """Decode the :data:`HEADER_SIZE` bytes of one object."""
     return Header._make(_HEADER.unpack_from(words))
 
-
-def decode_many(block: bytes) -> list[Header]:
-    """Decode headers that stand one behind the other."""
-    return list(map(Header._make, _HEADER.iter_unpack(block)))

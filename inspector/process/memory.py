@@ -22,10 +22,7 @@ from inspector.errors import AccessDenied, InspectorError, MemoryFault, NoSuchTa
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["IOV_MAX", "WORD", "Memory", "ProcessMemory", "Range", "Vectors"]
-
-WORD: Final = 8
-"""Bytes of a pointer and of ``Py_ssize_t``: only LP64 targets are read."""
+__all__ = ["IOV_MAX", "LastVectors", "Memory", "ProcessMemory", "Range", "Vectors"]
 
 IOV_MAX: Final = 1024
 """Pieces that Linux moves in one call (``UIO_MAXIOV``, include/uapi/linux/uio.h)."""
@@ -101,6 +98,21 @@ class Vectors:
         return [data[start:end] for start, end in self._places]
 
 
+class LastVectors:
+    """The vectors of the latest ranges: a plan that stays is not taken apart again."""
+
+    def __init__(self) -> None:
+        self._ranges: Sequence[Range] = ()
+        self._vectors = Vectors(())
+
+    def of(self, ranges: Sequence[Range]) -> Vectors:
+        """Return vectors for the ranges, the same ones for the same list object."""
+        if ranges is not self._ranges:
+            self._vectors = Vectors(ranges)
+            self._ranges = ranges
+        return self._vectors
+
+
 def _merge(ranges: Sequence[Range], gap: int) -> tuple[list[int], list[Range]]:
     """Return the segments (address, size, address, size, ...) and each range's place.
 
@@ -171,6 +183,7 @@ class ProcessMemory:
     def __init__(self, pid: int | None = None) -> None:
         self.pid = os.getpid() if pid is None else pid
         self._file = -1
+        self._vectors = LastVectors()
 
     def close(self) -> None:
         """Close ``/proc/PID/mem`` if it was needed."""
@@ -195,7 +208,7 @@ class ProcessMemory:
         if self._file >= 0:
             return [self._pread(address, size) for address, size in ranges]
         try:
-            vectors = Vectors(ranges)
+            vectors = self._vectors.of(ranges)
         except MemoryFault:
             if len(ranges) == 1:
                 return [None]

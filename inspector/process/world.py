@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from inspector.errors import MemoryFault
-from inspector.process.memory import ProcessMemory, Vectors
+from inspector.process.memory import LastVectors, ProcessMemory, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,7 @@ class OwnWorld:
 
     def __init__(self) -> None:
         self._memory = ProcessMemory()
+        self._vectors = LastVectors()
         # A library object of our own: its functions are shared with nobody who
         # could hold their lock while stopped, or change their argument types.
         library = ctypes.PyDLL(None)
@@ -65,7 +66,7 @@ class OwnWorld:
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
         """Return the bytes of all ranges at one instant, or None where unreadable."""
-        vectors = Vectors(ranges)
+        vectors = self._vectors.of(ranges)
         moved = self._run(vectors)
         if moved == vectors.lengths:
             return list(vectors.pieces())

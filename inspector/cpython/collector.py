@@ -1,0 +1,74 @@
+"""The garbage collector's state of one interpreter: is it at work, how often was it.
+
+Sources: ``struct _gc_runtime_state`` and ``struct gc_generation_stats``
+(Include/internal/pycore_interp_structs.h).  In 3.14 the statistics of the three
+generations {collections, collected, uncollectable} stand right before
+``collecting``; 3.15 publishes a pointer to them, each generation an item of eight
+words, of which ``collections`` is the third, and an index.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.words import word_at
+from inspector.errors import MemoryFault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.cpython.published import Published
+    from inspector.process.memory import Memory, Range
+
+__all__ = ["Collector", "collector_ranges", "decode_collector", "read_collector"]
+
+_STATS_314: Final = 72
+"""Bytes of ``generation_stats[3]`` in 3.14."""
+
+_STATS_315: Final = 216
+"""``sizeof(struct gc_stats)`` in 3.15, as published."""
+
+PLAUSIBLE: Final = 1 << 40
+
+
+class Collector(NamedTuple):
+    """What one reading saw of the collector."""
+
+    collecting: bool
+    """A collection is under way; finalizers may run in it while other threads do."""
+    collections: int | None
+    """Collections since the interpreter began, of all generations; None if unknown."""
+
+
+def collector_ranges(
+    memory: Memory, published: Published, interpreter: int
+) -> tuple[Range, Range]:
+    """Return where ``collecting`` and the statistics stand; (0, 0) if those are unknown."""
+    gc = interpreter + published["interpreter_state.gc"]
+    collecting = gc + published["gc.collecting"]
+    stats: Range = (0, 0)
+    if published.minor == (3, 14):
+        stats = (collecting - _STATS_314, _STATS_314)
+    elif published.get("gc.generation_stats_size", 0) == _STATS_315:
+        try:
+            pointer = word_at(memory.read(gc + published["gc.generation_stats"], 8), 0)
+        except MemoryFault:
+            pointer = 0
+        stats = (pointer, _STATS_315) if pointer else (0, 0)
+    return (collecting, 4), stats
+
+
+def decode_collector(pieces: Sequence[bytes | None]) -> Collector:
+    """Decode what :func:`collector_ranges` names."""
+    flag, stats = pieces
+    collecting = flag is None or any(flag)
+    if not stats:
+        return Collector(collecting, None)
+    offsets = (0, 24, 48) if len(stats) == _STATS_314 else (16, 88, 160)
+    counts = [word_at(stats, offset) for offset in offsets]
+    return Collector(collecting, sum(counts) if max(counts) < PLAUSIBLE else None)
+
+
+def read_collector(memory: Memory, ranges: tuple[Range, Range]) -> Collector:
+    """Read the collector's state."""
+    return decode_collector(memory.read_many(ranges))
