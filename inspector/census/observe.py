@@ -21,9 +21,6 @@ __all__ = ["TRIES", "Seen", "observe_running", "observe_still"]
 TRIES: Final = 24
 """Readings that may fail because the target moved, before that is an error."""
 
-COMPLETE: Final = 2
-"""Of these, the first that insist on having read every object there was."""
-
 
 class Seen(NamedTuple):
     """One interpreter as it was read."""
@@ -57,7 +54,7 @@ def observe_still(
         reading = read(still, layout, planned)
         if not own and not is_quiet(reading):
             raise Moved
-        reading = _existing(memory, layout, reading, scope, insist=number < COMPLETE)
+        reading = _existing(memory, layout, reading)
         return Seen(interpreter, planned, reading, [None] * len(reading.structures), exact=True, tries=number)
 
     return _retry(attempt)
@@ -78,35 +75,28 @@ def observe_running(
         planned = plan(memory, layout, interpreter, scope, last)
         reading, bounds, _ = settle(memory, layout, planned, retries)
         there = dict(zip(planned.members, bounds, strict=True))
-        reading = _existing(memory, layout, reading, scope, insist=number < COMPLETE)
+        reading = _existing(memory, layout, reading)
         kept = [there.get(member) for member in reading.plan.members]
         return Seen(interpreter, planned, reading, kept, exact=False, tries=number)
 
     return _retry(attempt)
 
 
-def _existing(
-    memory: Memory, layout: Layout, reading: Reading, scope: Scope, *, insist: bool
-) -> Reading:
-    """Leave out objects that died before they were read; add those born since, unread.
-
-    With ``insist``, such a reading is :class:`Moved` instead.
-    """
-    members = reading.plan.members
-    now = reading.table.members
-    alive = [
-        not unique_id or now.get(unique_id - 1) == address for unique_id, address, _ in members
-    ]
-    before = reading.plan.table.members
-    born = {} if scope.only else {i: at for i, at in now.items() if before.get(i) != at}
-    found = classify(memory, layout, born)
-    fresh = [(i + 1, at, kind) for (i, at), kind in found.items() if kind in scope.kinds]
-    if all(alive) and not fresh:
+def _existing(memory: Memory, layout: Layout, reading: Reading) -> Reading:
+    """Leave out objects that died before they were read; add those born since, unread."""
+    planned, now = reading.plan, reading.table.members
+    if now == planned.table.members:
         return reading
-    if insist:
-        raise Moved
+    alive = [
+        not unique_id or now.get(unique_id - 1) == address
+        for unique_id, address, _ in planned.members
+    ]
+    before = planned.table.members
+    born = {index: at for index, at in now.items() if before.get(index) != at}
+    found = {} if planned.scope.only else classify(memory, layout, born)
+    fresh = [(i + 1, at, kind) for (i, at), kind in found.items() if kind in planned.scope.kinds]
     return reading._replace(
-        plan=reading.plan._replace(members=[*compress(members, alive), *fresh]),
+        plan=planned._replace(members=[*compress(planned.members, alive), *fresh]),
         structures=[*compress(reading.structures, alive), *[b""] * len(fresh)],
     )
 

@@ -27,7 +27,8 @@ __all__ = ["IOV_MAX", "LastVectors", "Memory", "ProcessMemory", "Range", "Vector
 IOV_MAX: Final = 1024
 """Pieces that Linux moves in one call (``UIO_MAXIOV``, include/uapi/linux/uio.h)."""
 
-PAGE: Final = 4096
+PAGE_BITS: Final = 12
+PAGE: Final = 1 << PAGE_BITS
 """The smallest page of any machine that CPython's LP64 layout is read on."""
 
 ADDRESS_END: Final = (1 << 64) - (1 << 40)
@@ -55,9 +56,9 @@ class Memory(Protocol):
 class Vectors:
     """The two iovec arrays and the buffer of one scattered read.
 
-    Ranges that lie close together are read as one segment: a piece of its own
-    costs the kernel as much as half a page of bytes.  The gap stays below a page,
-    so no page is touched that no range needs.
+    Whole pages are read, those that follow each other as one segment: a piece of
+    its own costs the kernel as much as half a page of bytes.  No page is touched
+    that no range needs.
 
     Built from ``array`` and not from ctypes arrays: every length of a ctypes
     array is a new heap type, and a tool that counts types must not create any.
@@ -66,12 +67,11 @@ class Vectors:
     this object does, and the calls can be made again.
     """
 
-    def __init__(self, ranges: Sequence[Range], *, gap: int = PAGE) -> None:
-        segments, self._places = _merge(ranges, gap)
-        size = sum(segments[1::2])
-        if size > MAX_BYTES:
+    def __init__(self, ranges: Sequence[Range]) -> None:
+        if sum(size for _, size in ranges) > MAX_BYTES:
             raise MemoryFault(*max(ranges, key=lambda item: item[1]))
-        self._buffer = array("B", bytes(size))
+        segments, self._places = _merge(ranges)
+        self._buffer = array("B", bytes(sum(segments[1::2])))
         self._remote = array("Q", segments)
         self._local = array("Q")
         offset = self._buffer.buffer_info()[0]
@@ -113,30 +113,31 @@ class LastVectors:
         return self._vectors
 
 
-def _merge(ranges: Sequence[Range], gap: int) -> tuple[list[int], list[Range]]:
+def _merge(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:
     """Return the segments (address, size, address, size, ...) and each range's place.
 
-    A place is the (start, end) of a range in the bytes of all segments.
+    A segment is a run of pages that all have a byte of some range.  A place is the
+    (start, end) of a range in the bytes of all segments.
     """
+    if ranges and max(ranges)[0] >= ADDRESS_END:
+        ranges = [(at if at < ADDRESS_END else 0, size) for at, size in ranges]
+    pages = {at >> PAGE_BITS for at, size in ranges if size}
+    pages |= {(at + size - 1) >> PAGE_BITS for at, size in ranges if size}
+    for at, size in ranges:
+        if size > PAGE:
+            pages.update(range((at >> PAGE_BITS) + 1, (at + size - 1) >> PAGE_BITS))
     segments: list[int] = []
-    places: list[Range] = [(0, 0)] * len(ranges)
-    start = end = -gap - 1
-    base = done = 0
-    for index in sorted(range(len(ranges)), key=ranges.__getitem__):
-        address, size = ranges[index]
-        if not 0 <= address < ADDRESS_END:
-            address = 0
-        if not start <= address <= end + gap:
-            if end > start:
-                segments += (start, end - start)
-                done += end - start
-            start = end = address
-            base = done - start
-        end = max(end, address + size)
-        places[index] = (base + address, base + address + size)
-    if end > start:
-        segments += (start, end - start)
-    return segments, places
+    offsets: dict[int, int] = {}
+    previous = -2
+    for offset, page in enumerate(sorted(pages)):
+        if page == previous + 1:
+            segments[-1] += PAGE
+        else:
+            segments += (page << PAGE_BITS, PAGE)
+        offsets[page] = offset << PAGE_BITS
+        previous = page
+    starts = [offsets[at >> PAGE_BITS] + at % PAGE if size else 0 for at, size in ranges]
+    return segments, [(at, at + size) for at, (_, size) in zip(starts, ranges, strict=True)]
 
 
 def _bind() -> Callable[..., int]:
