@@ -51,7 +51,8 @@ class ObjectCount(NamedTuple):
     """Position in the interpreter's pool plus one; 0 for an object without one."""
     state: str
     """``immortal``, or the flag bits of ``ob_ref_shared``: ``owned`` (a thread still
-    counts in ``local``), ``weakref``, ``queued`` (for merging), ``merged``."""
+    counts in ``local``), ``weakref``, ``queued`` (for merging), ``merged``; ``?`` where
+    it could not be told."""
     owner: int | None
     """Native id of the thread that counts in ``local``; None when merged or gone."""
     local: int | None
@@ -80,9 +81,9 @@ class ObjectCount(NamedTuple):
         return self.local + self.shared - self.bias
 
     @property
-    def contributed(self) -> int:
-        """The sum of all threads' contributions, signed."""
-        return sum(self.contributions.values())
+    def contributed(self) -> int | None:
+        """The sum of all threads' contributions, signed; None where it could not be told."""
+        return None if self.state == "?" else sum(self.contributions.values())
 
     @property
     def getrefcount(self) -> int | None:
@@ -90,6 +91,11 @@ class ObjectCount(NamedTuple):
         if self.local is None or self.shared is None:
             return None
         return self.local + self.shared
+
+    @property
+    def unbiased(self) -> int | None:
+        """``shared - bias``: the references that ``ob_ref_shared`` counts, signed."""
+        return None if self.shared is None else self.shared - self.bias
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form; thread ids are strings there, as JSON demands."""
@@ -129,6 +135,9 @@ class InterpreterCount:
     exact: bool
     """All words of this interpreter were read while all of its threads were stopped."""
     pool: PoolCount
+    collections: int | None
+    """Garbage collections since the interpreter began; each moves all contributions
+    into headers.  None where that could not be read."""
     threads: tuple[ThreadCount, ...]
 
 
@@ -259,6 +268,7 @@ def _interpreter_dict(each: InterpreterCount) -> dict[str, Any]:
         "id": each.id,
         "exact": each.exact,
         "pool": {"capacity": pool.capacity, "in_use": pool.in_use, "free": pool.free},
+        "collections": each.collections,
         "threads": [
             {
                 "native_id": thread.native_id,

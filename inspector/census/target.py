@@ -136,6 +136,7 @@ class Target:
                     identifier,
                     each.exact,
                     pool_count(reading.plan.pool, reading.table),
+                    reading.collector.collections,
                     thread_counts(reading.threads, threads, identifier),
                 )
             )

@@ -1,0 +1,72 @@
+"""What tests of several rooms share: the interpreters at hand, and programs run on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGETS = Path(__file__).resolve().parent / "live" / "targets"
+
+FREE_THREADED = "t" in getattr(sys, "abiflags", "") and sys.version_info >= (3, 14)
+
+free_threaded_only = pytest.mark.skipif(
+    not FREE_THREADED, reason="reads its own process, which must be free-threaded 3.14 or newer"
+)
+
+VARIABLES = {
+    "3.14t": "INSPECTOR_PYTHON_3_14T",
+    "3.15t": "INSPECTOR_PYTHON_3_15T",
+    "3.14t-debug": "INSPECTOR_PYTHON_3_14T_DEBUG",
+}
+"""The variable that names each interpreter; `make test` sets them."""
+
+
+def interpreters(*, debug: bool = True) -> list[Any]:
+    """Return a pytest parameter per free-threaded interpreter, skipped where it is missing."""
+    parameters = []
+    for version, variable in VARIABLES.items():
+        if version.endswith("debug") and (not debug or variable not in os.environ):
+            continue
+        missing = variable not in os.environ
+        reason = f"{variable} is not set"
+        mark = pytest.mark.skipif(missing, reason=reason)
+        parameters.append(pytest.param(version, id=version, marks=mark))
+    return parameters
+
+
+def python_of(version: str) -> str:
+    """Return the path of an interpreter."""
+    return os.environ[VARIABLES[version]]
+
+
+def source_of(version: str) -> Path | None:
+    """Return the directory of its headers, None where they are not at hand."""
+    path = os.environ.get(VARIABLES[version].replace("_PYTHON_", "_SOURCE_"))
+    return Path(path) if path else None
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return the environment for a program that imports this inspector from its source."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return {**kept, "PYTHONPATH": str(ROOT), **variables}
+
+
+def answer(python: str, program: Path, *arguments: str, **variables: str) -> Any:  # noqa: ANN401 - JSON
+    """Run a program to its end and return the JSON that it printed last."""
+    done = subprocess.run(
+        [python, str(program), *arguments],
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
