@@ -58,7 +58,9 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **variables}
 
 
-def answer(python: str, program: Path, *arguments: str, **variables: str) -> Any:  # noqa: ANN401 - JSON
+def answer(  # noqa: ANN401 - JSON
+    python: str, program: Path, *arguments: str, timeout: float = 250, **variables: str
+) -> Any:
     """Run a program to its end and return the JSON that it printed last."""
     done = subprocess.run(
         [python, str(program), *arguments],
@@ -66,7 +68,7 @@ def answer(python: str, program: Path, *arguments: str, **variables: str) -> Any
         capture_output=True,
         text=True,
         check=False,
-        timeout=250,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

@@ -203,3 +203,29 @@ def test_collections_are_counted_as_gc_counts_them() -> None:
     assert counted == sum(each["collections"] for each in gc.get_stats())
     gc.collect()
     assert inspector.snapshot().interpreters[0].collections == counted + 1
+
+
+def test_each_interpreter_has_its_own_pool_and_says_whether_it_is_exact() -> None:
+    subinterpreters = importlib.import_module("concurrent.interpreters")
+
+    before = len(inspector.snapshot().interpreters)
+    other = subinterpreters.create()
+    try:
+        other.exec("class Lonely: pass\nkept = [Lonely() for _ in range(7)]")
+        snapshot = inspector.snapshot()
+        own, *rest = snapshot.interpreters
+        mine = next(each for each in rest if each.id == other.id)
+        assert len(snapshot.interpreters) == before + 1
+        assert own.exact
+        assert not mine.exact
+        assert not snapshot.exact
+        assert mine.threads == ()
+        row = snapshot["__main__.Lonely"]
+        assert (row.interpreter, row.settled) == (other.id, True)
+        other.exec("kept.clear()")
+        again = inspector.snapshot()["__main__.Lonely"]
+        assert row.total is not None
+        assert again.total == row.total - 7
+    finally:
+        other.close()
+    assert len(inspector.snapshot().interpreters) == before
