@@ -1,0 +1,83 @@
+"""Which rows of a snapshot are shown, and in which order."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inspector.census.snapshot import ObjectCount, Snapshot
+
+__all__ = ["SORTS", "Selected", "Selection", "select"]
+
+SORTS: Final[dict[str, Callable[[ObjectCount], int | None]]] = {
+    "total": lambda row: row.total,
+    "local": lambda row: row.local,
+    "shared": lambda row: row.unbiased,
+    "contributions": lambda row: row.contributed,
+    "deferred": lambda row: row.deferred,
+    "name": lambda _: 0,
+}
+"""What rows can be sorted by: the largest first, signs aside, and then by name."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a user asked to see."""
+
+    sort: str = "total"
+    """One of :data:`SORTS`."""
+    filters: tuple[str, ...] = ()
+    """Shell patterns, any of which a name has to match; see :func:`select`."""
+    limit: int | None = None
+    """The most rows; 0 for all, None for what the place they go to has room for."""
+
+
+class Selected(NamedTuple):
+    """What is shown of a snapshot."""
+
+    snapshot: Snapshot
+    """With only the rows that are shown, in order."""
+    matching: int
+    """Rows that the filters let through, shown or not."""
+    all: int
+    """Rows of the whole snapshot."""
+
+
+def select(snapshot: Snapshot, selection: Selection, room: int = 0) -> Selected:
+    """Filter, sort and limit the rows of a snapshot; ``room`` is the limit by default.
+
+    A pattern with a dot is matched against ``module.qualname``, one without also
+    against what follows the last dot: ``deque`` finds ``collections.deque``.
+    Capitals count.  Rows without the value that is sorted by come last.
+    """
+    matches = _matcher(selection.filters)
+    rows = [row for row in snapshot if matches(row.name)]
+    value = SORTS[selection.sort]
+
+    def place(row: ObjectCount) -> tuple[bool, int, str, int]:
+        key = value(row)
+        return key is None, -abs(key or 0), row.name, row.address
+
+    rows.sort(key=place)
+    limit = room if selection.limit is None else selection.limit
+    shown = rows[:limit] if limit else rows
+    return Selected(replace(snapshot, rows=tuple(map(tuple, shown))), len(rows), len(snapshot))
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return the test whether a name matches any of these patterns, or that there is none."""
+    if not patterns:
+        return lambda _: True
+    whole = _any_of(patterns)
+    last = _any_of([pattern for pattern in patterns if "." not in pattern])
+    return lambda name: bool(whole.match(name) or last.match(name.rpartition(".")[2]))
+
+
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Return one expression for several shell patterns; none of them match nothing."""
+    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")

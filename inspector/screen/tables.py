@@ -1,0 +1,239 @@
+"""A snapshot as Rich renderables: pure functions, from values to what is drawn.
+
+A table takes the columns that fit.  Names are cut in their middle to let a column
+in; those that tell least are left out first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.table import Table
+from rich.text import Text
+
+from inspector.screen.text import count, duration, plain, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from inspector.census.snapshot import InterpreterCount, ObjectCount, Snapshot
+    from inspector.screen.selection import Selected
+
+__all__ = ["caption", "heading", "type_table"]
+
+GAP: Final = 2
+"""Blanks before a column."""
+
+
+def _total(row: ObjectCount) -> str:
+    """Return the total, marked with ``~`` where it moved while it was read."""
+    if row.settled or row.total is None:
+        return count(row.total)
+    if row.bounds is None or row.bounds[0] == row.bounds[1]:
+        return f"~{count(row.total)}"
+    return f"~{count(row.bounds[0])}..{count(row.bounds[1])}"
+
+
+CELLS: Final[dict[str, Callable[[ObjectCount], str]]] = {
+    "TOTAL": _total,
+    "GETREFCOUNT": lambda row: "?" if row.getrefcount is None else str(row.getrefcount),
+    "LOCAL": lambda row: count(row.local),
+    "SHARED": lambda row: count(row.unbiased),
+    "THREADS": lambda row: count(row.contributed),
+    "STACK": lambda row: count(row.deferred),
+    "INTERPRETER": lambda row: str(row.interpreter),
+    "STATE": lambda row: row.state,
+    "ID": lambda row: str(row.unique_id),
+    "ADDRESS": lambda row: f"{row.address:#x}",
+}
+"""Every column beside the names, in the order in which they are drawn."""
+
+FIRST: Final = ("TOTAL", "THREADS", "SHARED", "LOCAL")
+"""The columns that names make room for, down to :data:`NARROWEST`."""
+
+THEN: Final = ("GETREFCOUNT", "STACK", "INTERPRETER", "STATE", "ID", "ADDRESS")
+"""The columns that are added while names keep :data:`COMFORTABLE`."""
+
+AFTER_THREADS: Final = frozenset({"INTERPRETER", "STATE", "ID", "ADDRESS"})
+"""Columns to the right of those of single threads."""
+
+NARROWEST: Final = 12
+COMFORTABLE: Final = 22
+
+THREAD_NAME: Final = 14
+"""Cells of a thread's name in the head of its column."""
+
+LONGEST_COMMAND: Final = 60
+
+
+class Column(NamedTuple):
+    """A column beside the names: its head, of one line or two, and its cells."""
+
+    head: str
+    cells: list[str]
+
+    @property
+    def width(self) -> int:
+        """The cells that it takes, with the gap before it."""
+        return GAP + max(map(cell_len, [*self.head.split("\n"), *self.cells]))
+
+
+def type_table(selected: Selected, width: int, *, threads: bool = False) -> Table:
+    """Return the rows as a table of at most ``width`` cells.
+
+    ``threads`` adds a column per thread, the busiest first; those that find no room
+    are summed up in a column called others.
+    """
+    snapshot = selected.snapshot
+    rows = list(snapshot)
+    names = [plain(row.name) for row in rows]
+    longest = max(map(cell_len, ["TYPE", *names]))
+    columns = {title: Column(title, list(map(cell, rows))) for title, cell in CELLS.items()}
+    if len(snapshot.interpreters) == 1:
+        del columns["INTERPRETER"]
+    chosen = _fitting(columns, FIRST, width - min(NARROWEST, longest))
+    left = width - min(COMFORTABLE, longest) - _width(columns[title] for title in chosen)
+    per_thread = _thread_columns(snapshot, rows, left) if threads else []
+    chosen |= _fitting(columns, THEN, left - _width(per_thread))
+    drawn = [columns[title] for title in CELLS if title in chosen - AFTER_THREADS]
+    drawn += per_thread
+    drawn += [columns[title] for title in CELLS if title in chosen & AFTER_THREADS]
+    space = min(longest, max(1, width - _width(drawn)))
+    return _draw([_cut(name, space) for name in names], space, drawn)
+
+
+def _fitting(columns: dict[str, Column], titles: Iterable[str], room: int) -> set[str]:
+    """Return those of these columns that fit, each tried in turn; the first one always."""
+    chosen: set[str] = set()
+    for title in titles:
+        if title in columns and (columns[title].width <= room or title == FIRST[0]):
+            chosen.add(title)
+            room -= columns[title].width
+    return chosen
+
+
+def _width(columns: Iterable[Column]) -> int:
+    return sum(column.width for column in columns)
+
+
+def _thread_columns(snapshot: Snapshot, rows: Sequence[ObjectCount], room: int) -> list[Column]:
+    """Return a column per thread that fits, then one for the sum of the others."""
+    busy: Counter[int] = Counter({thread.native_id: 0 for thread in snapshot.threads})
+    for row in rows:
+        busy.update({thread: abs(number) for thread, number in row.contributions.items()})
+    names = {thread.native_id: thread.name for thread in reversed(snapshot.threads)}
+    ranked = [thread for thread, _ in busy.most_common()]
+    columns = []
+    for thread in ranked:
+        head = f"{_cut(plain(names.get(thread, '')), THREAD_NAME)}\n{thread}"
+        columns.append(Column(head, [_contribution(row, [thread]) for row in rows]))
+    if _width(columns) <= room:
+        return columns
+    for kept in range(len(columns) - 1, -1, -1):
+        if _width(columns[:kept]) < room:
+            shown = [*columns[:kept], _others(rows, ranked[kept:])]
+            if _width(shown) <= room:
+                return shown
+    return []
+
+
+def _others(rows: Sequence[ObjectCount], threads: Sequence[int]) -> Column:
+    """Return the column that sums up some threads."""
+    head = f"others\n{plural(len(threads), 'thread')}"
+    return Column(head, [_contribution(row, threads) for row in rows])
+
+
+def _contribution(row: ObjectCount, threads: Iterable[int]) -> str:
+    """Return the sum of what some threads contribute to a row."""
+    if row.contributed is None:
+        return "?"
+    return count(sum(row.contributions.get(thread, 0) for thread in threads))
+
+
+def _cut(text: str, cells: int) -> str:
+    """Cut the middle out of a text; the end of a dotted name tells most."""
+    if cell_len(text) <= cells:
+        return text
+    head = (cells - 1) // 3
+    tail = cells - 1 - head
+    return f"{set_cell_size(text, head)}…{set_cell_size(text[::-1], tail)[::-1]}"
+
+
+def _draw(names: Sequence[str], space: int, columns: Sequence[Column]) -> Table:
+    """Return the table; every width is given, so that Rich has nothing to shrink."""
+    table = Table(box=None, padding=(0, 0, 0, GAP), pad_edge=False, header_style="bold")
+    table.add_column("TYPE", width=space, no_wrap=True, vertical="bottom")
+    for column in columns:
+        table.add_column(
+            Text(column.head),
+            width=column.width - GAP,
+            justify="left" if column.head == "STATE" else "right",
+            no_wrap=True,
+            vertical="bottom",
+        )
+    for number, name in enumerate(names):
+        cells = [Text(each.cells[number], _style(each, number)) for each in columns]
+        table.add_row(Text(name), *cells)
+    return table
+
+
+def _style(column: Column, number: int) -> str:
+    """Return how a cell is drawn: the total stands out, nothing and noise step back."""
+    cell = column.cells[number]
+    if cell.startswith("~"):
+        return "yellow"
+    if cell in {"0", "?"} or column.head == "GETREFCOUNT":
+        return "dim"
+    return "bold" if column.head == "TOTAL" else ""
+
+
+def heading(snapshot: Snapshot) -> Text:
+    """Return what was read, and how."""
+    target = snapshot.target
+    gil = {True: "GIL on", False: "GIL off", None: "GIL ?"}[target.gil_enabled]
+    facts = [
+        "inspector",
+        f"pid {target.pid}",
+        plain(target.command, LONGEST_COMMAND),
+        f"Python {target.version} {gil}",
+        plural(len(snapshot.threads), "thread"),
+        plural(len(snapshot.interpreters), "interpreter"),
+    ]
+    lines = [Text(" · ".join(filter(None, facts)), "bold")]
+    alone = len(snapshot.interpreters) == 1
+    for each in snapshot.interpreters:
+        how = _how(each, snapshot) if alone else f"interpreter {each.id}: {_how(each, snapshot)}"
+        pool = f"{count(each.pool.in_use)} of {count(each.pool.capacity)} ids in use"
+        lines.append(Text(f"{how} · {pool}"))
+    return Text("\n").join(lines)
+
+
+def _how(interpreter: InterpreterCount, snapshot: Snapshot) -> str:
+    """Return how an interpreter was read."""
+    if not interpreter.exact:
+        return "read while it ran"
+    if snapshot.pause_ns is None:
+        return "exact"
+    return f"exact, paused for {duration(snapshot.pause_ns)}"
+
+
+def caption(selected: Selected, sort: str, remarks: Sequence[str] = ()) -> Text:
+    """Return what the rows are and how their numbers come about, and then the remarks."""
+    rows = list(selected.snapshot)
+    shown = f"{len(rows):,} of {plural(selected.matching, 'type')}"
+    if selected.matching < selected.all:
+        shown += f" that match, of {selected.all:,}"
+    more = "; --limit 0 shows all" if len(rows) < selected.matching else ""
+    lines = [f"{shown}, sorted by {sort}{more}"] if rows else ["no type matches"]
+    if rows:
+        unread = any(row.deferred is None for row in rows)
+        lines.append(
+            "TOTAL = LOCAL + SHARED + THREADS"
+            + (" (STACK was not read)" if unread else " + STACK")
+            + ", SHARED without CPython's bias, which GETREFCOUNT has"
+        )
+    if any(not row.settled for row in rows):
+        lines.append("~ moved while it was read")
+    return Text("\n".join([*lines, *remarks]), "dim")

@@ -1,0 +1,51 @@
+"""Text that came out of another process, made harmless; numbers, made readable.
+
+Knows: no library.  A name read from a target may hold anything: terminal escapes,
+line breaks, letters that reorder their neighbours, halves of surrogate pairs, or a
+million characters.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["count", "duration", "plain", "plural"]
+
+LONGEST: Final = 1000
+"""Characters of a name that are ever shown."""
+
+
+def plain(text: str, longest: int = LONGEST) -> str:
+    """Return text with everything that does not print written as a Python escape."""
+    text = middle_cut(text, longest)
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def middle_cut(text: str, longest: int) -> str:
+    """Leave out the middle of what is too long: the end of a dotted name tells most."""
+    if len(text) <= longest:
+        return text
+    head = (longest - 1) // 3
+    tail = longest - 1 - head
+    return f"{text[:head]}…{text[-tail:]}" if tail else "…"
+
+
+def count(number: int | None) -> str:
+    """Return a count with its thousands apart, ``?`` for one that is not known."""
+    return "?" if number is None else f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number and its noun, which takes an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(nanoseconds: int) -> str:
+    """Return a length of time in µs, or in ms from 10 ms on."""
+    if nanoseconds < 10_000_000:  # noqa: PLR2004 - 10 ms
+        return f"{nanoseconds // 1_000:,} µs"
+    return f"{nanoseconds // 1_000_000:,} ms"
