@@ -1,0 +1,99 @@
+"""The reports on a program, from inside its process.
+
+Knows: that loading this module loads others, whose types are then in the census.
+Those that the program does not use are left out of its reports.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import inspector
+from inspector.errors import InspectorError
+from inspector.launch.plan import Plan
+from inspector.screen.streams import output, print_error, say
+from inspector.screen.view import write
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from inspector.census.snapshot import ObjectCount, Snapshot
+
+__all__ = ["Reporter"]
+
+
+class Reporter:
+    """Reports on the current process as a plan says.
+
+    ``loaded`` are the names of the modules that were there before this one.
+    """
+
+    def __init__(self, plan: str, loaded: Collection[str]) -> None:
+        self._plan = Plan.loads(plan)
+        self._loaded = frozenset(loaded)
+        self._brought: frozenset[str] | None = None
+        self._idle: dict[int, int | None] | None = None
+
+    def prepare(self, reports: int) -> None:
+        """Do before the program starts what can be done then; ``reports`` are expected.
+
+        Of several readings none may find fewer types of ours than the next one, or
+        they would not compare: Rich is loaded now, not after the first.
+        """
+        if reports > 1 and not self._plan.view.json:
+            from inspector.screen import console  # noqa: F401, PLC0415 - see above
+        try:
+            self._idle = {row.address: row.total for row in self._read()}
+        except InspectorError as error:
+            print_error(error)
+
+    def report(self, when: str) -> None:
+        """Write a report; what fails is said, not raised.
+
+        It is not for a reporter to change how a program ends.
+        """
+        if self._plan.module and sys.modules["__main__"].__spec__ is None:
+            say("inspector: the program did not start: there is nothing to report")
+            return
+        try:
+            snapshot = self._read()
+            ours = {row.address for row in snapshot if self._is_ours(row)}
+            self._write(snapshot, ours, when)
+            if self._idle is not None:
+                # What writing did to types of ours is no use that the program makes of them.
+                before = {row.address for row in snapshot} - ours
+                self._idle |= {
+                    row.address: row.total for row in self._read() if row.address not in before
+                }
+        except InspectorError as error:
+            print_error(error)
+
+    def _write(self, snapshot: Snapshot, ours: Collection[int], when: str) -> None:
+        """Write a snapshot but for the types at some addresses."""
+        theirs = tuple(tuple(row) for row in snapshot if row.address not in ours)
+        remarks = [f"taken {when}"]
+        if ours:
+            remarks.append(f"{len(ours):,} types that only inspector uses are left out")
+        with output(self._plan.output, "a") as stream:
+            write(replace(snapshot, rows=theirs), self._plan.view, stream, tuple(remarks))
+
+    def _read(self) -> Snapshot:
+        """Read the process; the first time, see what was loaded for that."""
+        snapshot = inspector.snapshot()
+        if self._brought is None:
+            self._brought = frozenset(sys.modules) - self._loaded
+        return snapshot
+
+    def _is_ours(self, row: ObjectCount) -> bool:
+        """Whether a type is in the census only because it is taken.
+
+        Its module was loaded for us.  If that was before the program started, the
+        program may use it too: then references to the type came or went since.
+        """
+        parts = row.name.split(".")
+        modules = (".".join(parts[:number]) for number in range(1, len(parts)))
+        if self._brought is None or self._brought.isdisjoint(modules):
+            return False
+        return self._idle is None or self._idle.get(row.address, ...) == row.total

@@ -1,0 +1,1 @@
+"""The directory that goes on PYTHONPATH; only ``sitecustomize`` is read from it."""
