@@ -1,0 +1,43 @@
+"""The command `inspector`: the only place that turns an error into an exit status.
+
+One module per verb.  typer only parses: it is let go of before a verb does its
+work, and its import, the slowest part of a start, happens nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from inspector.cli.codes import BROKEN_PIPE, INTERRUPTED
+from inspector.errors import InspectorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what a command line says (by default ``sys.argv``) and return the exit status."""
+    try:
+        from inspector.cli.app import parse  # noqa: PLC0415 - see the module's docstring
+
+        work = parse(sys.argv[1:] if arguments is None else list(arguments))
+        if isinstance(work, int):
+            return work
+        work()
+        sys.stdout.flush()
+    except InspectorError as error:
+        from inspector.screen.streams import print_error  # noqa: PLC0415 - as above
+
+        print_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more at its end, and must not fail again there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return 0

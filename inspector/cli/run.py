@@ -1,0 +1,109 @@
+"""`inspector run`: a program in this process, and its census when it ends or before."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+import inspector
+from inspector.cli import options
+from inspector.launch.plan import Plan
+from inspector.launch.program import check_program, run_program
+from inspector.screen.streams import output as opened
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from inspector.screen.view import View
+
+__all__ = ["RunCommand", "divide", "run"]
+
+ProgramArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PROGRAM",
+        help="SCRIPT, -m MODULE or -c CODE, as for python. All that follows is its own.",
+    ),
+]
+AtOption = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--at",
+        metavar="SECONDS",
+        min=0,
+        help="Report this long after the start instead of at the end; may be repeated. What "
+        "the program does not live to see is reported once, at its end.",
+    ),
+]
+OutputOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Report to a file, not to standard error."),
+]
+
+
+class RunCommand(TyperCommand):
+    """The command whose options end where the program's begin."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own or click's
+        """Parse up to the program; hand on the rest as it is."""
+        valued = {
+            name
+            for option in self.get_params(ctx)
+            if not getattr(option, "is_flag", True)
+            for name in option.opts
+        }
+        own, program = divide(args, valued)
+        return super().parse_args(ctx, [*own, "--", *program])
+
+
+def divide(words: Sequence[str], valued: Container[str]) -> tuple[list[str], list[str]]:
+    """Split a command line into our options and the program with all that belongs to it.
+
+    The program begins at ``-m``, ``-c``, or the first word that is no option and no
+    option's value.  ``valued`` are our options that have their value in the next word.
+    """
+    number = 0
+    while number < len(words):
+        word = words[number]
+        if word == "--":
+            return list(words[:number]), list(words[number + 1 :])
+        if word == "-" or not word.startswith("-") or word[:2] in {"-m", "-c"}:
+            break
+        number += 2 if word in valued else 1
+    return list(words[:number]), list(words[number:])
+
+
+def run(  # noqa: PLR0913 - a parameter per option
+    context: typer.Context,
+    program: ProgramArgument,
+    *,
+    at: AtOption = None,
+    output: OutputOption = None,
+    sort: options.SortOption = "total",
+    filters: options.FilterOption = None,
+    limit: options.LimitOption = None,
+    threads: options.ThreadsOption = False,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Run a program as python would, and report the true refcounts of its types.
+
+    The program's output is its own; the report goes to standard error when it ends.
+    One that ends by os._exit or a signal is not reported.
+    """
+    view = options.view(sort, filters, limit, threads, as_json)
+    context.obj.append(partial(start, program, view, at or [], output))
+
+
+def start(program: Sequence[str], view: View, moments: Sequence[float], output: str | None) -> None:
+    """Make sure that there will be a report, and become the program."""
+    check_program(program)
+    inspector.attach()
+    if output is not None:
+        with opened(output, "w"):
+            output = str(Path(output).absolute())  # the program may go elsewhere
+    plan = Plan(view, output, module=program[0].startswith("-m"))
+    run_program(program, plan.dumps(), moments)
