@@ -1,14 +1,15 @@
 """The reports on a program, from inside its process.
 
 Knows: that loading this module loads others, whose types are then in the census.
-Those that the program does not use are left out of its reports.
+Those that the program does not use are left out of its reports, unless they are
+asked for by name.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import inspector
 from inspector.errors import InspectorError
@@ -17,11 +18,14 @@ from inspector.screen.streams import output, print_error, say
 from inspector.screen.view import write
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from inspector.census.snapshot import ObjectCount, Snapshot
 
 __all__ = ["Reporter"]
+
+Counts: TypeAlias = "tuple[int | None, Mapping[int, int]]"
+"""Total and contributions of a type."""
 
 
 class Reporter:
@@ -34,7 +38,7 @@ class Reporter:
         self._plan = Plan.loads(plan)
         self._loaded = frozenset(loaded)
         self._brought: frozenset[str] | None = None
-        self._idle: dict[int, int | None] | None = None
+        self._at_rest: dict[int, Counts] | None = None
 
     def prepare(self, reports: int) -> None:
         """Do before the program starts what can be done then; ``reports`` are expected.
@@ -45,7 +49,7 @@ class Reporter:
         if reports > 1 and not self._plan.view.json:
             from inspector.screen import console  # noqa: F401, PLC0415 - see above
         try:
-            self._idle = {row.address: row.total for row in self._read()}
+            self._at_rest = {row.address: _counts(row) for row in self._read()}
         except InspectorError as error:
             print_error(error)
 
@@ -59,13 +63,14 @@ class Reporter:
             return
         try:
             snapshot = self._read()
-            ours = {row.address for row in snapshot if self._is_ours(row)}
+            filtered = self._plan.view.selection.filters
+            ours = {row.address for row in snapshot if not filtered and self._is_ours(row)}
             self._write(snapshot, ours, when)
-            if self._idle is not None:
+            if self._at_rest is not None:
                 # What writing did to types of ours is no use that the program makes of them.
-                before = {row.address for row in snapshot} - ours
-                self._idle |= {
-                    row.address: row.total for row in self._read() if row.address not in before
+                theirs = {row.address for row in snapshot} - ours
+                self._at_rest |= {
+                    row.address: _counts(row) for row in self._read() if row.address not in theirs
                 }
         except InspectorError as error:
             print_error(error)
@@ -75,7 +80,10 @@ class Reporter:
         theirs = tuple(tuple(row) for row in snapshot if row.address not in ours)
         remarks = [f"taken {when}"]
         if ours:
-            remarks.append(f"{len(ours):,} types that only inspector uses are left out")
+            remarks.append(
+                f"{len(ours):,} types that came with inspector, and did not move since, are left "
+                "out; --filter shows them"
+            )
         with output(self._plan.output, "a") as stream:
             write(replace(snapshot, rows=theirs), self._plan.view, stream, tuple(remarks))
 
@@ -90,10 +98,21 @@ class Reporter:
         """Whether a type is in the census only because it is taken.
 
         Its module was loaded for us.  If that was before the program started, the
-        program may use it too: then references to the type came or went since.
+        program may use it too: then references to it came or went since.
         """
         parts = row.name.split(".")
-        modules = (".".join(parts[:number]) for number in range(1, len(parts)))
+        modules = [".".join(parts[:number]) for number in range(1, len(parts))]
         if self._brought is None or self._brought.isdisjoint(modules):
             return False
-        return self._idle is None or self._idle.get(row.address, ...) == row.total
+        if self._at_rest is None:
+            return True
+        if row.address not in self._at_rest:
+            return False
+        total, contributions = self._at_rest[row.address]
+        # A collection in the meantime leaves no contributions.
+        still = row.total == total and row.contributions in (contributions, {})
+        return still or parts[0] == "inspector"
+
+
+def _counts(row: ObjectCount) -> Counts:
+    return row.total, row.contributions
