@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.census.reading import Moved, Plan, Reading, Scope, classify, plan, read
+from inspector.census.reading import Moved, Plan, Reading, Scope, classify, plan, understand
 from inspector.census.settle import is_quiet, settle
+from inspector.census.stacks import Reach, Stacks, count_stacks, plan_stacks
+from inspector.cpython.frames import TooShort
 from inspector.errors import LayoutError, MemoryFault, TargetChanged, Unsettled
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from inspector.census.rows import Bounds
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.memory import Memory, StillMemory
 
 __all__ = ["TRIES", "Seen", "observe_running", "observe_still"]
 
@@ -29,13 +31,15 @@ class Seen(NamedTuple):
     planned: Plan
     reading: Reading
     bounds: list[Bounds | None]
+    stacks: Stacks | None
+    """Deferred references per thread; None where they were not read."""
     exact: bool
     tries: int
 
 
 def observe_still(
     memory: Memory,
-    still: Memory,
+    still: StillMemory,
     layout: Layout,
     interpreter: int,
     scope: Scope,
@@ -43,19 +47,31 @@ def observe_still(
     last: Plan | None,
     own: bool,
 ) -> Seen:
-    """Read an interpreter through ``still``, whose ``read_many`` is one instant.
+    """Read an interpreter through ``still``, with its stacks, all at one instant.
 
     In the own process no thread can be stopped in the middle of a merge; another
     process can (``own`` False), and is then read again.
     """
+    reach = Reach()
 
     def attempt(number: int) -> Seen:
+        nonlocal reach
         planned = plan(memory, layout, interpreter, scope, last)
-        reading = read(still, layout, planned)
+        chains = plan_stacks(memory, layout, planned.threads, reach)
+        pieces, hops = still.read_all(planned.ranges, chains)
+        reading = understand(memory, layout, planned, pieces)
         if not own and not is_quiet(reading):
             raise Moved
+        try:
+            stacks = count_stacks(layout, reading.threads, hops)
+        except TooShort as short:
+            if number < TRIES // 2:
+                reach = reach.further(short.slots)
+                raise Moved from None
+            stacks = None
         reading = _existing(memory, layout, reading)
-        return Seen(interpreter, planned, reading, [None] * len(reading.structures), exact=True, tries=number)
+        bounds: list[Bounds | None] = [None] * len(reading.structures)
+        return Seen(interpreter, planned, reading, bounds, stacks, exact=True, tries=number)
 
     return _retry(attempt)
 
@@ -77,7 +93,7 @@ def observe_running(
         there = dict(zip(planned.members, bounds, strict=True))
         reading = _existing(memory, layout, reading)
         kept = [there.get(member) for member in reading.plan.members]
-        return Seen(interpreter, planned, reading, kept, exact=False, tries=number)
+        return Seen(interpreter, planned, reading, kept, None, exact=False, tries=number)
 
     return _retry(attempt)
 

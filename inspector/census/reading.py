@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory, Range
+    from inspector.process.memory import Memory
+    from inspector.process.vectors import Range
 
 __all__ = [
     "Member",
@@ -49,6 +50,7 @@ __all__ = [
     "pool_count",
     "read",
     "slots_only",
+    "understand",
     "thread_counts",
 ]
 
@@ -229,7 +231,13 @@ def structure_sizes(layout: Layout) -> dict[str, int]:
 
 def read(memory: Memory, layout: Layout, plan: Plan) -> Reading:
     """Read a plan; raise :class:`Moved` when it no longer describes the interpreter."""
-    pieces = memory.read_many(plan.ranges)
+    return understand(memory, layout, plan, memory.read_many(plan.ranges))
+
+
+def understand(
+    memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | None]
+) -> Reading:
+    """Check and decode the bytes of a plan's ranges."""
     finalizing, pool_words, head, _, _, table_words = pieces[:FIXED]
     if finalizing is None or pool_words is None or head is None:
         raise MemoryFault(*plan.ranges[0])

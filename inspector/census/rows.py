@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inspector.census.reading import Member, Reading
+    from inspector.census.stacks import Stacks
     from inspector.cpython.layout import Layout
 
 __all__ = ["Bounds", "counted", "holds_id", "rows"]
@@ -17,6 +18,10 @@ __all__ = ["Bounds", "counted", "holds_id", "rows"]
 Bounds = tuple[int, int]
 
 _NOTHING: Final[dict[int, int]] = {}
+
+# counted, deferred, total, settled, bounds, stacks
+_UNREAD: Final = (None, None, None, False, None, None)
+_UNCOUNTED: Final = (None, None, None, True, None, None)
 
 
 def counted(words: bytes, contributions: Mapping[int, int]) -> int | None:
@@ -43,6 +48,7 @@ def rows(
     interpreter: int,
     names: Sequence[str],
     bounds: Sequence[Bounds | None],
+    stacks: Stacks | None,
 ) -> list[tuple[Any, ...]]:
     """Return the fields of one :class:`~inspector.census.snapshot.ObjectCount` per member.
 
@@ -52,6 +58,7 @@ def rows(
     """
     owners = {thread.thread_id: thread.native_id for thread in reading.threads}
     slots = reading.contributions
+    on_stacks = _by_object(stacks) if stacks is not None else None
     result: list[tuple[Any, ...]] = []
     for member, words, name, bound in zip(
         reading.plan.members, reading.structures, names, bounds, strict=True
@@ -59,17 +66,31 @@ def rows(
         unique_id, address, kind = member
         head = (name, kind, address, interpreter, unique_id)
         if not holds_id(layout, member, words):
-            result.append((*head, "?", None, None, None, 0, _NOTHING, None, None, None, False, None))
+            result.append((*head, "?", None, None, None, 0, _NOTHING, *_UNREAD))
             continue
         tid, state, local, shared, bias, net, torn = count(words)
         mine = slots.get(unique_id - 1, _NOTHING)
         if net is None:
-            result.append((*head, state, None, None, None, 0, mine, None, None, None, True, None))
+            result.append((*head, state, None, None, None, 0, mine, *_UNCOUNTED))
             continue
-        total = net + sum(mine.values()) if mine else net
+        total = counted = net + sum(mine.values()) if mine else net
+        stack = deferred = None
+        if on_stacks is not None:
+            stack = on_stacks.get(address, _NOTHING)
+            deferred = sum(stack.values())
+            total += deferred
         settled = bound is None and not torn
         result.append(
             (*head, state, owners.get(tid), local, shared, bias, mine)
-            + (total, None, total, settled, bound)
+            + (counted, deferred, total, settled, bound, stack)
         )
     return result
+
+
+def _by_object(stacks: Stacks) -> dict[int, dict[int, int]]:
+    """Turn thread -> object -> references into object -> thread -> references."""
+    found: dict[int, dict[int, int]] = {}
+    for native_id, references in stacks.items():
+        for address, number in references.items():
+            found.setdefault(address, {})[native_id] = number
+    return found

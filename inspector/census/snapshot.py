@@ -72,6 +72,9 @@ class ObjectCount(NamedTuple):
     """The words of this row belong to one instant."""
     bounds: tuple[int, int] | None
     """The smallest and largest count seen of a row that is not settled."""
+    stacks: Mapping[int, int] | None
+    """Native thread id -> references on its stack that nobody counts, which together
+    are ``deferred``; None when they were not read."""
 
     @property
     def header(self) -> int | None:
@@ -101,6 +104,8 @@ class ObjectCount(NamedTuple):
         """Return the JSON form; thread ids are strings there, as JSON demands."""
         row = self._asdict()
         row["contributions"] = {str(key): value for key, value in self.contributions.items()}
+        if self.stacks is not None:
+            row["stacks"] = {str(key): value for key, value in self.stacks.items()}
         return row
 
 

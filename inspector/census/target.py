@@ -149,7 +149,7 @@ class Target:
             cache = self._names.setdefault(
                 each.interpreter, Names(self._process.memory, self.layout)
             )
-            lines += rows(self.layout, reading, identifier, cache.of(named, each.planned.epoch), each.bounds)
+            lines += rows(self.layout, reading, identifier, cache.of(named, each.planned.epoch), each.bounds, each.stacks)
         return Snapshot(
             target=TargetInfo(
                 self.pid,

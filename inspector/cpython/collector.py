@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inspector.cpython.published import Published
-    from inspector.process.memory import Memory, Range
+    from inspector.process.memory import Memory
+    from inspector.process.vectors import Range
 
 __all__ = ["Collector", "collector_ranges", "decode_collector", "read_collector"]
 

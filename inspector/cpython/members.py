@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inspector.cpython.published import Published
-    from inspector.process.memory import Memory, Range
+    from inspector.process.memory import Memory
+    from inspector.process.vectors import Range
 
 __all__ = ["BasicTypes", "Ids", "basic_types", "find_ids", "kinds_of"]
 

@@ -14,7 +14,8 @@ from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
     from inspector.cpython.published import Published
-    from inspector.process.memory import Memory, Range
+    from inspector.process.memory import Memory
+    from inspector.process.vectors import Range
 
 __all__ = [
     "Pool",

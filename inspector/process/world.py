@@ -20,12 +20,17 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from inspector.errors import MemoryFault
-from inspector.process.memory import LastVectors, ProcessMemory, Vectors
+from inspector.process.chains import Chase
+from inspector.process.memory import ProcessMemory
+from inspector.process.vectors import LastVectors, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.process.memory import Range
+    from inspector.process.chains import Chain, Hop
+    from inspector.process.vectors import Range
+
+    Call = tuple[int, int, int, int]
 
 __all__ = ["OwnWorld"]
 
@@ -66,21 +71,48 @@ class OwnWorld:
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
         """Return the bytes of all ranges at one instant, or None where unreadable."""
+        return self.read_all(ranges, ())[0]
+
+    def read_all(
+        self, ranges: Sequence[Range], chains: Sequence[Chain]
+    ) -> tuple[list[bytes | None], list[list[Hop] | None]]:
+        """Read ranges and follow chains at one and the same instant.
+
+        See :func:`inspector.process.chains.follow` for what is returned of chains.
+        """
+        chases = [Chase(chain) if chain[0] else None for chain in chains]
+        calls = [call for chase in chases if chase for call in chase.calls]
+        pieces, moved = self._read(ranges, calls)
+        start = 0
+        found: list[list[Hop] | None] = []
+        for chase in chases:
+            end = start + (len(chase.calls) if chase else 0)
+            found.append(chase.hops(moved[start:end]) if chase else [])
+            start = end
+        return pieces, found
+
+    def _read(
+        self, ranges: Sequence[Range], more: Sequence[Call]
+    ) -> tuple[list[bytes | None], list[int]]:
+        """Read ranges, and make more calls; return the bytes, and what those moved."""
         vectors = self._vectors.of(ranges)
-        moved = self._run(vectors)
-        if moved == vectors.lengths:
-            return list(vectors.pieces())
+        moved = self._run([*vectors.calls, *more])
+        count = len(vectors.calls)
+        if moved[:count] == vectors.lengths:
+            return list(vectors.pieces()), moved[count:]
         # A range went away after it was planned.  Leave out what cannot be read
         # now, and take the rest at a new instant.
         alive = [piece is not None for piece in self._memory.read_many(ranges)]
         kept = [item for item, readable in zip(ranges, alive, strict=True) if readable]
         vectors = Vectors(kept)
-        if self._run(vectors) != vectors.lengths:
+        moved = self._run([*vectors.calls, *more])
+        count = len(vectors.calls)
+        if moved[:count] != vectors.lengths:
             raise MemoryFault(*ranges[0])
         pieces = iter(vectors.pieces())
-        return [next(pieces) if readable else None for readable in alive]
+        return [next(pieces) if readable else None for readable in alive], moved[count:]
 
-    def _run(self, vectors: Vectors) -> list[int]:
+    def _run(self, calls: Sequence[Call]) -> list[int]:
         """Stop, make every call, start; return the bytes that each call moved."""
         pid = os.getpid()
         world = self.interpreter
@@ -88,14 +120,14 @@ class OwnWorld:
         # world functions do not take.
         nothing = (0, 0, 0, 0, 0)
         steps: list[tuple[Any, ...]] = [(self._stop, world, *nothing)]
-        steps += [(self._readv, pid, *call, 0) for call in vectors.calls]
+        steps += [(self._readv, pid, *call, 0) for call in calls]
         steps.append((self._start, world, *nothing))
         columns = [list(column) for column in zip(*steps, strict=True)]
         functions = iter(columns[0])
-        calls = map(operator.call, functions, *columns[1:])
+        work = map(operator.call, functions, *columns[1:])
         begin = self._clock()
         try:
-            results = list(calls)
+            results = list(work)
         except BaseException:
             # Only running out of memory gets here.  The world must not stay
             # stopped: start it if the stop was made and the start not tried.

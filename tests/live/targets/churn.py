@@ -80,6 +80,14 @@ def make_instances() -> None:
             Shared()
 
 
+def note(
+    snapshot: inspector.Snapshot, base: dict[type, int], seen: dict[type, list[int]]
+) -> None:
+    """Add the totals to those seen; in a frame of its own, which holds no class afterwards."""
+    for each, totals in seen.items():
+        totals.append((snapshot[each].total or 0) - base[each])
+
+
 def main() -> None:
     churn = [
         collect,
@@ -102,8 +110,7 @@ def main() -> None:
     negative = tries = pauses = unread = 0
     for _ in range(SNAPSHOTS):
         snapshot = target.snapshot()
-        for each, totals in seen.items():
-            totals.append((snapshot[each].total or 0) - base[each])
+        note(snapshot, base, seen)
         negative += sum(row.total is not None and row.total < 0 for row in snapshot)
         unread += sum(row.total is None and row.state != "immortal" for row in snapshot)
         tries += snapshot.tries

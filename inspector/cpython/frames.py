@@ -1,0 +1,116 @@
+"""References on thread stacks that nobody counts, from the bytes of frames.
+
+The collector visits, for every thread, the list ``c_stack_refs`` and the frames
+from ``current_frame`` on: ``f_executable`` and the slots of ``localsplus`` up to
+the stack pointer (Python/gc_free_threading.c, ``gc_visit_thread_stacks``; 3.14
+and 3.15).  So does this module, and like the collector it does not look at
+``f_funcobj``: a function can be freed while its frame still runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.words import unsigned, word_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.cpython.layout import Layout
+    from inspector.cpython.published import Published
+    from inspector.process.chains import Chain, Hop
+
+__all__ = ["Stack", "TooShort", "deferred_references", "stack_chains", "tagged"]
+
+OWNED_BY_INTERPRETER: Final = 3
+"""``FRAME_OWNED_BY_INTERPRETER`` and above: entry frames, which hold nothing
+(Include/internal/pycore_interpframe_structs.h)."""
+
+C_STACK_REF_SIZE: Final = 16
+"""``struct _PyCStackRef`` {ref, next} (Include/internal/pycore_stackref.h)."""
+
+FIRST_SLOTS: Final = 48
+"""Slots of a frame that are read until a frame is seen to have more."""
+
+
+class Stack(NamedTuple):
+    """What one thread's stack was seen to hold."""
+
+    references: Counter[int]
+    """Address of an object -> references to it that nobody counts."""
+    complete: bool
+    """False where a frame hid its slots, and the collector too would not know them."""
+
+
+class TooShort(Exception):  # noqa: N818 - not an error: the reader asks for more
+    """A chain went on, or a frame had more slots, than were read."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots)
+        self.slots = slots
+
+
+def tagged(words: Sequence[int]) -> list[int]:
+    """Return the objects behind the stack references that nobody counts.
+
+    ``Py_TAG_REFCNT`` (bit 0) marks a reference that is not counted on the object;
+    1 alone is NULL; both low bits set are a small integer (pycore_stackref.h).
+    """
+    return [
+        word & ~1
+        for word in words
+        if word & 1 and word != 1 and word & 3 != 3  # noqa: PLR2004 - Py_INT_TAG
+    ]
+
+
+def stack_chains(
+    layout: Layout, thread: int, depths: tuple[int, int], slots: int
+) -> tuple[Chain, Chain]:
+    """Return the chains of a thread state: its frames, its C stack references.
+
+    ``depths`` are the longest that each may be, ``slots`` the most of one frame.
+    ``_PyInterpreterFrame.previous`` and ``_PyCStackRef.next`` are both the second word.
+    """
+    published = layout.published
+    size = published["interpreter_frame.localsplus"] + 8 * slots
+    frames, refs = depths
+    head = thread + published["thread_state.current_frame"]
+    # Without the offset of c_stack_refs there is nothing to follow: a chain of none.
+    at = thread + layout.c_stack_refs if layout.c_stack_refs is not None else 0
+    return (head, size, frames), (at, C_STACK_REF_SIZE, refs)
+
+
+def deferred_references(
+    published: Published, frames: Sequence[Hop], refs: Sequence[Hop]
+) -> Stack:
+    """Count the references in the frames and C stack references of one thread.
+
+    Raises :class:`TooShort` where not all slots of a frame were read.
+    """
+    found: Counter[int] = Counter()
+    complete = True
+    executable = published["interpreter_frame.executable"]
+    owner = published["interpreter_frame.owner"]
+    stackpointer = published["interpreter_frame.stackpointer"]
+    localsplus = published["interpreter_frame.localsplus"]
+    for address, words in frames:
+        if len(words) < localsplus:
+            raise TooShort(0)
+        if words[owner] >= OWNED_BY_INTERPRETER:
+            continue
+        top = word_at(words, stackpointer)
+        if not top:
+            complete = False
+            continue
+        size = top - address - localsplus
+        if size < 0 or size % 8:
+            complete = False
+            continue
+        if localsplus + size > len(words):
+            raise TooShort(size // 8)
+        found.update(tagged([word_at(words, executable)]))
+        found.update(tagged(unsigned(words[localsplus : localsplus + size])))
+    for _, words in refs:
+        found.update(tagged([word_at(words, 0)]))
+    return Stack(found, complete)

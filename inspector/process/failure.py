@@ -1,0 +1,58 @@
+"""What the kernel's ``errno`` means for the process that was to be read.
+
+The one place that translates it; permissions are looked into only when the
+kernel refuses.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged
+
+if TYPE_CHECKING:
+    from inspector.errors import TargetError
+
+__all__ = ["process_error"]
+
+MISSING = (errno.ESRCH, errno.ENOENT)
+REFUSED = (errno.EPERM, errno.EACCES)
+
+
+def process_error(code: int | None, pid: int, action: str = "read") -> TargetError:
+    """Return the error for ``errno`` ``code`` of an attempt to ``action`` process ``pid``."""
+    if code in MISSING:
+        return _missing(pid)
+    if code in REFUSED:
+        from inspector.process.permission import advice, permission  # noqa: PLC0415 - rarely needed
+
+        hint = advice(permission(pid))
+        return AccessDenied(f"not allowed to {action} process {pid}", pid=pid, hint=hint)
+    return TargetChanged(
+        f"cannot {action} process {pid}: {os.strerror(code or 0)}",
+        pid=pid,
+        hint="the process may be starting or ending; try again",
+    )
+
+
+def _missing(pid: int) -> TargetError:
+    """Tell a process that is not there from one that is hidden."""
+    try:
+        os.getpgid(pid)
+    except (OSError, OverflowError):
+        return NoSuchTarget(f"process {pid} does not exist", pid=pid, hint="it may have ended")
+    if os.access(f"/proc/{pid}", os.F_OK):
+        return NoSuchTarget(f"process {pid} is ending", pid=pid)
+    if not os.access("/proc/self", os.F_OK):
+        return AccessDenied(
+            f"process {pid} cannot be read: /proc is not mounted",
+            pid=pid,
+            hint="mount -t proc proc /proc",
+        )
+    return AccessDenied(
+        f"process {pid} is hidden: /proc is mounted with the option hidepid",
+        pid=pid,
+        hint="run the command as root, or as a member of the group that may see all of /proc",
+    )

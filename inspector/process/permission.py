@@ -1,0 +1,223 @@
+"""May this process read that one, and if not, what would change that.
+
+Knows: the rules of the kernel's ``__ptrace_may_access`` (kernel/ptrace.c), of
+Yama and of capabilities, as facts that anyone may look up under ``/proc``.
+Does not know whether a security module or a sandbox interferes until the kernel
+refuses: ``readable`` is the kernel's own answer.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from inspector.process import proc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Permission", "advice", "permission"]
+
+T = TypeVar("T")
+
+CAP_SYS_PTRACE: Final = 1 << 19
+"""include/uapi/linux/capability.h"""
+
+ANCESTORS: Final = 1 << 10
+"""More generations than any process has; ends the search if one changes meanwhile."""
+
+SCOPE_DESCENDANTS, SCOPE_CAPABILITY, SCOPE_NOBODY = 1, 2, 3
+"""Values of ``kernel.yama.ptrace_scope`` beyond 0, which leaves all to the kernel's own rules."""
+
+CONTAINER_MARKS: Final = ("docker", "containerd", "kubepods", "libpod", "lxc", "podman")
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What decides over the right to read a process; None where it cannot be told."""
+
+    pid: int
+    readable: bool | None
+    """The kernel's answer to an attempt to open the process's memory, reading nothing."""
+    own_user: int
+    """Real user id, which is the one that counts here."""
+    target_user: int | None
+    """Effective user id."""
+    same_user: bool | None
+    """All user and group ids of the target are those of the reader."""
+    capable: bool
+    """The reader has ``CAP_SYS_PTRACE``."""
+    capabilities_covered: bool | None
+    """The target has no capability that the reader lacks."""
+    dumpable: bool | None
+    """False for a program that changed its user, hides its memory, or is not readable."""
+    ptrace_scope: int | None
+    """``kernel.yama.ptrace_scope``; None on a kernel without Yama."""
+    descendant: bool | None
+    """The target descends from the reader, which Yama's scope 1 asks for."""
+    same_user_namespace: bool | None
+    same_pid_namespace: bool | None
+    sandboxed: bool
+    """System calls of the reader pass a seccomp filter."""
+    container: str | None
+    """What the reader seems to run in, such as ``docker``."""
+    security_label: str | None
+    """Of the reader, by AppArmor, SELinux or the like; None when unconfined."""
+    tracer: int | None
+    """The process that traces the target: only one can, and only it can stop it."""
+
+
+def permission(pid: int) -> Permission:
+    """Look up what decides over reading process ``pid``; never raises."""
+    own = _maybe(lambda: proc.status("self")) or {}
+    target = _maybe(lambda: proc.status(pid)) or {}
+    target_users = _numbers(target.get("Uid", ""))
+    owned = (os.getuid(),) * 3, (os.getgid(),) * 3
+    theirs = target_users[:3], _numbers(target.get("Gid", ""))[:3]
+    held, wanted = own.get("CapPrm", "0"), target.get("CapPrm")
+    label = _maybe(lambda: proc.read("/proc/self/attr/current").strip(b"\0\n").decode())
+    return Permission(
+        pid=pid,
+        readable=_opens(f"/proc/{pid}/mem"),
+        own_user=os.getuid(),
+        target_user=target_users[1] if target_users else None,
+        same_user=owned == theirs if target else None,
+        capable=bool(int(own.get("CapEff", "0"), 16) & CAP_SYS_PTRACE),
+        capabilities_covered=None if wanted is None else not int(wanted, 16) & ~int(held, 16),
+        dumpable=_dumpable(pid, target_users),
+        ptrace_scope=_maybe(lambda: int(proc.read("/proc/sys/kernel/yama/ptrace_scope"))),
+        descendant=_maybe(lambda: _descends(pid)),
+        same_user_namespace=_same_namespace(pid, "user"),
+        same_pid_namespace=_same_namespace(pid, "pid"),
+        sandboxed=own.get("Seccomp", "0") != "0",
+        container=_container(),
+        security_label=None if label in (None, "", "unconfined", "kernel") else label,
+        tracer=int(target.get("TracerPid", "0")) or None,
+    )
+
+
+def advice(facts: Permission) -> str:
+    """Return one line that says what gives the right; empty when it is there or nothing is."""
+    if facts.readable is not False:
+        return ""
+    if facts.ptrace_scope == SCOPE_NOBODY:
+        return (
+            "kernel.yama.ptrace_scope is 3: nobody may read other processes until the machine is "
+            "restarted with a lower value"
+        )
+    if facts.same_user_namespace is False and facts.own_user == 0:
+        return "the process belongs to another user namespace; run the command where that was made"
+    capability = _missing_capability(facts)
+    if capability:
+        return capability
+    if facts.sandboxed:
+        return (
+            "a seccomp filter of the sandbox may forbid it: in a container add "
+            "--cap-add=SYS_PTRACE or --security-opt seccomp=unconfined"
+        )
+    if facts.security_label:
+        return (
+            f"the security module that labels this process {facts.security_label!r} may forbid "
+            f"it; its log (dmesg, or the audit log) names the rule"
+        )
+    return "a security module or sandbox refuses; try outside of it"
+
+
+def _missing_capability(facts: Permission) -> str:
+    """Return how to get ``CAP_SYS_PTRACE`` if the lack of it is the reason."""
+    if facts.capable:
+        return ""
+    in_container = f"give the {facts.container or 'container'} --cap-add=SYS_PTRACE"
+    if facts.own_user == 0:
+        return f"root lacks the capability SYS_PTRACE here: {in_container}"
+    if facts.ptrace_scope == SCOPE_CAPABILITY:
+        reason = "kernel.yama.ptrace_scope is 2"
+    elif facts.same_user is False:
+        reason = "it runs as another user"
+    elif facts.ptrace_scope == SCOPE_DESCENDANTS and not facts.descendant:
+        return (
+            f"kernel.yama.ptrace_scope is 1: {_sudo()}, or allow it to your user with "
+            f"sudo sysctl kernel.yama.ptrace_scope=0"
+        )
+    elif facts.dumpable is False:
+        reason = "it hides its memory from its own user"
+    elif facts.capabilities_covered is False:
+        reason = "it has capabilities that you lack"
+    else:
+        return ""
+    return f"{reason}: {in_container if facts.container else _sudo()}"
+
+
+def _sudo() -> str:
+    """Return the line that runs the present command as root."""
+    program, *arguments = sys.argv or [""]
+    # A script's own first line finds its interpreter; anything else needs it spelled.
+    if os.access(program, os.X_OK) and program.startswith("/"):
+        command = [program, *arguments]
+    else:
+        command = [sys.executable, *sys.orig_argv[1:]]
+    return shlex.join(["sudo", *command])
+
+
+def _maybe(look: Callable[[], T]) -> T | None:
+    """Return what ``look`` finds, None if the kernel does not tell."""
+    try:
+        return look()
+    except (OSError, ValueError):
+        return None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return the ids of a line of ``/proc/PID/status``: real, effective, saved, file system."""
+    return tuple(int(each) for each in text.split())
+
+
+def _opens(path: str) -> bool | None:
+    """Tell whether a file can be opened for reading; None if it is not there."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except PermissionError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _dumpable(pid: int, users: tuple[int, ...]) -> bool | None:
+    """Tell by the owner of the process's files, which is root for one that hides its memory."""
+    owner = _maybe(lambda: proc.owner(f"/proc/{pid}/environ"))
+    if owner is None or not users or users[1] == 0:
+        return None
+    return owner == users[1]
+
+
+def _descends(pid: int) -> bool:
+    """Follow the parents of a process up to the reader or to the first process."""
+    for _ in range(ANCESTORS):
+        if pid == os.getpid():
+            return True
+        if pid == 0:
+            return False
+        pid = proc.read_stat(pid).parent
+    return False
+
+
+def _same_namespace(pid: int, kind: str) -> bool | None:
+    """Tell whether both live in one namespace of a kind, such as ``user``."""
+    theirs = _maybe(lambda: proc.link(f"/proc/{pid}/ns/{kind}"))
+    return None if theirs is None else theirs == _maybe(lambda: proc.link(f"/proc/self/ns/{kind}"))
+
+
+def _container() -> str | None:
+    """Guess what the reader runs in from the marks that container engines leave."""
+    if os.access("/.dockerenv", os.F_OK):
+        return "docker"
+    if os.access("/run/.containerenv", os.F_OK):
+        return "podman"
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        return "kubernetes"
+    groups = (_maybe(lambda: proc.read("/proc/self/cgroup")) or b"").decode(errors="replace")
+    return next((mark for mark in CONTAINER_MARKS if mark in groups), None)

@@ -1,0 +1,170 @@
+"""Files under ``/proc`` as text and lists; what the fields mean is others' business.
+
+Knows: paths and formats of proc(5), and that a process may rename itself to
+anything.  Every function raises the plain ``OSError`` of the kernel; callers
+translate it with :func:`inspector.process.failure.process_error` or treat it as
+"not known".
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "Mapping",
+    "Stat",
+    "link",
+    "mappings",
+    "open_regular",
+    "owner",
+    "printable",
+    "read",
+    "read_stat",
+    "status",
+    "task_ids",
+    "task_name",
+]
+
+LIMIT: Final = 1 << 26
+"""Bytes of the largest file that is read: the map of a process with 500,000 mappings."""
+
+COMM: Final = 2
+"""Fields of ``/proc/PID/stat`` before those that :class:`Stat` counts from."""
+
+
+def read(path: str, limit: int = LIMIT) -> bytes:
+    """Return the first ``limit`` bytes of a file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = []
+        while limit > 0 and (piece := os.read(descriptor, min(limit, 1 << 16))):
+            pieces.append(piece)
+            limit -= len(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
+def link(path: str) -> str:
+    """Return where a link of ``/proc`` leads, with ``(deleted)`` as the kernel spells it."""
+    return os.readlink(path)  # noqa: PTH115 - pathlib costs more than a whole reading
+
+
+def owner(path: str) -> int:
+    """Return the user id that a file belongs to."""
+    return os.stat(path).st_uid  # noqa: PTH116 - as above
+
+
+def open_regular(path: str) -> int:
+    """Open a file that a stranger named; return its descriptor.
+
+    Opened without touching it first: opening a device or a FIFO can have effects
+    or hang, and the name may change meaning between a check and the opening.
+    Raises ``OSError`` for anything that is no regular file.
+    """
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    finally:
+        os.close(handle)
+
+
+def printable(raw: bytes) -> str:
+    """Return text that a process chose, safe to show: no control characters."""
+    text = raw.decode(errors="replace")
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+class Stat(NamedTuple):
+    """Fields of ``/proc/PID/stat``, or of one task's."""
+
+    name: str
+    state: str
+    """One letter: R, S, D, T (stopped), t (stopped by a tracer), Z (zombie), X (dead)."""
+    parent: int
+    flags: int
+    """``PF_...`` of include/linux/sched.h."""
+    cpu_ticks: int
+    """Clock ticks in user and kernel mode."""
+    threads: int
+    start_ticks: int
+    """Clock ticks from the machine's start to the process's start."""
+
+
+def read_stat(pid: int, task: int | None = None) -> Stat:
+    """Return the facts of a process, or of one of its tasks."""
+    path = f"/proc/{pid}/stat" if task is None else f"/proc/{pid}/task/{task}/stat"
+    text = read(path)
+    # The name is in parentheses and may itself contain any of ") \n".
+    start, end = text.index(b"(") + 1, text.rindex(b")")
+    fields = text[end + 1 :].split()
+    return Stat(
+        name=printable(text[start:end]),
+        state=fields[2 - COMM].decode(),
+        parent=int(fields[3 - COMM]),
+        flags=int(fields[8 - COMM]),
+        cpu_ticks=int(fields[13 - COMM]) + int(fields[14 - COMM]),
+        threads=int(fields[19 - COMM]),
+        start_ticks=int(fields[21 - COMM]),
+    )
+
+
+def status(pid: int | str, task: int | None = None) -> dict[str, str]:
+    """Return ``/proc/PID/status``, or one task's, as text by field name."""
+    path = f"/proc/{pid}/status" if task is None else f"/proc/{pid}/task/{task}/status"
+    fields = {}
+    # The kernel escapes newlines in the name, so each line is one field.
+    for line in read(path).split(b"\n"):
+        name, _, value = line.partition(b":")
+        fields[name.decode(errors="replace")] = printable(value.replace(b"\t", b" ").strip())
+    return fields
+
+
+def task_ids(pid: int) -> list[int]:
+    """Return the ids of the threads of a process, as the reader's namespace counts them."""
+    with os.scandir(f"/proc/{pid}/task") as entries:
+        return [int(entry.name) for entry in entries]
+
+
+def task_name(pid: int, task: int) -> str:
+    """Return the name of a thread, which it or the program chose, up to 15 bytes."""
+    return printable(read(f"/proc/{pid}/task/{task}/comm").removesuffix(b"\n"))
+
+
+class Mapping(NamedTuple):
+    """One line of ``/proc/PID/maps``; addresses and offsets in bytes."""
+
+    start: int
+    end: int
+    writable: bool
+    offset: int
+    inode: int
+    path: str
+    """Empty for memory that belongs to no file."""
+
+
+def mappings(pid: int) -> Iterator[Mapping]:
+    """Yield the mappings of a process that can be read, in the order of addresses."""
+    # Not splitlines: a path may contain a carriage return.
+    for line in filter(None, read(f"/proc/{pid}/maps").split(b"\n")):
+        span, access, offset, _, inode, *rest = line.split(None, 5)
+        start, _, end = span.partition(b"-")
+        if access[:1] != b"r":
+            continue
+        path = rest[0].replace(b"\\012", b"\n") if rest else b""
+        yield Mapping(
+            int(start, 16),
+            int(end, 16),
+            access[1:2] == b"w",
+            int(offset, 16),
+            int(inode),
+            os.fsdecode(path),
+        )

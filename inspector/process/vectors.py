@@ -1,0 +1,121 @@
+"""The arrays of scattered reads: which pages, into which buffer, in how many calls.
+
+Built from ``array`` and not from ctypes arrays: every length of a ctypes array is
+a new heap type, and a tool that counts types must not create any.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Final
+
+from inspector.errors import MemoryFault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "LastVectors", "Range", "Vectors"]
+
+WORD: Final = 8
+"""Bytes of a pointer and of ``Py_ssize_t``: only LP64 targets are read."""
+
+IOV_MAX: Final = 1024
+"""Pieces that Linux moves in one call (``UIO_MAXIOV``, include/uapi/linux/uio.h)."""
+
+PAGE_BITS: Final = 12
+PAGE: Final = 1 << PAGE_BITS
+"""The smallest page of any machine that CPython's LP64 layout is read on."""
+
+ADDRESS_END: Final = (1 << 64) - (1 << 40)
+"""No process has memory from here on; keeps sums of address and size in 64 bits."""
+
+MAX_BYTES: Final = 1 << 30
+"""More than one reading of any real target takes; a lying size ends here."""
+
+Range = tuple[int, int]
+"""A piece of memory: (address, size in bytes)."""
+
+
+class Vectors:
+    """The two iovec arrays and the buffer of one scattered read.
+
+    Whole pages are read, those that follow each other as one segment: a piece of
+    its own costs the kernel as much as half a page of bytes.  No page is touched
+    that no range needs.
+
+    ``calls`` holds one tuple (local, local count, remote, remote count) per
+    system call, ``lengths`` the bytes each is to move; the arrays live as long as
+    this object does, and the calls can be made again.
+    """
+
+    def __init__(self, ranges: Sequence[Range]) -> None:
+        if sum(size for _, size in ranges) > MAX_BYTES:
+            raise MemoryFault(*max(ranges, key=lambda item: item[1]))
+        segments, self._places = _merge(ranges)
+        self._buffer = array("B", bytes(sum(segments[1::2])))
+        self._remote = array("Q", segments)
+        self._local = array("Q")
+        offset = self._buffer.buffer_info()[0]
+        self.lengths: list[int] = []
+        for start in range(0, len(segments), 2 * IOV_MAX):
+            length = sum(segments[start + 1 : start + 2 * IOV_MAX : 2])
+            self._local.extend((offset, length))
+            self.lengths.append(length)
+            offset += length
+        local, remote = self._local.buffer_info()[0], self._remote.buffer_info()[0]
+        self.calls = [
+            (
+                local + number * 16,
+                1,
+                remote + number * IOV_MAX * 16,
+                min(IOV_MAX, len(segments) // 2 - number * IOV_MAX),
+            )
+            for number in range(len(self.lengths))
+        ]
+
+    def pieces(self) -> list[bytes]:
+        """Return the bytes of each range once every call has moved all of its part."""
+        data = self._buffer.tobytes()
+        return [data[start:end] for start, end in self._places]
+
+
+class LastVectors:
+    """The vectors of the latest ranges: a plan that stays is not taken apart again."""
+
+    def __init__(self) -> None:
+        self._ranges: Sequence[Range] = ()
+        self._vectors = Vectors(())
+
+    def of(self, ranges: Sequence[Range]) -> Vectors:
+        """Return vectors for the ranges, the same ones for the same list object."""
+        if ranges is not self._ranges:
+            self._vectors = Vectors(ranges)
+            self._ranges = ranges
+        return self._vectors
+
+
+def _merge(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:
+    """Return the segments (address, size, address, size, ...) and each range's place.
+
+    A segment is a run of pages that all have a byte of some range.  A place is the
+    (start, end) of a range in the bytes of all segments.
+    """
+    if ranges and max(ranges)[0] >= ADDRESS_END:
+        ranges = [(at if at < ADDRESS_END else 0, size) for at, size in ranges]
+    pages = {at >> PAGE_BITS for at, size in ranges if size}
+    pages |= {(at + size - 1) >> PAGE_BITS for at, size in ranges if size}
+    for at, size in ranges:
+        if size > PAGE:
+            pages.update(range((at >> PAGE_BITS) + 1, (at + size - 1) >> PAGE_BITS))
+    segments: list[int] = []
+    offsets: dict[int, int] = {}
+    previous = -2
+    for offset, page in enumerate(sorted(pages)):
+        if page == previous + 1:
+            segments[-1] += PAGE
+        else:
+            segments += (page << PAGE_BITS, PAGE)
+        offsets[page] = offset << PAGE_BITS
+        previous = page
+    starts = [offsets[at >> PAGE_BITS] + at % PAGE if size else 0 for at, size in ranges]
+    return segments, [(at, at + size) for at, (_, size) in zip(starts, ranges, strict=True)]
