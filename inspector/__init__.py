@@ -82,12 +82,15 @@ _own: Target | None = None
 def attach(pid: int | None = None) -> Target:
     """Attach to a process, by default the current one.
 
-    Raises :class:`NotFreeThreaded`, :class:`UnsupportedVersion`, :class:`NotPython`,
+    Raises :class:`NoSuchTarget`, :class:`AccessDenied`, :class:`NotPython`,
+    :class:`NotFreeThreaded`, :class:`UnsupportedVersion`,
     or :class:`LayoutError` when CPython's structures could not be made out.
     """
     global _own  # noqa: PLW0603 - one attachment per process, found again after a fork
     if pid is not None and pid != os.getpid():
-        raise NotImplementedError
+        from inspector.process.other import OtherProcess  # noqa: PLC0415 - not for the own process
+
+        return Target(OtherProcess(pid))
     if _own is None or _own.pid != os.getpid():
         _own = Target(OwnProcess())
     return _own

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import nullcontext
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -9,7 +11,7 @@ from inspector.census.reading import Moved, Plan, Reading, Scope, classify, plan
 from inspector.census.settle import is_quiet, settle
 from inspector.census.stacks import Reach, Stacks, count_stacks, plan_stacks
 from inspector.cpython.frames import TooShort
-from inspector.errors import LayoutError, MemoryFault, TargetChanged, Unsettled
+from inspector.errors import LayoutError, MemoryFault, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,13 @@ __all__ = ["TRIES", "Seen", "observe_running", "observe_still"]
 
 TRIES: Final = 24
 """Readings that may fail because the target moved, before that is an error."""
+
+
+PLANNED_BEFORE: Final = 3
+"""Of these, the first that stop another process only once all is planned."""
+
+FIRST_WAIT, LONGEST_WAIT = 0.0002, 0.1
+"""Seconds between two tries."""
 
 
 class Seen(NamedTuple):
@@ -56,14 +65,15 @@ def observe_still(
 
     def attempt(number: int) -> Seen:
         nonlocal reach
-        planned = plan(memory, layout, interpreter, scope, last)
-        chains = plan_stacks(memory, layout, planned.threads, reach)
-        pieces, hops = still.read_all(planned.ranges, chains)
+        with nullcontext() if number <= PLANNED_BEFORE else still.hold():
+            planned = plan(memory, layout, interpreter, scope, last)
+            chains = plan_stacks(memory, layout, planned.threads, reach)
+            pieces, hops = still.read_all(planned.ranges, chains)
         reading = understand(memory, layout, planned, pieces)
         if not own and not is_quiet(reading):
             raise Moved
         try:
-            stacks = count_stacks(layout, reading.threads, hops)
+            stacks = count_stacks(layout, reading.threads, hops, own=own)
         except TooShort as short:
             if number < TRIES // 2:
                 reach = reach.further(short.slots)
@@ -73,7 +83,7 @@ def observe_still(
         bounds: list[Bounds | None] = [None] * len(reading.structures)
         return Seen(interpreter, planned, reading, bounds, stacks, exact=True, tries=number)
 
-    return _retry(attempt)
+    return _retry(attempt, patient=not own)
 
 
 def observe_running(
@@ -95,7 +105,7 @@ def observe_running(
         kept = [there.get(member) for member in reading.plan.members]
         return Seen(interpreter, planned, reading, kept, None, exact=False, tries=number)
 
-    return _retry(attempt)
+    return _retry(attempt, patient=True)
 
 
 def _existing(memory: Memory, layout: Layout, reading: Reading) -> Reading:
@@ -117,22 +127,17 @@ def _existing(memory: Memory, layout: Layout, reading: Reading) -> Reading:
     )
 
 
-def _retry(attempt: Callable[[int], Seen]) -> Seen:
-    """Try until the target holds still long enough."""
+def _retry(attempt: Callable[[int], Seen], *, patient: bool) -> Seen:
+    """Try until the target holds still long enough; ``patient`` waits a little in between."""
     failure: Exception | None = None
     for number in range(1, TRIES + 1):
         try:
-            seen = attempt(number)
+            return attempt(number)
         except (Moved, MemoryFault, LayoutError) as moved:
             failure = moved
-            continue
-        if seen.reading.finalizing:
-            raise TargetChanged(
-                "the interpreter is finalizing",
-                pid=None,
-                hint="its counts are being torn down; read it before the program ends",
-            )
-        return seen
+        if patient:
+            # A collection takes milliseconds to seconds, and all readings fail in it.
+            time.sleep(min(FIRST_WAIT * 2**number, LONGEST_WAIT))
     if isinstance(failure, LayoutError):
         raise failure
     raise Unsettled(

@@ -58,7 +58,8 @@ def rows(
     """
     owners = {thread.thread_id: thread.native_id for thread in reading.threads}
     slots = reading.contributions
-    on_stacks = _by_object(stacks) if stacks is not None else None
+    on_stacks = _by_object(stacks.by_thread) if stacks is not None else None
+    doubtful = stacks.doubtful if stacks is not None else _NOTHING
     result: list[tuple[Any, ...]] = []
     for member, words, name, bound in zip(
         reading.plan.members, reading.structures, names, bounds, strict=True
@@ -79,6 +80,8 @@ def rows(
             stack = on_stacks.get(address, _NOTHING)
             deferred = sum(stack.values())
             total += deferred
+            if address in doubtful:
+                bound = (total - doubtful[address], total)
         settled = bound is None and not torn
         result.append(
             (*head, state, owners.get(tid), local, shared, bias, mine)
@@ -87,7 +90,7 @@ def rows(
     return result
 
 
-def _by_object(stacks: Stacks) -> dict[int, dict[int, int]]:
+def _by_object(stacks: Mapping[int, Mapping[int, int]]) -> dict[int, dict[int, int]]:
     """Turn thread -> object -> references into object -> thread -> references."""
     found: dict[int, dict[int, int]] = {}
     for native_id, references in stacks.items():

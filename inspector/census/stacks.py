@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Reach", "Stacks", "count_stacks", "plan_stacks"]
 
-Stacks = dict[int, Counter[int]]
-"""Native thread id -> address of an object -> references that nobody counts."""
 
 UNKNOWN_DEPTH: Final = 64
 """Frames that are allowed for where a running thread's own could not be counted."""
 
 DEEPEST: Final = 1 << 15
+
+
+class Stacks(NamedTuple):
+    """Deferred references of all threads."""
+
+    by_thread: dict[int, Counter[int]]
+    """Native thread id -> address of an object -> references that nobody counts."""
+    doubtful: Counter[int]
+    """Of these, per object, the ones in frames that were caught while they ran."""
 
 
 class Reach(NamedTuple):
@@ -60,19 +67,24 @@ def plan_stacks(
 
 
 def count_stacks(
-    layout: Layout, threads: Sequence[Thread], hops: Sequence[list[Hop] | None]
+    layout: Layout, threads: Sequence[Thread], hops: Sequence[list[Hop] | None], *, own: bool
 ) -> Stacks | None:
     """Return the deferred references per thread; None where some frame hid its own.
 
+    In the own process (``own``) every thread was stopped between two instructions.
+
     Raises :class:`~inspector.cpython.frames.TooShort` where more has to be read.
     """
-    found: Stacks = {}
+    found: dict[int, Counter[int]] = {}
+    doubtful: Counter[int] = Counter()
     for number, thread in enumerate(threads):
         frames, refs = hops[2 * number : 2 * number + 2]
         if frames is None or refs is None:
             raise TooShort(0)
-        stack = deferred_references(layout.published, frames, refs)
+        running = thread.attached and not own
+        stack = deferred_references(layout.published, frames, refs, running=running)
         if not stack.complete:
             return None
         found.setdefault(thread.native_id, Counter()).update(stack.references)
-    return found
+        doubtful.update(stack.doubtful)
+    return Stacks(found, doubtful)

@@ -6,27 +6,30 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.census.observe import TRIES, Seen, observe_running, observe_still
+from inspector.census.discovery import find_layout
+from inspector.census.observe import Seen, observe_running, observe_still
 from inspector.census.reading import Plan, Scope, pool_count, thread_counts
 from inspector.census.rows import rows
 from inspector.census.snapshot import KINDS, InterpreterCount, ObjectCount, Snapshot, TargetInfo
-from inspector.cpython.discover import discover
 from inspector.cpython.names import Names
-from inspector.cpython.published import read_published, version_text
+from inspector.cpython.published import version_text
 from inspector.cpython.walk import interpreters, read_pointer
-from inspector.errors import LayoutError, MemoryFault, NotAType, NotCounted, NoSuchObject
+from inspector.errors import NoSuchObject, NotAType, NotCounted, TargetChanged
 from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.memory import StillMemory
+    from inspector.process.other import OtherProcess
 
-__all__ = ["Target"]
+__all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]
 
 RETRIES: Final = 4
 """Passes, after the first two, for what did not agree in them."""
+
+PAUSE_LIMIT: Final = 1.0
+"""Seconds that another process is stopped at most, for one reading."""
 
 
 class Target:
@@ -36,13 +39,11 @@ class Target:
     for the life of the process.  Nothing is started, changed or kept in the target.
     """
 
-    def __init__(self, process: OwnProcess) -> None:
+    def __init__(self, process: OwnProcess | OtherProcess) -> None:
+        """Find the layout; raise what keeps this process from being read."""
         self._process = process
         self._lock = threading.Lock()
-        runtime = process.runtime
-        published = read_published(process.memory, runtime, process.pid)
-        self.layout: Layout = _discover(process.world, published, runtime)
-        """The offsets, each with what speaks for it."""
+        self.layout, self.discovery_pause_ns = find_layout(process, PAUSE_LIMIT)
         self._names: dict[int, Names] = {}
         self._plans: dict[int, Plan] = {}
 
@@ -51,20 +52,39 @@ class Target:
         """The process id."""
         return self._process.pid
 
-    def snapshot(
-        self, *, kinds: Collection[str] = ("type",), retries: int = RETRIES
-    ) -> Snapshot:
-        """Read all objects of some kinds (of :data:`KINDS`) in every interpreter.
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the process that runs this code."""
+        return isinstance(self._process, OwnProcess)
 
-        The calling thread's own interpreter is read while all of its threads are
-        stopped, and exact; any other runs on and is read until two passes agree.
-        Raises :class:`~inspector.errors.Unsettled` when the target moves too fast.
+    def snapshot(
+        self,
+        *,
+        kinds: Collection[str] = ("type",),
+        interpreter: int | None = None,
+        blocking: bool = False,
+        pause_limit: float = PAUSE_LIMIT,
+        retries: int = RETRIES,
+    ) -> Snapshot:
+        """Read all objects of some kinds (of :data:`KINDS`) in every interpreter, or in one.
+
+        In the own process the calling thread's interpreter is read while all of its
+        threads are stopped, and exact; any other runs on and is read until two passes
+        agree, at most ``retries`` times more.  Another process is read in the same
+        way, or ``blocking``: stopped, for at most ``pause_limit`` seconds.
+
+        Raises :class:`~inspector.errors.Unsettled` when the target moves too fast,
+        :class:`NoSuchTarget` or :class:`TargetChanged` when it went away, and
+        :class:`NoSuchObject` for an interpreter that it does not have.
         """
         unknown = set(kinds).difference(KINDS)
         if unknown:
             raise ValueError(f"unknown kinds {sorted(unknown)}; known are {', '.join(KINDS)}")
+        still = None
+        if blocking and not isinstance(self._process, OwnProcess):
+            still = self._process.stopped(pause_limit)
         with self._lock:
-            return self._snapshot(Scope(tuple(kinds)), retries)
+            return self._snapshot(Scope(tuple(kinds)), interpreter, still, retries)
 
     def refcount(self, subject: object) -> ObjectCount:
         """Read one type of the own process.
@@ -78,7 +98,8 @@ class Target:
                 hint="true counts exist for types; sys.getrefcount is right for other objects",
             )
         with self._lock:
-            snapshot = self._snapshot(Scope(("type",), frozenset((id(subject),))), RETRIES)
+            scope = Scope(("type",), frozenset((id(subject),)))
+            snapshot = self._snapshot(scope, None, None, RETRIES)
         count = snapshot[id(subject)]
         if count.state == "immortal":
             raise NotCounted(
@@ -89,39 +110,56 @@ class Target:
             )
         return count
 
-    def _snapshot(self, scope: Scope, retries: int) -> Snapshot:
-        """Read every interpreter; the lock is held."""
+    def _snapshot(
+        self, scope: Scope, interpreter: int | None, stopped: StillMemory | None, retries: int
+    ) -> Snapshot:
+        """Read every interpreter, or one; the lock is held."""
         process = self._process
         process.check()
         taken = time.time_ns()
         seen = []
-        pause: int | None = None
-        for address in interpreters(process.memory, self.layout.published, self.layout.runtime):
-            if address == process.world.interpreter:
+        world = process.world if isinstance(process, OwnProcess) else None
+        chain = interpreters(process.memory, self.layout.published, self.layout.runtime)
+        # The main interpreter first, the newest last; the own one before all.
+        for address in sorted(reversed(chain), key=lambda at: world and at != world.interpreter):
+            if interpreter is not None and self._identifier(address) != interpreter:
+                continue
+            own = world is not None and address == world.interpreter
+            still = world if own else stopped
+            last = self._plans.get(address)
+            if still is not None:
                 each = observe_still(
-                    process.memory,
-                    process.world,
-                    self.layout,
-                    address,
-                    scope,
-                    last=self._plans.get(address),
-                    own=True,
+                    process.memory, still, self.layout, address, scope, last=last, own=own
                 )
-                pause = process.world.pause_ns
-                seen.insert(0, each)
-            elif not scope.only:
+            elif scope.only:
+                continue
+            else:
                 each = observe_running(
-                    process.memory,
-                    self.layout,
-                    address,
-                    scope,
-                    last=self._plans.get(address),
-                    retries=retries,
+                    process.memory, self.layout, address, scope, last=last, retries=retries
                 )
-                seen.append(each)
+            seen.append(each)
+        # Numbers of a process that took this one's place are worth nothing.
+        process.check()
+        self._refuse(seen, interpreter)
         if not scope.only:
             self._plans = {each.interpreter: each.planned for each in seen}
-        return self._assemble(seen, taken, pause)
+        still = stopped or world
+        return self._assemble(seen, taken, still.pause_ns if still else None)
+
+    def _refuse(self, seen: list[Seen], interpreter: int | None) -> None:
+        """Raise where there is nothing to report."""
+        if not seen:
+            raise NoSuchObject(
+                f"no interpreter {interpreter} in process {self.pid}",
+                subject=interpreter,
+                hint="leave the interpreter out to see which there are",
+            )
+        if any(each.reading.finalizing for each in seen):
+            raise TargetChanged(
+                f"the interpreter of process {self.pid} is finalizing",
+                pid=self.pid,
+                hint="its counts are being torn down; read it before the program ends",
+            )
 
     def _assemble(self, seen: list[Seen], taken: int, pause: int | None) -> Snapshot:
         """Name the objects and threads, and freeze it all."""
@@ -146,10 +184,12 @@ class Target:
                     reading.plan.members, reading.structures, strict=True
                 )
             ]
-            cache = self._names.setdefault(
-                each.interpreter, Names(self._process.memory, self.layout)
-            )
-            lines += rows(self.layout, reading, identifier, cache.of(named, each.planned.epoch), each.bounds, each.stacks)
+            names = self._names.get(each.interpreter)
+            if names is None:
+                names = Names(self._process.memory, self.layout)
+                self._names[each.interpreter] = names
+            texts = names.of(named, each.planned.epoch)
+            lines += rows(self.layout, reading, identifier, texts, each.bounds, each.stacks)
         return Snapshot(
             target=TargetInfo(
                 self.pid,
@@ -169,13 +209,3 @@ class Target:
         """Return CPython's id of an interpreter."""
         at = self.layout.published["interpreter_state.id"]
         return read_pointer(self._process.memory, interpreter + at)
-
-
-def _discover(memory: Memory, published: Any, runtime: int) -> Layout:
-    """Find the layout; try again where the target moved meanwhile."""
-    for _ in range(TRIES - 1):
-        try:
-            return discover(memory, published, runtime)
-        except (LayoutError, MemoryFault):
-            continue
-    return discover(memory, published, runtime)

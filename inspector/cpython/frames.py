@@ -39,6 +39,9 @@ class Stack(NamedTuple):
 
     references: Counter[int]
     """Address of an object -> references to it that nobody counts."""
+    doubtful: Counter[int]
+    """Of these, the ones in a frame that was caught while it ran: its stack pointer
+    is where it was at the last call."""
     complete: bool
     """False where a frame hid its slots, and the collector too would not know them."""
 
@@ -82,13 +85,16 @@ def stack_chains(
 
 
 def deferred_references(
-    published: Published, frames: Sequence[Hop], refs: Sequence[Hop]
+    published: Published, frames: Sequence[Hop], refs: Sequence[Hop], *, running: bool
 ) -> Stack:
     """Count the references in the frames and C stack references of one thread.
+
+    ``running`` says that it was caught in the middle of its top frame.
 
     Raises :class:`TooShort` where not all slots of a frame were read.
     """
     found: Counter[int] = Counter()
+    doubtful: Counter[int] = Counter()
     complete = True
     executable = published["interpreter_frame.executable"]
     owner = published["interpreter_frame.owner"]
@@ -110,7 +116,11 @@ def deferred_references(
         if localsplus + size > len(words):
             raise TooShort(size // 8)
         found.update(tagged([word_at(words, executable)]))
-        found.update(tagged(unsigned(words[localsplus : localsplus + size])))
+        slots = tagged(unsigned(words[localsplus : localsplus + size]))
+        found.update(slots)
+        if running:
+            doubtful.update(slots)
+            running = False
     for _, words in refs:
         found.update(tagged([word_at(words, 0)]))
-    return Stack(found, complete)
+    return Stack(found, doubtful, complete)

@@ -32,6 +32,9 @@ __all__ = [
 
 MAX_INTERPRETERS: Final = 1 << 12
 MAX_THREADS: Final = 1 << 16
+ACTIVE: Final = 1 << 4
+"""``PyThreadState._status.active`` (Include/cpython/pystate.h, 3.14 and 3.15)."""
+
 MAX_POOL: Final = 1 << 26
 """Ids of one interpreter; half a gigabyte of table."""
 
@@ -90,6 +93,8 @@ class Thread(NamedTuple):
     """Address of the array; NULL until the first count."""
     size: int
     finalized: bool
+    attached: bool
+    """It runs Python code, or could at any moment: its top frame is in motion."""
 
 
 def read_pointer(memory: Memory, address: int) -> int:
@@ -130,6 +135,7 @@ def decode_thread(published: Published, address: int, words: bytes, counts: byte
         values,
         size,
         finalized != 0,
+        bool(words[published["thread_state.status"]] & ACTIVE),
     )
 
 

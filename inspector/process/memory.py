@@ -22,6 +22,7 @@ from inspector.process.vectors import IOV_MAX, MAX_BYTES, LastVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from inspector.process.chains import Chain, Hop
     from inspector.process.vectors import Range
@@ -51,6 +52,10 @@ class StillMemory(Memory, Protocol):
 
         See :func:`inspector.process.chains.follow` for what is returned of chains.
         """
+        ...
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Make all reads in the context one instant, where that is possible."""
         ...
 
 

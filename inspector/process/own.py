@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import threading
 
 from inspector.errors import NotFreeThreaded, NotPython, UnsupportedVersion
 from inspector.process.memory import ProcessMemory
+from inspector.process.runtime import own_runtime
 from inspector.process.world import OwnWorld
 
 __all__ = ["OwnProcess"]
@@ -23,8 +23,8 @@ class OwnProcess:
         _require(self.pid)
         self.memory = ProcessMemory(self.pid)
         self.world = OwnWorld()
-        self.runtime: int = ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime"))
-        """Address of ``_PyRuntime``, a symbol that CPython exports."""
+        self.runtime = own_runtime()
+        """Address of ``_PyRuntime``."""
 
     def check(self) -> None:
         """Nothing: the own process is there, and no other one."""

@@ -17,6 +17,7 @@ import ctypes
 import operator
 import os
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from inspector.errors import MemoryFault
@@ -26,6 +27,7 @@ from inspector.process.vectors import LastVectors, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from inspector.process.chains import Chain, Hop
     from inspector.process.vectors import Range
@@ -90,6 +92,10 @@ class OwnWorld:
             found.append(chase.hops(moved[start:end]) if chase else [])
             start = end
         return pieces, found
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Hold nothing: no Python code may run while the own world is stopped."""
+        return nullcontext()
 
     def _read(
         self, ranges: Sequence[Range], more: Sequence[Call]

@@ -1,0 +1,52 @@
+"""The layout of a process, found without a pause where that is possible."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython.discover import discover
+from inspector.cpython.published import read_published
+from inspector.errors import LayoutError, MemoryFault
+from inspector.process.own import OwnProcess
+
+if TYPE_CHECKING:
+    from inspector.cpython.layout import Layout
+    from inspector.process.other import OtherProcess
+
+__all__ = ["find_layout"]
+
+TRIES: Final = 12
+
+
+def find_layout(
+    process: OwnProcess | OtherProcess, pause_limit: float
+) -> tuple[Layout, int | None]:
+    """Return the layout, and for how many nanoseconds another process was stopped for it.
+
+    A process that is too busy to be understood while it runs is stopped briefly;
+    None says that it was not.  Raises what
+    :func:`~inspector.cpython.published.read_published` and
+    :func:`~inspector.cpython.discover.discover` raise.
+    """
+    published = read_published(process.memory, process.runtime, process.pid)
+    own = isinstance(process, OwnProcess)
+    memory = process.world if isinstance(process, OwnProcess) else process.memory
+    failure: LayoutError | MemoryFault | None = None
+    for _ in range(TRIES if own else TRIES // 3):
+        try:
+            return discover(memory, published, process.runtime), None
+        except (LayoutError, MemoryFault) as moved:
+            failure = moved
+    if not isinstance(process, OwnProcess):
+        world = process.stopped(pause_limit)
+        for _ in range(TRIES):
+            try:
+                with world.hold():
+                    layout = discover(process.memory, published, process.runtime)
+            except (LayoutError, MemoryFault) as moved:
+                # Stopped in the middle of a collection, or no layout that we know.
+                failure = moved
+            else:
+                return layout, world.pause_ns
+    assert failure is not None
+    raise failure

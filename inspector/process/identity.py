@@ -1,0 +1,199 @@
+"""Who a pid is, so that no number of one process is ever shown as another's.
+
+Knows: that a pid is given to another process after an exit (told by the start
+time), and that an exec replaces the program under the same pid and start time
+(told by the 16 random bytes that the kernel lays on the stack of each new
+program, ``AT_RANDOM`` in getauxval(3)).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+from inspector.errors import InspectorError, NoSuchTarget, TargetChanged
+from inspector.process import proc
+from inspector.process.failure import process_error
+from inspector.process.memory import ProcessMemory
+
+__all__ = ["Identity", "check", "identify", "thread_names"]
+
+AT_RANDOM: Final = 25
+"""include/uapi/linux/auxvec.h"""
+
+RANDOM_SIZE: Final = 16
+
+PF_KTHREAD: Final = 0x00200000
+"""include/linux/sched.h: a thread of the kernel, without memory of its own."""
+
+ENDED: Final = frozenset("ZXx")
+"""States of a process that only waits to be collected."""
+
+
+class Image(NamedTuple):
+    """Where the random bytes of a program's start are, and what they say."""
+
+    address: int
+    random: bytes
+
+
+class Identity(NamedTuple):
+    """A process at one moment; ``pid`` and ``start_ticks`` name it for good."""
+
+    pid: int
+    start_ticks: int
+    """Clock ticks from the machine's start to the process's."""
+    image: Image | None
+    """Tells one program from the next that the same process runs; None if not readable."""
+    name: str
+    """As the process calls itself, up to 15 bytes."""
+    exe: str | None
+    """Path of the program as the target's mounts name it; None if not permitted."""
+    user: int
+    """Effective user id."""
+    state: str
+    """``T`` is stopped by a signal and ``t`` by a tracer; both can be read."""
+    tracer: int | None
+    """The process that traces it, which no other can do then."""
+
+
+def identify(pid: int) -> Identity:
+    """Return who ``pid`` is.
+
+    Raises :class:`NoSuchTarget` for a process that does not exist or has ended,
+    for a thread's id and for a thread of the kernel.
+    """
+    try:
+        status = proc.status(pid)
+        facts = _alive(pid)
+    except OSError as failure:
+        raise process_error(failure.errno, pid) from None
+    group = int(status["Tgid"])
+    if group != pid:
+        raise NoSuchTarget(
+            f"{pid} is a thread of process {group}", pid=pid, hint=f"give the process: {group}"
+        )
+    if facts.flags & PF_KTHREAD:
+        raise NoSuchTarget(
+            f"process {pid} ({facts.name}) is a thread of the kernel",
+            pid=pid,
+            hint="`inspector ps` lists the processes that run Python",
+        )
+    return Identity(
+        pid=pid,
+        start_ticks=facts.start_ticks,
+        image=_find_image(pid),
+        name=facts.name,
+        exe=_exe(pid),
+        user=int(status["Uid"].split()[1]),
+        state=facts.state,
+        tracer=int(status["TracerPid"]) or None,
+    )
+
+
+def check(identity: Identity) -> None:
+    """Return if the process still is the one that was identified.
+
+    Raises :class:`NoSuchTarget` when it ended, and :class:`TargetChanged` when
+    another took its pid or it runs another program.
+    """
+    pid = identity.pid
+    try:
+        facts = _alive(pid)
+    except OSError as failure:
+        raise process_error(failure.errno, pid) from None
+    if facts.start_ticks != identity.start_ticks:
+        raise TargetChanged(
+            f"process {pid} has ended, and its pid is another's now",
+            pid=pid,
+            hint=f"{pid} is {facts.name} now; attach to it anew if you mean that",
+        )
+    if identity.image is None or _random(pid, identity.image.address) == identity.image.random:
+        return
+    if _has_no_memory(pid):
+        raise NoSuchTarget(f"process {pid} ({facts.name}) is ending", pid=pid)
+    raise TargetChanged(
+        f"process {pid} runs another program now (exec)",
+        pid=pid,
+        hint=f"it is {facts.name} now; attach to it anew if you mean that",
+    )
+
+
+def thread_names(pid: int) -> dict[int, str]:
+    """Return the kernel's name of each thread by its id as the target sees it.
+
+    The ids are those of the target's own pid namespace, which is what CPython
+    stores as ``native_thread_id``.  Threads that end meanwhile are left out.
+    Raises :class:`NoSuchTarget` or :class:`AccessDenied`.
+    """
+    names = {}
+    try:
+        nested = len(proc.status(pid).get("NSpid", "").split()) > 1
+        for task in proc.task_ids(pid):
+            try:
+                native = int(proc.status(pid, task)["NSpid"].split()[-1]) if nested else task
+                names[native] = proc.task_name(pid, task)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    except OSError as failure:
+        raise process_error(failure.errno, pid) from None
+    return names
+
+
+def _alive(pid: int) -> proc.Stat:
+    """Return the facts of a process that has not ended; ``OSError`` if it does not exist."""
+    facts = proc.read_stat(pid)
+    if facts.state not in ENDED:
+        return facts
+    if facts.threads > 1:
+        raise NoSuchTarget(
+            f"the main thread of process {pid} ({facts.name}) has ended, others run on",
+            pid=pid,
+            hint="the kernel shows the memory of a process through its main thread only",
+        )
+    raise NoSuchTarget(
+        f"process {pid} ({facts.name}) has ended and is a zombie",
+        pid=pid,
+        hint=f"its parent, process {facts.parent}, has not collected it yet",
+    )
+
+
+def _exe(pid: int) -> str | None:
+    """Return the path of the program, None if the kernel does not tell."""
+    try:
+        return proc.link(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+
+
+def _has_no_memory(pid: int) -> bool:
+    """Tell a process that is ending, whose memory is gone already."""
+    try:
+        return not proc.read(f"/proc/{pid}/auxv", 1)
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    except OSError:
+        return False
+
+
+def _find_image(pid: int) -> Image | None:
+    """Find the random bytes of the running program; None if they cannot be read."""
+    try:
+        entries = proc.read(f"/proc/{pid}/auxv")
+    except OSError:
+        return None
+    pairs = struct.iter_unpack("=QQ", entries[: len(entries) // 16 * 16])
+    address = next((value for key, value in pairs if key == AT_RANDOM), None)
+    random = None if address is None else _random(pid, address)
+    return None if address is None or random is None else Image(address, random)
+
+
+def _random(pid: int, address: int) -> bytes | None:
+    """Read the random bytes; None if they are not there or not permitted."""
+    memory = ProcessMemory(pid)
+    try:
+        return memory.read(address, RANDOM_SIZE)
+    except InspectorError:
+        return None
+    finally:
+        memory.close()

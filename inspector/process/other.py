@@ -1,0 +1,43 @@
+"""Another process: who it is, where its runtime is, how it is read and paused."""
+
+from __future__ import annotations
+
+from inspector.process import identity, proc
+from inspector.process.failure import process_error
+from inspector.process.memory import ProcessMemory
+from inspector.process.runtime import find_runtime
+from inspector.process.stopped import StoppedWorld
+
+__all__ = ["OtherProcess"]
+
+
+class OtherProcess:
+    """A process that does not run this code, read from outside."""
+
+    def __init__(self, pid: int) -> None:
+        """Raise what keeps the process from being read: who it is, or our rights."""
+        self.pid = pid
+        self.identity = identity.identify(pid)
+        self.memory = ProcessMemory(pid)
+        self.runtime = find_runtime(pid, self.memory)
+        """Address of ``_PyRuntime``."""
+
+    def check(self) -> None:
+        """Raise if the process ended, or is another one or another program by now."""
+        identity.check(self.identity)
+
+    def thread_names(self) -> dict[int, str]:
+        """Return the kernel's names, by native id as the target sees it."""
+        return identity.thread_names(self.pid)
+
+    def command(self) -> str:
+        """Return the command line, as far as it can be printed."""
+        try:
+            raw = proc.read(f"/proc/{self.pid}/cmdline")
+        except OSError as failure:
+            raise process_error(failure.errno, self.pid) from None
+        return " ".join(map(proc.printable, raw.rstrip(b"\0").split(b"\0")))
+
+    def stopped(self, limit: float) -> StoppedWorld:
+        """Return a memory that stops the process for each reading, ``limit`` seconds at most."""
+        return StoppedWorld(self.memory, limit)

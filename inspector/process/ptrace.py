@@ -1,0 +1,156 @@
+"""Another process stopped for one reading, and never longer than a limit.
+
+Knows: how to keep the promise that the target runs on, whatever happens to the
+reader.  A thread of its own stops the target, waits, and lets it go: signal
+handlers of Python run in the main thread only, so Ctrl-C cannot interrupt it;
+it lets go by itself when the limit is over; and when it ends, or the reader is
+killed, the kernel releases whatever it held.  (That is ptrace's normal rule for
+a tracer that ends; the option that would kill the target instead is not used.)
+
+What a target can notice: the time, and on Linux a few system calls, epoll_wait
+among them, return ``EINTR`` after a stop, see signal(7).  Python calls them again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from inspector.errors import AccessDenied, Unsettled
+from inspector.process.tracees import Tracees
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["PAUSE_LIMIT", "Pause", "stopped"]
+
+PAUSE_LIMIT: Final = 1.0
+"""Seconds that a target may be stopped unless the caller says otherwise."""
+
+LATER: Final = frozenset(
+    {
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+        signal.SIGQUIT,
+        # Ctrl-Z must not stop the reader while it holds the target.
+        signal.SIGTSTP,
+        signal.SIGTTIN,
+        signal.SIGTTOU,
+    }
+)
+"""Signals that the calling thread takes after the pause."""
+
+EXIT_PATIENCE, EXIT_POLL = 1.0, 100e-6
+"""Seconds to wait for the kernel to end a thread that has nothing left to do, and between looks."""
+
+
+def stopped(pid: int, limit: float = PAUSE_LIMIT) -> Pause:
+    """Return a context in which every thread of process ``pid`` stands still.
+
+    The target runs on when the context is left, whatever the reason, and at the
+    latest ``limit`` seconds after it was entered.  Entering raises
+    :class:`NoSuchTarget`, :class:`AccessDenied`, :class:`TargetChanged` for an
+    exec meanwhile, or :class:`Unsettled` when threads did not stop in time;
+    leaving raises :class:`Unsettled` when the limit ended the pause first.
+
+    While a child of the own process is stopped no other thread may wait for it:
+    ``waitpid`` would report the stop as if it were the child's end.
+    """
+    return Pause(pid, limit)
+
+
+class Pause:
+    """One pause of another process, made by :func:`stopped`."""
+
+    def __init__(self, pid: int, limit: float) -> None:
+        self.pid = pid
+        self.limit = limit
+        """Seconds."""
+        self.ns = 0
+        """Nanoseconds from the first interruption to the last release; 0 until then."""
+        self.threads = 0
+        """How many threads were stopped."""
+        self.in_force = False
+        """All threads stand still: what was read before this was looked at is one instant."""
+        self._overrun = False
+        self._clean = True
+        self._failure: BaseException | None = None
+        self._ready = threading.Event()
+        self._finish = threading.Event()
+        self._thread = threading.Thread(target=self._hold, name="inspector-pause", daemon=True)
+        self._mask: set[signal.Signals] | set[int] = set()
+
+    def __enter__(self) -> Pause:
+        """Stop the target; raise what prevents it."""
+        if self.pid == os.getpid():
+            raise AccessDenied(
+                "a process cannot stop itself with ptrace",
+                pid=self.pid,
+                hint="the threads of the own process are stopped through its interpreter",
+            )
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, LATER)
+        try:
+            self._thread.start()
+            self._ready.wait()
+            if self._failure:
+                raise self._failure
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let the target go; raise :class:`Unsettled` if the limit had done so before."""
+        self._end()
+        if self._overrun and (error is None or isinstance(error, Exception)):
+            raise Unsettled(
+                f"process {self.pid} could not be read within the pause limit of {self.limit:g} s",
+                tries=1,
+                hint="allow a longer pause, or read without stopping",
+            ) from error
+
+    def _end(self) -> None:
+        """Let the target go and wait until it is; take the signals that came meanwhile."""
+        try:
+            self._finish.set()
+            if self._thread.ident is not None:
+                self._thread.join()
+                if not self._clean:
+                    _await_end(self._thread.native_id)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def _hold(self) -> None:
+        """Stop, wait for the reader or the limit, let go; runs in the pause's own thread."""
+        tracees = Tracees(self.pid)
+        until = time.monotonic() + self.limit
+        try:
+            tracees.stop(until)
+            self.threads = len(tracees)
+            self.in_force = True
+            self._ready.set()
+            self._overrun = not self._finish.wait(max(0.0, until - time.monotonic()))
+        except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
+            self._failure = failure
+        finally:
+            self.in_force = False
+            self._clean = tracees.release()
+            if tracees.begin_ns:
+                self.ns = time.perf_counter_ns() - tracees.begin_ns
+            self._ready.set()
+
+
+def _await_end(task: int | None) -> None:
+    """Wait until the kernel has ended a thread of ours, and with it all that it held."""
+    until = time.monotonic() + EXIT_PATIENCE
+    while os.access(f"/proc/self/task/{task}", os.F_OK) and time.monotonic() < until:
+        time.sleep(EXIT_POLL)

@@ -1,0 +1,197 @@
+"""The address of ``_PyRuntime``, from which everything else is reached.
+
+Knows: that CPython 3.13 and newer start ``_PyRuntime`` with the cookie
+``xdebugpy``, and lay it into an ELF section of its own, ``.PyRuntime``, of the
+program or of libpython (``Python/pylifecycle.c``, ``_PyRuntime``).  Does not know
+what follows the cookie.
+
+An address counts only if the cookie is there in memory: files may have been
+replaced since they were mapped, and names prove nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from inspector.errors import NotPython, UnsupportedVersion
+from inspector.process import proc
+from inspector.process.elf import find_section, is_32_bit
+from inspector.process.failure import process_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from inspector.errors import TargetError
+    from inspector.process.elf import Section
+    from inspector.process.memory import Memory
+    from inspector.process.proc import Mapping
+
+__all__ = ["COOKIE", "find_runtime", "own_runtime", "python_version"]
+
+COOKIE: Final = b"xdebugpy"
+SECTION: Final = b".PyRuntime"
+ALIGNMENT: Final = 8
+MAJOR: Final = 3
+
+SCAN_PIECE: Final = 1 << 20
+SCAN_LIMIT: Final = 1 << 26
+"""Bytes of initialised data that are searched, many times what real programs map."""
+
+VERSION_IN_NAME: Final = re.compile(r"python-?(3)\.?(\d{1,2})")
+"""``libpython3.12.so.1.0``, ``_json.cpython-312-x86_64-linux-gnu.so``, ``bin/python3.12``."""
+
+NOT_CPYTHON: Final = re.compile(r"pypy|graalpy", re.IGNORECASE)
+
+
+def own_runtime() -> int:
+    """Return the address in the own process; raise :class:`NotPython` outside of CPython.
+
+    CPython 3.12 and older have the symbol too, without a cookie behind it.
+    """
+    import ctypes  # noqa: PLC0415 - not needed for other processes
+
+    try:
+        symbol = ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime")
+    except ValueError:
+        raise NotPython(
+            "this Python has no _PyRuntime", pid=os.getpid(), hint="inspector reads CPython only"
+        ) from None
+    return ctypes.addressof(symbol)
+
+
+def find_runtime(pid: int, memory: Memory) -> int:
+    """Return the address of ``_PyRuntime`` in process ``pid``.
+
+    Raises :class:`UnsupportedVersion` for CPython 3.12 and older and for 32-bit
+    processes, :class:`NotPython` for all others, and what reading raises.
+    """
+    try:
+        exe = proc.link(f"/proc/{pid}/exe")
+        narrow = _is_narrow(pid)
+        mapped = [each for each in proc.mappings(pid) if each.path.startswith("/")]
+    except OSError as failure:
+        raise process_error(failure.errno, pid) from None
+    if narrow:
+        raise UnsupportedVersion(
+            f"process {pid} runs a 32-bit program",
+            pid=pid,
+            hint="inspector reads 64-bit CPython only",
+        )
+    sections = _sections(pid, exe, mapped)
+    for address in chain(_places(sections, mapped), _scan(memory, mapped)):
+        if _is_runtime(memory, address):
+            return address
+    paths = [exe, *(each.path for each in mapped)]
+    raise _not_found(pid, paths, is_python=bool(sections))
+
+
+def python_version(paths: Iterable[str]) -> str | None:
+    """Tell by the names of a process's files which CPython it runs, such as ``3.12``."""
+    for path in paths:
+        found = VERSION_IN_NAME.search(_base(path))
+        if found:
+            return f"{found[1]}.{found[2]}"
+    return None
+
+
+def _is_narrow(pid: int) -> bool:
+    """Tell whether the program of a process is a 32-bit one."""
+    handle = proc.open_regular(f"/proc/{pid}/exe")
+    try:
+        return is_32_bit(handle)
+    finally:
+        os.close(handle)
+
+
+def _sections(pid: int, exe: str, mapped: Sequence[Mapping]) -> dict[str, Section]:
+    """Find the section in the program and in what may be libpython, by path."""
+    names: dict[str, list[str]] = {exe: [f"/proc/{pid}/exe"]}
+    for each in mapped:
+        if "python" in _base(each.path):
+            # The first name is the mapped file itself, but only the superuser may use it.
+            itself = f"/proc/{pid}/map_files/{each.start:x}-{each.end:x}"
+            names.setdefault(each.path, [itself, f"/proc/{pid}/root{each.path}", each.path])
+    found = {path: _section_of(each) for path, each in names.items()}
+    return {path: section for path, section in found.items() if section}
+
+
+def _section_of(names: Iterable[str]) -> Section | None:
+    """Look into the first of several names of a file that has the section."""
+    for name in names:
+        try:
+            handle = proc.open_regular(name)
+        except (OSError, ValueError):
+            continue
+        try:
+            section = find_section(handle, SECTION)
+        finally:
+            os.close(handle)
+        if section:
+            return section
+    return None
+
+
+def _places(sections: dict[str, Section], mapped: Sequence[Mapping]) -> Iterator[int]:
+    """Yield where in memory the sections are mapped, writable mappings first."""
+    for each in sorted(mapped, key=lambda each: not each.writable):
+        section = sections.get(each.path)
+        if section and each.offset <= section.offset < each.offset + each.end - each.start:
+            yield each.start + section.offset - each.offset
+
+
+def _scan(memory: Memory, mapped: Sequence[Mapping]) -> Iterator[int]:
+    """Search the initialised data of all files for the cookie: section headers can be stripped."""
+    left = SCAN_LIMIT
+    for each in mapped:
+        if not each.writable:
+            continue
+        for start in range(each.start, each.end, SCAN_PIECE):
+            left -= min(SCAN_PIECE, each.end - start)
+            if left < 0:
+                return
+            (piece,) = memory.read_many([(start, min(SCAN_PIECE, each.end - start))])
+            place = -1
+            while piece and (place := piece.find(COOKIE, place + 1)) >= 0:
+                if place % ALIGNMENT == 0:
+                    yield start + place
+
+
+def _is_runtime(memory: Memory, address: int) -> bool:
+    """Tell whether the cookie is at an address, and a version of CPython 3 behind it."""
+    (words,) = memory.read_many([(address, len(COOKIE) + 8)])
+    if words is None or words[:8] != COOKIE:
+        return False
+    return int.from_bytes(words[8:], sys.byteorder) >> 24 == MAJOR
+
+
+def _not_found(pid: int, paths: Sequence[str], *, is_python: bool) -> TargetError:
+    """Say what the process runs instead, as far as its files tell."""
+    version = python_version(paths)
+    program = _base(paths[0])
+    if any(NOT_CPYTHON.search(_base(path)) for path in paths):
+        return NotPython(
+            f"process {pid} ({program}) runs another Python than CPython",
+            pid=pid,
+            hint="inspector reads free-threaded CPython 3.14 or newer",
+        )
+    if is_python or version:
+        return UnsupportedVersion(
+            f"process {pid} ({program}) runs CPython {version or '3.12 or older'}, "
+            f"which publishes no layout",
+            pid=pid,
+            hint="run the program on python3.14t or newer",
+        )
+    return NotPython(
+        f"process {pid} ({program}) does not run CPython",
+        pid=pid,
+        hint="`inspector ps` lists those that do; if it is just starting, try again",
+    )
+
+
+def _base(path: str) -> str:
+    """Return the last part of a path."""
+    return path.rpartition("/")[2]

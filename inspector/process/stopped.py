@@ -1,0 +1,65 @@
+"""Another process read while it stands still: one short pause for each reading."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from inspector.process.chains import follow
+from inspector.process.ptrace import stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from inspector.process.chains import Chain, Hop
+    from inspector.process.memory import ProcessMemory
+    from inspector.process.vectors import Range
+
+__all__ = ["StoppedWorld"]
+
+
+class StoppedWorld:
+    """Reads of another process at one instant of all of its threads.
+
+    A :class:`~inspector.process.memory.StillMemory`: each ``read_many`` and
+    ``read_all`` stops the target, reads, and lets it go, unless it is held.
+    """
+
+    def __init__(self, memory: ProcessMemory, limit: float) -> None:
+        self._memory = memory
+        self._limit = limit
+        self._held = False
+        self.pause_ns = 0
+        """Nanoseconds that the target has been stopped in all."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return ``size`` bytes, without a pause of its own."""
+        return self._memory.read(address, size)
+
+    def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
+        """Return the bytes of all ranges at one instant, or None where unreadable."""
+        return self.read_all(ranges, ())[0]
+
+    def read_all(
+        self, ranges: Sequence[Range], chains: Sequence[Chain]
+    ) -> tuple[list[bytes | None], list[list[Hop] | None]]:
+        """Read ranges and follow chains at one and the same instant."""
+        if self._held:
+            return self._memory.read_many(ranges), follow(self._memory, chains)
+        with self.hold():
+            return self.read_all(ranges, chains)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep the target stopped across several reads.
+
+        Raises what :func:`inspector.process.ptrace.stopped` raises.
+        """
+        pause = stopped(self._memory.pid, self._limit)
+        try:
+            with pause:
+                self._held = True
+                yield
+        finally:
+            self._held = False
+            self.pause_ns += pause.ns
