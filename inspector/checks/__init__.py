@@ -1,0 +1,251 @@
+"""Assertions about references to types, right on free-threaded builds and others.
+
+>>> from inspector import checks                             # doctest: +SKIP
+>>> with checks.assert_no_type_leaks():                      # doctest: +SKIP
+...     parse(document)
+>>> checks.assert_no_leak_per_call(Widget)                   # doctest: +SKIP
+>>> checks.assert_balanced(Widget, threads=4)                # doctest: +SKIP
+
+Each ``assert_...`` raises :class:`CheckFailed`, an :class:`AssertionError`, and has
+a twin ``check_...`` that returns (or, for a block, keeps in ``problem``) a
+:class:`Problem` or None.  They need no pytest.
+
+All of them collect garbage before they count, since garbage holds references too.
+On a build with the GIL they count with :func:`sys.getrefcount`, which is the truth
+there; ``balanced`` then means only that no reference is lost.  Where nobody counts
+(another implementation, free-threaded 3.13) they raise
+:class:`~inspector.errors.UnsupportedVersion`.  References that a thread's stack
+holds are not counted on free-threaded builds, and are on the others.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat as times
+from typing import TYPE_CHECKING
+
+from inspector.checks import balance, counts
+from inspector.checks.measure import Load, failing, measure
+from inspector.checks.problem import CheckFailed, Finding, Problem, Verdict
+from inspector.checks.rules import Rules
+from inspector.checks.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = [
+    "CheckFailed",
+    "Finding",
+    "Problem",
+    "Verdict",
+    "Window",
+    "assert_balanced",
+    "assert_no_leak_per_call",
+    "assert_no_type_leaks",
+    "assert_refcount",
+    "assert_refcount_unchanged",
+    "check_balanced",
+    "check_no_leak_per_call",
+    "check_no_type_leaks",
+    "check_refcount",
+    "check_refcount_unchanged",
+    "refcount",
+]
+
+ROUNDS = 3
+"""How often the calls of a factory are repeated: a leak must show in every round."""
+
+
+def refcount(subject: type) -> int:
+    """Return the references to a type, after a collection: the true count of any build.
+
+    Raises :class:`~inspector.errors.NotAType`, and
+    :class:`~inspector.errors.NotCounted` for a static type.
+    """
+    return _collected(subject)
+
+
+def check_refcount(subject: type, expected: int) -> Problem | None:
+    """Return a problem unless :func:`refcount` of the type is ``expected``."""
+    return _compared(counts.name_of(subject), expected, _collected(subject))
+
+
+def assert_refcount(subject: type, expected: int) -> None:
+    """Fail unless :func:`refcount` of the type is ``expected``."""
+    __tracebackhide__ = True
+    _demand(_compared(counts.name_of(subject), expected, _collected(subject)))
+
+
+def _collected(subject: type) -> int:
+    """Count after a collection.
+
+    With the GIL, the frames between a caller and this one hold references too:
+    everybody who calls this is called directly.
+    """
+    counts.require()
+    counts.collect()
+    return counts.count(subject).total
+
+
+def _compared(name: str, expected: int, found: int) -> Problem | None:
+    """Return the problem of a count that is not the stated one."""
+    if found == expected:
+        return None
+    return Problem((Finding(name, Verdict.CHANGED, expected, found, ()),))
+
+
+def check_refcount_unchanged(*types: type, tolerance: int = 0) -> Window:
+    """As :func:`assert_refcount_unchanged`, with the problem in ``problem``."""
+    return _unchanged(types, tolerance, raises=False)
+
+
+def assert_refcount_unchanged(*types: type, tolerance: int = 0) -> Window:
+    """Fail if the references to one of the types are more, or fewer, after the block.
+
+    ``tolerance`` is how many references a type may gain or lose.
+    """
+    return _unchanged(types, tolerance, raises=True)
+
+
+def check_no_type_leaks(
+    types: type | Iterable[type] | None = None,
+    tolerance: int = 0,
+    ignore: Iterable[type | str] = (),
+) -> Window:
+    """As :func:`assert_no_type_leaks`, with the problem in ``problem``."""
+    return _no_leaks(types, tolerance, ignore, raises=False)
+
+
+def assert_no_type_leaks(
+    types: type | Iterable[type] | None = None,
+    tolerance: int = 0,
+    ignore: Iterable[type | str] = (),
+) -> Window:
+    """Fail if there are more references to a type after the block than before.
+
+    Looks at all types, or at ``types``.  ``tolerance`` is how many references each
+    may gain, ``ignore`` holds types and patterns of ``module.qualname`` that may
+    gain any number.  One block is one sample: what it fills once (a cache, a lazy
+    import) counts, so warm up first, or use :func:`assert_no_leak_per_call`.
+    """
+    return _no_leaks(types, tolerance, ignore, raises=True)
+
+
+def check_no_leak_per_call(
+    factory: Callable[[], object],
+    repeat: int = 100,
+    *,
+    warmup: int | None = None,
+    types: type | Iterable[type] | None = None,
+    tolerance: int = 0,
+    ignore: Iterable[type | str] = (),
+) -> Problem | None:
+    """As :func:`assert_no_leak_per_call`; return the problem, or None."""
+    counts.require()
+    _positive("repeat", repeat)
+    chosen = None if types is None else _types(types)
+    for _ in times(None, repeat if warmup is None else warmup):
+        factory()
+
+    def run() -> None:
+        for _ in times(None, repeat):
+            factory()
+
+    rules = Rules.make(tolerance=tolerance, ignore=ignore)
+    load = Load(run, ROUNDS, "call", repeat)
+    return _problem(measure(load, rules, chosen))
+
+
+def assert_no_leak_per_call(
+    factory: Callable[[], object],
+    repeat: int = 100,
+    *,
+    warmup: int | None = None,
+    types: type | Iterable[type] | None = None,
+    tolerance: int = 0,
+    ignore: Iterable[type | str] = (),
+) -> None:
+    """Fail if calling ``factory`` and dropping its result leaks references to any type.
+
+    After ``warmup`` calls (as many as ``repeat`` by default) it is called ``repeat``
+    times in each of several rounds.  Only a type that moves in every round, and not
+    less and less, fails: what a call does once, or until a cache is full, does not.
+    ``tolerance`` is how many references each call may add.
+    """
+    __tracebackhide__ = True
+    _demand(
+        check_no_leak_per_call(
+            factory, repeat, warmup=warmup, types=types, tolerance=tolerance, ignore=ignore
+        )
+    )
+
+
+def check_balanced(
+    factory: Callable[[], object], repeat: int = 1000, *, threads: int = 1
+) -> Problem | None:
+    """As :func:`assert_balanced`; return the problem, or None."""
+    counts.require()
+    _positive("repeat", repeat)
+    _positive("threads", threads)
+    return _problem(balance.balance_of_calls(factory, repeat, threads))
+
+
+def assert_balanced(factory: Callable[[], object], repeat: int = 1000, *, threads: int = 1) -> None:
+    """Fail unless making and freeing what ``factory`` returns counts per thread alone.
+
+    The factory is called ``repeat`` times in each of ``threads`` threads.  A type
+    fails that gives its references back in the header, that has no unique id, or
+    that loses references.
+    """
+    __tracebackhide__ = True
+    _demand(check_balanced(factory, repeat, threads=threads))
+
+
+def _unchanged(types: tuple[type, ...], tolerance: int, *, raises: bool) -> Window:
+    """Return the window over some types."""
+    counts.require()
+    chosen = _types(types)
+    rules = Rules.make(tolerance=tolerance, wanted=chosen)
+    return Window(rules, chosen, both_ways=True, raises=raises)
+
+
+def _no_leaks(
+    types: type | Iterable[type] | None,
+    tolerance: int,
+    ignore: Iterable[type | str],
+    *,
+    raises: bool,
+) -> Window:
+    """Return the window over some types, or all."""
+    counts.require()
+    chosen = None if types is None else _types(types)
+    rules = Rules.make(tolerance=tolerance, ignore=ignore)
+    return Window(rules, chosen, both_ways=False, raises=raises)
+
+
+def _types(types: type | Iterable[type]) -> tuple[type, ...]:
+    """Return the types as a tuple; raise for what has no count."""
+    chosen = (types,) if isinstance(types, type) else tuple(types)
+    if not chosen:
+        raise ValueError("no type was given")
+    for each in chosen:
+        counts.count(each)
+    return chosen
+
+
+def _positive(name: str, number: int) -> None:
+    """Refuse numbers that would check nothing."""
+    if number < 1:
+        raise ValueError(f"{name} is {number}; it must be at least 1")
+
+
+def _problem(findings: list[Finding]) -> Problem | None:
+    """Return the problem that some findings make, if any."""
+    wrong, noticed = failing(findings)
+    return Problem(wrong, noticed=noticed) if wrong else None
+
+
+def _demand(problem: Problem | None) -> None:
+    """Fail if there is a problem."""
+    __tracebackhide__ = True
+    if problem is not None:
+        raise CheckFailed(problem)

@@ -1,0 +1,305 @@
+"""The measuring: run, count, run again, and believe only what persists.
+
+A screen of all types comes first.  It needs no collection, for garbage can only
+add references; what it does not suspect has not leaked.  A suspect is then
+confirmed with a collection after each run, and only what moved in every one of
+them is reported: that is CPython's own rule for its leak tests, and a cache that
+is filled once does not fall under it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from inspector.checks.counts import (
+    all_types,
+    collect,
+    collections,
+    is_own,
+    moves,
+    name_of,
+    read,
+    support,
+    watch,
+)
+from inspector.checks.holders import held
+from inspector.checks.ledger import Ledger
+from inspector.checks.problem import Finding, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from inspector.checks.counts import Counts, TypeRef
+    from inspector.checks.holders import Held
+    from inspector.checks.ledger import Move
+    from inspector.checks.rules import Rules
+
+__all__ = ["Load", "Suspects", "attribute", "confirm", "failing", "measure", "suspects_of"]
+
+
+class Load(NamedTuple):
+    """What is run, and how often."""
+
+    run: Callable[[], object]
+    repeat: int
+    unit: str = "run"
+    """What a person calls one of its units."""
+    calls: int = 1
+    """Units in one run."""
+
+
+class Suspects(NamedTuple):
+    """What the screen could not clear."""
+
+    refs: list[TypeRef]
+    classes: bool
+    """There are more classes than before."""
+
+    def __bool__(self) -> bool:
+        return bool(self.refs) or self.classes
+
+
+def measure(load: Load, rules: Rules, types: Iterable[type] | None = None) -> list[Finding]:
+    """Run ``load.repeat`` times, as often again if anything is suspect; return what persists.
+
+    Looks at ``types``, by default at all types, classes that are created and stay
+    included.  The caller has warmed up.
+    """
+    suspects = _screen(load, rules, None if types is None else list(types))
+    return confirm(load, rules, suspects) if suspects else []
+
+
+def _screen(load: Load, rules: Rules, types: list[type] | None) -> Suspects:
+    """Run and tell what may have moved in every run.
+
+    A collection meanwhile may have freed older garbage and so hidden a growth: then
+    the runs are repeated between two collections.
+    """
+    for collected in (False, True):
+        if collected:
+            collect()
+        refs = watch(types)
+        started = collections()
+        before = read(refs)
+        for _ in range(load.repeat):
+            load.run()
+        if collected:
+            collect()
+        elif collections() != started:
+            continue
+        return suspects_of(before, read(refs), rules, load, classes=types is None)
+    raise AssertionError
+
+
+def suspects_of(
+    before: Counts, after: Counts, rules: Rules, load: Load, *, classes: bool
+) -> Suspects:
+    """Return the types that moved by at least what each run would have to add."""
+    found = []
+    for number, change in moves(before, after).items():
+        subject = before.refs[number]()
+        allowed = None if subject is None else rules.allowed(subject)
+        if allowed is not None and abs(change) >= load.repeat * (allowed * load.calls + 1):
+            found.append(before.refs[number])
+    more = classes and len(all_types()) - sum(each is not None for each in after.raw)
+    return Suspects(found, classes=more >= load.repeat)
+
+
+def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
+    """Run again, with a collection after each run; return what moved in every run."""
+    refs = suspects.refs
+    run = _Run(load, rules, refs)
+    with Ledger(refs, threads=True) as ledger:
+        beside = {n: each for n, each in ledger.labels.items() if n != threading.get_native_id()}
+        collect()
+        names = _class_names() if suspects.classes else Counter()
+        visible = held(refs)
+        first = last = ledger.restart()
+        begin = time.perf_counter()
+        for _ in range(load.repeat):
+            load.run()
+            collect()
+            now = read(refs)
+            run.step(last, now)
+            last = now
+            born = _class_names() - names if suspects.classes else Counter()
+            run.born.append(born)
+            if not run.steps and not any(run.classes().values()):
+                return []
+        seconds = time.perf_counter() - begin
+        _, moved = ledger.moves()
+        findings = [
+            run.finding(number, (first, last), moved.get(number), ledger.labels, beside)
+            for number in run.steps
+        ]
+        findings = _who_holds(findings, list(run.steps), visible, held(refs))
+        if not support().threads and threading.active_count() > 1:
+            findings = _without_control(findings, list(run.steps), refs, load, seconds)
+    return findings + [
+        Finding(
+            name,
+            Verdict.KEPT,
+            names[name],
+            names[name] + number,
+            tuple(number // load.repeat for _ in range(load.repeat)),
+            load.unit,
+            load.calls,
+            instances=number,
+            note="the class itself: one more of this name is alive after each run",
+        )
+        for name, number in run.classes().items()
+    ]
+
+
+class _Run:
+    """The steps of the suspects that have moved in every run so far."""
+
+    def __init__(self, load: Load, rules: Rules, refs: list[TypeRef]) -> None:
+        self.load = load
+        self.rules = rules
+        self.refs = refs
+        self.steps: dict[int, list[int]] = {number: [] for number in range(len(refs))}
+        self.born: list[Counter[str]] = []
+        """Classes by name that were not there at the start, after each run."""
+
+    def step(self, before: Counts, after: Counts) -> None:
+        """Drop what did not move this time, or moved the other way, or less and less."""
+        changes = moves(before, after)
+        for number, steps in list(self.steps.items()):
+            subject = self.refs[number]()
+            allowed = self.rules.allowed(subject) if subject is not None else None
+            change = changes.get(number, 0)
+            if (
+                allowed is None
+                or abs(change) <= allowed * self.load.calls
+                or (steps and (change > 0) != (steps[0] > 0))
+                or (steps and 2 * abs(change) < abs(steps[0]))
+            ):
+                del self.steps[number]
+            else:
+                steps.append(change)
+
+    def classes(self) -> Counter[str]:
+        """Return the names of which each run has left at least one class more."""
+        if not self.born:
+            return Counter()
+        latest = self.born[-1]
+        return Counter(
+            {
+                name: latest[name]
+                for name in latest
+                if all(born[name] >= number for number, born in enumerate(self.born, 1))
+                and not self._ignored(name)
+            }
+        )
+
+    def _ignored(self, name: str) -> bool:
+        """Whether the rules ignore all classes of this name that are alive."""
+        same = [each for each in all_types() if name_of(each) == name]
+        return all(self.rules.allowed(each) is None for each in same)
+
+    def finding(
+        self,
+        number: int,
+        counts: tuple[Counts, Counts],
+        move: Move | None,
+        labels: Mapping[int, str],
+        beside: Collection[int],
+    ) -> Finding:
+        """Return the finding on one type, its verdict still without a look at holders."""
+        subject = self.refs[number]()
+        first, last = (each.at(number) for each in counts)
+        steps = tuple(self.steps[number])
+        total = sum(steps)
+        finding = Finding(
+            name_of(subject) if subject is not None else "?",
+            Verdict.LEAKING if total > 0 else Verdict.OVER_DECREF,
+            first.total if first else 0,
+            last.total if last else 0,
+            steps,
+            self.load.unit,
+            self.load.calls,
+        )
+        return attribute(finding, move, labels, beside)
+
+
+def attribute(
+    finding: Finding, move: Move | None, labels: Mapping[int, str], beside: Collection[int]
+) -> Finding:
+    """Add to a finding who counted what; blame the threads ``beside`` if it was them."""
+    if move is None or not support().threads:
+        return finding
+    named = {labels.get(n, f"thread {n}"): each for n, each in move.contributions.items()}
+    finding = replace(finding, header=move.header, contributions=named)
+    others = sum(each for n, each in move.contributions.items() if n in beside)
+    own = move.contributions.get(threading.get_native_id(), 0)
+    # The same number in every run that the checking thread counted itself is its own
+    # doing, whatever other threads do to the type.
+    its_own = own >= finding.change and len(set(finding.runs)) == 1
+    if others >= finding.change > 0 and not its_own:
+        return replace(finding, verdict=Verdict.BACKGROUND)
+    return finding
+
+
+def _who_holds(
+    findings: list[Finding], numbers: list[int], before: list[Held], after: list[Held]
+) -> list[Finding]:
+    """Tell references that something visible holds from those that nobody holds."""
+    result = []
+    for finding, number in zip(findings, numbers, strict=True):
+        instances = after[number].instances - before[number].instances
+        seen = after[number].references - before[number].references
+        each = replace(finding, instances=instances)
+        if each.verdict is Verdict.LEAKING and each.change - seen < len(each.runs):
+            each = replace(each, verdict=Verdict.KEPT)
+        result.append(each)
+    return result
+
+
+def _without_control(
+    findings: list[Finding],
+    numbers: list[int],
+    refs: list[TypeRef],
+    load: Load,
+    seconds: float,
+) -> list[Finding]:
+    """Wait as long as the runs took: what grows then too is another thread's doing.
+
+    For builds with the GIL, where nobody counts which thread took a reference.
+    """
+    growing = set(numbers)
+    last = read(refs)
+    for _ in range(load.repeat):
+        time.sleep(seconds / load.repeat)
+        collect()
+        now = read(refs)
+        changes = moves(last, now)
+        growing = {number for number in growing if changes.get(number, 0) > 0}
+        last = now
+    others = ", ".join(
+        each.name for each in threading.enumerate() if each is not threading.current_thread()
+    )
+    return [
+        replace(
+            each, verdict=Verdict.BACKGROUND, note=f"it grows without a run too; threads: {others}"
+        )
+        if number in growing and each.change > 0
+        else each
+        for number, each in zip(numbers, findings, strict=True)
+    ]
+
+
+def _class_names() -> Counter[str]:
+    """Count the classes by name, without those of inspector."""
+    return Counter(name_of(each) for each in all_types() if not is_own(each))
+
+
+def failing(findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Part the findings into those that fail a check and those that explain themselves."""
+    everything = list(findings)
+    noticed = tuple(each for each in everything if each.verdict is Verdict.BACKGROUND)
+    return tuple(each for each in everything if each not in noticed), noticed

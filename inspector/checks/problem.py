@@ -1,0 +1,210 @@
+"""What a check found, as frozen values, and in words that a person can act on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CheckFailed", "Finding", "Problem", "Verdict"]
+
+
+THREADS = 4
+"""Threads that are named in a message."""
+
+
+class Verdict(StrEnum):
+    """What is the matter with the references to a type."""
+
+    LEAKING = "leaking"
+    """References are taken and never given back, and no instance holds them."""
+    KEPT = "kept"
+    """As many more instances (or classes) are alive: somebody holds on to them."""
+    GROWING = "growing"
+    """References rise; whether instances hold them cannot be seen."""
+    OVER_DECREF = "over-decref"
+    """References are given back that were never taken."""
+    PLAIN_DECREF = "plain decref"
+    """Taken per thread, given back in the header: threads contend for it."""
+    NO_UNIQUE_ID = "no unique id"
+    """Every creation and every deallocation goes to the header."""
+    CHANGED = "changed"
+    """The count is not the one that was stated."""
+    BACKGROUND = "background thread"
+    """A thread that runs beside what was checked took the references."""
+
+
+_ADVICE = {
+    Verdict.LEAKING: (
+        "{change} per {unit} is never given back, and no more instances are alive: "
+        "does its tp_dealloc call Py_DECREF(tp)?"
+    ),
+    Verdict.KEPT: (
+        "{instances} more are alive: who holds them (a cache, a list, a registry, a global)? "
+        "declare the type as expected if that is meant"
+    ),
+    Verdict.GROWING: (
+        "{change} per {unit} is never given back: either instances are still held, which "
+        "cannot be seen because the collector does not track them, or its tp_dealloc does "
+        "not call Py_DECREF(tp)"
+    ),
+    Verdict.OVER_DECREF: (
+        "{change} per {unit}: does its tp_dealloc call Py_DECREF(tp) twice, or for an "
+        "instance that never took a reference (PyObject_Init was not called)?"
+    ),
+    Verdict.PLAIN_DECREF: (
+        "creating an instance counts in the thread, freeing it in the header that all threads "
+        "share: its own tp_dealloc (or a base's) ends in a plain Py_DECREF(tp), so threads "
+        "that create it contend"
+    ),
+    Verdict.NO_UNIQUE_ID: (
+        "CPython counts it in the header alone, so threads that create or free instances "
+        "contend: the class was allocated past type.__new__ and PyType_FromMetaclass, or "
+        "was resurrected from garbage"
+    ),
+    Verdict.CHANGED: "the references to it are not what was stated",
+    Verdict.BACKGROUND: "the thread runs beside what was checked; stop it, or state the type",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one type's references did."""
+
+    type: str
+    """``module.qualname``."""
+    verdict: Verdict
+    before: int
+    after: int
+    runs: tuple[int, ...]
+    """Change in each run."""
+    unit: str = "run"
+    """What was run: ``run`` of a test or block, or ``call`` of a factory."""
+    calls: int = 1
+    """Units in each run."""
+    header: int | None = None
+    """Of the change, counted in the header; None where threads are not told apart."""
+    contributions: Mapping[str, int] = field(default_factory=dict)
+    """Of the change, per thread: ``name (native id)`` -> signed count."""
+    instances: int | None = None
+    """More instances alive than before; None where that cannot be seen."""
+    note: str = ""
+
+    @property
+    def change(self) -> int:
+        """The whole change."""
+        return self.after - self.before
+
+    @property
+    def each(self) -> float:
+        """The change per unit, of the run that changed least."""
+        return min(self.runs, key=abs) / self.calls if self.runs else self.change / self.calls
+
+    def headline(self) -> str:
+        """Say it in one line."""
+        if self.verdict is Verdict.CHANGED:
+            return f"{self.type}: {self.after} references, {self.before} expected"
+        if self.verdict in (Verdict.PLAIN_DECREF, Verdict.NO_UNIQUE_ID):
+            return f"{self.type} is not balanced ({self.verdict})"
+        often = ""
+        if len(self.runs) > 1:
+            often = f", in every one of {len(self.runs)} runs"
+            if self.calls > 1:
+                often += f" of {self.calls} {self.unit}s"
+        return f"{self.type}: {_references(self.each)} per {self.unit}{often} ({self.verdict})"
+
+    def advice(self) -> str:
+        """Say what it means and what to look at."""
+        return _ADVICE[self.verdict].format(
+            change=_references(self.each), unit=self.unit, instances=self.instances
+        )
+
+    def lines(self) -> list[str]:
+        """Return everything that is known, headline first."""
+        steps = " ".join(f"{step:+d}" for step in self.runs)
+        rows = [
+            (
+                "references",
+                f"{self.before} before, {self.after} after" + f" ({steps})" * bool(steps),
+            )
+        ]
+        if self.header is not None:
+            rows.append(("header", f"{self.header:+d}"))
+            rows.append(("per thread", _threads(self.contributions)))
+        if self.verdict in (Verdict.LEAKING, Verdict.KEPT, Verdict.GROWING):
+            alive = "not visible" if self.instances is None else f"{self.instances:+d}"
+            rows.append(("instances", alive))
+        rows.append(("verdict", f"{self.verdict}: {self.advice()}"))
+        if self.note:
+            rows.append(("note", self.note))
+        return [self.headline(), *(f"  {label:<11} {text}" for label, text in rows)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            **asdict(self),
+            "verdict": self.verdict.value,
+            "runs": list(self.runs),
+            "contributions": dict(self.contributions),
+            "change": self.change,
+            "per_unit": self.each,
+            "advice": self.advice(),
+        }
+
+
+def _threads(contributions: Mapping[str, int]) -> str:
+    """Return who counted how much, the busiest first."""
+    order = sorted(contributions.items(), key=lambda item: -abs(item[1]))
+    said = [f"{name} {number:+d}" for name, number in order[:THREADS]]
+    if rest := [number for _, number in order[THREADS:]]:
+        said.append(f"{len(rest)} more {sum(rest):+d}")
+    return ", ".join(said) or "+0"
+
+
+def _references(number: float) -> str:
+    """Return ``+1 reference`` and the like."""
+    text = f"{number:+.0f}" if number == int(number) else f"{number:+.2f}"
+    return f"{text} reference{'' if abs(number) == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a check failed: at least one finding."""
+
+    findings: tuple[Finding, ...]
+    reproduce: str = ""
+    """How to see it again."""
+    noticed: tuple[Finding, ...] = ()
+    """What moved as well and is no fault of what was checked."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the first type."""
+        return self.findings[0].verdict
+
+    def __str__(self) -> str:
+        lines = [line for each in self.findings for line in each.lines()]
+        for each in self.noticed:
+            lines += ["also seen, and not counted against it:", *each.lines()]
+        if self.reproduce:
+            lines.append(f"reproduce with: {self.reproduce}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "findings": [each.as_dict() for each in self.findings],
+            "noticed": [each.as_dict() for each in self.noticed],
+            "reproduce": self.reproduce,
+        }
+
+
+class CheckFailed(AssertionError):
+    """A stated fact about the references to a type does not hold."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem

@@ -1,0 +1,192 @@
+"""The pytest plugin: marks, options and a fixture over :mod:`inspector.checks`.
+
+pytest loads this in every run of an environment that has inspector, so it does
+next to nothing until a test is marked or an option is given.
+
+Marks::
+
+    @pytest.mark.no_type_leaks(repeat=3, types=None, ignore=(), tolerance=0)
+    @pytest.mark.balanced(*types)
+
+A marked test runs once as usual, and if it passes ``repeat`` times more, each time
+with its function-scoped fixtures made anew.  It fails if references to a type grow
+(or shrink) by more than ``tolerance`` in every one of these runs.
+
+What a mark does where it cannot be checked, ``--inspector-unsupported`` chooses:
+``fallback`` (the default) runs the test, checks what this build can tell (with the
+GIL: references in all, not per thread) and says at the end what went unchecked;
+``skip`` skips it; ``fail`` fails it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from inspector.plugin.fixture import TypeRefcounts
+
+MARKS = ("no_type_leaks", "balanced")
+
+UNSUPPORTED = ("fallback", "skip", "fail")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options, each with its twin in the configuration file."""
+    group = parser.getgroup("inspector", "inspector: references to types")
+    group.addoption(
+        "--inspector-leaks",
+        action="store_true",
+        default=None,
+        help="check every test as if it were marked no_type_leaks; a test whose references "
+        "did not grow runs once, any other is repeated",
+    )
+    group.addoption(
+        "--inspector-report",
+        action="store_true",
+        default=None,
+        help="end with a section on the types that gained references and the tests that did it",
+    )
+    group.addoption(
+        "--inspector-json", metavar="FILE", help="write what the report says to FILE, as JSON"
+    )
+    group.addoption(
+        "--inspector-repeat",
+        metavar="N",
+        help="runs in each of which a leak must show (3), where a mark says nothing else",
+    )
+    group.addoption(
+        "--inspector-expected",
+        action="append",
+        metavar="PATTERN[=N]",
+        help="types (patterns of module.qualname) that may gain references, N per run "
+        "or any number; may be repeated",
+    )
+    group.addoption(
+        "--inspector-unsupported",
+        choices=UNSUPPORTED,
+        help="what a mark does that this Python cannot check (fallback)",
+    )
+    parser.addini("inspector_leaks", "as --inspector-leaks", type="bool", default=False)
+    parser.addini("inspector_report", "as --inspector-report", type="bool", default=False)
+    parser.addini("inspector_json", "as --inspector-json", default="")
+    integer = "int" if pytest.version_tuple >= (8, 4) else "string"
+    parser.addini("inspector_repeat", "as --inspector-repeat", type=integer, default=3)  # type: ignore[arg-type]
+    parser.addini("inspector_expected", "as --inspector-expected", type="linelist", default=[])
+    parser.addini("inspector_unsupported", "as --inspector-unsupported", default="fallback")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the marks; read the settings if an option asks for anything."""
+    config.addinivalue_line(
+        "markers",
+        "no_type_leaks(repeat=, types=, ignore=, tolerance=): fail if references to types "
+        "grow in every repeat (inspector)",
+    )
+    config.addinivalue_line(
+        "markers",
+        "balanced(*types): fail if a type is given back by a plain decref of its header, "
+        "which makes threads contend (inspector)",
+    )
+    if "balanced" not in vars(pytest.mark):
+        setattr(pytest.mark, "balanced", _Balanced())  # noqa: B010 - pytest.mark declares none
+    config.pluginmanager.register(_Listener(config), "inspector-listener")
+    wanted = ("leaks", "report", "json")
+    if any(config.getoption(f"inspector_{x}") or config.getini(f"inspector_{x}") for x in wanted):
+        from inspector.plugin.session import begin  # noqa: PLC0415 - only if asked for
+
+        begin(config)
+
+
+class _Balanced:
+    """``pytest.mark.balanced``, which takes types.
+
+    pytest's own marks take a lone class for what is decorated: ``balanced(Widget)``
+    would mark ``Widget``, and then call it with the test.
+    """
+
+    def __call__(self, *types: object, **others: object) -> object:
+        """Return the mark with these arguments; a test class alone is decorated."""
+        plain = self._plain()
+        decorated = len(types) == 1 and not others and isinstance(types[0], type)
+        if decorated and not _is_test_class(types[0]):
+            return plain.with_args(*types)
+        return plain(*types, **others)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._plain(), name)
+
+    def _plain(self) -> pytest.MarkDecorator:
+        """Return what pytest itself makes of the name."""
+        made = type(pytest.mark).__getattr__(pytest.mark, "balanced")
+        assert isinstance(made, pytest.MarkDecorator)  # noqa: S101 - for the type checker
+        return made
+
+
+def _is_test_class(decorated: object) -> bool:
+    """Whether pytest would collect tests from a class."""
+    return any(name.startswith("test") for name in dir(decorated))
+
+
+class _Listener:
+    """Waits for the first test that was checked; from then on there is something to report."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Begin the report, for a run that no option asked one for."""
+        if hasattr(report, "inspector"):
+            from inspector.plugin.session import listen  # noqa: PLC0415 - only if needed
+
+            listen(self._config, report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Read the marks of what was collected; fail the collection if one is wrong."""
+    report = yield
+    marked = [
+        each
+        for each in report.result or ()
+        if isinstance(each, pytest.Item) and any(map(each.get_closest_marker, MARKS))
+    ]
+    if marked:
+        from inspector.plugin.marks import prepare  # noqa: PLC0415 - only if asked for
+
+        wrong = prepare(marked)
+        if wrong:
+            report.outcome = "failed"
+            report.longrepr = "\n".join(wrong)
+            report.result = []
+    return report
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail or skip a marked test that cannot be checked, if the rule says so."""
+    if any(map(item.get_closest_marker, MARKS)):
+        from inspector.plugin.marks import refuse  # noqa: PLC0415 - only if asked for
+
+        refuse(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a test that is to be checked, as often as that takes."""
+    if not any(map(item.get_closest_marker, MARKS)):
+        return None
+    from inspector.plugin.protocol import run_marked  # noqa: PLC0415 - only if asked for
+
+    return run_marked(item, nextitem)
+
+
+@pytest.fixture
+def type_refcounts(request: pytest.FixtureRequest) -> TypeRefcounts:
+    """Count references to types truly: ``type_refcounts(T)``; see ``TypeRefcounts``."""
+    from inspector.plugin.fixture import TypeRefcounts, require  # noqa: PLC0415 - if asked for
+
+    require(request.config)
+    return TypeRefcounts()

@@ -1,0 +1,46 @@
+"""The fixture ``type_refcounts``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector import checks
+from inspector.checks import counts
+from inspector.plugin.settings import settings_of
+
+if TYPE_CHECKING:
+    from inspector.checks.window import Window
+
+__all__ = ["TypeRefcounts", "require"]
+
+
+class TypeRefcounts:
+    """References to types, counted truly on every build that can.
+
+    ``type_refcounts(T)`` is the number after a collection,
+    ``type_refcounts.count(T)`` what stands where right now, and
+    ``with type_refcounts.unchanged(T): ...`` fails unless the number is the same after.
+    """
+
+    def __call__(self, subject: type) -> int:
+        """Return the references to a type, after a collection."""
+        return checks.refcount(subject)
+
+    def count(self, subject: type) -> counts.TypeCount:
+        """Return total, header and contributions per thread, without a collection."""
+        return counts.count(subject)
+
+    def unchanged(self, *types: type, tolerance: int = 0) -> Window:
+        """Return :func:`inspector.checks.assert_refcount_unchanged`."""
+        return checks.assert_refcount_unchanged(*types, tolerance=tolerance)
+
+
+def require(config: pytest.Config) -> None:
+    """Skip a test that asks for counts where there are none, or fail it if that is the rule."""
+    reason = counts.support().reason
+    if reason and settings_of(config).unsupported == "fail":
+        pytest.fail(f"type_refcounts: {reason}", pytrace=False)
+    if reason:
+        pytest.skip(f"type_refcounts: {reason}")

@@ -1,0 +1,152 @@
+"""The marks of a test: what their arguments mean, and what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from inspector.checks.counts import all_types, is_counted, name_of, support
+from inspector.checks.rules import Rule, Rules
+from inspector.plugin.settings import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inspector.checks.rules import Subject
+
+__all__ = ["Spec", "prepare", "refuse", "spec_of", "unchecked"]
+
+
+class Spec(NamedTuple):
+    """What is checked of one test."""
+
+    rules: Rules
+    repeat: int
+    leaks: bool
+    """Marked no_type_leaks."""
+    balanced: tuple[Subject, ...]
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Every type and pattern that a mark names, to be looked at."""
+        return (*self.rules.wanted, *self.balanced)
+
+
+_KEY = pytest.StashKey[Spec]()
+
+
+def spec_of(item: pytest.Item) -> Spec:
+    """Return what :func:`prepare` read."""
+    return item.stash[_KEY]
+
+
+def prepare(items: Iterable[pytest.Item]) -> list[str]:
+    """Read the marks of each item; return what is wrong, one line per test."""
+    wrong = []
+    for item in items:
+        try:
+            item.stash[_KEY] = _read(item)
+        except ValueError as problem:
+            wrong.append(f"{item.nodeid}: {problem}")
+    return wrong
+
+
+def _read(item: pytest.Item) -> Spec:
+    """Return the spec of an item; raise :class:`ValueError` for wrong arguments."""
+    settings = settings_of(item.config)
+    leaks = item.get_closest_marker("no_type_leaks")
+    balanced = item.get_closest_marker("balanced")
+    arguments: dict[str, Any] = {
+        "repeat": settings.repeat,
+        "types": None,
+        "ignore": (),
+        "tolerance": 0,
+    }
+    if leaks is not None:
+        if leaks.args:
+            raise ValueError("no_type_leaks takes keywords only: " + ", ".join(arguments))
+        unknown = sorted(leaks.kwargs.keys() - arguments.keys())
+        if unknown:
+            raise ValueError(
+                f"no_type_leaks has no argument {', '.join(unknown)}; it has {', '.join(arguments)}"
+            )
+        arguments |= leaks.kwargs
+    types = arguments["types"]
+    wanted = () if types is None else _subjects("no_type_leaks", "types", types)
+    rules = Rules.make(
+        tolerance=_number("no_type_leaks", "tolerance", arguments["tolerance"], 0),
+        ignore=_subjects("no_type_leaks", "ignore", arguments["ignore"]),
+        expected=settings.expected,
+        wanted=wanted,
+    )
+    repeat = _number("no_type_leaks", "repeat", arguments["repeat"], 1)
+    return Spec(rules, repeat, leaks is not None, _balanced(balanced))
+
+
+def _balanced(mark: pytest.Mark | None) -> tuple[Subject, ...]:
+    """Return the types of a mark ``balanced``."""
+    if mark is None:
+        return ()
+    if mark.kwargs:
+        raise ValueError("balanced takes types, no keywords: balanced(Widget, 'app.Order')")
+    if not mark.args:
+        raise ValueError("balanced needs at least one type: balanced(Widget, 'app.Order')")
+    return _subjects("balanced", "types", mark.args)
+
+
+def _number(mark: str, name: str, value: object, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{mark}: {name} is {value!r}; it must be a number from {least} up")
+    return value
+
+
+def _subjects(mark: str, name: str, value: object) -> tuple[Subject, ...]:
+    """Return types and patterns, given as one or as several."""
+    several = value if isinstance(value, (tuple, list, set, frozenset)) else (value,)
+    for each in several:
+        if isinstance(each, type):
+            if not is_counted(each):
+                raise ValueError(
+                    f"{mark}: {name_of(each)} is static, CPython does not count references to it"
+                )
+        elif not isinstance(each, str) or not each or any(map(str.isspace, each)):
+            raise ValueError(
+                f"{mark}: {name} has {each!r}; it takes types and patterns of module.qualname"
+            )
+    return tuple(several)
+
+
+def resolve(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
+    """Return the types that live and are meant, and the patterns that mean none."""
+    found = {id(each): each for each in subjects if isinstance(each, type)}
+    patterns = [each for each in subjects if isinstance(each, str)]
+    unknown = []
+    for pattern in patterns:
+        rule = Rule(pattern, None)
+        heap = filter(is_counted, all_types())
+        same = [each for each in heap if rule.matches(each, name_of(each))]
+        found |= {id(each): each for each in same}
+        if not same:
+            unknown.append(pattern)
+    return list(found.values()), unknown
+
+
+def unchecked(spec: Spec) -> str:
+    """Say what this build cannot check of a test; empty if it can check all."""
+    found = support()
+    if found.reason:
+        return f"references to types cannot be counted: {found.reason}"
+    if spec.balanced and not found.threads:
+        return f"balanced needs counts per thread: {found.no_threads}"
+    return ""
+
+
+def refuse(item: pytest.Item) -> None:
+    """Skip or fail a test that this build cannot check, as the settings say."""
+    rule = settings_of(item.config).unsupported
+    reason = "" if rule == "fallback" else unchecked(spec_of(item))
+    if reason and rule == "skip":
+        pytest.skip(reason)
+    if reason:
+        pytest.fail(reason, pytrace=False)

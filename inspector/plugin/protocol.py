@@ -1,0 +1,178 @@
+"""Running a test as often as a check takes, and turning the finding into its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.outcomes import Failed
+from _pytest.runner import runtestprotocol  # what plugins that run a test again use
+
+from inspector.checks.balance import balance_of_runs
+from inspector.checks.counts import support
+from inspector.checks.measure import Load, failing, measure
+from inspector.checks.problem import CheckFailed, Problem
+from inspector.checks.rules import Rules
+from inspector.plugin.marks import resolve, spec_of, unchecked
+
+if TYPE_CHECKING:
+    from inspector.checks.problem import Finding
+    from inspector.plugin.marks import Spec
+
+__all__ = ["RepeatFailed", "Runs", "only_shown", "run_marked"]
+
+BODY_PASSED = pytest.StashKey[bool]()
+
+
+class RepeatFailed(Exception):
+    """The test passed at first, and not again."""
+
+    def __init__(self, reports: list[pytest.TestReport]) -> None:
+        super().__init__()
+        self.reports = reports
+
+
+class MarkFailed(Failed, CheckFailed):
+    """A mark's condition does not hold; shown without a traceback, for there is none."""
+
+    __module__, __qualname__ = "builtins", "Failed"  # as pytest shows its own
+
+    def __init__(self, problem: Problem) -> None:
+        Failed.__init__(self, str(problem), pytrace=False)
+        self.problem = problem
+
+
+class BodyWatch:
+    """Notes whether a test's body passed, which the report of a strict xfail does not say."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Note the outcome of the body."""
+        if call.when == "call":
+            item.stash[BODY_PASSED] = call.excinfo is None
+
+
+class Runs:
+    """The runs of one test: the first, which is reported, and those that only count."""
+
+    def __init__(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        self._item = item
+        self._nextitem = nextitem
+        self.reports: list[pytest.TestReport] = []
+        manager = item.config.pluginmanager
+        if not manager.has_plugin("inspector-body"):
+            manager.register(BodyWatch(), "inspector-body")
+
+    def first(self) -> bool:
+        """Run the test for its report; tell whether it passed."""
+        self.reports = self._run()
+        return self._passed(self.reports)
+
+    def again(self) -> None:
+        """Run it once more with its function-scoped fixtures anew, and keep nothing of it."""
+        properties = len(self._item.user_properties)
+        sections = getattr(self._item, "_report_sections", [])
+        kept = len(sections)
+        reports = self._run()
+        if not self._passed(reports):
+            raise RepeatFailed(reports)
+        del self._item.user_properties[properties:]
+        del sections[kept:]
+
+    def _run(self) -> list[pytest.TestReport]:
+        self._item.stash[BODY_PASSED] = False
+        # Torn down is what belongs to the test itself; what it shares with others stays.
+        return runtestprotocol(self._item, log=False, nextitem=self._item.parent)  # type: ignore[arg-type]
+
+    def _passed(self, reports: list[pytest.TestReport]) -> bool:
+        others = [each for each in reports if each.when != "call"]
+        return self._item.stash[BODY_PASSED] and all(each.passed for each in others)
+
+    def fail(self, failure: Failed) -> None:
+        """Let the test's body have failed like this, xfail marks respected."""
+
+        def body() -> None:
+            raise failure
+
+        place = next(n for n, each in enumerate(self.reports) if each.when == "call")
+        call = pytest.CallInfo.from_call(body, when="call")
+        report = self._item.ihook.pytest_runtest_makereport(item=self._item, call=call)
+        report.duration = self.reports[place].duration
+        self.reports[place] = report
+
+    def finish(self) -> None:
+        """Tear down what the next test does not need."""
+        state = self._item.session._setupstate  # noqa: SLF001 - as pytest's own runner does
+        call = pytest.CallInfo.from_call(
+            lambda: state.teardown_exact(self._nextitem), when="teardown"
+        )
+        if call.excinfo is not None:
+            self.reports[-1] = self._item.ihook.pytest_runtest_makereport(
+                item=self._item, call=call
+            )
+
+    def log(self, record: dict[str, Any] | None) -> None:
+        """Hand the reports to whoever listens, with what was found on the last one."""
+        if record is not None:
+            # pytest-xdist carries what stands on a report to its controller.
+            self.reports[-1].inspector = record  # type: ignore[attr-defined]
+        for report in self.reports:
+            self._item.ihook.pytest_runtest_logreport(report=report)
+
+
+def run_marked(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a marked test and check it; None leaves it to pytest, which then runs it once."""
+    if only_shown(item):
+        return None
+    spec = spec_of(item)
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    runs = Runs(item, nextitem)
+    record: dict[str, Any] = {"nodeid": item.nodeid, "check": "mark", "outcome": "not run"}
+    passed = runs.first()
+    if reason := unchecked(spec):
+        record |= {"outcome": "unchecked", "reason": reason}
+    if passed and not support().reason:
+        try:
+            record |= _judge(item, spec, runs)
+        except RepeatFailed as failure:
+            record["outcome"] = "not repeatable"
+            runs.reports = failure.reports
+            note = f"passed once and failed in a repeat; its marks ask for {spec.repeat} repeats"
+            runs.reports[-1].sections.append(("inspector", note))
+    runs.finish()
+    runs.log(record)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def only_shown(item: pytest.Item) -> bool:
+    """Whether pytest was asked to show what it would do, and does not run bodies."""
+    return bool(item.config.option.setuponly or item.config.option.setupplan)
+
+
+def _judge(item: pytest.Item, spec: Spec, runs: Runs) -> dict[str, Any]:
+    """Repeat a test that passed, fail it if its marks are not met, and say what was found."""
+    _, unknown = resolve(spec.subjects)
+    if unknown:
+        names = ", ".join(map(repr, unknown))
+        runs.fail(Failed(f"no type is named {names}", pytrace=False))
+        return {"outcome": "failed"}
+    findings = _findings(spec, Load(runs.again, spec.repeat))
+    wrong, noticed = failing(findings)
+    if wrong:
+        runs.fail(MarkFailed(Problem(wrong, f"pytest '{item.nodeid}'", noticed)))
+    found = [each.as_dict() for each in findings]
+    return {"outcome": "failed" if wrong else "clean", "findings": found}
+
+
+def _findings(spec: Spec, load: Load) -> list[Finding]:
+    """Return what the marks object to."""
+    findings = []
+    if spec.leaks:
+        wanted = spec.rules.wanted
+        findings += measure(load, spec.rules, resolve(wanted)[0] if wanted else None)
+    if spec.balanced:
+        types = resolve(spec.balanced)[0]
+        lost = measure(load, Rules.make(wanted=types), types)
+        findings += [each for each in lost if each not in findings] or balance_of_runs(load, types)
+    return findings

@@ -1,0 +1,126 @@
+"""What the options ask for: every test looked at, and a report at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inspector.checks.counts import collect, collections, moves, name_of, read, support, watch
+from inspector.checks.measure import Load, Suspects, confirm, failing, suspects_of
+from inspector.checks.problem import Problem
+from inspector.checks.rules import Rules
+from inspector.plugin import MARKS
+from inspector.plugin.protocol import MarkFailed, RepeatFailed, Runs, only_shown
+from inspector.plugin.report import Report
+from inspector.plugin.settings import settings_of
+
+if TYPE_CHECKING:
+    from inspector.checks.counts import Counts
+    from inspector.plugin.settings import Settings
+
+__all__ = ["begin", "listen"]
+
+
+def begin(config: pytest.Config) -> None:
+    """Register what the settings of a run ask for."""
+    settings = settings_of(config)
+    reason = support().reason
+    if reason and settings.unsupported == "fail":
+        raise pytest.UsageError(f"references to types cannot be counted: {reason}")
+    if not reason:
+        config.pluginmanager.register(Watch(settings), "inspector-watch")
+    listen(config)
+
+
+def listen(config: pytest.Config, first: pytest.TestReport | None = None) -> None:
+    """Register the report unless that is done; ``first`` has come before it listens."""
+    # A worker of pytest-xdist hands its reports to the controller, which writes.
+    if hasattr(config, "workerinput") or config.pluginmanager.has_plugin("inspector-report"):
+        return
+    report = Report(settings_of(config))
+    config.pluginmanager.register(report, "inspector-report")
+    if first is not None:
+        report.pytest_runtest_logreport(first)
+
+
+class Watch:
+    """Looks at every test that has no mark of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._rules = Rules.make(expected=settings.expected)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
+        """Run a test once, and again if references grew and that is to be a failure."""
+        if only_shown(item) or any(map(item.get_closest_marker, MARKS)):
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        runs = Runs(item, nextitem)
+        read(watch(()))
+        before, started = read(watch()), collections()
+        passed = runs.first()
+        record: dict[str, Any] = {
+            "nodeid": item.nodeid,
+            "check": "leaks" if self._settings.leaks else "none",
+            "outcome": "clean" if passed else "not run",
+        }
+        load = Load(runs.again, self._settings.repeat)
+        suspects, after = self._suspects(before, started)
+        record["growth"] = _growth(before, after, suspects)
+        if passed and suspects and self._settings.leaks:
+            # Only a function can be run again: a doctest's names are gone by now.
+            if isinstance(item, pytest.Function):
+                record |= self._confirmed(item, runs, load, suspects)
+            else:
+                record["outcome"] = "not repeatable"
+        runs.finish()
+        runs.log(record)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _suspects(self, before: Counts, started: int) -> tuple[Suspects, Counts]:
+        """Return what grew in one run, garbage left aside.
+
+        There was no garbage before: whenever references grow, this collects.
+        """
+        once = Load(lambda: None, 1)
+        after = read(before.refs)
+        suspects = suspects_of(before, after, self._rules, once, classes=True)
+        if suspects or collections() != started:
+            collect()
+            after = read(before.refs)
+            suspects = suspects_of(before, after, self._rules, once, classes=True)
+        return suspects, after
+
+    def _confirmed(
+        self, item: pytest.Item, runs: Runs, load: Load, suspects: Suspects
+    ) -> dict[str, Any]:
+        """Repeat a test with suspects; fail it if the growth persists."""
+        try:
+            findings = confirm(load, self._rules, suspects)
+        except RepeatFailed:
+            return {"outcome": "not repeatable"}
+        wrong, noticed = failing(findings)
+        if wrong:
+            again = f"pytest --inspector-leaks '{item.nodeid}'"
+            runs.fail(MarkFailed(Problem(wrong, again, noticed)))
+        return {
+            "outcome": "failed" if wrong else "clean",
+            "findings": [each.as_dict() for each in findings],
+        }
+
+
+def _growth(before: Counts, after: Counts, suspects: Suspects) -> dict[str, int]:
+    """Return the suspects' growth in the first run, by name."""
+    chosen = set(map(id, suspects.refs))
+    found: dict[str, int] = {}
+    for number, change in moves(before, after).items():
+        subject = before.refs[number]()
+        if subject is not None and id(before.refs[number]) in chosen and change > 0:
+            name = name_of(subject)
+            found[name] = found.get(name, 0) + change
+    return found
