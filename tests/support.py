@@ -58,9 +58,9 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **variables}
 
 
-def answer(  # noqa: ANN401 - JSON
+def answer(
     python: str, program: Path, *arguments: str, timeout: float = 250, **variables: str
-) -> Any:
+) -> Any:  # noqa: ANN401 - JSON
     """Run a program to its end and return the JSON that it printed last."""
     done = subprocess.run(
         [python, str(program), *arguments],

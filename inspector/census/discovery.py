@@ -31,22 +31,20 @@ def find_layout(
     published = read_published(process.memory, process.runtime, process.pid)
     own = isinstance(process, OwnProcess)
     memory = process.world if isinstance(process, OwnProcess) else process.memory
-    failure: LayoutError | MemoryFault | None = None
-    for _ in range(TRIES if own else TRIES // 3):
+    for left in reversed(range(TRIES if own else TRIES // 3)):
         try:
             return discover(memory, published, process.runtime), None
-        except (LayoutError, MemoryFault) as moved:
-            failure = moved
-    if not isinstance(process, OwnProcess):
-        world = process.stopped(pause_limit)
-        for _ in range(TRIES):
-            try:
-                with world.hold():
-                    layout = discover(process.memory, published, process.runtime)
-            except (LayoutError, MemoryFault) as moved:
-                # Stopped in the middle of a collection, or no layout that we know.
-                failure = moved
-            else:
-                return layout, world.pause_ns
-    assert failure is not None
-    raise failure
+        except (LayoutError, MemoryFault):
+            if own and not left:
+                raise
+    assert not isinstance(process, OwnProcess)  # noqa: S101 - returned or raised above
+    world = process.stopped(pause_limit)
+    for _ in range(TRIES):
+        try:
+            with world.hold():
+                return discover(process.memory, published, process.runtime), world.pause_ns
+        except (LayoutError, MemoryFault):
+            # Stopped in the middle of a collection, or no layout that we know.
+            continue
+    with world.hold():
+        return discover(process.memory, published, process.runtime), world.pause_ns

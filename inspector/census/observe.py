@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory, StillMemory
 
-__all__ = ["TRIES", "Seen", "observe_running", "observe_still"]
+__all__ = ["Request", "Seen", "observe_running", "observe_still"]
 
 TRIES: Final = 24
 """Readings that may fail because the target moved, before that is an error."""
@@ -31,6 +31,19 @@ PLANNED_BEFORE: Final = 3
 
 FIRST_WAIT, LONGEST_WAIT = 0.0002, 0.1
 """Seconds between two tries."""
+
+
+class Request(NamedTuple):
+    """What is to be read."""
+
+    memory: Memory
+    """For all that needs no single instant."""
+    layout: Layout
+    interpreter: int
+    """Address of the ``PyInterpreterState``."""
+    scope: Scope
+    last: Plan | None
+    """The plan of the reading before."""
 
 
 class Seen(NamedTuple):
@@ -46,27 +59,19 @@ class Seen(NamedTuple):
     tries: int
 
 
-def observe_still(
-    memory: Memory,
-    still: StillMemory,
-    layout: Layout,
-    interpreter: int,
-    scope: Scope,
-    *,
-    last: Plan | None,
-    own: bool,
-) -> Seen:
+def observe_still(request: Request, still: StillMemory, *, own: bool) -> Seen:
     """Read an interpreter through ``still``, with its stacks, all at one instant.
 
     In the own process no thread can be stopped in the middle of a merge; another
     process can (``own`` False), and is then read again.
     """
+    memory, layout = request.memory, request.layout
     reach = Reach()
 
     def attempt(number: int) -> Seen:
         nonlocal reach
         with nullcontext() if number <= PLANNED_BEFORE else still.hold():
-            planned = plan(memory, layout, interpreter, scope, last)
+            planned = plan(*request)
             chains = plan_stacks(memory, layout, planned.threads, reach)
             pieces, hops = still.read_all(planned.ranges, chains)
         reading = understand(memory, layout, planned, pieces)
@@ -81,29 +86,22 @@ def observe_still(
             stacks = None
         reading = _existing(memory, layout, reading)
         bounds: list[Bounds | None] = [None] * len(reading.structures)
-        return Seen(interpreter, planned, reading, bounds, stacks, exact=True, tries=number)
+        return Seen(request.interpreter, planned, reading, bounds, stacks, exact=True, tries=number)
 
     return _retry(attempt, patient=not own)
 
 
-def observe_running(
-    memory: Memory,
-    layout: Layout,
-    interpreter: int,
-    scope: Scope,
-    *,
-    last: Plan | None,
-    retries: int,
-) -> Seen:
+def observe_running(request: Request, *, retries: int) -> Seen:
     """Read an interpreter that runs on, in passes that must agree."""
+    memory, layout = request.memory, request.layout
 
     def attempt(number: int) -> Seen:
-        planned = plan(memory, layout, interpreter, scope, last)
+        planned = plan(*request)
         reading, bounds, _ = settle(memory, layout, planned, retries)
         there = dict(zip(planned.members, bounds, strict=True))
         reading = _existing(memory, layout, reading)
         kept = [there.get(member) for member in reading.plan.members]
-        return Seen(interpreter, planned, reading, kept, None, exact=False, tries=number)
+        return Seen(request.interpreter, planned, reading, kept, None, exact=False, tries=number)
 
     return _retry(attempt, patient=True)
 

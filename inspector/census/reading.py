@@ -33,7 +33,7 @@ from inspector.cpython.words import signed, unsigned
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
@@ -50,15 +50,15 @@ __all__ = [
     "pool_count",
     "read",
     "slots_only",
-    "understand",
     "thread_counts",
+    "understand",
 ]
 
 FIXED: Final = 6
 """Ranges at the start of every plan, before those of threads and objects."""
 
 
-class Moved(Exception):  # noqa: N818 - not an error: the reader tries again
+class Moved(Exception):
     """What the plan rests on changed before it was read."""
 
 
@@ -234,9 +234,7 @@ def read(memory: Memory, layout: Layout, plan: Plan) -> Reading:
     return understand(memory, layout, plan, memory.read_many(plan.ranges))
 
 
-def understand(
-    memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | None]
-) -> Reading:
+def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | None]) -> Reading:
     """Check and decode the bytes of a plan's ranges."""
     finalizing, pool_words, head, _, _, table_words = pieces[:FIXED]
     if finalizing is None or pool_words is None or head is None:
@@ -291,7 +289,9 @@ def _contributions(plan: Plan, pieces: list[bytes | None]) -> dict[int, dict[int
             if piece is None:
                 raise Moved
             values = signed(piece)
-            pairs = zip(compress(range(thread.size), values), filter(None, values), strict=True)
+            pairs: Iterable[tuple[int, int]] = zip(
+                compress(range(thread.size), values), filter(None, values), strict=True
+            )
         else:
             taken = [(index, next(rest)) for index in plan.slots[number]]
             pairs = ((i, int.from_bytes(p or b"", "little", signed=True)) for i, p in taken)

@@ -76,17 +76,16 @@ def rows(
             continue
         total = counted = net + sum(mine.values()) if mine else net
         stack = deferred = None
+        limits = bound
         if on_stacks is not None:
             stack = on_stacks.get(address, _NOTHING)
             deferred = sum(stack.values())
             total += deferred
             if address in doubtful:
-                bound = (total - doubtful[address], total)
-        settled = bound is None and not torn
-        result.append(
-            (*head, state, owners.get(tid), local, shared, bias, mine)
-            + (counted, deferred, total, settled, bound, stack)
-        )
+                limits = (total - doubtful[address], total)
+        settled = limits is None and not torn
+        words_now = (state, owners.get(tid), local, shared, bias, mine)
+        result.append((*head, *words_now, counted, deferred, total, settled, limits, stack))
     return result
 
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.census.discovery import find_layout
-from inspector.census.observe import Seen, observe_running, observe_still
+from inspector.census.observe import Request, Seen, observe_running, observe_still
 from inspector.census.reading import Plan, Scope, pool_count, thread_counts
 from inspector.census.rows import rows
 from inspector.census.snapshot import KINDS, InterpreterCount, ObjectCount, Snapshot, TargetInfo
@@ -121,23 +121,18 @@ class Target:
         world = process.world if isinstance(process, OwnProcess) else None
         chain = interpreters(process.memory, self.layout.published, self.layout.runtime)
         # The main interpreter first, the newest last; the own one before all.
-        for address in sorted(reversed(chain), key=lambda at: world and at != world.interpreter):
+        own_at = world.interpreter if world is not None else 0
+        for address in sorted(reversed(chain), key=lambda at: at != own_at):  # noqa: C414 - oldest first
             if interpreter is not None and self._identifier(address) != interpreter:
                 continue
-            own = world is not None and address == world.interpreter
+            own = address == own_at
             still = world if own else stopped
             last = self._plans.get(address)
+            request = Request(process.memory, self.layout, address, scope, last)
             if still is not None:
-                each = observe_still(
-                    process.memory, still, self.layout, address, scope, last=last, own=own
-                )
-            elif scope.only:
-                continue
-            else:
-                each = observe_running(
-                    process.memory, self.layout, address, scope, last=last, retries=retries
-                )
-            seen.append(each)
+                seen.append(observe_still(request, still, own=own))
+            elif not scope.only:
+                seen.append(observe_running(request, retries=retries))
         # Numbers of a process that took this one's place are worth nothing.
         process.check()
         self._refuse(seen, interpreter)

@@ -41,9 +41,7 @@ class Collector(NamedTuple):
     """Collections since the interpreter began, of all generations; None if unknown."""
 
 
-def collector_ranges(
-    memory: Memory, published: Published, interpreter: int
-) -> tuple[Range, Range]:
+def collector_ranges(memory: Memory, published: Published, interpreter: int) -> tuple[Range, Range]:
     """Return where ``collecting`` and the statistics stand; (0, 0) if those are unknown."""
     gc = interpreter + published["interpreter_state.gc"]
     collecting = gc + published["gc.collecting"]

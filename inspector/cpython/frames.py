@@ -46,7 +46,7 @@ class Stack(NamedTuple):
     """False where a frame hid its slots, and the collector too would not know them."""
 
 
-class TooShort(Exception):  # noqa: N818 - not an error: the reader asks for more
+class TooShort(Exception):
     """A chain went on, or a frame had more slots, than were read."""
 
     def __init__(self, slots: int) -> None:

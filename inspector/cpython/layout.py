@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from inspector.cpython.published import Published
 
-__all__ = ["Evidence", "Layout", "POOL_SIZE", "REFCOUNTS_SIZE"]
+__all__ = ["POOL_SIZE", "REFCOUNTS_SIZE", "Evidence", "Layout"]
 
 POOL_SIZE: Final = 32
 """Bytes of ``struct _Py_unique_id_pool`` {PyMutex, table, freelist, size}

@@ -21,6 +21,7 @@ __all__ = ["COOKIE", "Published", "read_published", "read_version", "version_tex
 
 COOKIE: Final = b"xdebugpy"
 
+MAJOR: Final = 3
 HEX_FIRST: Final = 0x030E0000
 """3.14, the first release with ``Python/uniqueid.c``."""
 
@@ -171,7 +172,7 @@ def read_published(memory: Memory, address: int, pid: int | None = None) -> Publ
             hint="CPython 3.12 and older do not; inspector needs a free-threaded 3.14 or newer",
         ) from None
     text = version_text(version)
-    if not 0x03000000 <= version < 0x04000000:
+    if version >> 24 != MAJOR:
         raise LayoutError("debug_offsets.version", expected="CPython 3", found=f"{version:#x}")
     if not free_threaded:
         raise NotFreeThreaded(

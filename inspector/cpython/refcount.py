@@ -90,7 +90,7 @@ def count(words: bytes) -> Count:
     owner, _, _, gc_bits, local, word, _ = _HEADER.unpack_from(words)
     shared = word >> SHARED_SHIFT
     if local == IMMORTAL_LOCAL:
-        return Count(owner, "immortal", local, shared, 0, None, False)
+        return Count(owner, "immortal", local, shared, 0, None, torn=False)
     state = STATES[word & 3]
     bias = (BIAS if gc_bits & GC_DEFERRED else 0) + (state == "queued")
     net = local + shared - bias
@@ -100,4 +100,3 @@ def count(words: bytes) -> Count:
 def decode(words: bytes) -> Header:
     """Decode the :data:`HEADER_SIZE` bytes of one object."""
     return Header._make(_HEADER.unpack_from(words))
-

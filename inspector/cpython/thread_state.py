@@ -174,9 +174,7 @@ def _validate(
     ranges = [(pool.table, 8 * pool.size)]
     ranges += [(thread.values, 8 * thread.size) for thread in arrays if thread.size <= pool.size]
     if len(ranges) != len(arrays) + 1:
-        raise LayoutError(
-            "refcounts.size", expected=f"at most {pool.size}", found="a larger array"
-        )
+        raise LayoutError("refcounts.size", expected=f"at most {pool.size}", found="a larger array")
     pieces = memory.read_many(ranges)
     if pieces[0] is None:
         raise MemoryFault(*ranges[0])

@@ -178,9 +178,7 @@ def split_table(words: list[int], pool: Pool) -> Table:
     inside the table, so that a look at each entry is enough.
     """
     start, end = pool.table, pool.table + 8 * pool.size
-    members = {
-        index: word for index, word in enumerate(words) if word and not start <= word < end
-    }
+    members = {index: word for index, word in enumerate(words) if word and not start <= word < end}
     free = [index for index in range(len(words)) if index not in members]
     return Table(members, free)
 

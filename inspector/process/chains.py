@@ -34,8 +34,8 @@ def follow(memory: Memory, chains: Sequence[Chain]) -> list[list[Hop] | None]:
     Returns None for a chain that did not end within its depth, or led nowhere.
     """
     heads = memory.read_many([(head, WORD) for head, _, _ in chains if head])
-    words = iter(heads)
-    next_ = [int.from_bytes(next(words) or b"", "little") if chain[0] else 0 for chain in chains]
+    first = iter(heads)
+    next_ = [int.from_bytes(next(first) or b"", "little") if chain[0] else 0 for chain in chains]
     found: list[list[Hop] | None] = [[] for _ in chains]
     running = [number for number, at in enumerate(next_) if at]
     for step in range(1 + max((depth for _, _, depth in chains), default=0)):
@@ -44,14 +44,13 @@ def follow(memory: Memory, chains: Sequence[Chain]) -> list[list[Hop] | None]:
         nodes = memory.read_many([(next_[number], chains[number][1]) for number in running])
         rest = []
         for number, node in zip(running, nodes, strict=True):
-            if node is None:
-                node = _mapped(memory, next_[number], chains[number][1])
+            words = node or _mapped(memory, next_[number], chains[number][1])
             hops = found[number]
-            if hops is None or len(node) < 2 * WORD or step >= chains[number][2]:
+            if hops is None or len(words) < 2 * WORD or step >= chains[number][2]:
                 found[number] = None
                 continue
-            hops.append((next_[number], node))
-            next_[number] = int.from_bytes(node[WORD : 2 * WORD], "little")
+            hops.append((next_[number], words))
+            next_[number] = int.from_bytes(words[WORD : 2 * WORD], "little")
             if next_[number]:
                 rest.append(number)
         running = rest

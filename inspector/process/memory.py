@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from inspector.errors import MemoryFault
 from inspector.process.failure import process_error
-from inspector.process.vectors import IOV_MAX, MAX_BYTES, LastVectors
+from inspector.process.vectors import MAX_BYTES, LastVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +44,9 @@ class Memory(Protocol):
 
 class StillMemory(Memory, Protocol):
     """A memory whose reads are one instant of the threads that it concerns."""
+
+    pause_ns: int
+    """Nanoseconds that those threads stood still."""
 
     def read_all(
         self, ranges: Sequence[Range], chains: Sequence[Chain]

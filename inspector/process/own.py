@@ -58,15 +58,16 @@ def _require(pid: int) -> None:
             hint="here sys.getrefcount is the truth; run it with python3.14t or newer, "
             "or give the PID of a process that does",
         )
+    system = os.uname().sysname
+    if system != "Linux" or sys.maxsize != 2**63 - 1:
+        raise UnsupportedVersion(
+            f"this is {system} with {sys.maxsize.bit_length() + 1}-bit words",
+            pid=pid,
+            hint="inspector reads 64-bit Linux processes",
+        )
     if sys.version_info < (3, 14):
         raise UnsupportedVersion(
             f"this Python {version} has no per-thread reference counts of types",
             pid=pid,
             hint="they came with 3.14; run it with python3.14t or newer",
-        )
-    if not sys.platform.startswith("linux") or sys.maxsize != 2**63 - 1:
-        raise UnsupportedVersion(
-            f"this is {sys.platform} with {sys.maxsize.bit_length() + 1}-bit words",
-            pid=pid,
-            hint="inspector reads 64-bit Linux processes",
         )

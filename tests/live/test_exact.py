@@ -19,20 +19,20 @@ pytestmark = free_threaded_only
 
 BIAS = sys.maxsize // 8
 
-MODULES = (
-    "argparse ast asyncio base64 bz2 calendar cmd code codecs collections configparser contextlib "
-    "copy csv ctypes dataclasses datetime decimal difflib dis email.message enum fractions "
-    "functools gzip hashlib heapq html http.client inspect io json logging lzma mimetypes "
-    "multiprocessing pathlib pickle platform pprint queue random re sched selectors shelve socket "
-    "sqlite3 ssl statistics string struct subprocess tempfile textwrap tokenize traceback types "
-    "typing unittest urllib.request uuid xml.etree.ElementTree zipfile zlib"
-).split()
+MODULES = """
+    argparse ast asyncio base64 bz2 calendar cmd code codecs collections configparser contextlib
+    copy csv ctypes dataclasses datetime decimal difflib dis email.message enum fractions
+    functools gzip hashlib heapq html http.client inspect io json logging lzma mimetypes
+    multiprocessing pathlib pickle platform pprint queue random re sched selectors shelve socket
+    sqlite3 ssl statistics string struct subprocess tempfile textwrap tokenize traceback types
+    typing unittest urllib.request uuid xml.etree.ElementTree zipfile zlib
+"""
 
 
 def import_much() -> None:
     """Import more than forty modules of the standard library and use some in threads."""
     done = 0
-    for name in MODULES:
+    for name in MODULES.split():
         try:
             importlib.import_module(name)
         except ImportError:
@@ -193,7 +193,7 @@ def test_reading_does_not_turn_the_gil_on() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         inspector.snapshot()
-    enabled = sys._is_gil_enabled()  # type: ignore[attr-defined,unused-ignore]  # noqa: SLF001 - documented
+    enabled = sys._is_gil_enabled()  # type: ignore[attr-defined,unused-ignore]
     assert inspector.snapshot().target.gil_enabled == enabled
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support import TARGETS, answer, interpreters, python_of, source_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROBE = r"""
 #define Py_BUILD_CORE 1
@@ -46,7 +49,13 @@ def offsets(source: Path, folder: Path) -> dict[str, int]:
     (folder / "probe.c").write_text(PROBE)
     include = [f"-I{source}", f"-I{source / 'Include'}", f"-I{source / 'Include' / 'internal'}"]
     subprocess.run(
-        ["cc", "-o", str(folder / "probe"), str(folder / "probe.c"), *include],
+        [  # noqa: S607 - the compiler on PATH
+            "cc",
+            "-o",
+            str(folder / "probe"),
+            str(folder / "probe.c"),
+            *include,
+        ],
         check=True,
         capture_output=True,
         text=True,

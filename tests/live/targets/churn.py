@@ -80,9 +80,7 @@ def make_instances() -> None:
             Shared()
 
 
-def note(
-    snapshot: inspector.Snapshot, base: dict[type, int], seen: dict[type, list[int]]
-) -> None:
+def note(snapshot: inspector.Snapshot, base: dict[type, int], seen: dict[type, list[int]]) -> None:
     """Add the totals to those seen; in a frame of its own, which holds no class afterwards."""
     for each, totals in seen.items():
         totals.append((snapshot[each].total or 0) - base[each])
