@@ -23,7 +23,7 @@ from inspector.census.snapshot import (
     TargetInfo,
     ThreadCount,
 )
-from inspector.census.target import Target
+from inspector.census.target import PAUSE_LIMIT, Target
 from inspector.errors import (
     AccessDenied,
     AmbiguousName,
@@ -79,8 +79,11 @@ __version__ = "0.1.0"
 _own: Target | None = None
 
 
-def attach(pid: int | None = None) -> Target:
+def attach(pid: int | None = None, *, pause_limit: float = PAUSE_LIMIT) -> Target:
     """Attach to a process, by default the current one.
+
+    Another process runs on meanwhile; one that moves too fast to be understood is
+    stopped, never longer than ``pause_limit`` seconds at a time, and not if that is 0.
 
     Raises :class:`NoSuchTarget`, :class:`AccessDenied`, :class:`NotPython`,
     :class:`NotFreeThreaded`, :class:`UnsupportedVersion`,
@@ -90,7 +93,7 @@ def attach(pid: int | None = None) -> Target:
     if pid is not None and pid != os.getpid():
         from inspector.process.other import OtherProcess  # noqa: PLC0415 - not for the own process
 
-        return Target(OtherProcess(pid))
+        return Target(OtherProcess(pid), pause_limit)
     if _own is None or _own.pid != os.getpid():
         _own = Target(OwnProcess())
     return _own

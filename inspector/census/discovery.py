@@ -24,7 +24,7 @@ def find_layout(
     """Return the layout, and for how many nanoseconds another process was stopped for it.
 
     A process that is too busy to be understood while it runs is stopped briefly;
-    None says that it was not.  Raises what
+    None says that it was not, a ``pause_limit`` of 0 that it must not.  Raises what
     :func:`~inspector.cpython.published.read_published` and
     :func:`~inspector.cpython.discover.discover` raise.
     """
@@ -35,7 +35,7 @@ def find_layout(
         try:
             return discover(memory, published, process.runtime), None
         except (LayoutError, MemoryFault):
-            if own and not left:
+            if not left and (own or not pause_limit):
                 raise
     assert not isinstance(process, OwnProcess)  # noqa: S101 - returned or raised above
     world = process.stopped(pause_limit)

@@ -39,11 +39,18 @@ class Target:
     for the life of the process.  Nothing is started, changed or kept in the target.
     """
 
-    def __init__(self, process: OwnProcess | OtherProcess) -> None:
-        """Find the layout; raise what keeps this process from being read."""
+    def __init__(
+        self, process: OwnProcess | OtherProcess, pause_limit: float = PAUSE_LIMIT
+    ) -> None:
+        """Find the layout; raise what keeps this process from being read.
+
+        Another process that moves too fast for that is stopped for it, at most
+        ``pause_limit`` seconds at a time; 0 forbids it.
+        """
         self._process = process
         self._lock = threading.Lock()
-        self.layout, self.discovery_pause_ns = find_layout(process, PAUSE_LIMIT)
+        self.layout, self.discovery_pause_ns = find_layout(process, pause_limit)
+        """The nanoseconds tell for how long the process was stopped; None if it was not."""
         self._names: dict[int, Names] = {}
         self._plans: dict[int, Plan] = {}
 
