@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 from rich.text import Text
 
-from inspector.screen.text import count, duration, plain, plural
+from inspector.screen.text import count, duration, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -66,6 +66,8 @@ THREAD_NAME: Final = 14
 """Cells of a thread's name in the head of its column."""
 
 LONGEST_COMMAND: Final = 60
+
+RAN: Final = "read while it ran"
 
 
 class Column(NamedTuple):
@@ -213,7 +215,8 @@ def heading(snapshot: Snapshot) -> Text:
 def _how(interpreter: InterpreterCount, snapshot: Snapshot) -> str:
     """Return how an interpreter was read."""
     if not interpreter.exact:
-        return "read while it ran"
+        rows = [row.settled for row in snapshot if row.interpreter == interpreter.id]
+        return f"{RAN}, {share(sum(rows), len(rows))} settled" if rows else RAN
     if snapshot.pause_ns is None:
         return "exact"
     return f"exact, paused for {duration(snapshot.pause_ns)}"

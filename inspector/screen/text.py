@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["count", "duration", "plain", "plural"]
+__all__ = ["count", "duration", "plain", "plural", "share"]
 
 LONGEST: Final = 1000
 """Characters of a name that are ever shown."""
@@ -42,6 +42,13 @@ def count(number: int | None) -> str:
 def plural(number: int, noun: str) -> str:
     """Return a number and its noun, which takes an s."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part of a whole in percent, rounded down: 100 only for all of it."""
+    if part == whole:
+        return "100 %"
+    return f"{part * 1000 // whole / 10} %"
 
 
 def duration(nanoseconds: int) -> str:
