@@ -52,6 +52,8 @@ class Seen(NamedTuple):
     interpreter: int
     planned: Plan
     reading: Reading
+    again: dict[int, dict[int, int]]
+    """Contributions by pool index, of objects that had to be read again to settle."""
     bounds: list[Bounds | None]
     stacks: Stacks | None
     """Deferred references per thread; None where they were not read."""
@@ -86,7 +88,9 @@ def observe_still(request: Request, still: StillMemory, *, own: bool) -> Seen:
             stacks = None
         reading = _existing(memory, layout, reading)
         bounds: list[Bounds | None] = [None] * len(reading.structures)
-        return Seen(request.interpreter, planned, reading, bounds, stacks, exact=True, tries=number)
+        return Seen(
+            request.interpreter, planned, reading, {}, bounds, stacks, exact=True, tries=number
+        )
 
     return _retry(attempt, patient=not own)
 
@@ -97,11 +101,13 @@ def observe_running(request: Request, *, retries: int) -> Seen:
 
     def attempt(number: int) -> Seen:
         planned = plan(*request)
-        reading, bounds, _ = settle(memory, layout, planned, retries)
+        reading, again, bounds = settle(memory, layout, planned, retries)
         there = dict(zip(planned.members, bounds, strict=True))
         reading = _existing(memory, layout, reading)
         kept = [there.get(member) for member in reading.plan.members]
-        return Seen(request.interpreter, planned, reading, kept, None, exact=False, tries=number)
+        return Seen(
+            request.interpreter, planned, reading, again, kept, None, exact=False, tries=number
+        )
 
     return _retry(attempt, patient=True)
 

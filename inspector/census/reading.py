@@ -7,7 +7,6 @@ thread list, each thread's array, the pool and its table.
 
 from __future__ import annotations
 
-from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.snapshot import PoolCount, ThreadCount
@@ -29,11 +28,11 @@ from inspector.cpython.walk import (
     thread_ranges,
     threads,
 )
-from inspector.cpython.words import signed, unsigned
+from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
@@ -107,8 +106,8 @@ class Reading(NamedTuple):
     gil_enabled: bool | None
     threads: list[Thread]
     table: Table
-    contributions: dict[int, dict[int, int]]
-    """Pool index -> native thread id -> count; zeros are left out."""
+    arrays: list[bytes]
+    """Per thread, its array, or the planned slots of it."""
     structures: list[bytes]
     """Per member, its structure up to the unique id."""
 
@@ -254,7 +253,7 @@ def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | 
         _gil_enabled(memory, layout, plan.interpreter),
         chain,
         split_table(words, pool),
-        _contributions(plan, pieces[arrays:objects]),
+        _arrays(plan, pieces[arrays:objects]),
         [words or b"" for words in pieces[objects:]],
     )
 
@@ -279,28 +278,14 @@ def _check_threads(
     return chain
 
 
-def _contributions(plan: Plan, pieces: list[bytes | None]) -> dict[int, dict[int, int]]:
-    """Return pool index -> native thread id -> count, without the zeros."""
-    found: dict[int, dict[int, int]] = {}
+def _arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
+    """Return each thread's array; of some slots, one behind the other, if so planned."""
+    if plan.slots is None:
+        if None in pieces:
+            raise Moved
+        return [piece or b"" for piece in pieces]
     rest = iter(pieces)
-    for number, thread in enumerate(plan.threads):
-        if plan.slots is None:
-            piece = next(rest)
-            if piece is None:
-                raise Moved
-            values = signed(piece)
-            pairs: Iterable[tuple[int, int]] = zip(
-                compress(range(thread.size), values), filter(None, values), strict=True
-            )
-        else:
-            taken = [(index, next(rest)) for index in plan.slots[number]]
-            pairs = ((i, int.from_bytes(p or b"", "little", signed=True)) for i, p in taken)
-        for index, value in pairs:
-            if value:
-                counts = found.setdefault(index, {})
-                # One OS thread can have several thread states.
-                counts[thread.native_id] = counts.get(thread.native_id, 0) + value
-    return found
+    return [b"".join(next(rest) or bytes(8) for _ in indices) for indices in plan.slots]
 
 
 def _gil_enabled(memory: Memory, layout: Layout, interpreter: int) -> bool | None:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from inspector.census.contributions import Contributions
+from inspector.census.snapshot import ObjectCount
+from inspector.cpython.names import Names
 from inspector.cpython.refcount import count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from inspector.census.reading import Member, Reading
+    from inspector.census.observe import Seen
+    from inspector.census.reading import Member
     from inspector.census.stacks import Stacks
     from inspector.cpython.layout import Layout
+    from inspector.process.memory import Memory
 
-__all__ = ["Bounds", "counted", "holds_id", "rows"]
+__all__ = ["Bounds", "Rows", "counted", "holds_id"]
 
 Bounds = tuple[int, int]
+"""The smallest and the largest count that was seen of an object in motion."""
+
+Row = tuple[Any, ...]
+"""The fields of one :class:`~inspector.census.snapshot.ObjectCount`."""
+
+_OWNER: Final = ObjectCount._fields.index("owner")
+_CONTRIBUTIONS: Final = ObjectCount._fields.index("contributions")
+_SETTLED: Final = ObjectCount._fields.index("settled")
+_STACKS: Final = ObjectCount._fields.index("stacks")
 
 _NOTHING: Final[dict[int, int]] = {}
 
@@ -42,57 +56,119 @@ def holds_id(layout: Layout, member: Member, words: bytes) -> bool:
     return int.from_bytes(words[at : at + size], "little") == unique_id
 
 
-def rows(
-    layout: Layout,
-    reading: Reading,
-    interpreter: int,
-    names: Sequence[str],
-    bounds: Sequence[Bounds | None],
-    stacks: Stacks | None,
-) -> list[tuple[Any, ...]]:
-    """Return the fields of one :class:`~inspector.census.snapshot.ObjectCount` per member.
+class Rows:
+    """The rows of one interpreter, made anew only for objects whose words have changed."""
 
-    ``bounds`` holds, per member, None where its words belong to one instant, else
-    the smallest and the largest count that was seen.  A member whose structure does
-    not hold its id was read in the middle of a change: its counts are None.
-    """
-    owners = {thread.thread_id: thread.native_id for thread in reading.threads}
-    slots = reading.contributions
-    on_stacks = _by_object(stacks.by_thread) if stacks is not None else None
-    doubtful = stacks.doubtful if stacks is not None else _NOTHING
-    result: list[tuple[Any, ...]] = []
-    for member, words, name, bound in zip(
-        reading.plan.members, reading.structures, names, bounds, strict=True
-    ):
+    def __init__(self, memory: Memory, layout: Layout) -> None:
+        self._layout = layout
+        self._names = Names(memory, layout)
+        self._contributions = Contributions()
+        tag = layout.type_field("tp_version_tag")
+        self._tag = slice(tag, tag + 4)
+        self._epoch: int | None = None
+        self._kept: dict[int, _Kept] = {}
+
+    def of(self, seen: Seen, interpreter: int) -> list[Row]:
+        """Return the fields of one :class:`~inspector.census.snapshot.ObjectCount` per member.
+
+        A member whose structure does not hold its id was read in the middle of a
+        change: its counts are None.
+        """
+        reading, epoch = seen.reading, seen.planned.epoch
+        contributions = self._contributions.update(reading.threads, reading.arrays)
+        owners = {thread.thread_id: thread.native_id for thread in reading.threads}
+        stacks = _by_object(seen.stacks)
+        same_objects = epoch is not None and epoch == self._epoch
+        self._epoch = epoch
+        kept: dict[int, _Kept] = {}
+        new = []
+        for place, (member, words) in enumerate(
+            zip(reading.plan.members, reading.structures, strict=True)
+        ):
+            unique_id, address, kind = member
+            index = unique_id - 1
+            mine = seen.again.get(index, contributions.get(index, _NOTHING))
+            stack = stacks.get(address, _NOTHING) if stacks is not None else None
+            before = self._kept.get(address)
+            if (
+                before is not None
+                and before.words == words
+                and before.row[_CONTRIBUTIONS] == mine
+                and before.row[_STACKS] == stack
+                and owners.get(before.tid) == before.row[_OWNER]
+                and (same_objects or (kind == "type" and any(words[self._tag])))
+                and seen.bounds[place] is None
+                and before.row[_SETTLED]
+            ):
+                kept[address] = before
+            else:
+                new.append((place, mine, stack))
+        names = self._names.of(
+            [
+                (reading.plan.members[place][2], reading.plan.members[place][1], words)
+                for place, words in ((place, reading.structures[place]) for place, _, _ in new)
+            ],
+            epoch,
+        )
+        for (place, mine, stack), name in zip(new, names, strict=True):
+            member, words = reading.plan.members[place], reading.structures[place]
+            doubt = seen.stacks.doubtful.get(member[1], 0) if seen.stacks else 0
+            facts = _Facts(name, interpreter, mine, stack, seen.bounds[place], doubt)
+            kept[member[1]] = self._make(member, words, facts, owners)
+        self._kept = kept
+        return [kept[address].row for _, address, _ in reading.plan.members]
+
+    def _make(
+        self, member: Member, words: bytes, facts: _Facts, owners: Mapping[int, int]
+    ) -> _Kept:
+        """Make one row."""
         unique_id, address, kind = member
-        head = (name, kind, address, interpreter, unique_id)
-        if not holds_id(layout, member, words):
-            result.append((*head, "?", None, None, None, 0, _NOTHING, *_UNREAD))
-            continue
+        head = (facts.name, kind, address, facts.interpreter, unique_id)
+        if not holds_id(self._layout, member, words):
+            return _Kept(words, 0, (*head, "?", None, None, None, 0, _NOTHING, *_UNREAD))
         tid, state, local, shared, bias, net, torn = count(words)
-        mine = slots.get(unique_id - 1, _NOTHING)
+        mine, stack, bounds = facts.contributions, facts.stack, facts.bounds
         if net is None:
-            result.append((*head, state, None, None, None, 0, mine, *_UNCOUNTED))
-            continue
-        total = counted = net + sum(mine.values()) if mine else net
-        stack = deferred = None
-        limits = bound
-        if on_stacks is not None:
-            stack = on_stacks.get(address, _NOTHING)
+            row: Row = (*head, state, None, None, None, 0, mine, *_UNCOUNTED)
+            return _Kept(words, tid, row)
+        total = counted = net + sum(mine.values())
+        deferred = None
+        if stack is not None:
             deferred = sum(stack.values())
             total += deferred
-            if address in doubtful:
-                limits = (total - doubtful[address], total)
-        settled = limits is None and not torn
+            if facts.doubt:
+                bounds = (total - facts.doubt, total)
+        settled = bounds is None and not torn
         words_now = (state, owners.get(tid), local, shared, bias, mine)
-        result.append((*head, *words_now, counted, deferred, total, settled, limits, stack))
-    return result
+        row = (*head, *words_now, counted, deferred, total, settled, bounds, stack)
+        return _Kept(words, tid, row)
 
 
-def _by_object(stacks: Mapping[int, Mapping[int, int]]) -> dict[int, dict[int, int]]:
+class _Kept(NamedTuple):
+    """A row and what it was made from."""
+
+    words: bytes
+    tid: int
+    row: Row
+
+
+class _Facts(NamedTuple):
+    """What of a row is not in the object's own words."""
+
+    name: str
+    interpreter: int
+    contributions: Mapping[int, int]
+    stack: Mapping[int, int] | None
+    bounds: Bounds | None
+    doubt: int
+
+
+def _by_object(stacks: Stacks | None) -> dict[int, dict[int, int]] | None:
     """Turn thread -> object -> references into object -> thread -> references."""
+    if stacks is None:
+        return None
     found: dict[int, dict[int, int]] = {}
-    for native_id, references in stacks.items():
+    for native_id, references in stacks.by_thread.items():
         for address, number in references.items():
             found.setdefault(address, {})[native_id] = number
     return found

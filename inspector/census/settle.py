@@ -8,14 +8,16 @@ up; then the smallest and the largest sum that was seen are its bounds.
 
 from __future__ import annotations
 
+from operator import eq
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.census.contributions import differing
 from inspector.census.reading import Plan, Reading, read, slots_only
 from inspector.census.rows import counted
+from inspector.cpython.refcount import HEADER_SIZE
+from inspector.cpython.words import signed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from inspector.census.rows import Bounds
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
@@ -27,11 +29,14 @@ LOCKED = 1
 
 
 class Settled(NamedTuple):
-    """A reading, and per member None where it is settled, else its observed bounds."""
+    """A reading, and what is to be known of members that two passes disagreed on."""
 
     reading: Reading
+    """The latest pass, with the words of each member as they settled."""
+    contributions: dict[int, dict[int, int]]
+    """Pool index -> native thread id -> count, of the members that were read again."""
     bounds: list[Bounds | None]
-    passes: int
+    """Per member None where it is settled, else the counts that were seen."""
 
 
 def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
@@ -41,39 +46,63 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
     """
     first = read(memory, layout, plan)
     latest = read(memory, layout, plan)
-    structures = list(latest.structures)
-    contributions = dict(latest.contributions)
-    open_: list[int] = []
-    seen: dict[int, list[int]] = {}
     quiet = is_quiet(first) and is_quiet(latest)
-    for number in range(len(plan.members)):
-        pair = (_words(first, number), _words(latest, number))
-        if not quiet or pair[0] != pair[1]:
-            open_.append(number)
-            seen[number] = [sum_ for each in pair if (sum_ := _sum(*each)) is not None]
-    passes = 2
-    before = {number: _words(latest, number) for number in open_}
-    while open_ and passes < 2 + tries:
+    open_ = _moving(first, latest) if quiet else list(range(len(plan.members)))
+    structures = list(latest.structures)
+    contributions: dict[int, dict[int, int]] = {}
+    seen: dict[int, set[int]] = {number: set() for number in open_}
+    before: dict[int, object] = {}
+    calm = False
+    for _ in range(tries + 1):
+        if not open_:
+            break
         part = read(memory, layout, slots_only(plan, open_))
-        passes += 1
+        calm_before, calm = calm, is_quiet(part)
+        counts = by_slot(part)
         rest = []
         for place, number in enumerate(open_):
-            now = _words(part, place)
-            if (count := _sum(*now)) is not None:
-                seen[number].append(count)
-            structures[number] = now[0] + structures[number][len(now[0]) :]
-            contributions[plan.members[number][0] - 1] = dict(now[1])
-            if not is_quiet(part) or not quiet or now != before[number]:
+            words, index = part.structures[place], plan.members[number][0] - 1
+            mine = counts.get(index, {})
+            if words and (sum_ := counted(words, mine)) is not None:
+                seen[number].add(sum_)
+            structures[number] = words + structures[number][len(words) :]
+            contributions[index] = mine
+            if not (calm_before and calm and before[number] == (words, mine)):
                 rest.append(number)
-                before[number] = now
-        quiet = is_quiet(part)
+            before[number] = (words, mine)
         open_ = rest
     bounds: list[Bounds | None] = [None] * len(plan.members)
     for number in open_:
-        counts = seen[number] or [0]
-        bounds[number] = (min(counts), max(counts))
-    merged = latest._replace(structures=structures, contributions=contributions)
-    return Settled(merged, bounds, passes)
+        bounds[number] = (min(seen[number], default=0), max(seen[number], default=0))
+    return Settled(latest._replace(structures=structures), contributions, bounds)
+
+
+def _moving(first: Reading, latest: Reading) -> list[int]:
+    """Return the members whose words differ between two passes."""
+    arrays = differing(first.arrays, latest.arrays)
+    same = map(eq, first.structures, latest.structures)
+    return [
+        number
+        for number, (member, alike) in enumerate(zip(latest.plan.members, same, strict=True))
+        if member[0] - 1 in arrays
+        or (
+            not alike
+            and first.structures[number][:HEADER_SIZE] != latest.structures[number][:HEADER_SIZE]
+        )
+    ]
+
+
+def by_slot(reading: Reading) -> dict[int, dict[int, int]]:
+    """Return pool index -> native thread id -> count of a reading of some slots."""
+    found: dict[int, dict[int, int]] = {}
+    for thread, data, indices in zip(
+        reading.threads, reading.arrays, reading.plan.slots or (), strict=True
+    ):
+        for index, value in zip(indices, signed(data), strict=True):
+            if value:
+                counts = found.setdefault(index, {})
+                counts[thread.native_id] = counts.get(thread.native_id, 0) + value
+    return found
 
 
 def is_quiet(reading: Reading) -> bool:
@@ -83,14 +112,3 @@ def is_quiet(reading: Reading) -> bool:
     holds the pool's mutex; in between a count stands in both places.
     """
     return not reading.collector.collecting and not reading.mutex & LOCKED
-
-
-def _words(reading: Reading, number: int) -> tuple[bytes, Mapping[int, int]]:
-    """Return the words of one member that make up its count."""
-    index = reading.plan.members[number][0] - 1
-    return reading.structures[number][:32], reading.contributions.get(index, {})
-
-
-def _sum(words: bytes, contributions: Mapping[int, int]) -> int | None:
-    """Return the count of one pass, None where there is none."""
-    return counted(words, contributions) if words else None

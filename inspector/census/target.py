@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from inspector.census.discovery import find_layout
 from inspector.census.observe import Request, Seen, observe_running, observe_still
 from inspector.census.reading import Plan, Scope, pool_count, thread_counts
-from inspector.census.rows import rows
+from inspector.census.rows import Rows
 from inspector.census.snapshot import KINDS, InterpreterCount, ObjectCount, Snapshot, TargetInfo
-from inspector.cpython.names import Names
 from inspector.cpython.published import version_text
 from inspector.cpython.walk import interpreters, read_pointer
 from inspector.errors import NoSuchObject, NotAType, NotCounted, TargetChanged
@@ -51,7 +50,7 @@ class Target:
         self._lock = threading.Lock()
         self.layout, self.discovery_pause_ns = find_layout(process, pause_limit)
         """The nanoseconds tell for how long the process was stopped; None if it was not."""
-        self._names: dict[int, Names] = {}
+        self._rows: dict[int, Rows] = {}
         self._plans: dict[int, Plan] = {}
 
     @property
@@ -180,18 +179,10 @@ class Target:
                     thread_counts(reading.threads, threads, identifier),
                 )
             )
-            named = [
-                (kind, address, words)
-                for (_, address, kind), words in zip(
-                    reading.plan.members, reading.structures, strict=True
-                )
-            ]
-            names = self._names.get(each.interpreter)
-            if names is None:
-                names = Names(self._process.memory, self.layout)
-                self._names[each.interpreter] = names
-            texts = names.of(named, each.planned.epoch)
-            lines += rows(self.layout, reading, identifier, texts, each.bounds, each.stacks)
+            made = self._rows.get(each.interpreter)
+            if made is None:
+                made = self._rows[each.interpreter] = Rows(self._process.memory, self.layout)
+            lines += made.of(each, identifier)
         return Snapshot(
             target=TargetInfo(
                 self.pid,

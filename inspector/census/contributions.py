@@ -1,0 +1,90 @@
+"""Every thread's array as counts per object, brought up to date and not made anew.
+
+Most threads rest most of the time: an array whose bytes are those of the reading
+before costs one comparison.
+"""
+
+from __future__ import annotations
+
+from itertools import compress
+from operator import ne
+from typing import TYPE_CHECKING
+
+from inspector.cpython.words import signed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inspector.cpython.walk import Thread
+
+__all__ = ["Contributions", "differing"]
+
+
+class Contributions:
+    """The contributions of one interpreter's threads, as the latest reading saw them."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[tuple[int, int], tuple[bytes, dict[int, int]]] = {}
+        self._by_index: dict[int, dict[int, int]] = {}
+
+    def update(
+        self, threads: Sequence[Thread], arrays: Sequence[bytes]
+    ) -> Mapping[int, dict[int, int]]:
+        """Return pool index -> native thread id -> count, without the zeros.
+
+        The inner dictionaries of earlier readings stay as they were.
+        """
+        now: dict[tuple[int, int], tuple[bytes, dict[int, int]]] = {}
+        changes: dict[int, dict[int, int]] = {}
+        for thread, data in zip(threads, arrays, strict=True):
+            key = (thread.address, thread.native_id)
+            before = self._arrays.pop(key, (b"", {}))
+            if before[0] == data:
+                now[key] = before
+                continue
+            counts = _sparse(data)
+            now[key] = (data, counts)
+            _note(changes, thread.native_id, before[1], counts)
+        for (_, native_id), (_, counts) in self._arrays.items():
+            _note(changes, native_id, counts, {})
+        self._arrays = now
+        for index, by_thread in changes.items():
+            # One OS thread can have several thread states.
+            merged = dict(self._by_index.get(index, ()))
+            for native_id, change in by_thread.items():
+                merged[native_id] = merged.get(native_id, 0) + change
+            kept = {native_id: number for native_id, number in merged.items() if number}
+            if kept:
+                self._by_index[index] = kept
+            else:
+                self._by_index.pop(index, None)
+        return self._by_index
+
+
+def differing(first: Sequence[bytes], second: Sequence[bytes]) -> set[int]:
+    """Return the indices at which some thread's array differs between two passes."""
+    found: set[int] = set()
+    for one, other in zip(first, second, strict=True):
+        if one != other:
+            found.update(compress(range(len(one) // 8), map(ne, signed(one), signed(other))))
+    return found
+
+
+def _sparse(data: bytes) -> dict[int, int]:
+    """Return index -> value of an array, without the zeros."""
+    values = signed(data)
+    return dict(zip(compress(range(len(values)), values), filter(None, values), strict=True))
+
+
+def _note(
+    changes: dict[int, dict[int, int]],
+    native_id: int,
+    before: Mapping[int, int],
+    now: Mapping[int, int],
+) -> None:
+    """Add what a thread's counts changed by."""
+    for index in before.keys() | now.keys():
+        change = now.get(index, 0) - before.get(index, 0)
+        if change:
+            of = changes.setdefault(index, {})
+            of[native_id] = of.get(native_id, 0) + change
