@@ -6,7 +6,6 @@ work, and its import, the slowest part of a start, happens nowhere else.
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(work, int):
             return work
         work()
-        sys.stdout.flush()
     except InspectorError as error:
         from inspector.screen.streams import print_error  # noqa: PLC0415 - as above
 
@@ -37,7 +35,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Python flushes once more at its end, and must not fail again there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return 0

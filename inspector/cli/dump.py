@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from functools import partial
-from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - typer looks at the annotations
@@ -20,6 +18,7 @@ from inspector.cli.manner import (
     PauseLimitOption,
     RetriesOption,
 )
+from inspector.screen.streams import standard_output
 from inspector.screen.text import duration
 from inspector.screen.view import write
 
@@ -53,9 +52,8 @@ def show(pid: int | None, view: View, manner: Manner) -> None:
     """Read a process, by default this one, and write it to standard output."""
     target = inspector.attach(pid, pause_limit=manner.pause_limit)
     snapshot = target.snapshot(**asdict(manner))
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    write(snapshot, view, sys.stdout, remarks(target.discovery_pause_ns))
+    with standard_output() as stream:
+        write(snapshot, view, stream, remarks(target.discovery_pause_ns))
 
 
 def remarks(discovery_pause_ns: int | None) -> tuple[str, ...]:

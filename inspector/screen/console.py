@@ -23,11 +23,19 @@ UNBOUNDED: Final = 1_000_000
 
 ROWS_IN_A_PIPE: Final = 20
 
-AROUND: Final = 9
-"""Lines of a terminal that are not rows: heading, heads, caption, prompt."""
+AROUND: Final = 6
+"""Lines of a terminal for heads of columns, blank lines, a remark, and the prompt."""
 
 FEWEST: Final = 5
 """Rows on the smallest terminal."""
+
+
+class PlainConsole(Console):
+    """A console that leaves it to its user what a broken pipe means."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what was raised; Rich would redirect standard output and exit."""
+        raise  # noqa: PLE0704 - called while BrokenPipeError is handled
 
 
 def print_table(
@@ -42,11 +50,14 @@ def print_table(
     if not stream.isatty():
         columns = os.environ.get("COLUMNS", "")
         width = int(columns) if columns.isdecimal() and int(columns) else UNBOUNDED
-    console = Console(file=stream, width=width)
+    console = PlainConsole(file=stream, width=width)
+    above = heading(snapshot)
     if stream.isatty():
-        room = max(FEWEST, console.height - AROUND)
+        below = caption(select(snapshot, view.selection, 1), view.selection.sort, remarks)
+        taken = len(console.render_lines(above)) + len(console.render_lines(below))
+        room = max(FEWEST, console.height - taken - AROUND)
     selected = select(snapshot, view.selection, room)
-    console.print(heading(snapshot), "", sep="\n")
+    console.print(above, "", sep="\n")
     if selected.matching:
         table = type_table(selected, console.width, threads=view.threads)
         console.print(table, "", sep="\n")

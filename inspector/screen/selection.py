@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from inspector.census.snapshot import ObjectCount, Snapshot
 
-__all__ = ["SORTS", "Selected", "Selection", "select"]
+__all__ = ["SORTS", "Selected", "Selection", "matcher", "select"]
 
 SORTS: Final[dict[str, Callable[[ObjectCount], int | None]]] = {
     "total": lambda row: row.total,
@@ -55,7 +55,7 @@ def select(snapshot: Snapshot, selection: Selection, room: int = 0) -> Selected:
     against what follows the last dot: ``deque`` finds ``collections.deque``.
     Capitals count.  Rows without the value that is sorted by come last.
     """
-    matches = _matcher(selection.filters)
+    matches = matcher(selection.filters)
     rows = [row for row in snapshot if matches(row.name)]
     value = SORTS[selection.sort]
 
@@ -69,7 +69,7 @@ def select(snapshot: Snapshot, selection: Selection, room: int = 0) -> Selected:
     return Selected(replace(snapshot, rows=tuple(map(tuple, shown))), len(rows), len(snapshot))
 
 
-def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return the test whether a name matches any of these patterns, or that there is none."""
     if not patterns:
         return lambda _: True

@@ -1,23 +1,25 @@
-"""Where reports and errors go: a file, or the standard error that Python started with."""
+"""Where reports and errors go: a file, standard output or standard error."""
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from inspector.errors import FileError
 from inspector.screen.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from inspector.errors import InspectorError
 
-__all__ = ["output", "print_error", "say"]
+__all__ = ["output", "print_error", "say", "standard_output"]
+
+STANDARD_ERROR: Final = 2
 
 
 @contextmanager
@@ -32,12 +34,33 @@ def output(path: str | None, mode: str) -> Iterator[IO[str]]:
         raise FileError(f"cannot write {name}: {error.strerror}", path=name) from error
 
 
-def _opened(path: str | None, mode: str) -> AbstractContextManager[IO[str]]:
-    """Open a file, or take standard error; a program may have closed that."""
-    standard = sys.__stderr__
-    if path is None and standard is not None and not standard.closed:
-        return nullcontext(standard)
-    return Path(path or os.devnull).open(mode, encoding="utf-8")
+def _opened(path: str | None, mode: str) -> IO[str]:
+    """Open a file, or standard error by a descriptor of its own.
+
+    A program may have closed that, or may close it meanwhile: what cannot be written
+    must not stay behind in its stream.
+    """
+    if path is not None:
+        return Path(path).open(mode, encoding="utf-8")
+    encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
+    return os.fdopen(os.dup(STANDARD_ERROR), "w", encoding=encoding, errors="backslashreplace")
+
+
+@contextmanager
+def standard_output() -> Iterator[IO[str]]:
+    """Hand out standard output; raise :class:`FileError` for what fails, or BrokenPipeError."""
+    try:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        yield sys.stdout
+        sys.stdout.flush()
+    except OSError as error:
+        # Python flushes once more at its end, and must not fail again there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        name = "standard output"
+        raise FileError(f"cannot write {name}: {error.strerror}", path=name) from error
 
 
 def say(line: str) -> None:

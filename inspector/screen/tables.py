@@ -53,6 +53,9 @@ CELLS: Final[dict[str, Callable[[ObjectCount], str]]] = {
 FIRST: Final = ("TOTAL", "THREADS", "SHARED", "LOCAL")
 """The columns that names make room for, down to :data:`NARROWEST`."""
 
+FIRST_OF_ALL: Final = FIRST[:2]
+"""Those of them that stay where a column of a single thread has no room otherwise."""
+
 THEN: Final = ("GETREFCOUNT", "STACK", "INTERPRETER", "STATE", "ID", "ADDRESS")
 """The columns that are added while names keep :data:`COMFORTABLE`."""
 
@@ -95,9 +98,12 @@ def type_table(selected: Selected, width: int, *, threads: bool = False) -> Tabl
     columns = {title: Column(title, list(map(cell, rows))) for title, cell in CELLS.items()}
     if len(snapshot.interpreters) == 1:
         del columns["INTERPRETER"]
-    chosen = _fitting(columns, FIRST, width - min(NARROWEST, longest))
-    left = width - min(COMFORTABLE, longest) - _width(columns[title] for title in chosen)
-    per_thread = _thread_columns(snapshot, rows, left) if threads else []
+    for titles in (FIRST, FIRST_OF_ALL):
+        chosen = _fitting(columns, titles, width - min(NARROWEST, longest))
+        left = width - min(COMFORTABLE, longest) - _width(columns[title] for title in chosen)
+        per_thread = _thread_columns(snapshot, rows, left) if threads else []
+        if per_thread or not threads:
+            break
     chosen |= _fitting(columns, THEN, left - _width(per_thread))
     drawn = [columns[title] for title in CELLS if title in chosen - AFTER_THREADS]
     drawn += per_thread
@@ -133,7 +139,7 @@ def _thread_columns(snapshot: Snapshot, rows: Sequence[ObjectCount], room: int) 
         columns.append(Column(head, [_contribution(row, [thread]) for row in rows]))
     if _width(columns) <= room:
         return columns
-    for kept in range(len(columns) - 1, -1, -1):
+    for kept in range(len(columns) - 1, 0, -1):
         if _width(columns[:kept]) < room:
             shown = [*columns[:kept], _others(rows, ranked[kept:])]
             if _width(shown) <= room:
