@@ -40,13 +40,12 @@ class Reporter:
         self._brought: frozenset[str] | None = None
         self._at_rest: dict[int, Counts] | None = None
 
-    def prepare(self, reports: int) -> None:
-        """Do before the program starts what can be done then; ``reports`` are expected.
+    def prepare(self) -> None:
+        """Do before the program starts what must not be done while it runs.
 
-        Of several readings none may find fewer types of ours than the next one, or
-        they would not compare: Rich is loaded now, not after the first.
+        That is to import anything, and to leave it open which types are ours.
         """
-        if reports > 1 and not self._plan.view.json:
+        if not self._plan.view.json:
             from inspector.screen import console  # noqa: F401, PLC0415 - see above
         try:
             self._at_rest = {row.address: _counts(row) for row in self._read()}

@@ -12,10 +12,8 @@ loaded anyway: every type that a module makes would be in the program's census.
 Does not know what a report is: see :mod:`inspector.launch.reporter`.
 """
 
-# pathlib and contextlib would be loaded.
+# pathlib and contextlib would be loaded; __future__ would be, too.
 # ruff: noqa: PTH100, PTH120, SIM105
-
-from __future__ import annotations
 
 import _thread
 import atexit
@@ -26,6 +24,7 @@ TYPE_CHECKING = False  # typing would be loaded
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+    from typing import IO
 
     from inspector.launch.reporter import Reporter
 
@@ -56,6 +55,7 @@ def watch(plan: str, moments: list[float]) -> None:
     pid = os.getpid()
     due = len(moments) or 1
     lock = _thread.allocate_lock()
+    path = list(sys.path)
     with_reporter = reporting(plan)
 
     def report(when: str) -> None:
@@ -69,8 +69,14 @@ def watch(plan: str, moments: list[float]) -> None:
         if os.getpid() == pid:
             with lock:
                 if due:
-                    flush()
-                    report("at its end")
+                    flush(sys.stdout)
+                    flush(sys.stderr)
+                    theirs = sys.path
+                    sys.path = path
+                    try:
+                        report("at its end")
+                    finally:
+                        sys.path = theirs
                 due = 0
 
     def at_moments() -> None:
@@ -88,13 +94,13 @@ def watch(plan: str, moments: list[float]) -> None:
 
         begin = time.monotonic()
         # Now, while nobody else imports anything and no reading waits for it.
-        with_reporter(lambda reporter: reporter.prepare(len(moments)))
+        with_reporter(lambda reporter: reporter.prepare())
         # threading does not get to know it: programs count and join what
         # threading.enumerate() lists.  It ends with the process.
         _thread.start_new_thread(at_moments, ())
 
 
-def reporting(plan: str) -> Callable[[Callable[[Reporter], None]], None]:
+def reporting(plan: str) -> "Callable[[Callable[[Reporter], None]], None]":
     """Return what does work with the reporter, which it makes when first needed.
 
     While that works our package is in sys.modules, and else the program's own, if it
@@ -103,7 +109,7 @@ def reporting(plan: str) -> Callable[[Callable[[Reporter], None]], None]:
     package: dict[str, ModuleType] = {}
     reporters: list[Reporter] = []
 
-    def with_reporter(work: Callable[[Reporter], None]) -> None:
+    def with_reporter(work: "Callable[[Reporter], None]") -> None:
         loaded = list(sys.modules)
         theirs = take_package()
         sys.modules.update(package)
@@ -118,7 +124,7 @@ def reporting(plan: str) -> Callable[[Callable[[Reporter], None]], None]:
     return with_reporter
 
 
-def reporter_class() -> type[Reporter]:
+def reporter_class() -> "type[Reporter]":
     """Return the reporter's class, imported from where this file is."""
     parent = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
     sys.path.insert(0, parent)
@@ -129,16 +135,16 @@ def reporter_class() -> type[Reporter]:
     return Reporter
 
 
-def take_package() -> dict[str, ModuleType]:
+def take_package() -> "dict[str, ModuleType]":
     """Take the modules of the package called inspector out of sys.modules."""
     names = [name for name in sys.modules if name == "inspector" or name.startswith("inspector.")]
     return {name: sys.modules.pop(name) for name in names}
 
 
-def flush() -> None:
+def flush(stream: "IO[str]") -> None:
     """Let what the program printed come before the report where both go to one place."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except Exception:  # noqa: BLE001, S110 - Python tries again, and tells
         pass
 
