@@ -1,0 +1,284 @@
+"""The command line: what is printed, where, and with which exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import inspector
+from inspector.cli import main
+from inspector.cli.codes import EXIT_CODES
+from inspector.errors import InspectorError
+from tests.support import FREE_THREADED, environment, free_threaded_only
+
+
+def command(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "inspector", *words],
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def on_a_terminal(*words: str, columns: int, lines: int, **variables: str) -> str:
+    """Return what a command shows on a terminal of some size."""
+    leader, follower = pty.openpty()
+    os.set_blocking(leader, True)
+    subprocess.run(["stty", "cols", str(columns), "rows", str(lines)], stdin=follower, check=True)  # noqa: S607
+    with subprocess.Popen(
+        [sys.executable, "-m", "inspector", *words],
+        env=environment(TERM="xterm-256color", **variables),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    ) as process:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(leader, 65536)
+            except OSError:  # what Linux says when nobody has the other side open
+                break
+            shown += piece
+        os.close(leader)
+    assert process.returncode == 0, shown
+    return shown.decode()
+
+
+def every_error(root: type[InspectorError] = InspectorError) -> list[type[InspectorError]]:
+    return [root, *(each for child in root.__subclasses__() for each in every_error(child))]
+
+
+def test_every_errors_exit_status_is_documented() -> None:
+    documented = command("--help", COLUMNS="200").stdout
+    for error in every_error():
+        assert error.exit_code in EXIT_CODES
+    for status, meaning in EXIT_CODES.items():
+        assert f"{status} {meaning}" in " ".join(re.sub("[│╭╮╰╯─]", " ", documented).split())
+
+
+def test_the_version_is_the_packages() -> None:
+    done = command("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"inspector {inspector.__version__} (Python 3.")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("nonsense",),
+        ("dump", "--nonsense"),
+        ("dump", "--sort", "size"),
+        ("dump", "--limit", "-1"),
+        ("dump", "0"),
+        ("dump", "pid"),
+        ("run",),
+        ("run", "--at", "-1", "-c", "1"),
+        ("run", "--at", "soon", "-c", "1"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2_and_says_so_on_standard_error(words: tuple[str, ...]) -> None:
+    done = command(*words)
+    assert done.returncode == 2
+    assert "Usage: inspector" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(FREE_THREADED, reason="this Python can be inspected")
+@pytest.mark.parametrize("words", [("dump",), ("attach",), ("run", "-c", "print('never')")])
+def test_a_python_with_a_gil_is_one_error_with_a_hint(words: tuple[str, ...]) -> None:
+    done = command(*words)
+    assert (done.returncode, done.stdout) == (5, "")
+    error, hint = done.stderr.splitlines()
+    assert error.startswith("inspector: error: this Python 3.")
+    assert hint.startswith("hint: ")
+
+
+@free_threaded_only
+@pytest.mark.parametrize("verb", ["dump", "attach"])
+def test_a_pipe_gets_twenty_rows_of_every_column_and_no_colour(verb: str) -> None:
+    done = command(verb)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("inspector · pid ")
+    assert lines[3].split()[:3] == ["TYPE", "TOTAL", "GETREFCOUNT"]
+    assert lines[3].split()[-1] == "ADDRESS"
+    rows = lines[4:24]
+    assert all(row.split()[-1].startswith("0x") for row in rows)
+    assert lines[24] == ""
+    assert "\x1b" not in done.stdout
+    assert "…" not in done.stdout
+
+
+@free_threaded_only
+def test_a_pipe_is_as_wide_as_columns_says() -> None:
+    done = command("dump", COLUMNS="70")
+    assert max(map(len, done.stdout.splitlines())) <= 70
+
+
+@free_threaded_only
+def test_rows_are_sorted_by_total_and_limited() -> None:
+    done = command("dump", "--limit", "7", "--json")
+    objects = json.loads(done.stdout)["objects"]
+    totals = [each["total"] for each in objects]
+    assert len(totals) == 7
+    assert totals == sorted(totals, reverse=True)
+
+
+@free_threaded_only
+def test_json_is_the_document_of_the_snapshot_and_nothing_else() -> None:
+    done = command("dump", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+    document: dict[str, Any] = json.loads(done.stdout)
+    expected = inspector.snapshot().as_dict()
+    assert list(document) == list(expected)
+    assert list(document["objects"][0]) == list(expected["objects"][0])
+    assert len(document["objects"]) > 100
+
+
+@free_threaded_only
+def test_filters_find_by_pattern_and_by_last_name() -> None:
+    done = command("dump", "--json", "--filter", "collections.*", "--filter", "Match")
+    names = {each["name"] for each in json.loads(done.stdout)["objects"]}
+    assert {"collections.deque", "re.Match"} <= names
+    assert all(name.startswith("collections.") or name.endswith(".Match") for name in names)
+
+
+@free_threaded_only
+def test_nothing_found_is_said() -> None:
+    done = command("dump", "--filter", "no.such.Type")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "no type matches"
+
+
+@free_threaded_only
+def test_a_terminal_gets_the_rows_and_columns_that_fit() -> None:
+    shown = on_a_terminal("dump", "--threads", columns=80, lines=30)
+    text = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    assert "\x1b[1m" in shown
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) < 30
+    assert re.search(r"^(\d+) of [\d,]+ types, sorted by total; --limit 0", text, re.MULTILINE)
+    assert "MainThread" in text
+
+
+@free_threaded_only
+def test_no_color_means_no_colour() -> None:
+    shown = on_a_terminal("dump", columns=100, lines=30, NO_COLOR="1")
+    codes = {code for each in re.findall(r"\x1b\[([\d;]*)m", shown) for code in each.split(";")}
+    assert codes <= {"", "0", "1", "2"}  # bold and dim are no colours
+
+
+@free_threaded_only
+@pytest.mark.parametrize("words", [("dump", "--limit", "0"), ("dump", "--json")], ids=" ".join)
+def test_a_reader_that_goes_away_ends_it_quietly(words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "inspector", *words],
+        env=environment(),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@free_threaded_only
+def test_a_full_disk_is_one_error() -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-m", "inspector", "dump", "--json"],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("inspector: error: cannot write standard output: No space")
+
+
+@free_threaded_only
+def test_a_stream_that_cannot_say_it_gets_escapes() -> None:
+    done = command("dump", "--limit", "1", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert done.stdout.isascii()
+    assert done.stdout.startswith("inspector \\xb7 pid ")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "lines"),
+    [
+        (inspector.NoSuchTarget("no process 1", pid=1), 3, ["no process 1"]),
+        (inspector.MemoryFault(16, 8), 7, ["cannot read 8 bytes at 0x10", "hint: "]),
+        (inspector.Unsettled("a\x1b[2Jb\nc", tries=3, hint="d"), 8, ["a\\x1b[2Jb\\nc", "hint: d"]),
+    ],
+)
+def test_an_error_is_its_message_its_hint_and_its_status(
+    error: InspectorError,
+    status: int,
+    lines: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def attach(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(inspector, "attach", attach)
+    assert main(["dump"]) == status
+    said = capfd.readouterr().err.splitlines()
+    assert said[0] == f"inspector: error: {lines[0]}"
+    assert len(said) == len(lines)
+    assert all(line.startswith(start) for line, start in zip(said[1:], lines[1:], strict=True))
+
+
+def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def attach(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inspector, "attach", attach)
+    assert main(["dump"]) == 130
+
+
+@free_threaded_only
+def test_json_loads_no_rich() -> None:
+    code = """
+import sys
+from inspector.cli import main
+assert main(["dump", "--json", "--limit", "1"]) == 0
+print([name for name in ("rich.table", "rich.console", "psutil") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[1] == "[]"
+
+
+def test_shells_complete_verbs_and_sort_keys() -> None:
+    for line, word in (("inspector d", "dump"), ("inspector dump --sort sh", "shared")):
+        done = command(
+            COMP_WORDS=line,
+            COMP_CWORD=str(len(line.split()) - 1),
+            _INSPECTOR_COMPLETE="complete_bash",
+        )
+        assert word in done.stdout.split()

@@ -1,0 +1,73 @@
+"""Snapshots made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspector.census.snapshot import (
+    InterpreterCount,
+    ObjectCount,
+    PoolCount,
+    Snapshot,
+    TargetInfo,
+    ThreadCount,
+)
+
+BIAS = (2**63 - 1) // 8
+
+
+def row(name: str, **values: Any) -> ObjectCount:  # noqa: ANN401 - any field
+    """Return a row whose counted and total follow from the parts given."""
+    contributions = values.get("contributions", {})
+    local, header = values.pop("local", 0), values.pop("shared", 0)
+    counted = local + header + sum(contributions.values())
+    fields = {
+        "kind": "type",
+        "address": 0x10000 + 16 * (sum(map(ord, name)) % 4096),
+        "interpreter": 0,
+        "unique_id": 7,
+        "state": "weakref",
+        "owner": None,
+        "local": local,
+        "shared": header + BIAS,
+        "bias": BIAS,
+        "contributions": contributions,
+        "counted": counted,
+        "deferred": None,
+        "total": counted + (values.get("deferred") or 0),
+        "settled": True,
+        "bounds": None,
+    }
+    return ObjectCount(**(dict.fromkeys(ObjectCount._fields) | fields | values | {"name": name}))  # type: ignore[arg-type]
+
+
+def unread(name: str) -> ObjectCount:
+    """Return a row of which nothing could be told."""
+    unknown: dict[str, Any] = dict.fromkeys(("local", "shared", "counted", "total"))
+    return row(name, state="?", bias=0, settled=False)._replace(**unknown)
+
+
+def interpreter(*threads: tuple[int, str], number: int = 0, exact: bool = True) -> InterpreterCount:
+    """Return an interpreter with threads of these native ids and names."""
+    return InterpreterCount(
+        id=number,
+        exact=exact,
+        pool=PoolCount(capacity=8192, in_use=4812, free=3380),
+        collections=3,
+        threads=tuple(
+            ThreadCount(native, name, number, 8192, finalized=False) for native, name in threads
+        ),
+    )
+
+
+def snapshot(*rows: ObjectCount, **values: Any) -> Snapshot:  # noqa: ANN401 - any field
+    """Return a snapshot of these rows."""
+    fields: dict[str, Any] = {
+        "target": TargetInfo(4242, "3.14.7", gil_enabled=False, command="app/server.py"),
+        "exact": True,
+        "pause_ns": 54_321,
+        "interpreters": (interpreter((4242, "MainThread"), (4243, "worker-1")),),
+        "taken_ns": 1_700_000_000_000_000_000,
+        "tries": 1,
+    }
+    return Snapshot(rows=tuple(map(tuple, rows)), **(fields | values))

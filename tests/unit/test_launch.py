@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from inspector.launch.plan import Plan
+from inspector.launch.program import interpreter_options
+from inspector.screen.selection import Selection
+from inspector.screen.view import View
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("python /bin/inspector run x.py", ""),
+        ("python -m inspector run -O x.py", ""),
+        ("python -minspector run", ""),
+        ("python -O -B /bin/inspector run -B x", "-O -B"),
+        ("python -OBm inspector run", "-OB"),
+        ("python -W error -Xdev -X gil=0 -Wm -m inspector", "-W error -Xdev -X gil=0 -Wm"),
+        ("python -BX dev -bW c -m inspector", "-BX dev -bW c"),
+        ("python --check-hash-based-pycs always -m inspector", "--check-hash-based-pycs always"),
+        ("python -u -c code run", "-u"),
+        ("python -uc code run", "-u"),
+        ("python -q - run", "-q"),
+        ("python -X", "-X "),
+        ("python", ""),
+    ],
+)
+def test_options_for_python_end_where_the_program_begins(command: str, options: str) -> None:
+    assert " ".join(interpreter_options(command.split())) == options
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(),
+        Plan(
+            View(Selection("name", ("a.*", "\udc80\n"), 0), threads=True, json=True),
+            "/tmp/report",  # noqa: S108 - a name, never opened
+            module=True,
+        ),
+    ],
+)
+def test_a_plan_survives_being_text(plan: Plan) -> None:
+    assert Plan.loads(plan.dumps()) == plan
+    assert plan.dumps().isascii()
