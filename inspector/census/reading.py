@@ -18,6 +18,7 @@ from inspector.cpython.collector import (
 )
 from inspector.cpython.members import basic_types, kinds_of
 from inspector.cpython.refcount import HEADER_SIZE
+from inspector.cpython.subclasses import walk_types
 from inspector.cpython.walk import (
     Pool,
     Table,
@@ -57,6 +58,10 @@ FIXED: Final = 6
 """Ranges at the start of every plan, before those of threads and objects."""
 
 
+STATIC: Final = "static"
+"""The kind of a type that is no heap type."""
+
+
 class Moved(Exception):
     """What the plan rests on changed before it was read."""
 
@@ -75,6 +80,8 @@ class Scope(NamedTuple):
     kinds: tuple[str, ...]
     only: frozenset[int] = frozenset()
     """Addresses, also of objects in no pool; empty for every object of the kinds."""
+    unlisted: bool = False
+    """Types that are in no pool too: heap types without a unique id."""
 
 
 class Plan(NamedTuple):
@@ -88,6 +95,8 @@ class Plan(NamedTuple):
     table: Table
     kinds: dict[tuple[int, int], str]
     """(pool index, address) -> kind, of all members that were looked at."""
+    unlisted: list[Member]
+    """Types that are in no pool."""
     threads: list[Thread]
     members: list[Member]
     ranges: list[Range]
@@ -147,13 +156,39 @@ def plan(
         for index, address in wanted.items()
         if (kind := kinds.get((index, address), "")) in scope.kinds
     ]
-    for stranger in scope.only.difference(wanted.values()):
-        found = classify(memory, layout, {-1: stranger})
-        members += [(0, address, kind) for (_, address), kind in found.items()]
+    unlisted = _unlisted(memory, layout, interpreter, scope, kinds, table)
+    members += unlisted
     ranges = _ranges(layout, interpreter, state, pool, chain)
     sizes = structure_sizes(layout)
     ranges += [(address, sizes[kind]) for _, address, kind in members]
-    return Plan(interpreter, scope, epoch, pool, table, kinds, chain, members, ranges)
+    return Plan(interpreter, scope, epoch, pool, table, kinds, unlisted, chain, members, ranges)
+
+
+def _unlisted(
+    memory: Memory,
+    layout: Layout,
+    interpreter: int,
+    scope: Scope,
+    kinds: Mapping[tuple[int, int], str],
+    table: Table,
+) -> list[Member]:
+    """Return the objects that are in no pool and are asked for, as members without an id."""
+    listed = set(table.members.values())
+    if scope.only:
+        strangers = dict(enumerate(scope.only - listed))
+        found = classify(memory, layout, strangers)
+        return [(0, address, kind) for (_, address), kind in found.items()]
+    types = [address for (_, address), kind in kinds.items() if kind == "type"]
+    wanted = {True: scope.unlisted and "type" in scope.kinds, False: STATIC in scope.kinds}
+    if not types or not any(wanted.values()):
+        return []
+    namespaces = [address for (_, address), kind in kinds.items() if kind == "dict"]
+    walked = walk_types(memory, layout, interpreter, types[0], namespaces)
+    return [
+        (0, address, "type" if heap else STATIC)
+        for address, heap in walked.items()
+        if wanted[heap] and address not in listed
+    ]
 
 
 def _same_places(last: Plan, pool: Pool, table: Table, chain: list[Thread]) -> bool:
@@ -225,6 +260,7 @@ def structure_sizes(layout: Layout) -> dict[str, int]:
         "type": layout.type_unique_id + 8,
         "code": layout.code_unique_id + 8,
         "dict": layout.dict_watcher_tag + 8,
+        STATIC: layout.published["type_object.size"],
     }
 
 

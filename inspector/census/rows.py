@@ -116,6 +116,7 @@ class Rows:
             facts = _Facts(name, interpreter, mine, stack, seen.bounds[place], doubt)
             kept[member[1]] = self._make(member, words, facts, owners)
         self._kept = kept
+        self._names.forget_others(kept)
         return [kept[address].row for _, address, _ in reading.plan.members]
 
     def _make(

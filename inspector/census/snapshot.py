@@ -27,8 +27,8 @@ __all__ = [
     "ThreadCount",
 ]
 
-KINDS: Final = ("type", "code", "dict")
-"""What CPython gives a unique id to (Python/uniqueid.c, 3.14)."""
+KINDS: Final = ("type", "code", "dict", "static")
+"""What CPython gives a unique id to (Python/uniqueid.c, 3.14), and static types."""
 
 
 class ObjectCount(NamedTuple):

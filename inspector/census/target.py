@@ -67,12 +67,17 @@ class Target:
         self,
         *,
         kinds: Collection[str] = ("type",),
+        unlisted: bool = True,
         interpreter: int | None = None,
         blocking: bool = False,
         pause_limit: float = PAUSE_LIMIT,
         retries: int = RETRIES,
     ) -> Snapshot:
         """Read all objects of some kinds (of :data:`KINDS`) in every interpreter, or in one.
+
+        Types without a unique id are found by walking from ``object`` to its
+        subclasses, which takes its time whenever classes or modules came or went; not
+        ``unlisted`` leaves them out.  The kind ``static`` lists types that nobody counts.
 
         In the own process the calling thread's interpreter is read while all of its
         threads are stopped, and exact; any other runs on and is read until two passes
@@ -90,7 +95,8 @@ class Target:
         if blocking and not isinstance(self._process, OwnProcess):
             still = self._process.stopped(pause_limit)
         with self._lock:
-            return self._snapshot(Scope(tuple(kinds)), interpreter, still, retries)
+            scope = Scope(tuple(kinds), unlisted=unlisted)
+            return self._snapshot(scope, interpreter, still, retries)
 
     def refcount(self, subject: object) -> ObjectCount:
         """Read one type of the own process.

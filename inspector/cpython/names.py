@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import struct
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.text import find_key, read_strings, read_values
 from inspector.cpython.words import word_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
@@ -28,8 +28,20 @@ start up to its unique id (empty where it could not be read)."""
 UNKNOWN: Final = "?"
 """The name of what could not be read."""
 
+MAX_TP_NAME: Final = 64
+"""Bytes of a static type's name: all that CPython has are shorter."""
+
 SINGLETON_SAMPLE: Final = 64
 """Dictionaries that are searched for the singleton of a key."""
+
+
+class _Known(NamedTuple):
+    """A name and what it rests on."""
+
+    kind: str
+    identity: object
+    epoch: int | None
+    name: str
 
 
 class Names:
@@ -38,9 +50,8 @@ class Names:
     def __init__(self, memory: Memory, layout: Layout) -> None:
         self._memory = memory
         self._published = layout.published
-        self._known: dict[int, tuple[object, str]] = {}
+        self._known: dict[int, _Known] = {}
         self._singletons: dict[str, set[int]] = {}
-        self._epoch: int | None = None
         published = layout.published
         tag = layout.type_field("tp_version_tag")
         self._tag = slice(tag, tag + 4)
@@ -56,40 +67,47 @@ class Names:
             "type": _slices((self._tag.start, self._tp_dict, self._ht_qualname)),
             "code": _slices((self._qualname, self._filename, self._line)),
             "dict": lambda _: None,
+            "static": lambda _: None,
         }
 
     def of(self, objects: Sequence[Named], epoch: int | None = None) -> list[str]:
         """Return the name of each object, ``?`` where it could not be read.
 
-        With the same ``epoch`` as the time before, no object can have died since.
+        ``epoch`` counts collections: no object can have died in the same one.
         """
-        immortal = epoch is not None and epoch == self._epoch
-        self._epoch = epoch
-        known: dict[int, tuple[object, str]] = {}
-        new: dict[str, list[Named]] = {"type": [], "code": [], "dict": []}
+        new: dict[str, list[Named]] = {kind: [] for kind in self._identity}
         for each in objects:
-            kind, address, words = each
-            before = self._known.get(address)
-            if before is not None and self._same(kind, words, before[0], immortal=immortal):
-                known[address] = before
-            else:
-                new[kind].append(each)
-        readers = {"type": self._types, "code": self._codes, "dict": self._dicts}
+            before = self._known.get(each[1])
+            if before is None or not self._same(each, before, epoch):
+                new[each[0]].append(each)
+        readers = {
+            "type": self._types,
+            "code": self._codes,
+            "dict": self._dicts,
+            "static": self._static_types,
+        }
         for kind, group in new.items():
             for each, name in zip(group, readers[kind](group), strict=True):
-                known[each[1]] = (self._identity[kind](each[2]), name)
-        self._known = known
-        return [known[address][1] for _, address, _ in objects]
+                self._known[each[1]] = _Known(kind, self._identity[kind](each[2]), epoch, name)
+        return [self._known[address].name for _, address, _ in objects]
 
-    def _same(self, kind: str, words: bytes, before: object, *, immortal: bool) -> bool:
+    def forget_others(self, addresses: Collection[int]) -> None:
+        """Forget the names of all objects but these, once they are many."""
+        if len(self._known) > 2 * len(addresses) + 1000:
+            self._known = {each: self._known[each] for each in addresses if each in self._known}
+
+    def _same(self, each: Named, before: _Known, epoch: int | None) -> bool:
         """Whether the object at this address is surely the one that was named before.
 
         A type without a version tag (0) may have taken the place, the dictionary
         and the name's address of a dead one; a dictionary may, at any time.
         """
-        if not immortal and (kind == "dict" or (kind == "type" and not any(words[self._tag]))):
+        kind, _, words = each
+        if kind != before.kind or self._identity[kind](words) != before.identity:
             return False
-        return self._identity[kind](words) == before
+        if epoch is not None and epoch == before.epoch:
+            return True
+        return kind in ("code", "static") or (kind == "type" and any(words[self._tag]))
 
     def _types(self, objects: Sequence[Named]) -> list[str]:
         """Return ``module.qualname`` as ``type.__module__`` and ``__qualname__`` give it."""
@@ -101,6 +119,16 @@ class Names:
             f"{module}.{qualname}" if module and qualname else qualname or UNKNOWN
             for module, qualname in zip(modules, qualnames, strict=True)
         ]
+
+    def _static_types(self, objects: Sequence[Named]) -> list[str]:
+        """Return ``tp_name``, with its module where it has none: ``builtins``."""
+        at = self._published["type_object.tp_name"]
+        places = [word_at(words, at) for _, _, words in objects]
+        names = []
+        for piece in self._memory.read_many([(place, MAX_TP_NAME) for place in places]):
+            name = (piece or b"").split(b"\0")[0].decode("utf-8", "replace") or UNKNOWN
+            names.append(name if "." in name or name == UNKNOWN else f"builtins.{name}")
+        return names
 
     def _codes(self, objects: Sequence[Named]) -> list[str]:
         """Return ``qualname (file:line)``."""

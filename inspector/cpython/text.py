@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inspector.cpython.published import Published
     from inspector.process.memory import Memory
 
-__all__ = ["find_key", "read_strings", "read_values"]
+__all__ = ["find_key", "read_dicts", "read_strings", "read_values"]
 
 MAX_TEXT: Final = 1 << 12
 """Characters of a string that are read; a longer one ends in an ellipsis."""
@@ -104,7 +104,7 @@ def read_values(
     are singletons, so that comparing addresses is enough.
     """
     found: list[int | None] = [None] * len(dicts)
-    for number, words, width in _entries(memory, published, dicts):
+    for number, words, width in read_dicts(memory, published, dicts):
         for position in range(width - 2, len(words) - 1, width):
             if words[position] in keys:
                 found[number] = words[position + 1] or None
@@ -116,7 +116,7 @@ def find_key(memory: Memory, published: Published, dicts: Sequence[int], name: s
     """Return the addresses of the key objects that spell ``name`` in these dictionaries."""
     addresses = {
         words[position]
-        for _, words, width in _entries(memory, published, dicts)
+        for _, words, width in read_dicts(memory, published, dicts)
         for position in range(width - 2, len(words) - 1, width)
         if words[position]
     }
@@ -125,7 +125,7 @@ def find_key(memory: Memory, published: Published, dicts: Sequence[int], name: s
     return {address for address, text in zip(order, texts, strict=True) if text == name}
 
 
-def _entries(
+def read_dicts(
     memory: Memory, published: Published, dicts: Sequence[int]
 ) -> list[tuple[int, list[int], int]]:
     """Return (number of the dictionary, words of its entries, words per entry)."""

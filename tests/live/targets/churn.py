@@ -107,7 +107,7 @@ def main() -> None:
         thread.start()
     negative = tries = pauses = unread = 0
     for _ in range(SNAPSHOTS):
-        snapshot = target.snapshot()
+        snapshot = target.snapshot(unlisted=False)
         note(snapshot, base, seen)
         negative += sum(row.total is not None and row.total < 0 for row in snapshot)
         unread += sum(row.total is None and row.state != "immortal" for row in snapshot)

@@ -1,0 +1,144 @@
+"""All types of an interpreter, found by walking from ``object`` to its subclasses.
+
+The pool lists only objects with a unique id.  A class that was made through its
+metatype's ``tp_alloc`` (pybind11 does), or that came back from cyclic garbage, has
+none; but every type stands among the subclasses of its bases.
+
+Sources: ``tp_subclasses`` is a dictionary {address: weak reference} in a heap
+type, and an index plus one in a static type that the interpreter manages, whose
+dictionary stands in ``PyInterpreterState.types`` (Objects/typeobject.c,
+``lookup_tp_subclasses``; ``managed_static_type_state`` in
+Include/internal/pycore_interp_structs.h: {type, isbuiltin, readying, ready,
+tp_dict, tp_subclasses, tp_weaklist}; 3.14 and 3.15).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython.members import FLAG_DICT, FLAG_TYPE
+from inspector.cpython.text import read_dicts
+from inspector.cpython.words import unsigned, word_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from inspector.cpython.layout import Layout
+    from inspector.process.memory import Memory
+
+__all__ = ["walk_types"]
+
+FLAG_HEAP: Final = 1 << 9
+"""``Py_TPFLAGS_HEAPTYPE`` (Include/object.h)."""
+
+TP_DICT: Final = 3
+"""Words of ``managed_static_type_state`` before ``tp_dict``; ``tp_subclasses`` is next."""
+
+MAX_INDEX: Final = 512
+"""There are about 200 managed static types; no dictionary has so low an address."""
+
+MAX_BASES: Final = 1 << 10
+
+WR_OBJECT: Final = 32
+"""``offsetof(PyWeakReference, wr_object)`` (Include/cpython/weakrefobject.h)."""
+
+MAX_TYPES: Final = 1 << 20
+
+
+def _object_type(memory: Memory, layout: Layout, some_type: int) -> int:
+    """Return the address of ``object``: the last base of any type."""
+    at = layout.type_field("tp_base")
+    address = some_type
+    for _ in range(MAX_BASES):
+        base = word_at(memory.read(address + at, 8), 0)
+        if not base:
+            break
+        address = base
+    return address
+
+
+def walk_types(
+    memory: Memory, layout: Layout, interpreter: int, some_type: int, namespaces: Sequence[int]
+) -> dict[int, bool]:
+    """Return every type's address, and whether it is a heap type.
+
+    ``some_type`` is any type of the interpreter; :class:`MemoryFault` is raised
+    where it went away.  ``namespaces`` are module dictionaries: in 3.14 the collector clears weak
+    references to a class before a finalizer brings it back, and then only the
+    names that hold it lead to it.  What is created while the walk goes on may be
+    missed; what dies may be listed.
+    """
+    subclasses_at = layout.type_field("tp_subclasses")
+    flags_at = layout.published["type_object.tp_flags"]
+    start = min(subclasses_at, flags_at)
+    size = max(subclasses_at, flags_at) + 8 - start
+    words = unsigned(memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8))
+    known: dict[int, bool] = {}
+    named = _types_only(memory, layout, set(_values(memory, layout, namespaces)))
+    level = [_object_type(memory, layout, some_type), *named]
+    while level and len(known) < MAX_TYPES:
+        pieces = memory.read_many([(address + start, size) for address in level])
+        dicts: list[int] = []
+        managed: list[int] = []
+        for address, piece in zip(level, pieces, strict=True):
+            if piece is None:
+                continue
+            heap = bool(word_at(piece, flags_at - start) & FLAG_HEAP)
+            known[address] = heap
+            subclasses = word_at(piece, subclasses_at - start)
+            if subclasses > MAX_INDEX:
+                dicts.append(subclasses)
+            elif subclasses and not heap:
+                managed.append(address)
+        dicts += _managed_subclasses(memory, layout, words, managed)
+        references = list(_values(memory, layout, dicts))
+        targets = memory.read_many([(each + WR_OBJECT, 8) for each in references])
+        found = {word_at(piece, 0) for piece in targets if piece is not None}
+        level = _types_only(memory, layout, found.difference(known))
+    return known
+
+
+def _managed_subclasses(
+    memory: Memory, layout: Layout, words: list[int], types: list[int]
+) -> list[int]:
+    """Return the dictionaries of subclasses of static types that the interpreter manages.
+
+    The state of such a type begins with its address, and has its dictionary and
+    that of its subclasses at the right places.
+    """
+    wanted = set(types)
+    states = [
+        words[place + TP_DICT : place + TP_DICT + 2]
+        for place, word in enumerate(words)
+        if word in wanted
+    ]
+    pairs = [state for state in states if len(state) == 2 and all(state)]  # noqa: PLR2004
+    dicts = _with_flag(memory, layout, {each for state in pairs for each in state}, FLAG_DICT)
+    return [state[1] for state in pairs if dicts.issuperset(state)]
+
+
+def _values(memory: Memory, layout: Layout, dicts: Sequence[int]) -> Iterator[int]:
+    """Return the addresses of all values in dictionaries."""
+    for _, words, width in read_dicts(memory, layout.published, dicts):
+        yield from filter(None, words[width - 1 :: width])
+
+
+def _types_only(memory: Memory, layout: Layout, objects: set[int]) -> list[int]:
+    """Return the objects that are types."""
+    return list(_with_flag(memory, layout, objects, FLAG_TYPE))
+
+
+def _with_flag(memory: Memory, layout: Layout, objects: set[int], flag: int) -> set[int]:
+    """Return the objects whose type has a flag that all its instances share."""
+    published = layout.published
+    order = [each for each in objects if each % 8 == 0]
+    pieces = memory.read_many([(each + published["pyobject.ob_type"], 8) for each in order])
+    types = [word_at(piece, 0) if piece else 0 for piece in pieces]
+    distinct = list(set(types))
+    flags = memory.read_many([(each + published["type_object.tp_flags"], 8) for each in distinct])
+    having = {
+        each
+        for each, piece in zip(distinct, flags, strict=True)
+        if piece is not None and word_at(piece, 0) & flag
+    }
+    return {each for each, of in zip(order, types, strict=True) if of in having}
