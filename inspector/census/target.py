@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from inspector.census.anatomy import Anatomy, dissect
 from inspector.census.discovery import find_layout
 from inspector.census.observe import Request, Seen, observe_running, observe_still
 from inspector.census.reading import Plan, Scope, pool_count, thread_counts
@@ -121,6 +122,23 @@ class Target:
                 hint="only heap types, made by class statements or PyType_FromSpec, are counted",
             )
         return count
+
+    def anatomy(
+        self, subject: type | str | int, *, blocking: bool = False, pause_limit: float = PAUSE_LIMIT
+    ) -> Anatomy:
+        """Return one type in full, by type object, ``module.qualname`` or address.
+
+        Raises :class:`NoSuchObject`, :class:`~inspector.errors.AmbiguousName`, and
+        what :meth:`snapshot` raises.
+        """
+        snapshot = self.snapshot(
+            kinds=("type", "static"), blocking=blocking, pause_limit=pause_limit
+        )
+        count = snapshot[subject]
+        memory = self._process.memory
+        chain = interpreters(memory, self.layout.published, self.layout.runtime)
+        interpreter = next(each for each in chain if self._identifier(each) == count.interpreter)
+        return dissect(memory, self.layout, interpreter, snapshot, count)
 
     def _snapshot(
         self, scope: Scope, interpreter: int | None, stopped: StillMemory | None, retries: int

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
 
-__all__ = ["walk_types"]
+__all__ = ["subclasses_of", "walk_types"]
 
 FLAG_HEAP: Final = 1 << 9
 """``Py_TPFLAGS_HEAPTYPE`` (Include/object.h)."""
@@ -68,34 +68,46 @@ def walk_types(
     names that hold it lead to it.  What is created while the walk goes on may be
     missed; what dies may be listed.
     """
-    subclasses_at = layout.type_field("tp_subclasses")
-    flags_at = layout.published["type_object.tp_flags"]
-    start = min(subclasses_at, flags_at)
-    size = max(subclasses_at, flags_at) + 8 - start
     words = unsigned(memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8))
     known: dict[int, bool] = {}
     named = _types_only(memory, layout, set(_values(memory, layout, namespaces)))
     level = [_object_type(memory, layout, some_type), *named]
     while level and len(known) < MAX_TYPES:
-        pieces = memory.read_many([(address + start, size) for address in level])
-        dicts: list[int] = []
-        managed: list[int] = []
-        for address, piece in zip(level, pieces, strict=True):
-            if piece is None:
-                continue
-            heap = bool(word_at(piece, flags_at - start) & FLAG_HEAP)
-            known[address] = heap
-            subclasses = word_at(piece, subclasses_at - start)
-            if subclasses > MAX_INDEX:
-                dicts.append(subclasses)
-            elif subclasses and not heap:
-                managed.append(address)
-        dicts += _managed_subclasses(memory, layout, words, managed)
-        references = list(_values(memory, layout, dicts))
-        targets = memory.read_many([(each + WR_OBJECT, 8) for each in references])
-        found = {word_at(piece, 0) for piece in targets if piece is not None}
+        found: set[int] = _level(memory, layout, words, level, known)
         level = _types_only(memory, layout, found.difference(known))
     return known
+
+
+def subclasses_of(memory: Memory, layout: Layout, interpreter: int, address: int) -> list[int]:
+    """Return the addresses of one type's immediate subclasses."""
+    words = unsigned(memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8))
+    return sorted(_types_only(memory, layout, _level(memory, layout, words, [address], {})))
+
+
+def _level(
+    memory: Memory, layout: Layout, words: list[int], level: list[int], known: dict[int, bool]
+) -> set[int]:
+    """Return what the subclasses of some types refer to; note which are heap types."""
+    subclasses_at = layout.type_field("tp_subclasses")
+    flags_at = layout.published["type_object.tp_flags"]
+    start = min(subclasses_at, flags_at)
+    size = max(subclasses_at, flags_at) + 8 - start
+    pieces = memory.read_many([(address + start, size) for address in level])
+    dicts: list[int] = []
+    managed: list[int] = []
+    for address, piece in zip(level, pieces, strict=True):
+        if piece is None:
+            continue
+        known[address] = heap = bool(word_at(piece, flags_at - start) & FLAG_HEAP)
+        subclasses = word_at(piece, subclasses_at - start)
+        if subclasses > MAX_INDEX:
+            dicts.append(subclasses)
+        elif subclasses and not heap:
+            managed.append(address)
+    dicts += _managed_subclasses(memory, layout, words, managed)
+    references = list(_values(memory, layout, dicts))
+    targets = memory.read_many([(each + WR_OBJECT, 8) for each in references])
+    return {word_at(piece, 0) for piece in targets if piece is not None}
 
 
 def _managed_subclasses(
