@@ -61,29 +61,31 @@ def refcount(subject: type) -> int:
     Raises :class:`~inspector.errors.NotAType`, and
     :class:`~inspector.errors.NotCounted` for a static type.
     """
-    return _collected(subject)
+    refs = counts.counted(subject)
+    del subject  # with the GIL, frames hold references like anybody
+    return _collected(refs)
 
 
 def check_refcount(subject: type, expected: int) -> Problem | None:
     """Return a problem unless :func:`refcount` of the type is ``expected``."""
-    return _compared(counts.name_of(subject), expected, _collected(subject))
+    refs, name = counts.counted(subject), counts.name_of(subject)
+    del subject
+    return _compared(name, expected, _collected(refs))
 
 
 def assert_refcount(subject: type, expected: int) -> None:
     """Fail unless :func:`refcount` of the type is ``expected``."""
     __tracebackhide__ = True
-    _demand(_compared(counts.name_of(subject), expected, _collected(subject)))
+    refs, name = counts.counted(subject), counts.name_of(subject)
+    del subject
+    _demand(_compared(name, expected, _collected(refs)))
 
 
-def _collected(subject: type) -> int:
-    """Count after a collection.
-
-    With the GIL, the frames between a caller and this one hold references too:
-    everybody who calls this is called directly.
-    """
+def _collected(refs: list[counts.TypeRef]) -> int:
+    """Count one type after a collection."""
     counts.require()
     counts.collect()
-    return counts.count(subject).total
+    return counts.count_alone(refs).total
 
 
 def _compared(name: str, expected: int, found: int) -> Problem | None:
@@ -228,7 +230,7 @@ def _types(types: type | Iterable[type]) -> tuple[type, ...]:
     if not chosen:
         raise ValueError("no type was given")
     for each in chosen:
-        counts.count(each)
+        counts.counted(each)
     return chosen
 
 

@@ -12,7 +12,7 @@ import threading
 from itertools import repeat as times
 from typing import TYPE_CHECKING
 
-from inspector.checks.counts import count, name_of, support, watch
+from inspector.checks.counts import count, counted, name_of, support, watch
 from inspector.checks.ledger import Ledger, Move
 from inspector.checks.measure import Load, measure
 from inspector.checks.problem import Finding, Verdict
@@ -30,7 +30,7 @@ def balance_of_calls(factory: Callable[[], object], calls: int, threads: int) ->
     Raises :class:`NotCounted` when that type is static.
     """
     subject = type(factory())
-    count(subject)
+    counted(subject)
     load = Load(lambda: _call_in_threads(factory, calls, threads), 3, "call", calls * threads)
     if lost := measure(load, Rules.make(wanted=(subject,)), (subject,)):
         return lost

@@ -41,6 +41,8 @@ __all__ = [
     "collect",
     "collections",
     "count",
+    "count_alone",
+    "counted",
     "is_counted",
     "is_own",
     "moves",
@@ -339,11 +341,10 @@ def _moved_slots(
         yield number, slot(after[0], after[1][number]) - slot(before[0], before[1][number])
 
 
-def count(subject: type) -> TypeCount:
-    """Count the references to one type, without those of this call.
+def counted(subject: type) -> list[TypeRef]:
+    """Return the type to watch alone.
 
-    Raises :class:`NotAType`, :class:`NotCounted` for a static type, and
-    :class:`UnsupportedVersion` where nobody counts.
+    Raises :class:`NotAType`, and :class:`NotCounted` for a static type.
     """
     if not isinstance(subject, type):
         raise NotAType(
@@ -351,13 +352,30 @@ def count(subject: type) -> TypeCount:
             subject=subject,
             hint="true counts exist for types; sys.getrefcount is right for other objects",
         )
-    found = read(watch((subject,))).at(0) if is_counted(subject) else None
-    if found is None:
+    if not is_counted(subject):
         raise NotCounted(
             f"{name_of(subject)} is static: CPython does not count its references",
             subject=subject,
             hint="only heap types, made by class statements or PyType_FromSpec, are counted",
         )
+    return watch((subject,))
+
+
+def count(subject: type) -> TypeCount:
+    """Count the references to one type, without those of this call.
+
+    Raises as :func:`counted`, and :class:`UnsupportedVersion` where nobody counts.
+    """
+    refs = counted(subject)
+    del subject  # with the GIL, frames hold references like anybody
+    return count_alone(refs)
+
+
+def count_alone(refs: list[TypeRef]) -> TypeCount:
+    """Count the references to the one type that is watched, which must live."""
+    found = read(refs).at(0)
+    if found is None:
+        raise ReferenceError("the type is gone")
     return found
 
 

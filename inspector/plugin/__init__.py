@@ -186,7 +186,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 @pytest.fixture
 def type_refcounts(request: pytest.FixtureRequest) -> TypeRefcounts:
     """Count references to types truly: ``type_refcounts(T)``; see ``TypeRefcounts``."""
-    from inspector.plugin.fixture import TypeRefcounts, require  # noqa: PLC0415 - if asked for
+    from inspector.plugin.fixture import make, require  # noqa: PLC0415 - only if asked for
 
     require(request.config)
-    return TypeRefcounts()
+    return make()

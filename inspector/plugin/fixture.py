@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 import pytest
 
@@ -13,10 +13,10 @@ from inspector.plugin.settings import settings_of
 if TYPE_CHECKING:
     from inspector.checks.window import Window
 
-__all__ = ["TypeRefcounts", "require"]
+__all__ = ["TypeRefcounts", "make", "require"]
 
 
-class TypeRefcounts:
+class TypeRefcounts(Protocol):
     """References to types, counted truly on every build that can.
 
     ``type_refcounts(T)`` is the number after a collection,
@@ -24,17 +24,34 @@ class TypeRefcounts:
     ``with type_refcounts.unchanged(T): ...`` fails unless the number is the same after.
     """
 
-    def __call__(self, subject: type) -> int:
+    def __call__(self, subject: type, /) -> int:
         """Return the references to a type, after a collection."""
-        return checks.refcount(subject)
+        ...
 
-    def count(self, subject: type) -> counts.TypeCount:
+    def count(self, subject: type, /) -> counts.TypeCount:
         """Return total, header and contributions per thread, without a collection."""
-        return counts.count(subject)
+        ...
 
     def unchanged(self, *types: type, tolerance: int = 0) -> Window:
         """Return :func:`inspector.checks.assert_refcount_unchanged`."""
-        return checks.assert_refcount_unchanged(*types, tolerance=tolerance)
+        ...
+
+
+def make() -> TypeRefcounts:
+    """Return a plain function with the others on it.
+
+    Not an instance: a call of one passes a tuple that holds a reference to the type.
+    """
+
+    def type_refcounts(subject: type, /) -> int:
+        refs = counts.counted(subject)
+        del subject  # with the GIL, frames hold references like anybody
+        counts.collect()
+        return counts.count_alone(refs).total
+
+    type_refcounts.count = counts.count  # type: ignore[attr-defined]
+    type_refcounts.unchanged = checks.assert_refcount_unchanged  # type: ignore[attr-defined]
+    return cast("TypeRefcounts", type_refcounts)
 
 
 def require(config: pytest.Config) -> None:

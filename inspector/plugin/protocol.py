@@ -52,6 +52,19 @@ class BodyWatch:
             item.stash[BODY_PASSED] = call.excinfo is None
 
 
+def _what_pytest_keeps(item: pytest.Item) -> list[list[Any]]:
+    """Return lists of pytest that get longer with every run of a test.
+
+    Captured output, and on fixtures that outlive the test the finalizers of those that
+    do not: by the time a run is over these have nothing left to finish.
+    """
+    # pytest offers no other way, and not all of its versions have all of these.
+    info = getattr(item, "_fixtureinfo", None)
+    several = getattr(info, "name2fixturedefs", {}).values()
+    lists = [getattr(each, "_finalizers", []) for fixtures in several for each in fixtures]
+    return [getattr(item, "_report_sections", []), *lists]
+
+
 class Runs:
     """The runs of one test: the first, which is reported, and those that only count."""
 
@@ -70,14 +83,13 @@ class Runs:
 
     def again(self) -> None:
         """Run it once more with its function-scoped fixtures anew, and keep nothing of it."""
-        properties = len(self._item.user_properties)
-        sections = getattr(self._item, "_report_sections", [])
-        kept = len(sections)
+        growing = [self._item.user_properties, *_what_pytest_keeps(self._item)]
+        sizes = [len(each) for each in growing]
         reports = self._run()
         if not self._passed(reports):
             raise RepeatFailed(reports)
-        del self._item.user_properties[properties:]
-        del sections[kept:]
+        for each, size in zip(growing, sizes, strict=True):
+            del each[size:]
 
     def _run(self) -> list[pytest.TestReport]:
         self._item.stash[BODY_PASSED] = False
@@ -138,7 +150,8 @@ def run_marked(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
             record["outcome"] = "not repeatable"
             runs.reports = failure.reports
             note = f"passed once and failed in a repeat; its marks ask for {spec.repeat} repeats"
-            runs.reports[-1].sections.append(("inspector", note))
+            for each in runs.reports:
+                each.sections.append(("inspector", note))
     runs.finish()
     runs.log(record)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

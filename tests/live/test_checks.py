@@ -1,0 +1,409 @@
+from __future__ import annotations
+
+import functools
+import threading
+import unittest
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector import checks
+from inspector.checks import Verdict, counts
+from inspector.errors import NotAType, NotCounted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+pytest_plugins = ["tests.extension.fixture"]
+
+per_thread = pytest.mark.skipif(
+    not counts.support().threads, reason="this Python does not count per thread"
+)
+
+
+class Widget:
+    pass
+
+
+class Slotted:
+    __slots__ = ("__weakref__",)
+
+
+def verdict_of(problem: checks.Problem | None) -> Verdict | None:
+    return problem.verdict if problem else None
+
+
+# The extension: one type of each kind, and what has to be said of it.
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("Balanced", None),
+        ("PlainDecref", None),
+        ("Leaking", Verdict.LEAKING),
+        ("OverDecref", Verdict.OVER_DECREF),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_leak_and_an_over_decref_are_told_on_every_build(
+    typerefs: ModuleType, name: str, verdict: Verdict | None, threads: int
+) -> None:
+    make = getattr(typerefs, name)
+
+    def in_threads() -> None:
+        workers = [threading.Thread(target=make) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    factory = make if threads == 1 else in_threads
+    problem = checks.check_no_leak_per_call(factory, repeat=20)
+    assert verdict_of(problem) is verdict
+    if problem:
+        (finding,) = problem.findings
+        assert finding.type == f"typerefs.{name}"
+        assert finding.runs == (finding.each * 20,) * 3
+        assert abs(finding.each) == threads
+
+
+@per_thread
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("Balanced", None),
+        ("PlainDecref", Verdict.PLAIN_DECREF),
+        ("Leaking", Verdict.LEAKING),
+        ("OverDecref", Verdict.OVER_DECREF),
+    ],
+)
+def test_only_the_balanced_type_is_balanced(
+    typerefs: ModuleType, name: str, verdict: Verdict | None, threads: int
+) -> None:
+    problem = checks.check_balanced(getattr(typerefs, name), 500, threads=threads)
+    assert verdict_of(problem) is verdict
+
+
+@per_thread
+def test_a_plain_decref_shows_as_many_in_the_header_as_per_thread(typerefs: ModuleType) -> None:
+    problem = checks.check_balanced(typerefs.PlainDecref, 500, threads=4)
+    assert problem is not None
+    (finding,) = problem.findings
+    assert finding.header == -2000
+    assert [name.split()[0] for name in finding.contributions] == [f"check-{n}" for n in range(4)]
+    assert list(finding.contributions.values()) == [500] * 4
+
+
+@pytest.mark.skipif(counts.support().threads, reason="for builds with the GIL")
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("Balanced", None),
+        ("PlainDecref", None),
+        ("Leaking", Verdict.LEAKING),
+        ("OverDecref", Verdict.OVER_DECREF),
+    ],
+)
+def test_with_the_gil_balanced_means_that_nothing_is_lost(
+    typerefs: ModuleType, name: str, verdict: Verdict | None
+) -> None:
+    assert verdict_of(checks.check_balanced(getattr(typerefs, name), 100)) is verdict
+
+
+@per_thread
+def test_a_python_subclass_inherits_the_plain_decref(typerefs: ModuleType) -> None:
+    subclass = type("Sub", (typerefs.PlainDecref,), {})
+    assert verdict_of(checks.check_balanced(subclass)) is Verdict.PLAIN_DECREF
+
+
+def test_a_python_class_is_balanced_in_one_thread_and_in_four() -> None:
+    checks.assert_balanced(Widget)
+    checks.assert_balanced(Slotted, threads=4)
+
+
+@per_thread
+def test_collections_while_it_is_measured_hide_nothing(typerefs: ModuleType) -> None:
+    import gc  # noqa: PLC0415 - used by this test alone
+
+    def collecting() -> object:
+        gc.collect()
+        return typerefs.PlainDecref()
+
+    assert verdict_of(checks.check_balanced(collecting, 20)) is Verdict.PLAIN_DECREF
+    assert checks.check_balanced(lambda: (gc.collect(), Widget())[1], 20) is None
+
+
+# What persists, and what does not.
+
+
+def test_a_cache_that_is_filled_once_does_not_fail() -> None:
+    cached = functools.lru_cache(maxsize=None)(lambda: Widget())
+    assert checks.check_no_leak_per_call(cached, warmup=0) is None
+
+
+def test_a_cache_that_fills_up_does_not_fail() -> None:
+    numbers = iter(range(10_000))
+    cached = functools.lru_cache(maxsize=150)(lambda _: Widget())
+    assert checks.check_no_leak_per_call(lambda: cached(next(numbers)), 100, warmup=0) is None
+
+
+def test_instances_that_are_kept_are_called_kept() -> None:
+    kept: list[object] = []
+    problem = checks.check_no_leak_per_call(lambda: kept.append(Widget()), 10)
+    assert problem is not None
+    (finding,) = problem.findings
+    assert (finding.verdict, finding.instances, finding.change) == (Verdict.KEPT, 30, 30)
+
+
+def test_kept_instances_are_found_where_the_collector_tracks_none(typerefs: ModuleType) -> None:
+    kept: dict[int, object] = {}
+
+    def keep() -> None:
+        kept[len(kept)] = (typerefs.Balanced(),)
+
+    problem = checks.check_no_leak_per_call(keep, 10)
+    assert verdict_of(problem) is Verdict.KEPT
+
+
+def test_classes_that_are_kept_are_reported_as_classes() -> None:
+    kept: list[type] = []
+    problem = checks.check_no_leak_per_call(lambda: kept.append(type("Made", (), {})), 5)
+    assert problem is not None
+    (finding,) = [each for each in problem.findings if each.type.endswith("Made")]
+    assert finding.verdict is Verdict.KEPT
+    assert "the class itself" in finding.note
+
+
+def test_cyclic_garbage_is_no_leak() -> None:
+    def cycle() -> None:
+        one = Widget()
+        one.myself = one  # type: ignore[attr-defined]
+
+    assert checks.check_no_leak_per_call(cycle) is None
+
+
+def test_a_class_made_and_dropped_is_no_leak() -> None:
+    assert checks.check_no_leak_per_call(lambda: type("Made", (Widget,), {})(), 5) is None
+
+
+def test_tolerance_and_ignore_excuse_a_type(typerefs: ModuleType) -> None:
+    make = typerefs.Leaking
+    assert checks.check_no_leak_per_call(make, 10, tolerance=1) is None
+    assert checks.check_no_leak_per_call(make, 10, ignore=(make,)) is None
+    assert checks.check_no_leak_per_call(make, 10, ignore=("typerefs.L*",)) is None
+    assert checks.check_no_leak_per_call(make, 10, types=Widget) is None
+    assert checks.check_no_leak_per_call(make, 10, types=(make,)) is not None
+
+
+# Threads beside the check.
+
+
+def churning(body: Callable[[], object]) -> tuple[threading.Thread, threading.Event]:
+    """Start a thread that runs a body until the event, and return when it has begun."""
+    stop, begun = threading.Event(), threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            body()
+            begun.set()
+
+    thread = threading.Thread(target=work, name="beside")
+    thread.start()
+    begun.wait()
+    return thread, stop
+
+
+def steps(kept: list[object]) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return a call that lets another thread keep one Widget, and one that ends that thread."""
+    go, done = threading.Semaphore(0), threading.Semaphore(0)
+    ended = threading.Event()
+
+    def work() -> None:
+        while True:
+            go.acquire()
+            if ended.is_set():
+                return
+            kept.append(Widget())
+            done.release()
+
+    thread = threading.Thread(target=work, name="beside")
+    thread.start()
+
+    def call() -> None:
+        go.release()
+        done.acquire()
+
+    def end() -> None:
+        ended.set()
+        go.release()
+        thread.join()
+
+    return call, end
+
+
+@per_thread
+def test_what_a_thread_beside_takes_is_blamed_on_that_thread() -> None:
+    kept: list[object] = []
+    call, end = steps(kept)
+    try:
+        with checks.check_no_type_leaks(Widget) as window:
+            call()
+        assert checks.check_no_leak_per_call(call, 5) is None
+    finally:
+        end()
+    assert window.problem is None
+    (finding,) = window.noticed
+    assert finding.verdict is Verdict.BACKGROUND
+    assert any(name.startswith("beside ") for name in finding.contributions)
+
+
+@per_thread
+def test_a_leak_is_found_while_another_thread_churns_the_same_type(typerefs: ModuleType) -> None:
+    thread, stop = churning(typerefs.Balanced)
+    try:
+        problem = checks.check_no_leak_per_call(typerefs.Leaking, 50)
+        assert checks.check_no_leak_per_call(typerefs.Balanced, 50) is None
+    finally:
+        stop.set()
+        thread.join()
+    assert verdict_of(problem) is Verdict.LEAKING
+
+
+@pytest.mark.skipif(counts.support().threads, reason="for builds with the GIL")
+def test_with_the_gil_what_grows_without_a_run_is_blamed_on_a_thread_beside() -> None:
+    kept: list[object] = []
+    thread, stop = churning(lambda: kept.append(Widget()))
+    try:
+        size = len(kept)
+
+        def wait_for_more() -> None:
+            nonlocal size
+            while len(kept) < size + 10:
+                pass
+            size = len(kept)
+
+        assert checks.check_no_leak_per_call(wait_for_more, 3, types=Widget) is None
+    finally:
+        stop.set()
+        thread.join()
+
+
+# Plain counts and blocks.
+
+
+def test_instances_move_the_refcount_one_by_one() -> None:
+    before = checks.refcount(Widget)
+    kept = [Widget() for _ in range(7)]
+    checks.assert_refcount(Widget, before + 7)
+    assert verdict_of(checks.check_refcount(Widget, before)) is Verdict.CHANGED
+    kept.clear()
+    checks.assert_refcount(Widget, before)
+
+
+@per_thread
+def test_the_refcount_is_the_one_of_the_census() -> None:
+    import inspector  # noqa: PLC0415 - not there on builds with the GIL
+
+    kept = [Widget() for _ in range(3)]
+    assert counts.count(Widget).total == inspector.refcount(Widget).counted
+    del kept
+
+
+def test_a_block_that_leaks_fails_and_one_that_does_not_passes(typerefs: ModuleType) -> None:
+    with checks.assert_no_type_leaks():
+        typerefs.PlainDecref()
+        typerefs.Balanced()
+    with pytest.raises(checks.CheckFailed, match=r"typerefs.Leaking: \+2 references per block"):
+        with checks.assert_no_type_leaks():
+            typerefs.Leaking()
+            typerefs.Leaking()
+    with checks.assert_no_type_leaks(tolerance=2):
+        typerefs.Leaking()
+        typerefs.Leaking()
+    with checks.assert_no_type_leaks(ignore=("typerefs.*",)):
+        typerefs.Leaking()
+
+
+def test_a_block_that_loses_references_is_seen_where_unchanged_is_stated(
+    typerefs: ModuleType,
+) -> None:
+    with checks.assert_no_type_leaks():
+        typerefs.OverDecref()
+    with pytest.raises(checks.CheckFailed, match="typerefs.OverDecref"):
+        with checks.assert_refcount_unchanged(typerefs.OverDecref):
+            typerefs.OverDecref()
+    with checks.assert_refcount_unchanged(typerefs.OverDecref, tolerance=1):
+        typerefs.OverDecref()
+
+
+def test_a_block_leaves_other_types_alone_when_some_are_stated(typerefs: ModuleType) -> None:
+    with checks.assert_refcount_unchanged(Widget):
+        typerefs.Leaking()
+
+
+def test_the_error_of_a_block_passes_through() -> None:
+    window = checks.check_no_type_leaks()
+    with pytest.raises(KeyError), window:
+        raise KeyError
+    assert window.problem is None
+
+
+def test_a_class_left_by_a_block_is_seen() -> None:
+    kept = []
+    with checks.check_no_type_leaks() as window:
+        kept.append(type("LeftBehind", (), {}))
+    assert window.problem is not None
+    assert "LeftBehind" in str(window.problem)
+
+
+def test_a_block_fits_into_unittest(typerefs: ModuleType) -> None:
+    class Case(unittest.TestCase):
+        def test_clean(self) -> None:
+            with checks.assert_no_type_leaks():
+                typerefs.Balanced()
+
+        def test_leaking(self) -> None:
+            with checks.assert_no_type_leaks():
+                typerefs.Leaking()
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
+    assert result.errors == []
+    assert [test.id().rpartition(".")[2] for test, _ in result.failures] == ["test_leaking"]
+
+
+# Arguments that make no sense.
+
+
+def test_what_has_no_count_is_refused() -> None:
+    with pytest.raises(NotCounted, match="int is static"):
+        checks.refcount(int)
+    with pytest.raises(NotAType):
+        checks.refcount(3)  # type: ignore[arg-type]
+    with pytest.raises(NotCounted):
+        checks.assert_refcount_unchanged(Widget, int)
+    with pytest.raises(NotCounted):
+        checks.check_balanced(list)
+    with pytest.raises(ValueError, match="no type"):
+        checks.assert_refcount_unchanged()
+
+
+@pytest.mark.parametrize("repeat", [0, -1])
+def test_no_calls_check_nothing(repeat: int) -> None:
+    with pytest.raises(ValueError, match="repeat"):
+        checks.check_no_leak_per_call(Widget, repeat)
+    with pytest.raises(ValueError, match="repeat"):
+        checks.check_balanced(Widget, repeat)
+    with pytest.raises(ValueError, match="threads"):
+        checks.check_balanced(Widget, threads=0)
+
+
+def test_the_error_of_a_factory_passes_through_from_every_thread() -> None:
+    with pytest.raises(ZeroDivisionError):
+        checks.check_no_leak_per_call(lambda: 1 // 0)
+    calls = iter([Widget()])
+    with pytest.raises(StopIteration):
+        checks.check_balanced(lambda: next(calls), threads=3)
