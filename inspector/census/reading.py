@@ -7,6 +7,7 @@ thread list, each thread's array, the pool and its table.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.snapshot import PoolCount, ThreadCount
@@ -335,9 +336,13 @@ def _gil_enabled(memory: Memory, layout: Layout, interpreter: int) -> bool | Non
     return any(enabled)
 
 
-def pool_count(pool: Pool, table: Table) -> PoolCount:
-    """Return the occupancy of a pool."""
-    return PoolCount(pool.size, len(table.members), len(table.free))
+def pool_count(plan: Plan, table: Table) -> PoolCount:
+    """Return the occupancy of a pool; ``table`` is what the reading itself saw."""
+    size, used, free = plan.pool.size, len(table.members), len(table.free)
+    if plan.scope.only:
+        return PoolCount(size, used, free)
+    kinds = Counter(map(plan.kinds.get, table.members.items()))
+    return PoolCount(size, used, free, kinds["type"], kinds["code"], kinds["dict"])
 
 
 def thread_counts(

@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inspector.census.anatomy import Anatomy, dissect
 from inspector.census.discovery import find_layout
+from inspector.census.life import Life
 from inspector.census.observe import Request, Seen, observe_running, observe_still
 from inspector.census.reading import Plan, Scope, pool_count, thread_counts
 from inspector.census.rows import Rows
-from inspector.census.snapshot import KINDS, InterpreterCount, ObjectCount, Snapshot, TargetInfo
+from inspector.census.snapshot import (
+    KINDS,
+    InterpreterCount,
+    ObjectCount,
+    PoolLife,
+    Snapshot,
+    TargetInfo,
+)
 from inspector.cpython.published import version_text
 from inspector.cpython.walk import interpreters, read_pointer
 from inspector.errors import NoSuchObject, NotAType, NotCounted, TargetChanged
@@ -53,6 +61,7 @@ class Target:
         """The nanoseconds tell for how long the process was stopped; None if it was not."""
         self._rows: dict[int, Rows] = {}
         self._plans: dict[int, Plan] = {}
+        self._lives: dict[int, Life] = {}
 
     @property
     def pid(self) -> int:
@@ -194,13 +203,17 @@ class Target:
         for each in seen:
             identifier = self._identifier(each.interpreter)
             reading = each.reading
+            life = PoolLife()
+            if not reading.plan.scope.only:
+                life = self._lives.setdefault(each.interpreter, Life()).update(reading)
             counts.append(
                 InterpreterCount(
                     identifier,
                     each.exact,
-                    pool_count(reading.plan.pool, reading.table),
+                    pool_count(reading.plan, reading.table),
                     reading.collector.collections,
                     thread_counts(reading.threads, threads, identifier),
+                    life,
                 )
             )
             made = self._rows.get(each.interpreter)
