@@ -6,7 +6,6 @@ change of a total, so changes are told from totals only, never from one of the p
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -40,8 +39,19 @@ class Change(NamedTuple):
 
 
 def same_process(before: Snapshot, after: Snapshot) -> bool:
-    """Whether two snapshots are of one process, as far as they tell."""
-    return before.target == after.target
+    """Whether two snapshots are of one process, as far as they tell.
+
+    The first process of every container has the same id; but then objects of one name
+    are at other addresses.
+    """
+    facts = [
+        (each.target.pid, each.target.version, each.target.command) for each in (before, after)
+    ]
+    if facts[0] != facts[1]:
+        return False
+    old = {(row.interpreter, row.address, row.name) for row in before}
+    new = {(row.interpreter, row.address, row.name) for row in after}
+    return 2 * len(old & new) >= min(len(old), len(new))
 
 
 def growth(before: ObjectCount, after: ObjectCount) -> int | None:
@@ -64,11 +74,11 @@ def changes(before: Snapshot, after: Snapshot) -> list[Change]:
     Objects of one process are told apart by their addresses and names, those of two
     processes by their names: then objects that share one are counted together.
     """
-    if same_process(before, after):
-        found = _by_address(before, after)
-    else:
-        found = _by_name(before, after)
-    return sorted(found, key=lambda each: (-(each.growth or 0), each.name, each.address or 0))
+    told_apart = _by_address if same_process(before, after) else _by_name
+    return sorted(
+        told_apart(before, after),
+        key=lambda each: (-(each.growth or 0), each.name, each.address or 0),
+    )
 
 
 def _by_address(before: Snapshot, after: Snapshot) -> Iterable[Change]:
@@ -91,7 +101,9 @@ def _by_address(before: Snapshot, after: Snapshot) -> Iterable[Change]:
     for key, row in old.items():
         if key not in new:
             lost = None if row.total is None else -row.total
-            yield Change(row.name, row.kind, row.address, row.total, None, lost, "gone", row.settled)
+            yield Change(
+                row.name, row.kind, row.address, row.total, None, lost, "gone", row.settled
+            )
 
 
 class _Sum(NamedTuple):
@@ -123,12 +135,11 @@ def _by_name(before: Snapshot, after: Snapshot) -> Iterable[Change]:
 
 def _sums(snapshot: Snapshot) -> dict[tuple[str, str], _Sum]:
     """Return (kind, name) -> the sum of what is counted; immortal objects are left out."""
-    names = Counter((row.kind, row.name) for row in snapshot if row.state != "immortal")
     found: dict[tuple[str, str], _Sum] = {}
     for row in snapshot:
-        key = (row.kind, row.name)
-        if key not in names:
+        if row.state == "immortal":
             continue
+        key = (row.kind, row.name)
         last = found.get(key, _Sum(0, 0, deferred=True, settled=True))
         found[key] = _Sum(
             _plus(last.counted, row.counted),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from operator import itemgetter, ne
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from inspector.census.snapshot import ObjectCount, Snapshot
 
@@ -23,6 +24,12 @@ FRAMES: Final = 64
 
 WINDOW: Final = 5.0
 """Seconds that a rate is taken over; one reading at least."""
+
+ENOUGH: Final = 4
+"""Readings, or steps in one direction, before anything is said of them."""
+
+HOT: Final = 0.5
+"""Share of readings."""
 
 UNKNOWN: Final = -(1 << 63)
 """Stands for None in an array; no count gets there."""
@@ -141,6 +148,15 @@ class History:
         stacks = all(frame.deferred is not None for frame in self.frames)
         return [frame.total(key, stacks=stacks) for frame in self.frames]
 
+    def verdict(self, row: ObjectCount) -> str:
+        """Return what the readings since then say of a type in a word, or nothing."""
+        if trend := _trend(self.totals(row)):
+            return trend
+        heat = self.heat(row)
+        if heat is not None and self.compared >= ENOUGH and heat >= HOT:
+            return "hot header"
+        return "new" if self.is_new(row) else ""
+
     @property
     def window(self) -> tuple[Frame, ...]:
         """The readings of the last :data:`WINDOW` seconds and the one before those."""
@@ -184,6 +200,17 @@ class History:
 def key_of(row: ObjectCount) -> Key:
     """Return what an object is known by from reading to reading."""
     return row.interpreter, row.address, row.name
+
+
+def _trend(totals: Sequence[int | None]) -> str:
+    """Return ``growing`` or ``shrinking`` for totals that go nearly one way only."""
+    known = [total for total in totals if total is not None]
+    steps = [after - before for before, after in pairwise(known)]
+    up = sum(step for step in steps if step > 0)
+    down = -sum(step for step in steps if step < 0)
+    most, least, word = (up, down, "growing") if up > down else (down, up, "shrinking")
+    several = sum((step > 0) == (up > down) for step in steps if step) >= ENOUGH
+    return word if several and least <= most // 10 else ""
 
 
 def _frame(snapshot: Snapshot, before: Frame | None) -> Frame:

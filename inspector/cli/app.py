@@ -9,9 +9,11 @@ import typer
 from typer.main import get_command
 
 import inspector
+from inspector.cli.attach import attach
 from inspector.cli.codes import EXIT_CODES
 from inspector.cli.dump import dump
 from inspector.cli.run import RunCommand, run
+from inspector.cli.type_ import type_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +54,8 @@ app = typer.Typer(
 )
 app.command()(dump)
 app.command(cls=RunCommand)(run)
-app.command("attach", help="Attach to a process; prints what dump prints.")(dump)
+app.command("type")(type_)
+app.command()(attach)
 
 
 def parse(words: Sequence[str]) -> Callable[[], None] | int:

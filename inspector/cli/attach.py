@@ -1,0 +1,139 @@
+"""`inspector attach`: a process watched live, or as tables where there is no terminal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import inspector
+from inspector.census.target import PAUSE_LIMIT, RETRIES
+from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli.manner import (
+    BlockingOption,
+    InterpreterOption,
+    Manner,
+    PauseLimitOption,
+    RetriesOption,
+)
+from inspector.screen.dashboard.state import BOARD_SORTS, FASTEST, SLOWEST, Course, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.census.snapshot import Snapshot
+
+__all__ = [
+    "BoardSortOption",
+    "DurationOption",
+    "ExportOption",
+    "IntervalOption",
+    "OnceOption",
+    "attach",
+    "reader",
+]
+
+
+def _known_sort(name: str) -> str:
+    """Refuse what the dashboard cannot sort by."""
+    if name not in BOARD_SORTS:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(BOARD_SORTS)}")
+    return name
+
+
+def _known_suffix(path: str | None) -> str | None:
+    """Refuse a file of no known format before there is anything to lose."""
+    suffixes = (".svg", ".html", ".json", ".csv", ".md")
+    if path is not None and Path(path).suffix.lower() not in suffixes:
+        raise typer.BadParameter(f"{path!r} ends in none of {', '.join(suffixes)}")
+    return path
+
+
+BoardSortOption = Annotated[
+    str,
+    typer.Option(
+        "--sort",
+        metavar="KEY",
+        callback=_known_sort,
+        autocompletion=lambda: list(BOARD_SORTS),
+        help=f"Sort by {', '.join(BOARD_SORTS)}: the largest first.",
+    ),
+]
+IntervalOption = Annotated[
+    float,
+    typer.Option(
+        "--interval",
+        metavar="SECONDS",
+        min=FASTEST,
+        max=SLOWEST,
+        help="Read this often.",
+    ),
+]
+DurationOption = Annotated[
+    float | None,
+    typer.Option("--duration", metavar="SECONDS", min=0, help="Stop after this long."),
+]
+OnceOption = Annotated[bool, typer.Option("--once", help="One reading, printed.")]
+ExportOption = Annotated[
+    str | None,
+    typer.Option(
+        "--export",
+        metavar="FILE",
+        callback=_known_suffix,
+        help="Write what is shown last to FILE.svg, .html, .json, .csv or .md.",
+    ),
+]
+
+
+def attach(  # noqa: PLR0913 - a parameter per option
+    context: typer.Context,
+    pid: options.PidArgument = None,
+    *,
+    interval: IntervalOption = 1.0,
+    duration: DurationOption = None,
+    once: OnceOption = False,
+    sort: BoardSortOption = "total",
+    filters: options.FilterOption = None,
+    limit: options.LimitOption = None,
+    threads: options.ThreadsOption = False,
+    as_json: options.JsonOption = False,
+    export: ExportOption = None,
+    blocking: BlockingOption = False,
+    interpreter: InterpreterOption = None,
+    retries: RetriesOption = RETRIES,
+    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+) -> None:
+    """Watch a process live; h tells the keys, q quits.
+
+    Where there is no terminal a table is printed per interval. When the process ends
+    the last view stays.
+    """
+    state = State(
+        sort=sort,
+        patterns=tuple(filters or ()),
+        limit=limit,
+        threads=threads,
+        interval=interval,
+    )
+    manner = Manner(blocking, interpreter, retries, pause_limit)
+    context.obj.append(
+        partial(start, pid, manner, state, Course(once, duration, export or "", as_json))
+    )
+
+
+def reader(pid: int | None, manner: Manner) -> Callable[[str], Snapshot]:
+    """Attach, and return what reads all objects of a kind."""
+    target = inspector.attach(pid, pause_limit=manner.pause_limit)
+    settings = asdict(manner)
+    return lambda kind: target.snapshot(kinds=(kind,), **settings)
+
+
+def start(pid: int | None, manner: Manner, state: State, course: Course) -> None:
+    """Show the dashboard."""
+    from inspector.screen.dashboard.sources import Live  # noqa: PLC0415 - not for --help
+    from inspector.screen.dashboard.start import show  # noqa: PLC0415 - likewise
+
+    show(state, Live(reader(pid, manner)), course)

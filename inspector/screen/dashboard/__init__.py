@@ -1,0 +1,1 @@
+"""A process watched live: one loop, one pure function from state to screen."""

@@ -1,0 +1,240 @@
+"""The table: which columns there are, which of them fit, and what their cells say; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from inspector.screen.dashboard import figures
+from inspector.screen.dashboard.glyphs import sparkline, thread_bars
+from inspector.screen.dashboard.sizes import table_height
+from inspector.screen.dashboard.state import row_at
+from inspector.screen.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inspector.census.history import History
+    from inspector.census.snapshot import ObjectCount
+    from inspector.screen.dashboard.state import State
+
+__all__ = ["table_lines"]
+
+COMFORTABLE: Final = 22
+"""Cells that names keep while there is another column to leave out."""
+WIDEST_NAME: Final = 60
+THREAD: Final = 11
+"""Cells of the column of one thread, its gap included."""
+SELECTED: Final = "reverse"
+
+
+class Context(NamedTuple):
+    """What cells need beside their row."""
+
+    history: History
+    threads: Sequence[int]
+    """Native ids: in the order of the bars or, with a column per thread, of their ranks."""
+    unicode: bool
+    bars: int
+    trend: int
+
+
+class Column(NamedTuple):
+    """A column beside the names."""
+
+    head: str
+    width: int
+    cell: Callable[[ObjectCount, Context], str]
+    sort: str = ""
+    """The key that sorts by it."""
+    left: bool = False
+
+
+def _heat(row: ObjectCount, context: Context) -> str:
+    heat = context.history.heat(row)
+    return "?" if heat is None else f"{heat:.0%}"
+
+
+def _bars(row: ObjectCount, context: Context) -> str:
+    if row.contributed is None:
+        return "?"
+    values = [row.contributions.get(thread, 0) for thread in context.threads]
+    largest = max(map(abs, row.contributions.values()), default=0)
+    return thread_bars(values, largest, unicode=context.unicode)
+
+
+def _trend(row: ObjectCount, context: Context) -> str:
+    return sparkline(context.history.totals(row), context.trend, unicode=context.unicode)
+
+
+COLUMNS: Final = (
+    Column("TOTAL", 10, lambda row, _: figures.total(row), "total"),
+    Column("/s", 6, lambda row, c: figures.per_second(c.history.rate(row)), "rate"),
+    Column("GROWTH", 8, lambda row, c: figures.signed(c.history.growth(row), 8), "growth"),
+    Column("LOCAL", 7, lambda row, _: figures.number(row.local, 7), "local"),
+    Column("SHARED", 9, lambda row, _: figures.number(row.unbiased, 9), "shared"),
+    Column("THREADS", 9, lambda row, _: figures.signed(row.contributed, 9), "contributions"),
+    Column("STACK", 6, lambda row, _: figures.number(row.deferred, 6), "deferred"),
+    Column("BY THREAD", 9, _bars, left=True),
+    Column("TREND", 10, _trend, left=True),
+    Column("HEAT", 4, _heat, "heat"),
+    Column("VERDICT", 10, lambda row, c: c.history.verdict(row), left=True),
+)
+FIRST: Final = ("TOTAL", "/s", "THREADS", "SHARED", "TREND", "LOCAL")
+"""The columns that matter most, in turn; then those that are added when there is room."""
+THEN: Final = ("VERDICT", "HEAT", "BY THREAD", "STACK", "GROWTH")
+
+
+def table_lines(state: State) -> list[Text]:
+    """Return the heads and the rows that are on the screen."""
+    history = state.history
+    if history is None:
+        return []
+    last = state.top + table_height(state)
+    rows = [row for place in range(state.top, last) if (row := row_at(state, place)) is not None]
+    head = state.kind.upper()
+    longest = max([len(head), *(cell_len(figures.name_of(row)) for row in rows)])
+    space, chosen = fitting(state, min(longest, WIDEST_NAME))
+    names = {column.head for column in chosen}
+    left = state.size.width - space - sum(column.width + 1 for column in chosen)
+    # What is left over makes trends and bars longer.
+    trend = 10 + (max(0, left) * 2 // 3 if "TREND" in names and not state.threads else 0)
+    bars = 9 + (max(0, left) // 3 if "BY THREAD" in names and not state.threads else 0)
+    trend, bars = min(trend, 40), min(bars, 32)
+    threads = _busiest(state, rows)
+    if not state.threads:
+        threads = _in_order(state, threads[:bars])
+    context = Context(history, threads, state.unicode, bars, trend)
+    chosen = [_sized(column, context) for column in chosen]
+    if state.threads:
+        chosen = _with_threads(state, chosen, context, left)
+    lines = _heads(state, head, space, chosen)
+    for place, row in enumerate(rows, state.top):
+        line = _line(row, space, chosen, context)
+        if place == state.cursor:
+            line.truncate(state.size.width, pad=True)
+            line.stylize(SELECTED)
+        lines.append(line)
+    return lines
+
+
+def fitting(state: State, longest: int) -> tuple[int, list[Column]]:
+    """Return the cells of the names and the columns that fit beside them."""
+    by_head = {column.head: column for column in COLUMNS}
+    sorted_by = [column.head for column in COLUMNS if column.sort == state.sort]
+    wanted = [*FIRST[:1], *sorted_by, *FIRST[1:], *THEN]
+    if state.threads:
+        wanted = [*FIRST[:1], *sorted_by, "/s", "THREADS"]
+    names = max(12, min(longest, COMFORTABLE))
+    room = state.size.width - names
+    chosen = set()
+    for title in wanted:
+        width = by_head[title].width + 1
+        if title not in chosen and width <= room:
+            chosen.add(title)
+            room -= width
+    space = min(longest, names + max(0, room))
+    if state.threads:
+        space = min(longest, max(names, 34))
+    return space, [column for column in COLUMNS if column.head in chosen]
+
+
+def _sized(column: Column, context: Context) -> Column:
+    if column.head == "TREND":
+        return column._replace(width=context.trend)
+    return column._replace(width=context.bars) if column.head == "BY THREAD" else column
+
+
+def _busiest(state: State, rows: Sequence[ObjectCount]) -> list[int]:
+    """Return the threads, those that contribute most to the rows on the screen first."""
+    snapshot = state.snapshot
+    busy: Counter[int] = Counter()
+    if snapshot is not None:
+        busy.update({thread.native_id: 0 for thread in snapshot.threads})
+    for row in rows:
+        for thread, value in row.contributions.items():
+            busy[thread] += abs(value)
+    return [thread for thread, _ in busy.most_common()]
+
+
+def _in_order(state: State, threads: Sequence[int]) -> list[int]:
+    """Return threads as the target lists them: what is busiest changes all the time."""
+    known = [thread.native_id for thread in state.snapshot.threads] if state.snapshot else []
+    places = {thread: place for place, thread in enumerate(dict.fromkeys(known))}
+    return sorted(threads, key=lambda thread: places.get(thread, -1))
+
+
+def _with_threads(state: State, chosen: list[Column], context: Context, room: int) -> list[Column]:
+    """Add a column for each thread that fits, and one that sums up those that do not."""
+    snapshot = state.snapshot
+    names = {thread.native_id: thread.name for thread in snapshot.threads} if snapshot else {}
+    ranked = context.threads[state.first_thread :]
+    fit = max(1, room // THREAD)
+    if len(ranked) > fit:
+        fit = max(1, fit - 1)
+    columns = list(chosen)
+    for thread in _in_order(state, ranked[:fit]):
+        title = f"{figures.cut(plain(names.get(thread, '')), THREAD - 1)}\n{thread}"
+        columns.append(Column(title, THREAD - 1, _contribution([thread])))
+    if rest := ranked[fit:]:
+        columns.append(Column(f"others\n{len(rest)} threads", THREAD - 1, _contribution(rest)))
+    return columns
+
+
+def _contribution(threads: Sequence[int]) -> Callable[[ObjectCount, Context], str]:
+    def cell(row: ObjectCount, _: Context) -> str:
+        if row.contributed is None:
+            return "?"
+        return figures.signed(sum(row.contributions.get(each, 0) for each in threads), THREAD - 1)
+
+    return cell
+
+
+def _heads(state: State, head: str, space: int, chosen: Sequence[Column]) -> list[Text]:
+    """Return the line of heads, or two with threads; the one sorted by is marked."""
+    lines = []
+    height = 2 if state.threads else 1
+    for number in range(height):
+        line = Text(head.ljust(space) if number == height - 1 else " " * space, "bold")
+        if state.sort == "name" and number == height - 1:
+            line.stylize("underline", 0, len(head))
+        for column in chosen:
+            parts = column.head.split("\n")
+            parts = [""] * (height - len(parts)) + parts
+            text = parts[number]
+            style = "bold underline" if column.sort == state.sort and column.sort else "bold"
+            gap = column.width - cell_len(text)
+            line.append(" " if column.left else " " * (1 + gap))
+            line.append(text, style if text else "")
+            line.append(" " * gap if column.left else "")
+        line.truncate(state.size.width)
+        lines.append(line)
+    return lines
+
+
+def _line(row: ObjectCount, space: int, chosen: Sequence[Column], context: Context) -> Text:
+    """Return one row."""
+    name = figures.cut(figures.name_of(row), space)
+    line = Text(name + " " * (space - cell_len(name)), no_wrap=True)
+    for column in chosen:
+        text = column.cell(row, context)
+        gap = " " * (column.width - cell_len(text))
+        line.append(" " if column.left else f" {gap}")
+        line.append(text, _style(column.head, text))
+        line.append(gap if column.left else "")
+    return line
+
+
+def _style(head: str, text: str) -> str:
+    """Return how a cell is drawn: colour repeats what the text says."""
+    if text.startswith("~"):
+        return "yellow"
+    if text in {"0", "?", "0%"}:
+        return "dim"
+    if head in {"/s", "GROWTH"}:
+        return "red" if text.startswith("+") else "green"
+    styles = {"TOTAL": "bold", "BY THREAD": "cyan", "TREND": "blue", "VERDICT": "bold magenta"}
+    return styles.get(head, "")

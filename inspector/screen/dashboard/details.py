@@ -1,0 +1,134 @@
+"""One object in full: the formula with its numbers, and every thread's part; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.text import Text
+
+from inspector.screen.dashboard import figures
+from inspector.screen.dashboard.glyphs import sparkline, thread_bars
+from inspector.screen.text import count, plain
+
+if TYPE_CHECKING:
+    from inspector.census.history import History
+    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.screen.dashboard.state import State
+
+__all__ = ["detail_lines"]
+
+STATES: Final = {
+    "owned": "one thread counts in local; the others count in shared or their arrays",
+    "weakref": "no thread owns it, weak references may exist",
+    "queued": "waits until its owner merges local into shared",
+    "merged": "local was merged into shared: no thread owns it",
+    "immortal": "its references are not counted at all",
+    "?": "it changed while it was read",
+}
+
+
+def detail_lines(state: State) -> list[Text]:
+    """Return the lines about the object that was chosen."""
+    row, history = state.subject_row, state.history
+    if row is None or history is None:
+        return [Text("nothing is selected", "dim")]
+    snapshot = history.latest
+    known = state.subject in history.frames[-1].places
+    name = plain(row.name)
+    width = max(1, state.size.width)
+    lines = [Text(name[at : at + width], "bold") for at in range(0, len(name), width)] or [Text("")]
+    if not known:
+        lines.append(Text("it is gone: these are its last numbers", "bold red"))
+    lines += [Text(""), *_formula(row), Text(""), *_facts(row, snapshot), Text("")]
+    lines += [*_over_time(state, row, history), Text(""), *_threads(state, row, snapshot)]
+    for line in lines:
+        line.truncate(width)
+    return lines
+
+
+def _formula(row: ObjectCount) -> list[Text]:
+    """Return the parts of the total, one in a line."""
+    parts = [
+        ("  ", "local", row.local, "ob_ref_local, counted by its owner alone"),
+        ("+ ", "shared", row.shared, "ob_ref_shared, counted atomically"),
+        ("- ", "bias", row.bias, "added by CPython to keep it alive: nobody's reference"),
+        ("+ ", "threads", row.contributed, "the threads' arrays, since the last merge"),
+        ("= ", "counted", row.counted, ""),
+        ("+ ", "stack", row.deferred, "on stacks, not counted by anybody"),
+        ("= ", "total", row.total, _certainty(row)),
+    ]
+    wide = max(len(count(value)) for _, _, value, _ in parts)
+    lines = []
+    for sign, what, value, why in parts:
+        style = "bold" if what == "total" else "dim" if value in {0, None} else ""
+        line = Text(f"{sign}{what:<8}")
+        line.append(count(value).rjust(wide + 1), style)
+        line.append(f"   {why}", "dim")
+        lines.append(line)
+    return lines
+
+
+def _certainty(row: ObjectCount) -> str:
+    if row.bounds is not None and not row.settled:
+        return f"moved while it was read: {count(row.bounds[0])} to {count(row.bounds[1])} seen"
+    if row.deferred is None and row.total is not None:
+        return "stacks were not read: --blocking does"
+    return "" if row.settled else "moved while it was read"
+
+
+def _facts(row: ObjectCount, snapshot: Snapshot) -> list[Text]:
+    names = {thread.native_id: thread.name for thread in snapshot.threads}
+    flags = "; ".join(STATES[each] for each in row.state.split(" ") if each in STATES)
+    owner = "nobody" if row.owner is None else f"{plain(names.get(row.owner, ''))} {row.owner}"
+    where = f"{row.kind} at {row.address:#x}, interpreter {row.interpreter}, id {row.unique_id}"
+    facts = [
+        ("what", where),
+        ("state", f"{row.state}: {flags}" if flags else row.state),
+        ("owner", owner),
+        ("sys.getrefcount", "?" if row.getrefcount is None else str(row.getrefcount)),
+    ]
+    return [Text.assemble((f"{title:<17}", "dim"), text) for title, text in facts]
+
+
+def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
+    """Return how the total went, and what follows from that."""
+    totals = history.totals(row)
+    known = [each for each in totals if each is not None]
+    heat = history.heat(row)
+    moved = "?" if heat is None else f"{heat:.0%} of {history.compared:,} readings"
+    since = figures.clock(history.baseline.taken_ns)
+    span = f"{count(min(known))} to {count(max(known))}" if known else "?"
+    facts = [
+        ("trend", f"{sparkline(totals, 40, unicode=state.unicode).strip()}  {span}"),
+        ("growth", f"{figures.signed(history.growth(row), 20)} since the baseline at {since}"),
+        ("rate", f"{figures.per_second(history.rate(row))} per second"),
+        ("ob_ref_shared", f"moved in {moved}"),
+        ("verdict", history.verdict(row) or "none"),
+    ]
+    return [Text.assemble((f"{title:<17}", "dim"), text) for title, text in facts]
+
+
+def _threads(state: State, row: ObjectCount, snapshot: Snapshot) -> list[Text]:
+    """Return a line per thread that has a part in it, the largest first."""
+    stacks = row.stacks
+    names = {thread.native_id: thread.name for thread in snapshot.threads}
+    involved = [
+        thread
+        for thread in names.keys() | row.contributions.keys()
+        if row.contributions.get(thread) or (stacks and stacks.get(thread))
+    ]
+    involved.sort(key=lambda thread: (-abs(row.contributions.get(thread, 0)), thread))
+    if not involved:
+        return [Text("no thread has a part in it", "dim")]
+    largest = max(map(abs, row.contributions.values()), default=0)
+    lines = [Text(f"{'THREAD':<24} {'ID':>9} {'CONTRIBUTION':>14} {'ON STACK':>9}", "bold")]
+    for thread in involved:
+        value = row.contributions.get(thread, 0)
+        name = figures.cut(plain(names.get(thread, "?")), 24)
+        on_stack = "?" if stacks is None else count(stacks.get(thread, 0))
+        line = Text(name)
+        line.pad_right(24 - line.cell_len)
+        line.append(f" {thread:>9} {figures.signed(value, 14):>14} {on_stack:>9}  ")
+        line.append(thread_bars([value], largest, unicode=state.unicode), "cyan")
+        lines.append(line)
+    return lines

@@ -1,0 +1,81 @@
+"""Numbers, names and times as they stand in cells of a given width; pure."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from rich.cells import cell_len, set_cell_size
+
+from inspector.screen.text import count, plain
+
+if TYPE_CHECKING:
+    from inspector.census.snapshot import ObjectCount
+
+__all__ = ["clock", "compact", "cut", "name_of", "number", "per_second", "signed", "total"]
+
+UNITS: Final = ("", "k", "M", "G", "T", "P", "E")
+THOUSAND: Final = 1000
+LONGEST_NAME: Final = 400
+"""Characters of a name that a line can have any use for."""
+
+
+def name_of(row: ObjectCount) -> str:
+    """Return a name that cannot do any harm."""
+    return plain(row.name, LONGEST_NAME)
+
+
+def cut(text: str, cells: int) -> str:
+    """Cut the middle out of a text; the end of a dotted name tells most."""
+    if cell_len(text) <= cells:
+        return text
+    if cells <= 1:
+        return "…"[:cells]
+    head = (cells - 1) // 3
+    tail = cells - 1 - head
+    return f"{set_cell_size(text, head)}…{set_cell_size(text[::-1], tail)[::-1]}"
+
+
+def compact(value: float) -> str:
+    """Return a number in five characters at most, and its sign."""
+    size = abs(value)
+    unit = 0
+    while size >= THOUSAND - 0.5 and unit < len(UNITS) - 1:
+        size /= THOUSAND
+        unit += 1
+    digits = f"{size:.0f}" if size >= 10 or (not unit and size == int(size)) else f"{size:.1f}"  # noqa: PLR2004 - 10 has two digits
+    return f"{'-' if value < 0 else ''}{digits}{UNITS[unit]}"
+
+
+def number(value: int | None, cells: int = 11) -> str:
+    """Return a count with its thousands apart; shorter where that does not fit."""
+    text = count(value)
+    return text if value is None or len(text) <= cells else compact(value)
+
+
+def signed(value: int | None, cells: int = 9) -> str:
+    """Return a difference with its sign; nothing for none."""
+    if not value:
+        return "?" if value is None else "0"
+    text = number(value, cells - 1)
+    return text if value < 0 else f"+{text}"
+
+
+def per_second(rate: float | None) -> str:
+    """Return a rate with its sign."""
+    if rate is None:
+        return "?"
+    if abs(rate) < 0.05:  # noqa: PLR2004 - would be written as 0.0
+        return "0" if not rate else "~0"
+    return f"{'+' if rate > 0 else ''}{compact(rate)}"
+
+
+def total(row: ObjectCount) -> str:
+    """Return a total, marked with ``~`` where it moved while it was read."""
+    text = number(row.total)
+    return text if row.settled or row.total is None else f"~{text}"
+
+
+def clock(nanoseconds: int) -> str:
+    """Return a time of day."""
+    return time.strftime("%H:%M:%S", time.localtime(nanoseconds / 1e9))

@@ -1,0 +1,126 @@
+"""The lines above the table: what is watched, and how; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from inspector.screen.dashboard import figures
+from inspector.screen.dashboard.sizes import head_height
+from inspector.screen.text import count, duration, plain, plural, share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.census.history import History
+    from inspector.census.snapshot import Snapshot
+    from inspector.screen.dashboard.state import State
+
+__all__ = ["head_lines", "status"]
+
+KINDS = {"type": "types", "code": "code objects", "dict": "dicts"}
+
+
+def head_lines(state: State) -> list[Text]:
+    """Return what is watched, in as many lines as there are."""
+    history = state.history
+    height = head_height(state)
+    if history is None:
+        lines = [Text("inspector · no reading yet", "bold")]
+    else:
+        width = state.size.width
+        lines = [
+            Text(_joined(_target(state, history.latest), width), "bold"),
+            Text(_joined(_facts(state, history), width)),
+        ]
+    told = status(state)
+    if told and height <= len(lines):
+        lines = lines[: height - 1]
+    lines += [Text("")] * (height - len(lines))
+    if told:
+        style = "bold red" if state.ended or state.trouble else "bold yellow"
+        lines[-1] = Text(told, style)
+    return lines
+
+
+def status(state: State) -> str:
+    """Return what a person must know of the readings: ended, failing, paused."""
+    if state.ended:
+        return f"{plain(state.ended)}: this is the last reading"
+    if state.trouble:
+        return f"not read: {plain(state.trouble)}"
+    return "paused" if state.paused and state.playing is None else ""
+
+
+def _target(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
+    """Return the facts of the first line with their ranks: the highest is left out first."""
+    target = snapshot.target
+    gil = {True: "GIL on", False: "GIL off", None: "GIL ?"}[target.gil_enabled]
+    facts = [
+        (6, "inspector"),
+        (0, f"pid {target.pid}"),
+        (2, plain(target.command, 40)),
+        (1, f"{target.version} {gil}"),
+        (4, plural(len(snapshot.threads), "thread")),
+        (5, plural(len(snapshot.interpreters), "interpreter") if _several(snapshot) else ""),
+        (1, _how(snapshot)),
+    ]
+    playing = state.playing
+    if playing is None:
+        facts.append((3, f"every {state.interval:g} s"))
+    else:
+        at = f"{playing.number + 1:,}/{playing.count:,}"
+        how = "paused" if state.paused else f"{playing.speed:g} times as fast"
+        facts.append((0, f"replay {at} {figures.clock(snapshot.taken_ns)} {how}"))
+    return facts
+
+
+def _facts(state: State, history: History) -> list[tuple[int, str]]:
+    snapshot = history.latest
+    pool = snapshot.pool
+    collections = history.frames[-1].collections
+    since = f" ({figures.signed(history.collected)})" if history.collected else ""
+    churn = ""
+    if history.churn is not None:
+        born, died = history.churn
+        if born or died:
+            churn = f" (+{figures.compact(born)}/s -{figures.compact(died)}/s)"
+    return [
+        (1, f"ids {count(pool.in_use)} of {count(pool.capacity)}"),
+        (0, f"{KINDS.get(state.kind, state.kind)} {count(len(snapshot))}{churn}"),
+        (2, f"gc {count(collections)}{since}"),
+        (5, f"{plural(history.ended, 'thread')} ended" if history.ended else ""),
+        (3, f"baseline {figures.clock(history.baseline.taken_ns)}"),
+        (4, f"pause {'none' if snapshot.pause_ns is None else duration(snapshot.pause_ns)}"),
+        (1, f"filter {plain(_filter(state))}" if _filter(state) else ""),
+    ]
+
+
+def _filter(state: State) -> str:
+    return " ".join([*state.patterns, *filter(None, [state.filter])])
+
+
+def _several(snapshot: Snapshot) -> bool:
+    return len(snapshot.interpreters) > 1
+
+
+def _how(snapshot: Snapshot) -> str:
+    """Return how consistent a reading is."""
+    if snapshot.exact:
+        return "exact"
+    settled = sum(row[14] for row in snapshot.rows)
+    return f"settled {share(settled, len(snapshot))}"
+
+
+def _joined(facts: Sequence[tuple[int, str]], width: int) -> str:
+    """Join facts; those of the highest rank are left out while they do not fit."""
+    facts = [fact for fact in facts if fact[1]]
+    while True:
+        text = " · ".join(text for _, text in facts)
+        if cell_len(text) <= width or len(facts) == 1:
+            return text
+        worst = max(rank for rank, _ in facts)
+        last = max(number for number, (rank, _) in enumerate(facts) if rank == worst)
+        facts = [*facts[:last], *facts[last + 1 :]]

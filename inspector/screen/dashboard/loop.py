@@ -1,0 +1,123 @@
+"""The loop: observe, draw, wait for keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from inspector.errors import InspectorError
+from inspector.screen.dashboard.keys import press
+from inspector.screen.dashboard.view import framed, view
+from inspector.screen.export import export
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.text import Text
+
+    from inspector.screen.dashboard.sources import Source
+    from inspector.screen.dashboard.state import Size, State
+
+__all__ = ["Output", "Screen", "watch"]
+
+LEAST_REST: Final = 0.02
+"""Seconds between readings that are slower than their interval."""
+
+LONGEST_WAIT: Final = 0.5
+"""Seconds after which the terminal's size is looked at, where no signal tells."""
+
+
+class Screen(Protocol):
+    """What the loop needs of a terminal."""
+
+    def size(self) -> Size:
+        """Return cells and lines as they are now."""
+
+    def draw(self, lines: Sequence[Text], *, anew: bool = False) -> None:
+        """Show some lines."""
+
+    def wait(self, timeout: float, also: Sequence[int] = ()) -> list[str]:
+        """Wait for keys or one of the files, and return the keys."""
+
+    def suspend(self) -> None:
+        """Stop until told to go on."""
+
+    def resume(self) -> None:
+        """Take the terminal again."""
+
+
+class Output(Protocol):
+    """What a program writes while it is watched."""
+
+    def fileno(self) -> int:
+        """Return the file to wait for; -1 when there will be no more."""
+
+    def lines(self) -> tuple[str, ...]:
+        """Take in what is there to be read, and return the last lines."""
+
+
+def watch(  # noqa: PLR0913 - what a test replaces, each
+    state: State,
+    source: Source,
+    screen: Screen,
+    *,
+    clock: Callable[[], float],
+    duration: float | None = None,
+    output: Output | None = None,
+    told: Callable[[], str] = lambda: "",
+) -> State:
+    """Show what a source tells until somebody leaves; return the last state.
+
+    ``told`` says why there will be no more readings, once that is so.  ``duration`` is
+    in seconds.
+    """
+    due = clock()
+    end = None if duration is None else due + duration
+    while not state.leaving:
+        state = replace(state, size=screen.size(), ended=state.ended or told())
+        now = clock()
+        if output is not None:
+            state = replace(state, output=output.lines())
+        state = source.advance(state, due=now >= due)
+        if now >= due:
+            due = max(due + source.delay(state), clock() + LEAST_REST)
+        state = framed(_exported(state))
+        screen.draw(view(state), anew=state.redraw)
+        state = replace(state, redraw=False)
+        if end is not None and now >= end:
+            return replace(state, leaving=True)
+        rest = min(due - clock(), LONGEST_WAIT, *([] if end is None else [end - clock()]))
+        files = [] if output is None or output.fileno() < 0 else [output.fileno()]
+        before = state
+        for key in screen.wait(max(0.0, rest), files):
+            state = _handled(state, key, screen)
+        if state.interval != before.interval or state.playing != before.playing:
+            due = clock() + source.delay(state)
+    return state
+
+
+def _handled(state: State, key: str, screen: Screen) -> State:
+    """Return the state after a key, or after what was no key but happened."""
+    if key == "quit":
+        return replace(state, leaving=True)
+    if key == "resumed":
+        screen.resume()
+        return replace(state, redraw=True)
+    state = framed(press(state, key))
+    if state.suspending:
+        screen.suspend()
+        state = replace(state, suspending=False, redraw=True)
+    return state
+
+
+def _exported(state: State) -> State:
+    """Write the file that was asked for, and say so."""
+    if not state.export:
+        return state
+    try:
+        export(state, state.export)
+    except InspectorError as error:
+        message = f"{error}; {error.hint}" if error.hint else str(error)
+    else:
+        message = f"written to {state.export}"
+    return replace(state, export="", message=message)

@@ -1,0 +1,91 @@
+"""The dashboard on the terminal at hand, or as plain tables where there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Final
+
+from inspector.screen.dashboard.columns import table_lines
+from inspector.screen.dashboard.head import head_lines
+from inspector.screen.dashboard.loop import watch
+from inspector.screen.dashboard.state import Size
+from inspector.screen.dashboard.terminal import Terminal, has_unicode
+from inspector.screen.export import export, exported
+from inspector.screen.streams import standard_output
+
+if TYPE_CHECKING:
+    from inspector.screen.dashboard.sources import Source
+    from inspector.screen.dashboard.state import Course, State
+
+__all__ = ["has_terminal", "print_readings", "show"]
+
+ROWS_IN_A_PIPE: Final = 20
+WIDTH_OF_A_PIPE: Final = 120
+LEAST_HEIGHT: Final = 5
+
+
+def has_terminal() -> bool:
+    """Whether there is a terminal to draw on and to read keys from."""
+    if os.environ.get("TERM", "") in {"", "dumb"}:
+        return False
+    return all(stream and sys.stdout.isatty() for stream in (sys.__stdin__, sys.__stdout__))
+
+
+def show(state: State, source: Source, course: Course) -> None:
+    """Show a source until somebody leaves or the time is up; then export it, if asked to.
+
+    Without a terminal, or once, or as JSON, readings are printed instead.
+    """
+    state = replace(state, unicode=has_unicode())
+    if course.once or course.json or not has_terminal():
+        state = print_readings(state, source, course)
+    else:
+        with Terminal(0, 1, signals=True) as terminal:
+            state = watch(state, source, terminal, clock=time.monotonic, duration=course.duration)
+    if course.export:
+        export(state, course.export)
+
+
+def print_readings(state: State, source: Source, course: Course) -> State:
+    """Print a table or a document per reading; return the last state."""
+    begin = due = time.monotonic()
+    state = replace(state, size=_size(state), paused=False)
+    while True:
+        before = state.history
+        state = source.advance(state, due=True)
+        with standard_output() as stream:
+            if course.json and state.history is not before:
+                stream.write(exported(state, "-.json"))
+            elif not course.json:
+                _print_table(state, stream)
+        playing = state.playing
+        if course.once or state.ended or (playing and playing.number == playing.count - 1):
+            return state
+        due = max(due + source.delay(state), time.monotonic())
+        if course.duration is not None and due > begin + course.duration:
+            return state
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _print_table(state: State, stream: IO[str]) -> None:
+    """Print what is known now as lines of text."""
+    for line in [*head_lines(state), *table_lines(replace(state, cursor=-1)), ""]:
+        print(str(line).rstrip(), file=stream)
+
+
+def _size(state: State) -> Size:
+    """Return as many cells as there are, and lines for as many rows as are wanted."""
+    width, rows = WIDTH_OF_A_PIPE, ROWS_IN_A_PIPE
+    columns = os.environ.get("COLUMNS", "")
+    if sys.stdout.isatty():
+        size = os.get_terminal_size(sys.stdout.fileno())
+        width, rows = size.columns, max(LEAST_HEIGHT, size.lines - 6)
+    elif columns.isdecimal() and int(columns):
+        width = int(columns)
+    if state.limit is not None:
+        rows = state.limit or 1 << 40
+    # Beside the rows: the heads of both, and a footer that is not printed.
+    return Size(width, rows + 5 + state.threads)

@@ -1,0 +1,219 @@
+"""What the dashboard knows, frozen, and which rows are shown in which order; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from inspector.census.history import History, key_of
+from inspector.census.snapshot import ObjectCount
+from inspector.screen.selection import SORTS, matcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.census.history import Key
+    from inspector.census.snapshot import Snapshot
+
+__all__ = [
+    "BOARD_SORTS",
+    "FASTEST",
+    "SLOWEST",
+    "Course",
+    "Playing",
+    "Prompt",
+    "Size",
+    "State",
+    "arranged",
+    "found",
+    "row_at",
+    "selected",
+    "with_snapshot",
+]
+
+FASTEST, SLOWEST = 0.1, 60.0
+"""Seconds between two readings."""
+
+OVER_TIME: Final[dict[str, Callable[[History, ObjectCount], float | None]]] = {
+    "rate": History.rate,
+    "growth": History.growth,
+    "heat": History.heat,
+}
+BOARD_SORTS: Final = (*(name for name in SORTS if name != "name"), *OVER_TIME, "name")
+"""What rows can be sorted by: those of a single snapshot, and those of several."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Cells and lines of a terminal."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """For how long something is watched, and what comes of it."""
+
+    once: bool = False
+    """A single reading, printed."""
+    duration: float | None = None
+    """Seconds."""
+    export: str = ""
+    """The file that the last view is written to."""
+    json: bool = False
+    """A JSON document per reading instead of a table."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A line that is being typed: what for (``filter``, ``export``), and its text."""
+
+    purpose: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Playing:
+    """A recording that is replayed."""
+
+    number: int
+    """The reading that is shown, from 0."""
+    count: int
+    speed: float = 1.0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """All that the screen is drawn from."""
+
+    size: Size = field(default_factory=lambda: Size(80, 24))
+    history: History | None = None
+    """None before the first reading."""
+    order: tuple[int, ...] = ()
+    """Places of the rows that the filters let through, as they are sorted."""
+    kind: str = "type"
+    sort: str = "total"
+    reverse: bool = False
+    """The smallest first."""
+    patterns: tuple[str, ...] = ()
+    """Filters of the command line."""
+    filter: str = ""
+    """What was typed: part of a name, or a pattern with ``*``."""
+    limit: int | None = None
+    cursor: int = 0
+    """Place in ``order``."""
+    top: int = 0
+    """Place in ``order`` of the first row on the screen."""
+    threads: bool = False
+    """A column per thread."""
+    first_thread: int = 0
+    """Threads to the left of the screen."""
+    mode: str = "table"
+    """``table``, ``details``, ``help`` or ``output``."""
+    scroll: int = 0
+    """Lines above the screen, of the details, help or output."""
+    subject: Key | None = None
+    """The object of the details."""
+    subject_row: ObjectCount | None = None
+    """As it was last seen."""
+    prompt: Prompt | None = None
+    message: str = ""
+    trouble: str = ""
+    """Why the last reading failed; the next one may not."""
+    ended: str = ""
+    """Why there will be no more readings."""
+    paused: bool = False
+    interval: float = 1.0
+    """Seconds."""
+    playing: Playing | None = None
+    output: tuple[str, ...] | None = None
+    """Lines that the program wrote; None where that is not ours to show."""
+    export: str = ""
+    """The file that is to be written now."""
+    unicode: bool = True
+    leaving: bool = False
+    suspending: bool = False
+    redraw: bool = False
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The latest reading."""
+        return None if self.history is None else self.history.latest
+
+
+def with_snapshot(state: State, snapshot: Snapshot) -> State:
+    """Return the state with one more reading."""
+    history = state.history
+    history = History.begin(snapshot) if history is None else history.add(snapshot)
+    return arranged(replace(state, history=history, trouble=""))
+
+
+def arranged(state: State) -> State:
+    """Return the state with its rows filtered and sorted, and the cursor on one of them.
+
+    Rows without the value that is sorted by come last.
+    """
+    history = state.history
+    if history is None:
+        return replace(state, order=(), cursor=0, top=0)
+    matches = _matcher(state)
+    rows = history.latest.rows
+    chosen = [number for number, row in enumerate(rows) if matches(row[0])]
+    over_time, single = OVER_TIME.get(state.sort), SORTS.get(state.sort)
+    keys: dict[int, float | None] = {}
+    for number in chosen:
+        row = ObjectCount._make(rows[number])
+        keys[number] = over_time(history, row) if over_time else single(row) if single else 0
+    sign = 1 if state.reverse else -1
+
+    def place(number: int) -> tuple[bool, float, str, int]:
+        key = keys[number]
+        # Growth and rates are told with their signs: what shrinks is no leak.
+        size = (key or 0) if over_time else abs(key or 0)
+        return key is None, sign * size, rows[number][0], rows[number][2]
+
+    chosen.sort(key=place, reverse=state.sort == "name" and state.reverse)
+    subject = state.subject_row
+    if state.subject is not None:
+        subject = found(history.latest, state.subject) or subject
+    last = max(0, len(chosen) - 1)
+    return replace(state, order=tuple(chosen), cursor=min(state.cursor, last), subject_row=subject)
+
+
+def found(snapshot: Snapshot, key: Key) -> ObjectCount | None:
+    """Return the row of an object, None if it is gone."""
+    interpreter, address, name = key
+    for row in snapshot.rows:
+        if row[2] == address and row[0] == name and row[3] == interpreter:
+            return ObjectCount._make(row)
+    return None
+
+
+def row_at(state: State, place: int) -> ObjectCount | None:
+    """Return the row at some place of the order."""
+    snapshot = state.snapshot
+    if snapshot is None or not 0 <= place < len(state.order):
+        return None
+    return ObjectCount._make(snapshot.rows[state.order[place]])
+
+
+def selected(state: State) -> State:
+    """Return the state with the details of the row under the cursor."""
+    row = row_at(state, state.cursor)
+    if row is None:
+        return state
+    return replace(state, mode="details", scroll=0, subject=key_of(row), subject_row=row)
+
+
+def _matcher(state: State) -> Callable[[str], bool]:
+    """Return the test whether a name is to be shown."""
+    given = matcher(state.patterns)
+    typed = state.filter.casefold()
+    if not typed:
+        return given
+    if any(letter in typed for letter in "*?["):
+        pattern = matcher((state.filter,))
+        return lambda name: given(name) and pattern(name)
+    return lambda name: typed in name.casefold() and given(name)

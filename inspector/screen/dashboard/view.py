@@ -1,0 +1,143 @@
+"""From a state to the lines of the screen: pure, and the only thing that is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from inspector.screen.dashboard.columns import table_lines
+from inspector.screen.dashboard.details import detail_lines
+from inspector.screen.dashboard.figures import cut
+from inspector.screen.dashboard.head import head_lines
+from inspector.screen.dashboard.keys import BINDINGS, FAR, applies
+from inspector.screen.dashboard.sizes import body_height, table_height
+from inspector.screen.text import count, plain
+
+if TYPE_CHECKING:
+    from inspector.screen.dashboard.state import State
+
+__all__ = ["framed", "view"]
+
+SMALLEST: Final = 20
+"""Cells below which nothing can be told."""
+
+LEGEND: Final = (
+    "TOTAL = LOCAL + SHARED + THREADS + STACK; ? is not known, ~ moved while it was read",
+    "SHARED  ob_ref_shared without CPython's bias; THREADS  the threads' arrays, since a merge",
+    "BY THREAD  the busiest threads, as the process lists them; hanging bars are below zero",
+    "HEAT  share of readings since the baseline in which ob_ref_shared moved, other than by a",
+    "collection. It is what threads fight over: hot header from 50 % on",
+    "growing, shrinking  the totals went nearly one way only; new  not there at the baseline",
+)
+
+
+def view(state: State) -> list[Text]:
+    """Return as many lines as the screen has, none wider than it is."""
+    body = {
+        "details": detail_lines,
+        "help": help_lines,
+        "output": output_lines,
+        "table": table_lines,
+    }[state.mode](state)
+    room = body_height(state)
+    if state.mode != "table":
+        first = min(state.scroll, max(0, len(body) - room))
+        body = body[first : first + room]
+    lines = [*head_lines(state), *body[:room]]
+    lines += [Text("")] * (state.size.height - 1 - len(lines))
+    lines = [*lines[: max(0, state.size.height - 1)], footer(state)]
+    for line in lines:
+        line.no_wrap = True
+        line.truncate(state.size.width)
+    return lines
+
+
+def framed(state: State) -> State:
+    """Return the state with the cursor on the screen, and nothing scrolled past its end."""
+    if state.mode == "table":
+        room = table_height(state)
+        top = max(state.cursor - room + 1, min(state.top, state.cursor))
+        return replace(state, top=max(0, min(top, max(0, len(state.order) - room))))
+    lines = {"details": detail_lines, "help": help_lines, "output": output_lines}[state.mode]
+    last = max(0, len(lines(state)) - body_height(state))
+    # At the end of what a program writes one stays at the end.
+    end = FAR if state.mode == "output" else last
+    return replace(state, scroll=end if state.scroll >= last else state.scroll)
+
+
+def help_lines(state: State) -> list[Text]:
+    """Return every key that does something, in one or two columns, and what words mean."""
+    keys = [binding for binding in BINDINGS if applies(binding, state)]
+    width = state.size.width
+    cells = []
+    for binding in keys:
+        shown = plain_arrows(binding.shown, state)
+        cells.append(Text.assemble((f"{shown:>8}", "bold"), f"  {binding.text}"))
+    columns = 2 if width >= 110 else 1  # noqa: PLR2004 - twice the longest line
+    height = -(-len(cells) // columns)
+    lines = []
+    for number in range(height):
+        line = cells[number].copy()
+        if columns > 1 and number + height < len(cells):
+            line.truncate(width // 2 - 1, pad=True)
+            line.append_text(cells[number + height])
+        lines.append(line)
+    return [*lines, Text(""), *(Text(line, "dim") for line in LEGEND)]
+
+
+def plain_arrows(text: str, state: State) -> str:
+    """Spell arrows where they cannot be drawn."""
+    if state.unicode:
+        return text
+    for arrow, word in {"←": "Left", "→": "Right", "↑": "Up", "↓": "Down"}.items():
+        text = text.replace(arrow, word)
+    return text
+
+
+def output_lines(state: State) -> list[Text]:
+    """Return what the program wrote, the last lines of it."""
+    if not state.output:
+        return [Text("the program has written nothing", "dim")]
+    return [Text(plain(line)) for line in state.output]
+
+
+def footer(state: State) -> Text:
+    """Return what is typed, or said, or the keys and the place in the table."""
+    width = state.size.width
+    if state.prompt is not None:
+        what = "export to" if state.prompt.purpose == "export" else "filter"
+        return Text.assemble(
+            (f"{what}: ", "bold"), plain(state.prompt.text), ("▏" if state.unicode else "_", "bold")
+        )
+    if state.message:
+        return Text(plain(state.message), "bold yellow")
+    place = _place(state)
+    line = Text()
+    for binding in BINDINGS:
+        if not binding.footer or not applies(binding, state):
+            continue
+        key = "⏎" if binding.keys[0] == "enter" and state.unicode else binding.shown.split()[-1]
+        key = "+/-" if binding.shown == "+" else binding.shown.split()[0] if key == "p" else key
+        if line.cell_len + len(key) + len(binding.footer) + 3 + cell_len(place) > width:
+            break
+        line.append(key, "bold")
+        line.append(f" {binding.footer}  ")
+    line.append(" " * max(0, width - line.cell_len - cell_len(place)))
+    return line.append(cut(place, width), "dim")
+
+
+def _place(state: State) -> str:
+    """Return which rows are on the screen, of how many, in which order."""
+    if state.mode != "table" or state.snapshot is None:
+        return "Esc back" if state.mode != "table" else ""
+    if not state.order:
+        return "none matches" if len(state.snapshot) else "nothing to show"
+    last = min(len(state.order), state.top + table_height(state))
+    of = count(len(state.order))
+    if len(state.order) < len(state.snapshot):
+        of += f" of {count(len(state.snapshot))}"
+    turned = " up" if state.reverse else ""
+    return f"by {state.sort}{turned}  {state.top + 1}-{last} of {of}"

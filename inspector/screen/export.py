@@ -1,0 +1,156 @@
+"""The dashboard as a file: a picture, a page, or the numbers of every row that matches."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+
+from inspector.census.snapshot import ObjectCount
+from inspector.errors import FileError
+from inspector.screen.dashboard.view import framed, view
+from inspector.screen.streams import output
+from inspector.screen.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from inspector.screen.dashboard.state import State
+
+__all__ = ["SUFFIXES", "export", "exported"]
+
+THEME: Final = TerminalTheme(
+    (24, 26, 31),
+    (208, 212, 220),
+    [
+        *((24, 26, 31), (240, 113, 120), (127, 200, 120), (229, 192, 105)),
+        *((104, 160, 240), (200, 140, 220), (90, 200, 205), (208, 212, 220)),
+    ],
+)
+FONT: Final = "Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+FIELDS: Final = (
+    *("name", "kind", "address", "interpreter", "state", "total", "counted", "local", "shared"),
+    *("bias", "contributed", "deferred", "settled", "growth", "rate", "heat", "verdict"),
+)
+
+
+def export(state: State, path: str) -> None:
+    """Write a file in the format that its suffix names; raise :class:`FileError`."""
+    text = exported(state, path)
+    with output(path, "w") as stream:
+        stream.write(text)
+
+
+def exported(state: State, path: str) -> str:
+    """Return the text of a file of this name."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise FileError(
+            f"cannot export to {path!r}: its suffix is none of {', '.join(SUFFIXES)}",
+            path=path,
+            hint="the suffix tells the format",
+        )
+    return SUFFIXES[suffix](state)
+
+
+def _drawn(state: State) -> Console:
+    """Return a console that has recorded the screen."""
+    size = state.size
+    console = Console(
+        file=StringIO(),
+        record=True,
+        force_terminal=True,
+        color_system="truecolor",
+        no_color=False,
+        width=size.width,
+        height=size.height,
+        legacy_windows=False,
+    )
+    for line in view(framed(state)):
+        console.print(line, no_wrap=True, overflow="ignore", crop=True)
+    return console
+
+
+def _svg(state: State) -> str:
+    snapshot = state.snapshot
+    title = "inspector" if snapshot is None else f"inspector {snapshot.target.pid}"
+    text = _drawn(state).export_svg(title=title, theme=THEME, unique_id="inspector")
+    # A picture that asks another machine for its font tells that machine who looks at it.
+    text = re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)
+    return text.replace("Fira Code, monospace", FONT)
+
+
+def _html(state: State) -> str:
+    return _drawn(state).export_html(theme=THEME, inline_styles=True)
+
+
+def _rows(state: State) -> Iterator[dict[str, Any]]:
+    """Return every row that matches, in order, with what the readings before tell."""
+    history = state.history
+    if history is None:
+        return
+    for number in state.order:
+        row = ObjectCount._make(history.latest.rows[number])
+        yield {
+            **row.as_dict(),
+            "contributed": row.contributed,
+            "growth": history.growth(row),
+            "rate": history.rate(row),
+            "heat": history.heat(row),
+            "verdict": history.verdict(row),
+        }
+
+
+def _json(state: State) -> str:
+    if state.snapshot is None:
+        return "{}\n"
+    document = state.snapshot.as_dict()
+    document["objects"] = list(_rows(state))
+    return json.dumps(document) + "\n"
+
+
+def _csv(state: State) -> str:
+    stream = StringIO()
+    writer = csv.DictWriter(stream, FIELDS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in _rows(state):
+        writer.writerow({**row, "name": _no_formula(plain(row["name"]))})
+    return stream.getvalue()
+
+
+def _no_formula(text: str) -> str:
+    """Keep a spreadsheet from taking a name for a formula to work out."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _markdown(state: State) -> str:
+    head = ("type", "total", "growth", "local", "shared", "contributed", "deferred", "verdict")
+    lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * 6} --- |"]
+    for row in _rows(state):
+        shared = None if row["shared"] is None else row["shared"] - row["bias"]
+        numbers = [row["total"], row["growth"], row["local"], shared]
+        numbers += [row["contributed"], row["deferred"]]
+        cells = ["?" if each is None else f"{each:,}" for each in numbers]
+        lines.append(f"| {_code(row['name'])} | {' | '.join(cells)} | {row['verdict']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _code(name: str) -> str:
+    """Return a name that Markdown takes for nothing else."""
+    text = re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", plain(name))
+    return re.sub(r"\\([<>&])", lambda found: f"&#{ord(found[1])};", text)
+
+
+SUFFIXES: Final[dict[str, Callable[[State], str]]] = {
+    ".svg": _svg,
+    ".html": _html,
+    ".json": _json,
+    ".csv": _csv,
+    ".md": _markdown,
+}
