@@ -1,0 +1,149 @@
+"""Targets that do as they are told, and inspector run on them as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
+
+from tests.support import ROOT, TARGETS, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+__all__ = ["Outcome", "Puppet", "inspect", "is_running", "state_of", "tasks"]
+
+
+class Puppet:
+    """A target that answers a line of JSON when it is ready, and to each line it is sent."""
+
+    def __init__(
+        self,
+        python: str | Path,
+        script: str | Path = TARGETS / "puppet.py",
+        *arguments: str,
+        before: Sequence[str] = (),
+        **variables: str,
+    ) -> None:
+        kept = {k: v for k, v in environment().items() if k != "PYTHONPATH"}
+        self.process = subprocess.Popen(
+            [*before, str(python), str(script), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**kept, **variables},
+            cwd="/",
+        )
+        self.ready = self.answer()
+        """What the target said when it was ready; the puppet says its pid."""
+
+    @property
+    def pid(self) -> int:
+        """The process that was started."""
+        return self.process.pid
+
+    def send(self, *words: object) -> None:
+        """Say a line."""
+        pipe: IO[bytes] | None = self.process.stdin
+        assert pipe is not None
+        pipe.write((" ".join(map(str, words)) + "\n").encode())
+        pipe.flush()
+
+    def answer(self) -> Any:  # noqa: ANN401 - JSON
+        """Wait for a line of the target; the test's watchdog ends this if none comes."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, f"the target ended: {self.process.wait()}"
+        return json.loads(line)
+
+    def ask(self, *words: object) -> Any:  # noqa: ANN401 - JSON
+        """Say a line, and return the answer once the target waits for the next one."""
+        self.send(*words)
+        answer = self.answer()
+        self.until_blocked()
+        return answer
+
+    def until_blocked(self) -> None:
+        """Wait until every thread sleeps, and none has run while that was found out."""
+        before, now = None, tasks(self.pid)
+        while before != now or {state for state, _ in now.values()} != {"S"}:
+            assert self.process.poll() is None
+            before, now = now, tasks(self.pid)
+
+    def __enter__(self) -> Self:
+        self.until_blocked()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the target; one that was not killed by the test must have run on to its end."""
+        with suppress(BrokenPipeError):
+            self.process.stdin and self.process.stdin.close()
+        if error is not None:
+            self.process.kill()
+        status = self.process.wait()
+        self.process.stdout and self.process.stdout.close()
+        assert error is not None or status in (0, -9)
+
+
+class Outcome(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - JSON
+        """The JSON that was printed."""
+        assert self.status == 0, self.errors
+        return json.loads(self.output)
+
+
+def inspect(
+    *words: object, before: Sequence[str] = (), timeout: float = 100, **variables: str
+) -> Outcome:
+    """Run inspector on this interpreter, away from its source."""
+    done = subprocess.run(
+        [*before, sys.executable, "-m", "inspector", *map(str, words)],
+        env=environment(**variables),
+        cwd=ROOT.anchor,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def state_of(pid: int) -> str:
+    """Return the letter of a process's state, empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def tasks(pid: int) -> dict[str, tuple[str, int]]:
+    """Return the state of each thread of a process, and how often it stopped running."""
+    found = {}
+    for entry in os.scandir(f"/proc/{pid}/task"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            text = Path(entry.path, "status").read_text()
+            switches = sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", text)))
+            found[entry.name] = (re.findall(r"State:\s+(\w)", text)[0], switches)
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, not stopped and not ending."""
+    return state_of(pid) in set("RSD")
