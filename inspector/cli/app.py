@@ -9,7 +9,6 @@ import typer
 from typer.main import get_command
 
 import inspector
-from inspector.cli.attach import attach
 from inspector.cli.codes import EXIT_CODES
 from inspector.cli.dump import dump
 from inspector.cli.run import RunCommand, run
@@ -55,7 +54,7 @@ app = typer.Typer(
 app.command()(dump)
 app.command(cls=RunCommand)(run)
 app.command("type")(type_)
-app.command()(attach)
+app.command("attach", help="Attach to a process; prints what dump prints.")(dump)
 
 
 def parse(words: Sequence[str]) -> Callable[[], None] | int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inspector.census.snapshot import Snapshot
     from inspector.screen.view import View
 
-__all__ = ["print_table"]
+__all__ = ["console_for", "print_table"]
 
 UNBOUNDED: Final = 1_000_000
 """Cells of a line that nobody wraps."""
@@ -38,6 +38,15 @@ class PlainConsole(Console):
         raise  # noqa: PLE0704 - called while BrokenPipeError is handled
 
 
+def console_for(stream: IO[str]) -> Console:
+    """Return a console as wide as the terminal, or as ``COLUMNS`` says, or without bounds."""
+    width = None
+    if not stream.isatty():
+        columns = os.environ.get("COLUMNS", "")
+        width = int(columns) if columns.isdecimal() and int(columns) else UNBOUNDED
+    return PlainConsole(file=stream, width=width)
+
+
 def print_table(
     snapshot: Snapshot, view: View, stream: IO[str], remarks: Sequence[str] = ()
 ) -> None:
@@ -46,11 +55,8 @@ def print_table(
     A terminal's size decides which columns there are and, without a limit, how many
     rows.  Elsewhere there are 20 rows, as wide as they need or as ``COLUMNS`` says.
     """
-    width, room = None, ROWS_IN_A_PIPE
-    if not stream.isatty():
-        columns = os.environ.get("COLUMNS", "")
-        width = int(columns) if columns.isdecimal() and int(columns) else UNBOUNDED
-    console = PlainConsole(file=stream, width=width)
+    room = ROWS_IN_A_PIPE
+    console = console_for(stream)
     above = heading(snapshot)
     if stream.isatty():
         below = caption(select(snapshot, view.selection, 1), view.selection.sort, remarks)

@@ -1,0 +1,61 @@
+"""`inspector type`: one type in full."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Annotated
+
+import typer
+
+import inspector
+from inspector.census.target import PAUSE_LIMIT
+from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli.manner import BlockingOption, PauseLimitOption  # noqa: TC001 - likewise
+from inspector.screen.streams import standard_output
+
+__all__ = ["type_"]
+
+
+def type_(
+    context: typer.Context,
+    subject: Annotated[
+        str,
+        typer.Argument(metavar="NAME|ADDRESS", help="As app.Order, or 0x7f… for one of several."),
+    ],
+    pid: options.PidArgument = None,
+    *,
+    as_json: options.JsonOption = False,
+    blocking: BlockingOption = False,
+    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+) -> None:
+    """Print all that is known of one type: words, formula, threads, bases, how it is counted."""
+    context.obj.append(partial(show, subject, pid, as_json, blocking, pause_limit))
+
+
+def show(
+    subject: str,
+    pid: int | None,
+    as_json: bool,  # noqa: FBT001 - an option
+    blocking: bool,  # noqa: FBT001 - an option
+    pause_limit: float,
+) -> None:
+    """Read a process and write one type to standard output."""
+    target = inspector.attach(pid, pause_limit=pause_limit)
+    anatomy = target.anatomy(_key(subject), blocking=blocking, pause_limit=pause_limit)
+    with standard_output() as stream:
+        if as_json:
+            stream.write(json.dumps(anatomy.as_dict()) + "\n")
+            return
+        from inspector.screen.anatomy import anatomy_view  # noqa: PLC0415 - Rich is not for JSON
+        from inspector.screen.console import console_for  # noqa: PLC0415 - likewise
+
+        console_for(stream).print(anatomy_view(anatomy))
+
+
+def _key(subject: str) -> str | int:
+    """Return an address for what looks like one, else the name."""
+    try:
+        return int(subject, 0)
+    except ValueError:
+        return subject
