@@ -15,12 +15,13 @@ import inspector
 from inspector.errors import InspectorError
 from inspector.launch.plan import Plan
 from inspector.screen.streams import output, print_error, say
-from inspector.screen.view import write
+from inspector.screen.view import writer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.screen.view import Writer
 
 __all__ = ["Reporter"]
 
@@ -38,38 +39,50 @@ class Reporter:
         self._plan = Plan.loads(plan)
         self._loaded = frozenset(loaded)
         self._brought: frozenset[str] | None = None
+        """Modules that were loaded for us; None until all are."""
+        self._writer: Writer | None = None
         self._at_rest: dict[int, Counts] | None = None
+        """What types of those modules had before the program started, by address."""
 
     def prepare(self) -> None:
-        """Do before the program starts what must not be done while it runs.
-
-        That is to import anything, and to leave it open which types are ours.
-        """
-        if not self._plan.view.json:
-            from inspector.screen import console  # noqa: F401, PLC0415 - see above
+        """Load all that reports need, for those to come while the program runs."""
+        self._writer = writer(self._plan.view)
         try:
-            self._at_rest = {row.address: _counts(row) for row in self._read()}
+            self._at_rest = {row.address: _counts(row) for row in inspector.snapshot()}
         except InspectorError as error:
             print_error(error)
+        self._brought = frozenset(sys.modules) - self._loaded
 
-    def report(self, when: str) -> None:
+    def after(self, seconds: float) -> None:
+        """Report while the program runs."""
+        self._report(f"taken after {seconds:g} s")
+
+    def at_end(self) -> None:
+        """Report on a program that has ended, unless its module was not found."""
+        if self._plan.module and sys.modules["__main__"].__spec__ is None:
+            say("inspector: the program did not start: there is nothing to report")
+        else:
+            self._report("taken at its end")
+
+    def _report(self, when: str) -> None:
         """Write a report; what fails is said, not raised.
 
         It is not for a reporter to change how a program ends.
         """
-        if self._plan.module and sys.modules["__main__"].__spec__ is None:
-            say("inspector: the program did not start: there is nothing to report")
-            return
         try:
-            snapshot = self._read()
-            filtered = self._plan.view.selection.filters
-            ours = {row.address for row in snapshot if not filtered and self._is_ours(row)}
+            snapshot = inspector.snapshot()
+            if self._brought is None:
+                self._brought = frozenset(sys.modules) - self._loaded
+            asked = self._plan.view.selection.filters
+            ours = {row.address for row in snapshot if not asked and self._is_ours(row)}
             self._write(snapshot, ours, when)
             if self._at_rest is not None:
                 # What writing did to types of ours is no use that the program makes of them.
                 theirs = {row.address for row in snapshot} - ours
                 self._at_rest |= {
-                    row.address: _counts(row) for row in self._read() if row.address not in theirs
+                    row.address: _counts(row)
+                    for row in inspector.snapshot()
+                    if row.address not in theirs
                 }
         except InspectorError as error:
             print_error(error)
@@ -77,21 +90,15 @@ class Reporter:
     def _write(self, snapshot: Snapshot, ours: Collection[int], when: str) -> None:
         """Write a snapshot but for the types at some addresses."""
         theirs = tuple(tuple(row) for row in snapshot if row.address not in ours)
-        remarks = [f"taken {when}"]
+        remarks = [when]
         if ours:
             remarks.append(
                 f"{len(ours):,} types that came with inspector, and did not move since, are left "
                 "out; --filter shows them"
             )
+        write = self._writer or writer(self._plan.view)
         with output(self._plan.output, "a") as stream:
-            write(replace(snapshot, rows=theirs), self._plan.view, stream, tuple(remarks))
-
-    def _read(self) -> Snapshot:
-        """Read the process; the first time, see what was loaded for that."""
-        snapshot = inspector.snapshot()
-        if self._brought is None:
-            self._brought = frozenset(sys.modules) - self._loaded
-        return snapshot
+            write(replace(snapshot, rows=theirs), self._plan.view, stream, remarks)
 
     def _is_ours(self, row: ObjectCount) -> bool:
         """Whether a type is in the census only because it is taken.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 from inspector.screen.selection import Selection, select
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from inspector.census.snapshot import Snapshot
 
-__all__ = ["View", "write"]
+__all__ = ["View", "Writer", "write", "writer"]
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,26 @@ class View:
     """The document of :meth:`Snapshot.as_dict` on one line, instead of a table."""
 
 
-def write(snapshot: Snapshot, view: View, stream: IO[str], remarks: tuple[str, ...] = ()) -> None:
-    """Write a snapshot to a stream; JSON without a limit has every row.
+Writer: TypeAlias = "Callable[[Snapshot, View, IO[str], Sequence[str]], None]"
 
-    ``remarks`` are sentences that a table ends with.
+
+def writer(view: View) -> Writer:
+    """Return what writes a snapshot for a view to a stream, with remarks after a table.
+
+    What it needs is loaded now: JSON does without Rich.
     """
     if view.json:
-        chosen = select(snapshot, view.selection).snapshot
-        stream.write(json.dumps(chosen.as_dict()) + "\n")
-        return
-    # Rich is not for JSON, nor for a program before it was read.
+        return _write_json
     from inspector.screen.console import print_table  # noqa: PLC0415
 
-    print_table(snapshot, view, stream, remarks)
+    return print_table
+
+
+def write(snapshot: Snapshot, view: View, stream: IO[str], remarks: Sequence[str] = ()) -> None:
+    """Write a snapshot to a stream; JSON without a limit has every row."""
+    writer(view)(snapshot, view, stream, remarks)
+
+
+def _write_json(snapshot: Snapshot, view: View, stream: IO[str], _: Sequence[str]) -> None:
+    chosen = select(snapshot, view.selection).snapshot
+    stream.write(json.dumps(chosen.as_dict()) + "\n")

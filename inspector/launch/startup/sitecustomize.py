@@ -46,99 +46,72 @@ def withdraw() -> None:
             os.environ["PYTHONPATH"] = before
 
 
-def watch(plan: str, moments: list[float]) -> None:
+def watch_end(plan: str) -> None:
+    """See to a report when the program ends."""
+    path = list(sys.path)
+
+    def report() -> None:
+        theirs = sys.path
+        sys.path = path
+        try:
+            with_reporter(plan, lambda reporter: reporter.at_end())
+        finally:
+            sys.path = theirs
+
+    at_end(report)
+
+
+def watch_moments(plan: str, moments: list[float]) -> None:
     """See to a report at each moment, in seconds from now.
 
-    A program that ends before the last moment, or has none, is reported when it
-    ends: after its threads were joined and its own atexit callbacks ran.
+    If the program ends before the last one, there is a report when it does.
     """
-    pid = os.getpid()
-    due = len(moments) or 1
+    import time  # noqa: PLC0415 - without moments it would not be loaded
+
+    # Now, while nobody else imports anything and no reading waits for it.
+    reporter = with_reporter(plan, lambda reporter: reporter.prepare())
+    begin = time.monotonic()
+    due = list(moments)
     lock = _thread.allocate_lock()
-    path = list(sys.path)
-    with_reporter = reporting(plan)
 
-    def report(when: str) -> None:
-        nonlocal due
-        due -= 1
-        with_reporter(lambda reporter: reporter.report(when))
-
-    def at_end() -> None:
-        nonlocal due
-        # A forked child runs this too, perhaps without the thread that has the lock.
-        if os.getpid() == pid:
-            with lock:
-                if due:
-                    flush(sys.stdout)
-                    flush(sys.stderr)
-                    theirs = sys.path
-                    sys.path = path
-                    try:
-                        report("at its end")
-                    finally:
-                        sys.path = theirs
-                due = 0
-
-    def at_moments() -> None:
+    def report_each() -> None:
         if sys.version_info >= (3, 14):
             _thread.set_name("inspector")
         for moment in moments:
             time.sleep(max(0.0, begin + moment - time.monotonic()))
             with lock:
                 if due:
-                    report(f"after {moment:g} s")
+                    due.remove(moment)
+                    reporter.after(moment)
 
-    atexit.register(at_end)
-    if moments:
-        import time  # noqa: PLC0415 - see the module's docstring
+    def report_missed() -> None:
+        with lock:
+            if due:
+                due.clear()
+                reporter.at_end()
 
-        begin = time.monotonic()
-        # Now, while nobody else imports anything and no reading waits for it.
-        with_reporter(lambda reporter: reporter.prepare())
-        # threading does not get to know it: programs count and join what
-        # threading.enumerate() lists.  It ends with the process.
-        _thread.start_new_thread(at_moments, ())
+    at_end(report_missed)
+    # threading does not get to know it: programs count and join what
+    # threading.enumerate() lists.  It ends with the process.
+    _thread.start_new_thread(report_each, ())
 
 
-def reporting(plan: str) -> "Callable[[Callable[[Reporter], None]], None]":
-    """Return what does work with the reporter, which it makes when first needed.
+def at_end(work: "Callable[[], None]") -> None:
+    """Work when this process ends.
 
-    While that works our package is in sys.modules, and else the program's own, if it
-    has one of that name.
+    By then its threads were joined and the program's own atexit callbacks ran, which
+    were registered later.
     """
-    package: dict[str, ModuleType] = {}
-    reporters: list[Reporter] = []
+    pid = os.getpid()
 
-    def with_reporter(work: "Callable[[Reporter], None]") -> None:
-        loaded = list(sys.modules)
-        theirs = take_package()
-        sys.modules.update(package)
-        try:
-            if not reporters:
-                reporters.append(reporter_class()(plan, loaded))
-            work(reporters[0])
-        finally:
-            package.update(take_package())
-            sys.modules.update(theirs)
+    def work_unless_forked() -> None:
+        # A child ends too, perhaps without the thread that has a lock.
+        if os.getpid() == pid:
+            flush(sys.stdout)
+            flush(sys.stderr)
+            work()
 
-    return with_reporter
-
-
-def reporter_class() -> "type[Reporter]":
-    """Return the reporter's class, imported from where this file is."""
-    parent = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-    sys.path.insert(0, parent)
-    try:
-        from inspector.launch.reporter import Reporter  # noqa: PLC0415 - see above
-    finally:
-        sys.path.remove(parent)
-    return Reporter
-
-
-def take_package() -> "dict[str, ModuleType]":
-    """Take the modules of the package called inspector out of sys.modules."""
-    names = [name for name in sys.modules if name == "inspector" or name.startswith("inspector.")]
-    return {name: sys.modules.pop(name) for name in names}
+    atexit.register(work_unless_forked)
 
 
 def flush(stream: "IO[str]") -> None:
@@ -149,12 +122,42 @@ def flush(stream: "IO[str]") -> None:
         pass
 
 
+def with_reporter(plan: str, work: "Callable[[Reporter], None]") -> "Reporter":
+    """Make a reporter, and work with it; return it.
+
+    Meanwhile our package is in sys.modules, and no longer: a program may have modules
+    of that name.
+    """
+    loaded = list(sys.modules)
+    theirs = take_package()
+    parent = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+    sys.path.insert(0, parent)
+    try:
+        from inspector.launch.reporter import Reporter  # noqa: PLC0415 - see above
+
+        reporter = Reporter(plan, loaded)
+        work(reporter)
+    finally:
+        sys.path.remove(parent)
+        take_package()
+        sys.modules.update(theirs)
+    return reporter
+
+
+def take_package() -> "dict[str, ModuleType]":
+    """Take the modules of the package called inspector out of sys.modules."""
+    names = [name for name in sys.modules if name == "inspector" or name.startswith("inspector.")]
+    return {name: sys.modules.pop(name) for name in names}
+
+
 withdraw()
 if PLAN in os.environ:
-    watch(
-        os.environ.pop(PLAN),
-        [float(word) for word in os.environ.pop(MOMENTS, "").split()],
-    )
+    handed_over = os.environ.pop(PLAN)
+    seconds = [float(word) for word in os.environ.pop(MOMENTS).split()]
+    if seconds:
+        watch_moments(handed_over, seconds)
+    else:
+        watch_end(handed_over)
 # Whatever comes next is what site asked for.  If there is none, its ImportError
 # tells site so, and no module of this name stays behind.
 sys.modules.pop("sitecustomize", None)
