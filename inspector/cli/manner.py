@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
+from inspector.census.snapshot import KINDS
 from inspector.census.target import PAUSE_LIMIT, RETRIES
 
 __all__ = [
     "BlockingOption",
     "InterpreterOption",
+    "KindOption",
     "Manner",
     "PauseLimitOption",
     "RetriesOption",
+    "kinds_of",
 ]
 
 BlockingOption = Annotated[
@@ -47,6 +50,30 @@ PauseLimitOption = Annotated[
 ]
 
 
+COUNTED = ("type", "code", "dict")
+"""Kinds of objects that have a count."""
+
+
+def _known_kind(kind: str) -> str:
+    """Refuse what there are no rows of."""
+    if kind not in (*KINDS, "all"):
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}, all")
+    return kind
+
+
+KindOption = Annotated[
+    str,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        callback=_known_kind,
+        autocompletion=lambda: [*KINDS, "all"],
+        help="What is listed: type, code (objects, by file and line), dict (of modules), "
+        "all of these, or static (types, which nobody counts).",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Manner:
     """What the options for a reading say."""
@@ -56,3 +83,10 @@ class Manner:
     retries: int = RETRIES
     pause_limit: float = PAUSE_LIMIT
     """Seconds."""
+    kinds: tuple[str, ...] = ("type",)
+    """Of :data:`inspector.census.snapshot.KINDS`."""
+
+
+def kinds_of(kind: str) -> tuple[str, ...]:
+    """Return what `--kind` stands for; everything that is counted for ``all``."""
+    return COUNTED if kind == "all" else (kind,)

@@ -45,7 +45,7 @@ CELLS: Final[dict[str, Callable[[ObjectCount], str]]] = {
     "STACK": lambda row: count(row.deferred),
     "INTERPRETER": lambda row: str(row.interpreter),
     "STATE": lambda row: row.state,
-    "ID": lambda row: str(row.unique_id),
+    "ID": lambda row: str(row.unique_id) if row.unique_id else "no id",
     "ADDRESS": lambda row: f"{row.address:#x}",
 }
 """Every column beside the names, in the order in which they are drawn."""
