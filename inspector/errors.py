@@ -145,13 +145,19 @@ class MemoryFault(InspectorError):
         self.size = size
 
 
+UNKNOWN_LAYOUT = (
+    "a build that inspector does not know, or a process that is just starting; "
+    "`inspector doctor PID` tells how far it gets"
+)
+
+
 class LayoutError(InspectorError):
     """CPython's private structures do not look the way they must."""
 
     exit_code = 7
 
     def __init__(self, field: str, *, expected: str, found: str, hint: str = "") -> None:
-        super().__init__(f"{field}: expected {expected}, found {found}", hint=hint)
+        super().__init__(f"{field}: expected {expected}, found {found}", hint=hint or UNKNOWN_LAYOUT)
         self.field = field
         self.expected = expected
         self.found = found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from inspector.census.ending import lasting, refuse_finalizing
 from inspector.cpython.discover import discover
 from inspector.cpython.published import read_published
 from inspector.errors import LayoutError, MemoryFault
@@ -11,6 +12,7 @@ from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
+    from inspector.cpython.published import Published
     from inspector.process.other import OtherProcess
 
 __all__ = ["find_layout"]
@@ -29,6 +31,15 @@ def find_layout(
     :func:`~inspector.cpython.discover.discover` raise.
     """
     published = read_published(process.memory, process.runtime, process.pid)
+    refuse_finalizing(process, published)
+    with lasting(process, published):
+        return _find(process, published, pause_limit)
+
+
+def _find(
+    process: OwnProcess | OtherProcess, published: Published, pause_limit: float
+) -> tuple[Layout, int | None]:
+    """Discover the layout, in a pause if it cannot be done without."""
     own = isinstance(process, OwnProcess)
     memory = process.world if isinstance(process, OwnProcess) else process.memory
     for left in reversed(range(TRIES if own else TRIES // 3)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inspector.census.anatomy import Anatomy, dissect
 from inspector.census.discovery import find_layout
+from inspector.census.ending import finalizing, lasting
 from inspector.census.life import Life
 from inspector.census.observe import Request, Seen, observe_running, observe_still
 from inspector.census.reading import Plan, Scope, pool_count, thread_counts
@@ -22,7 +23,7 @@ from inspector.census.snapshot import (
 )
 from inspector.cpython.published import version_text
 from inspector.cpython.walk import interpreters, read_pointer
-from inspector.errors import NoSuchObject, NotAType, NotCounted, TargetChanged
+from inspector.errors import NoSuchObject, NotAType, NotCounted
 from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Target:
         still = None
         if blocking and not isinstance(self._process, OwnProcess):
             still = self._process.stopped(pause_limit)
-        with self._lock:
+        with self._lock, lasting(self._process, self.layout.published):
             scope = Scope(tuple(kinds), unlisted=unlisted)
             return self._snapshot(scope, interpreter, still, retries)
 
@@ -189,11 +190,7 @@ class Target:
                 hint="leave the interpreter out to see which there are",
             )
         if any(each.reading.finalizing for each in seen):
-            raise TargetChanged(
-                f"the interpreter of process {self.pid} is finalizing",
-                pid=self.pid,
-                hint="its counts are being torn down; read it before the program ends",
-            )
+            raise finalizing(self.pid)
 
     def _assemble(self, seen: list[Seen], taken: int, pause: int | None) -> Snapshot:
         """Name the objects and threads, and freeze it all."""

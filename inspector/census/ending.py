@@ -1,0 +1,48 @@
+"""A process that ends, or ended, while it was read: said as such, whatever failed by it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from inspector.cpython.walk import read_pointer
+from inspector.errors import LayoutError, MemoryFault, TargetChanged, Unsettled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.cpython.published import Published
+    from inspector.process.other import OtherProcess
+    from inspector.process.own import OwnProcess
+
+__all__ = ["finalizing", "lasting", "refuse_finalizing"]
+
+
+@contextmanager
+def lasting(process: OwnProcess | OtherProcess, published: Published) -> Iterator[None]:
+    """Turn what fails in the context into the end of the process, if that is the reason.
+
+    Raises :class:`NoSuchTarget` or :class:`TargetChanged` then, else what failed.
+    """
+    try:
+        yield
+    except (LayoutError, MemoryFault, Unsettled):
+        process.check()
+        refuse_finalizing(process, published)
+        raise
+
+
+def refuse_finalizing(process: OwnProcess | OtherProcess, published: Published) -> None:
+    """Raise :class:`TargetChanged` when ``_PyRuntime`` is being torn down."""
+    at = process.runtime + published["runtime_state.finalizing"]
+    if read_pointer(process.memory, at):
+        raise finalizing(process.pid)
+
+
+def finalizing(pid: int) -> TargetChanged:
+    """Return the error for an interpreter that is being torn down."""
+    return TargetChanged(
+        f"the interpreter of process {pid} is finalizing",
+        pid=pid,
+        hint="its counts are being torn down; read it before the program ends",
+    )
