@@ -65,9 +65,10 @@ def identify(pid: int) -> Identity:
     """
     try:
         status = proc.status(pid)
-        facts = _alive(pid)
+        facts = proc.read_stat(pid)
     except OSError as failure:
         raise process_error(failure.errno, pid) from None
+    _refuse_ended(pid, facts)
     group = int(status["Tgid"])
     if group != pid:
         raise NoSuchTarget(
@@ -99,9 +100,10 @@ def check(identity: Identity) -> None:
     """
     pid = identity.pid
     try:
-        facts = _alive(pid)
+        facts = proc.read_stat(pid)
     except OSError as failure:
         raise process_error(failure.errno, pid) from None
+    _refuse_ended(pid, facts)
     if facts.start_ticks != identity.start_ticks:
         raise TargetChanged(
             f"process {pid} has ended, and its pid is another's now",
@@ -140,11 +142,10 @@ def thread_names(pid: int) -> dict[int, str]:
     return names
 
 
-def _alive(pid: int) -> proc.Stat:
-    """Return the facts of a process that has not ended; ``OSError`` if it does not exist."""
-    facts = proc.read_stat(pid)
+def _refuse_ended(pid: int, facts: proc.Stat) -> None:
+    """Raise for a process that has ended and is only waiting to be collected."""
     if facts.state not in ENDED:
-        return facts
+        return
     if facts.threads > 1:
         raise NoSuchTarget(
             f"the main thread of process {pid} ({facts.name}) has ended, others run on",
