@@ -46,6 +46,8 @@ class Anatomy:
     """The method resolution order, the type itself first."""
     subclasses: tuple[str, ...]
     paths: tuple[Path, ...]
+    suspended: int | None = None
+    """References in suspended generators, part of no count; None where not known."""
 
     @property
     def formula(self) -> str:
@@ -74,6 +76,7 @@ class Anatomy:
             "subclasses": list(self.subclasses),
             "paths": [asdict(path) for path in self.paths],
             "formula": self.formula,
+            "suspended": self.suspended,
         }
 
 

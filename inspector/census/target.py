@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import types
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.census.anatomy import Anatomy, dissect
@@ -21,13 +24,14 @@ from inspector.census.snapshot import (
     Snapshot,
     TargetInfo,
 )
+from inspector.census.suspended import suspended_references
 from inspector.cpython.published import version_text
 from inspector.cpython.walk import interpreters, read_pointer
 from inspector.errors import NoSuchObject, NotAType, NotCounted
 from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from inspector.process.memory import StillMemory
     from inspector.process.other import OtherProcess
@@ -133,6 +137,21 @@ class Target:
             )
         return count
 
+    def suspended(self) -> Mapping[int, int] | None:
+        """Return references in suspended generators and coroutines: address -> how many.
+
+        CPython counts them nowhere, so they are part of no total.  They are found
+        through the heap, hence in the own process only: None for another one.
+        """
+        if not isinstance(self._process, OwnProcess):
+            return None
+        kinds = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+        alive = [each for each in gc.get_objects() if isinstance(each, kinds)]
+        with self._lock:
+            return suspended_references(
+                self._process.world, self.layout, [id(each) for each in alive]
+            )
+
     def anatomy(
         self, subject: type | str | int, *, blocking: bool = False, pause_limit: float = PAUSE_LIMIT
     ) -> Anatomy:
@@ -148,7 +167,11 @@ class Target:
         memory = self._process.memory
         chain = interpreters(memory, self.layout.published, self.layout.runtime)
         interpreter = next(each for each in chain if self._identifier(each) == count.interpreter)
-        return dissect(memory, self.layout, interpreter, snapshot, count)
+        anatomy = dissect(memory, self.layout, interpreter, snapshot, count)
+        suspended = self.suspended()
+        if suspended is None:
+            return anatomy
+        return replace(anatomy, suspended=suspended.get(count.address, 0))
 
     def _snapshot(
         self, scope: Scope, interpreter: int | None, stopped: StillMemory | None, retries: int

@@ -52,6 +52,7 @@ def anatomy_view(anatomy: Anatomy) -> Group:
         *_threads("on the stack of", row.stacks or {}, anatomy.thread_names),
         ("deferred", count(row.deferred)),
         ("total", _bounded(anatomy, row.total)),
+        ("in suspended generators", f"{count(anatomy.suspended)}, part of no count"),
         ("sys.getrefcount", "?" if row.getrefcount is None else str(row.getrefcount)),
     ]
     paths = [(path.what, f"{path.how}: {path.why}") for path in anatomy.paths]
