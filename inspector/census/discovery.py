@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.census.ending import lasting, refuse_finalizing
 from inspector.cpython.discover import discover
-from inspector.cpython.published import read_published
+from inspector.cpython.published import newer, read_published
 from inspector.errors import LayoutError, MemoryFault
 from inspector.process.own import OwnProcess
 
@@ -26,14 +26,20 @@ def find_layout(
     """Return the layout, and for how many nanoseconds another process was stopped for it.
 
     A process that is too busy to be understood while it runs is stopped briefly;
-    None says that it was not, a ``pause_limit`` of 0 that it must not.  Raises what
+    None says that it was not, a ``pause_limit`` of 0 that it must not.  A version that
+    is not known is tried, and refused if its layout does not validate.  Raises what
     :func:`~inspector.cpython.published.read_published` and
     :func:`~inspector.cpython.discover.discover` raise.
     """
     published = read_published(process.memory, process.runtime, process.pid)
     refuse_finalizing(process, published)
-    with lasting(process, published):
-        return _find(process, published, pause_limit)
+    try:
+        with lasting(process, published):
+            return _find(process, published, pause_limit)
+    except (LayoutError, MemoryFault) as failure:
+        if published.known:
+            raise
+        raise newer(published, process.pid, failure) from failure
 
 
 def _find(

@@ -17,7 +17,7 @@ from inspector.errors import LayoutError, NotFreeThreaded, NotPython, Unsupporte
 if TYPE_CHECKING:
     from inspector.process.memory import Memory
 
-__all__ = ["COOKIE", "Published", "read_published", "read_version", "version_text"]
+__all__ = ["COOKIE", "Published", "newer", "read_published", "read_version", "version_text"]
 
 COOKIE: Final = b"xdebugpy"
 
@@ -132,6 +132,11 @@ class Published:
         return self.offsets.get(name, default)
 
     @property
+    def known(self) -> bool:
+        """Whether the offsets of this very minor version are known, not only guessed."""
+        return self.version >> 16 in _TABLES
+
+    @property
     def minor(self) -> tuple[int, int]:
         """Major and minor version."""
         return self.version >> 24, self.version >> 16 & 0xFF
@@ -189,8 +194,24 @@ def read_published(memory: Memory, address: int, pid: int | None = None) -> Publ
     names = _TABLES[min(version >> 16, max(_TABLES))]
     words = struct.unpack(f"={len(names)}Q", memory.read(address + 24, 8 * len(names)))
     offsets = dict(zip(names, words, strict=True))
-    _check(offsets)
-    return Published(version, offsets)
+    published = Published(version, offsets)
+    try:
+        _check(offsets)
+    except LayoutError as failure:
+        if published.known:
+            raise
+        raise newer(published, pid, failure) from failure
+    return published
+
+
+def newer(published: Published, pid: int | None, failure: Exception) -> UnsupportedVersion:
+    """Return the error for a version that is not known and did not validate."""
+    return UnsupportedVersion(
+        f"CPython {version_text(published.version)} is newer than this inspector, "
+        f"which does not understand it ({failure})",
+        pid=pid,
+        hint="install a newer inspector",
+    )
 
 
 def _check(offsets: dict[str, int]) -> None:
