@@ -25,15 +25,15 @@ class Puppet:
 
     def __init__(
         self,
-        python: str | Path,
-        script: str | Path = TARGETS / "puppet.py",
-        *arguments: str,
+        program: str | Path,
+        *arguments: str | Path,
         before: Sequence[str] = (),
         **variables: str,
     ) -> None:
+        """Start a program; without arguments it is a Python, and gets the puppet."""
         kept = {k: v for k, v in environment().items() if k != "PYTHONPATH"}
         self.process = subprocess.Popen(
-            [*before, str(python), str(script), *arguments],
+            [*before, program, *(arguments or [TARGETS / "puppet.py"])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**kept, **variables},

@@ -94,6 +94,14 @@ def execute() -> None:
     os.execv(sys.executable, [sys.executable, "-c", code])  # noqa: S606 - no shell is wanted
 
 
+def become(user: str) -> int:
+    """Give up all rights for those of another user."""
+    os.setgroups([])
+    os.setresgid(int(user), int(user), int(user))
+    os.setresuid(int(user), int(user), int(user))
+    return os.getuid()
+
+
 def lines() -> str:
     """Return the next line, empty at the end of the input."""
     data = b""
@@ -106,7 +114,8 @@ def lines() -> str:
 
 
 COMMANDS = {
-    each.__name__: each for each in (make, drop, collect, threads, join, interpreter, fork, execute)
+    each.__name__: each
+    for each in (make, drop, collect, threads, join, interpreter, fork, execute, become)
 }
 
 
