@@ -101,9 +101,9 @@ def attach(pid: int | None = None, *, pause_limit: float = PAUSE_LIMIT) -> Targe
     return _own
 
 
-def snapshot(*, kinds: Collection[str] = ("type",)) -> Snapshot:
+def snapshot(*, kinds: Collection[str] = ("type",), unlisted: bool = True) -> Snapshot:
     """Read the current process; see :meth:`Target.snapshot`."""
-    return attach().snapshot(kinds=kinds)
+    return attach().snapshot(kinds=kinds, unlisted=unlisted)
 
 
 def refcount(subject: type) -> ObjectCount:

@@ -1,0 +1,102 @@
+"""A pybind11 class has no unique id; it is found, inside and outside, with right counts."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import inspector
+from tests.support import environment, free_threaded_only
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = free_threaded_only
+
+SOURCE = """
+#include <pybind11/pybind11.h>
+struct Bound { int value = 0; };
+PYBIND11_MODULE(bound, module, pybind11::mod_gil_not_used()) {
+    pybind11::class_<Bound>(module, "Bound").def(pybind11::init<>());
+}
+"""
+
+PROGRAM = """
+import os, sys, bound
+kept = [bound.Bound() for _ in range(25)]
+print(os.getpid(), flush=True)
+sys.stdin.readline()
+kept.clear()
+print("cleared", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the extension for the running interpreter; return where it is."""
+    pybind11 = pytest.importorskip("pybind11")
+    compiler = shutil.which("c++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    place = tmp_path_factory.mktemp("bound")
+    (place / "bound.cpp").write_text(SOURCE)
+    include = [f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}"]
+    target = place / f"bound{sysconfig.get_config_var('EXT_SUFFIX')}"
+    options = ["-std=c++17", "-O0", "-shared", "-fPIC", "-fvisibility=hidden"]
+    subprocess.run(
+        [compiler, *options, *include, str(place / "bound.cpp"), "-o", str(target)],
+        check=True,
+        capture_output=True,
+    )
+    return place
+
+
+@pytest.fixture
+def process(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a program that holds 25 instances."""
+    variables = environment()
+    variables["PYTHONPATH"] += f":{folder}"
+    with subprocess.Popen(
+        [str(Path(sysconfig.get_path("scripts")) / "python"), "-c", PROGRAM],
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as started:
+        yield started
+        assert started.stdin is not None
+        started.stdin.close()
+
+
+def test_a_pybind11_class_is_listed_without_an_id(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    bound = __import__("bound")
+    base = inspector.snapshot()["bound.Bound"]
+    kept = [bound.Bound() for _ in range(25)]
+    row = inspector.snapshot()["bound.Bound"]
+    assert (row.unique_id, row.contributions) == (0, {})
+    assert row.counted is not None
+    assert base.counted is not None
+    assert row.counted == base.counted + len(kept)
+
+
+def test_from_outside_too(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    attached = inspector.attach(int(process.stdout.readline()))
+    before = attached.snapshot()["bound.Bound"]
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "cleared\n"
+    after = attached.snapshot()["bound.Bound"]
+    assert before.unique_id == after.unique_id == 0
+    assert before.counted is not None
+    assert after.counted == before.counted - 25
