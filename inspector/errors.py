@@ -20,6 +20,7 @@ The tree::
       Unsettled                         .tries
       ProgramError                      .program
       FileError                         .path
+      GrowthFound
 
 The message states one fact, the hint says what to do about it.  Only the
 command line turns an error into an exit status; ``exit_code`` is the status it
@@ -32,6 +33,7 @@ __all__ = [
     "AccessDenied",
     "AmbiguousName",
     "FileError",
+    "GrowthFound",
     "InspectorError",
     "LayoutError",
     "MemoryFault",
@@ -45,8 +47,8 @@ __all__ = [
     "SubjectError",
     "TargetChanged",
     "TargetError",
-    "UnsupportedVersion",
     "Unsettled",
+    "UnsupportedVersion",
 ]
 
 
@@ -157,7 +159,9 @@ class LayoutError(InspectorError):
     exit_code = 7
 
     def __init__(self, field: str, *, expected: str, found: str, hint: str = "") -> None:
-        super().__init__(f"{field}: expected {expected}, found {found}", hint=hint or UNKNOWN_LAYOUT)
+        super().__init__(
+            f"{field}: expected {expected}, found {found}", hint=hint or UNKNOWN_LAYOUT
+        )
         self.field = field
         self.expected = expected
         self.found = found
@@ -191,3 +195,9 @@ class FileError(InspectorError):
     def __init__(self, message: str, *, path: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.path = path
+
+
+class GrowthFound(InspectorError):
+    """What must not grow did: ``inspector diff --fail-on``."""
+
+    exit_code = 9

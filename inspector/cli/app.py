@@ -9,8 +9,12 @@ import typer
 from typer.main import get_command
 
 import inspector
+from inspector.cli.attach import attach
 from inspector.cli.codes import EXIT_CODES
+from inspector.cli.diff import diff
 from inspector.cli.dump import dump
+from inspector.cli.record import RecordCommand, record_
+from inspector.cli.replay import replay
 from inspector.cli.run import RunCommand, run
 from inspector.cli.type_ import type_
 
@@ -54,7 +58,10 @@ app = typer.Typer(
 app.command()(dump)
 app.command(cls=RunCommand)(run)
 app.command("type")(type_)
-app.command("attach", help="Attach to a process; prints what dump prints.")(dump)
+app.command()(attach)
+app.command("record", cls=RecordCommand)(record_)
+app.command()(replay)
+app.command()(diff)
 
 
 def parse(words: Sequence[str]) -> Callable[[], None] | int:

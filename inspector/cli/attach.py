@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,9 +15,11 @@ from inspector.cli import options  # noqa: TC001 - typer looks at the annotation
 from inspector.cli.manner import (
     BlockingOption,
     InterpreterOption,
+    KindOption,
     Manner,
     PauseLimitOption,
     RetriesOption,
+    kinds_of,
 )
 from inspector.screen.dashboard.state import BOARD_SORTS, FASTEST, SLOWEST, Course, State
 
@@ -101,6 +103,7 @@ def attach(  # noqa: PLR0913 - a parameter per option
     threads: options.ThreadsOption = False,
     as_json: options.JsonOption = False,
     export: ExportOption = None,
+    kind: KindOption = "type",
     blocking: BlockingOption = False,
     interpreter: InterpreterOption = None,
     retries: RetriesOption = RETRIES,
@@ -117,6 +120,7 @@ def attach(  # noqa: PLR0913 - a parameter per option
         limit=limit,
         threads=threads,
         interval=interval,
+        kind=kind,
     )
     manner = Manner(blocking, interpreter, retries, pause_limit)
     context.obj.append(
@@ -127,8 +131,7 @@ def attach(  # noqa: PLR0913 - a parameter per option
 def reader(pid: int | None, manner: Manner) -> Callable[[str], Snapshot]:
     """Attach, and return what reads all objects of a kind."""
     target = inspector.attach(pid, pause_limit=manner.pause_limit)
-    settings = asdict(manner)
-    return lambda kind: target.snapshot(kinds=(kind,), **settings)
+    return lambda kind: target.snapshot(**asdict(replace(manner, kinds=kinds_of(kind))))
 
 
 def start(pid: int | None, manner: Manner, state: State, course: Course) -> None:

@@ -25,6 +25,7 @@ EXIT_CODES: Final = {
     6: "no such object, or one without a count",
     7: "memory or CPython's structures cannot be read",
     8: "the process moved faster than it could be read",
+    9: "diff --fail-on found growth",
     INTERRUPTED: "interrupted",
     BROKEN_PIPE: "nobody reads the output",
 }

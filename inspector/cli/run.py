@@ -50,14 +50,18 @@ class RunCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own or click's
         """Parse up to the program; hand on the rest as it is."""
+        own, program = self.divided(ctx, args)
+        return super().parse_args(ctx, [*own, "--", *program])
+
+    def divided(self, ctx: Any, args: list[str]) -> tuple[list[str], list[str]]:  # noqa: ANN401 - likewise
+        """Return the words that are ours, and the program with all that is its own."""
         valued = {
             name
             for option in self.get_params(ctx)
             if not getattr(option, "is_flag", True)
             for name in option.opts
         }
-        own, program = divide(args, valued)
-        return super().parse_args(ctx, [*own, "--", *program])
+        return divide(args, valued)
 
 
 def divide(words: Sequence[str], valued: Container[str]) -> tuple[list[str], list[str]]:

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["head_lines", "status"]
 
-KINDS = {"type": "types", "code": "code objects", "dict": "dicts"}
+KINDS = {
+    "type": "types",
+    "code": "code objects",
+    "dict": "dicts",
+    "static": "static types",
+    "all": "objects",
+}
 
 
 def head_lines(state: State) -> list[Text]:
@@ -72,8 +78,10 @@ def _target(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
         facts.append((3, f"every {state.interval:g} s"))
     else:
         at = f"{playing.number + 1:,}/{playing.count:,}"
-        how = "paused" if state.paused else f"{playing.speed:g} times as fast"
-        facts.append((0, f"replay {at} {figures.clock(snapshot.taken_ns)} {how}"))
+        how = "paused" if state.paused else ""
+        if not how and playing.speed != 1:
+            how = f"{playing.speed:g} times as fast"
+        facts.append((0, f"replay {at} {figures.clock(snapshot.taken_ns)} {how}".rstrip()))
     return facts
 
 

@@ -250,6 +250,8 @@ BINDINGS: Final = (
     Binding(("1",), "1", "types", _kind("type"), "live"),
     Binding(("2",), "2", "code objects", _kind("code"), "live"),
     Binding(("3",), "3", "dictionaries of modules", _kind("dict"), "live"),
+    Binding(("4",), "4", "static types, which nobody counts", _kind("static"), "live"),
+    Binding(("5",), "5", "types, code and dictionaries", _kind("all"), "live"),
     Binding(("]",), "]", "the next reading", _seek(1), "replay", "next"),
     Binding(("[",), "[", "the reading before", _seek(-1), "replay", "back"),
     Binding(("}",), "}", "ten readings on", _seek(10), "replay"),

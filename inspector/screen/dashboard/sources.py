@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from inspector.errors import InspectorError, NoSuchTarget, TargetChanged
+from inspector.errors import InspectorError, NoSuchTarget
 from inspector.screen.dashboard.state import State, with_snapshot
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class Live:
             return state
         try:
             return with_snapshot(state, self._read(state.kind))
-        except (NoSuchTarget, TargetChanged) as gone:
+        except NoSuchTarget:
             if state.history is None:
                 raise
-            return replace(state, ended=str(gone))
+            return replace(state, ended="the process ended")
         except InspectorError as failed:
             return replace(state, trouble=str(failed))
 

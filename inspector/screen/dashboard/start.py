@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inspector.screen.dashboard.sources import Source
     from inspector.screen.dashboard.state import Course, State
 
-__all__ = ["has_terminal", "print_readings", "show"]
+__all__ = ["has_terminal", "is_drawn", "print_readings", "show"]
 
 ROWS_IN_A_PIPE: Final = 20
 WIDTH_OF_A_PIPE: Final = 120
@@ -34,13 +34,18 @@ def has_terminal() -> bool:
     return all(stream and sys.stdout.isatty() for stream in (sys.__stdin__, sys.__stdout__))
 
 
+def is_drawn(course: Course) -> bool:
+    """Whether there is a terminal, and it is wanted."""
+    return not course.once and not course.json and has_terminal()
+
+
 def show(state: State, source: Source, course: Course) -> None:
     """Show a source until somebody leaves or the time is up; then export it, if asked to.
 
     Without a terminal, or once, or as JSON, readings are printed instead.
     """
     state = replace(state, unicode=has_unicode())
-    if course.once or course.json or not has_terminal():
+    if not is_drawn(course):
         state = print_readings(state, source, course)
     else:
         with Terminal(0, 1, signals=True) as terminal:

@@ -1,0 +1,146 @@
+"""`inspector diff`: what changed between two readings."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import inspector
+from inspector.census.change import changes, same_process
+from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli.manner import BlockingOption  # noqa: TC001 - likewise
+from inspector.errors import FileError, GrowthFound
+from inspector.screen.selection import matcher
+from inspector.screen.streams import standard_output
+from inspector.screen.text import plain, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import IO
+
+    from inspector.census.change import Change
+    from inspector.census.snapshot import Snapshot
+
+__all__ = ["diff"]
+
+NAMED = 3
+"""Types that an error names."""
+
+BeforeArgument = Annotated[
+    str, typer.Argument(metavar="A", help="A recording, a document of dump --json, or a PID.")
+]
+AfterArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[B]", help="Likewise. By default A's last reading, A being its first."),
+]
+FailOption = Annotated[
+    int | None,
+    typer.Option(
+        "--fail-on",
+        metavar="GROWTH",
+        min=1,
+        help="End with status 9 if the total of any type that is shown grew by as much.",
+    ),
+]
+
+
+def diff(  # noqa: PLR0913 - a parameter per option
+    context: typer.Context,
+    before: BeforeArgument,
+    after: AfterArgument = None,
+    *,
+    filters: options.FilterOption = None,
+    limit: options.LimitOption = None,
+    as_json: options.JsonOption = False,
+    fail_on: FailOption = None,
+    blocking: BlockingOption = False,
+) -> None:
+    """Compare the last readings of two files, or of a file with a process as it is now.
+
+    Objects of one process are told apart by their addresses, those of two processes by
+    their names. Collections, which move counts from threads to headers, change nothing.
+    """
+    context.obj.append(partial(show, before, after, filters, limit, as_json, fail_on, blocking))
+
+
+def show(  # noqa: PLR0913, PLR0917 - what the options say
+    before: str,
+    after: str | None,
+    filters: Sequence[str] | None,
+    limit: int | None,
+    as_json: bool,  # noqa: FBT001 - an option
+    fail_on: int | None,
+    blocking: bool,  # noqa: FBT001 - an option
+) -> None:
+    """Compare, and write what differs to standard output."""
+    kind: str | None = None
+    old = _read(before, kind, blocking=blocking, last=after is not None)
+    kind = old.rows[0][1] if old.rows else None
+    new = _read(after or before, kind, blocking=blocking)
+    matches = matcher(tuple(filters or ()))
+    found = [each for each in changes(old, new) if matches(each.name)]
+    with standard_output() as stream:
+        if as_json:
+            _write_json(stream, old, new, found[: limit or None])
+        else:
+            _write_table(stream, old, new, found, limit)
+    if fail_on is not None:
+        grown = [each for each in found if each.growth is not None and each.growth >= fail_on]
+        if grown:
+            raise _failure(grown, fail_on)
+
+
+def _read(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> Snapshot:
+    """Return the reading that a file or a process stands for."""
+    if name.isdecimal() and not Path(name).exists():
+        kinds = (kind or "type",)
+        return inspector.attach(int(name)).snapshot(kinds=kinds, blocking=blocking)
+    from inspector.census.documents import snapshot_of  # noqa: PLC0415 - only for files
+    from inspector.census.recording import Reader, is_recording  # noqa: PLC0415 - likewise
+
+    if is_recording(name):
+        with Reader(name) as reader:
+            return reader.read(len(reader) - 1 if last else 0)
+    if not last:
+        raise FileError(
+            f"{name} is no recording: there is only one reading in it",
+            path=name,
+            hint="give a second file, or a PID",
+        )
+    try:
+        line = Path(name).read_text(encoding="utf-8").strip().rpartition("\n")[2]
+        return snapshot_of(json.loads(line))
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise FileError(
+            f"{name} is neither a recording nor a document of dump --json", path=name
+        ) from error
+
+
+def _write_json(stream: IO[str], old: Snapshot, new: Snapshot, found: Sequence[Change]) -> None:
+    document = {
+        "before": {"pid": old.target.pid, "taken_ns": old.taken_ns, "exact": old.exact},
+        "after": {"pid": new.target.pid, "taken_ns": new.taken_ns, "exact": new.exact},
+        "same_process": same_process(old, new),
+        "changes": [each.as_dict() for each in found],
+    }
+    stream.write(json.dumps(document) + "\n")
+
+
+def _write_table(
+    stream: IO[str], old: Snapshot, new: Snapshot, found: Sequence[Change], limit: int | None
+) -> None:
+    from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
+    from inspector.screen.differences import difference_view  # noqa: PLC0415 - likewise
+
+    console = console_for(stream)
+    console.print(difference_view(old, new, found, console.width, limit))
+
+
+def _failure(grown: Sequence[Change], least: int) -> GrowthFound:
+    names = ", ".join(f"{plain(each.name, 80)} +{each.growth:,}" for each in grown[:NAMED])
+    more = f" and {len(grown) - NAMED:,} more" if len(grown) > NAMED else ""
+    return GrowthFound(f"{plural(len(grown), 'object')} grew by {least:,} or more: {names}{more}")

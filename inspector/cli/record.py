@@ -1,0 +1,119 @@
+"""`inspector record`: a process, or a program started for it, into a file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+import inspector
+from inspector.census.target import PAUSE_LIMIT, RETRIES
+from inspector.cli.attach import DurationOption, IntervalOption  # noqa: TC001 - for typer
+from inspector.cli.manner import (
+    BlockingOption,
+    InterpreterOption,
+    KindOption,
+    Manner,
+    PauseLimitOption,
+    RetriesOption,
+    kinds_of,
+)
+from inspector.cli.run import RunCommand
+from inspector.launch.recorder import Course, record, started
+from inspector.screen.streams import say
+from inspector.screen.text import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from subprocess import Popen
+
+    from inspector.census.target import Target
+    from inspector.launch.recorder import Tally
+
+__all__ = ["RecordCommand", "record_"]
+
+
+class RecordCommand(RunCommand):
+    """The command whose options end where a program's begin; a PID may come before them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own or click's
+        """Parse up to the program, or everything where there is none."""
+        _, subject = self.divided(ctx, args)
+        if subject and subject[0].isdecimal():
+            return TyperCommand.parse_args(self, ctx, args)
+        return super().parse_args(ctx, args)
+
+
+SubjectArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PID|PROGRAM",
+        help="A process; or SCRIPT, -m MODULE or -c CODE to start, with all that follows.",
+    ),
+]
+FileOption = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="FILE", help="Where to; .gz or .zst is compressed."),
+]
+ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")]
+
+
+def record_(  # noqa: PLR0913 - a parameter per option
+    context: typer.Context,
+    subject: SubjectArgument,
+    *,
+    file: FileOption,
+    interval: IntervalOption = 1.0,
+    duration: DurationOption = None,
+    force: ForceOption = False,
+    kind: KindOption = "type",
+    blocking: BlockingOption = False,
+    interpreter: InterpreterOption = None,
+    retries: RetriesOption = RETRIES,
+    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+) -> None:
+    """Record the counts of a process over time, to replay or compare them.
+
+    A program is started and recorded from outside until it ends; the exit status is
+    then its own. Ctrl-C ends the recording of a process.
+    """
+    manner = Manner(blocking, interpreter, retries, pause_limit, kinds_of(kind))
+    context.obj.append(partial(start, subject, file, manner, Course(interval, duration, force)))
+
+
+def start(subject: Sequence[str], path: str, manner: Manner, course: Course) -> None:
+    """Record a process, or a program from its start to its end."""
+    child: Popen[bytes] | None = None
+    if len(subject) == 1 and subject[0].isdecimal():
+        target = inspector.attach(int(subject[0]), pause_limit=manner.pause_limit)
+    else:
+        child, target = started(subject, manner.pause_limit)
+    try:
+        tally = _recorded(target, path, manner, course)
+    except BaseException:
+        if child is not None:
+            child.terminate()
+            child.wait()
+        raise
+    failed = f", {tally.failed:,} not taken" if tally.failed else ""
+    say(f"{plural(tally.readings, 'reading')}{failed} in {path}, {tally.size:,} bytes")
+    if child is not None and (status := child.wait()):
+        raise SystemExit(status if status > 0 else 128 - status)
+
+
+def _recorded(target: Target, path: str, manner: Manner, course: Course) -> Tally:
+    """Record with a progress bar."""
+    from inspector.screen.progress import progress  # noqa: PLC0415 - Rich is not for --help
+
+    settings = asdict(manner)
+    with progress(course.duration) as tell:
+        return record(
+            target,
+            lambda: target.snapshot(**settings),
+            path,
+            course,
+            lambda tally: tell(tally.readings, tally.size, tally.seconds),
+        )

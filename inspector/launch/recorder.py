@@ -1,0 +1,136 @@
+"""The loop of a recorder: read, write, wait; and a program that is recorded from its start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import inspector
+from inspector.census.recording import Writer
+from inspector.errors import (
+    AccessDenied,
+    InspectorError,
+    LayoutError,
+    MemoryFault,
+    NoSuchTarget,
+    TargetChanged,
+    TargetError,
+    Unsettled,
+)
+from inspector.launch.program import check_program, interpreter_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inspector.census.snapshot import Snapshot
+    from inspector.census.target import Target
+
+__all__ = ["Course", "Tally", "record", "started"]
+
+START_LIMIT: Final = 10.0
+"""Seconds in which a program that was started has to become a Python that can be read."""
+
+START_WAIT: Final = 0.01
+
+
+class Course(NamedTuple):
+    """When to read, and when to stop."""
+
+    interval: float
+    """Seconds from one reading to the next."""
+    duration: float | None
+    """Seconds; None for as long as the process lives."""
+    force: bool = False
+    """Overwrite the file."""
+
+
+class Tally(NamedTuple):
+    """How far a recording is."""
+
+    readings: int
+    failed: int
+    """Readings that the process moved too fast for."""
+    size: int
+    """Bytes of the file."""
+    seconds: float
+
+
+def record(
+    target: Target,
+    read: Callable[[], Snapshot],
+    path: str,
+    course: Course,
+    tell: Callable[[Tally], None],
+) -> Tally:
+    """Write readings to a file until the time is up, the process ends, or Ctrl-C.
+
+    Raises what keeps the first reading from being taken, and :class:`FileError`.
+    """
+    layout = {"evidence": [asdict(each) for each in target.layout.evidence]}
+    first = read()
+    begin = due = time.monotonic()
+    readings = failed = 0
+    with Writer(path, layout, force=course.force) as writer:
+        writer.add(first)
+        readings = 1
+        try:
+            while True:
+                tell(Tally(readings, failed, writer.size, time.monotonic() - begin))
+                due = max(due + course.interval, time.monotonic())
+                if course.duration is not None and due > begin + course.duration:
+                    break
+                time.sleep(due - time.monotonic() if due > time.monotonic() else 0)
+                try:
+                    writer.add(read())
+                    readings += 1
+                except (Unsettled, MemoryFault):
+                    failed += 1
+                except (NoSuchTarget, TargetChanged):
+                    break
+        except KeyboardInterrupt:
+            pass  # the way to end a recording that has no end of its own
+        return Tally(readings, failed, writer.size, time.monotonic() - begin)
+
+
+def started(words: Sequence[str], pause_limit: float) -> tuple[subprocess.Popen[bytes], Target]:
+    """Start Python with a program, and attach to it as soon as it can be read.
+
+    Raises :class:`ProgramError`, and what keeps it from being attached to.
+    """
+    check_program(words)
+    inspector.attach()  # what keeps this Python from being read keeps the other one, too
+    options = interpreter_options(sys.orig_argv)
+    child = subprocess.Popen([sys.executable, *options, *words])  # noqa: S603 - the user's own program
+    limit = time.monotonic() + START_LIMIT
+    while True:
+        try:
+            target = inspector.attach(child.pid, pause_limit=pause_limit)
+            target.snapshot()
+        except (TargetError, LayoutError, MemoryFault, Unsettled) as error:
+            # Until Python has made its interpreter, and once it is gone, there is nothing.
+            refused = isinstance(error, AccessDenied)
+            if refused or child.poll() is not None or time.monotonic() > limit:
+                raise _ended(child, error) from None
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
+        else:
+            return child, target
+        time.sleep(START_WAIT)
+
+
+def _ended(child: subprocess.Popen[bytes], error: InspectorError) -> InspectorError:
+    """Return why a program could not be attached to."""
+    if child.poll() is None:
+        child.terminate()
+        child.wait()
+        return error
+    return NoSuchTarget(
+        f"the program ended with status {child.returncode} before it was read",
+        pid=child.pid,
+        hint="record what runs for longer",
+    )

@@ -1,0 +1,63 @@
+"""What differs between two readings, as a Rich renderable; a pure function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from inspector.census.change import same_process
+from inspector.screen.dashboard.figures import clock, cut, signed
+from inspector.screen.text import count, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.census.change import Change
+    from inspector.census.snapshot import Snapshot
+
+__all__ = ["difference_view"]
+
+ROWS: Final = 40
+NUMBERS: Final = 48
+"""Cells of all columns beside the names, with their gaps."""
+NARROWEST: Final = 12
+
+
+def difference_view(
+    old: Snapshot, new: Snapshot, found: Sequence[Change], width: int, limit: int | None
+) -> Group:
+    """Return the changes as a table of at most ``width`` cells and, unless told, 40 rows."""
+    shown = found[: ROWS if limit is None else limit or None]
+    heading = Text(f"{_reading(old)}  to  {_reading(new)}", "bold")
+    if not same_process(old, new):
+        heading.append("\ntwo processes: objects of one name are counted together", "dim")
+    if not shown:
+        return Group(heading, Text("nothing changed" if not found else ""))
+    names = [cut(plain(each.name), max(NARROWEST, width - NUMBERS)) for each in shown]
+    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table.add_column("TYPE" if shown[0].kind == "type" else shown[0].kind.upper(), no_wrap=True)
+    for head in ("GROWTH", "BEFORE", "AFTER"):
+        table.add_column(head, justify="right", no_wrap=True, min_width=10)
+    table.add_column("", no_wrap=True)
+    for name, each in zip(names, shown, strict=True):
+        growth = signed(each.growth, 14)
+        style = "red" if (each.growth or 0) > 0 else "green" if each.growth else "dim"
+        mark = each.what if each.settled else f"{each.what} ~"
+        table.add_row(
+            Text(name),
+            Text(growth, style),
+            "-" if each.what == "new" else count(each.before),
+            "-" if each.what == "gone" else count(each.after),
+            Text(mark, "dim"),
+        )
+    caption = f"{len(shown):,} of {len(found):,} changes"
+    if any(not each.settled for each in shown):
+        caption += "; ~ moved while it was read"
+    return Group(heading, Text(""), table, Text(""), Text(caption, "dim"))
+
+
+def _reading(snapshot: Snapshot) -> str:
+    return f"pid {snapshot.target.pid} at {clock(snapshot.taken_ns)}"
