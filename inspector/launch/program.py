@@ -44,6 +44,12 @@ def check_program(words: Sequence[str]) -> None:
             program=words[0],
             hint="do without -I, -E and -S: a program is watched through PYTHONPATH",
         )
+    if os.pathsep in STARTUP:
+        raise ProgramError(
+            f"PYTHONPATH cannot hold {STARTUP}",
+            program=words[0],
+            hint=f"install inspector where no directory has {os.pathsep!r} in its name",
+        )
     if not sys.executable:
         raise ProgramError("Python does not know its own executable", program=words[0])
     if words[0] in {"-m", "-c"} and len(words) == 1:

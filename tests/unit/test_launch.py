@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from inspector.errors import ProgramError
+from inspector.launch import program
 from inspector.launch.plan import Plan
 from inspector.launch.program import interpreter_options
 from inspector.screen.selection import Selection
@@ -28,6 +32,12 @@ from inspector.screen.view import View
 )
 def test_options_for_python_end_where_the_program_begins(command: str, options: str) -> None:
     assert " ".join(interpreter_options(command.split())) == options
+
+
+def test_a_place_that_pythonpath_cannot_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "STARTUP", f"/a{os.pathsep}b")
+    with pytest.raises(ProgramError, match="PYTHONPATH cannot hold"):
+        program.check_program(["-c", "1"])
 
 
 @pytest.mark.parametrize(
