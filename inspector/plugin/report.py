@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,8 +123,8 @@ def types_of(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for record in records:
         verdicts = {each["type"]: each for each in record.get("findings", ())}
-        growth = {name: each["change"] for name, each in verdicts.items()}
-        growth |= record.get("growth", {})
+        growth = Counter(record.get("growth", {}))
+        growth.update({name: each["change"] for name, each in verdicts.items()})
         for name, change in growth.items():
             entry = found.setdefault(
                 name, {"type": name, "growth": 0, "verdict": "grew once", "tests": []}

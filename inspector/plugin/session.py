@@ -16,7 +16,7 @@ from inspector.plugin.report import Report
 from inspector.plugin.settings import settings_of
 
 if TYPE_CHECKING:
-    from inspector.checks.counts import Counts
+    from inspector.checks.counts import Counts, TypeRef
     from inspector.plugin.settings import Settings
 
 __all__ = ["begin", "listen"]
@@ -60,7 +60,6 @@ class Watch:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         runs = Runs(item, nextitem)
-        read(watch(()))
         before, started = read(watch()), collections()
         passed = runs.first()
         record: dict[str, Any] = {
@@ -90,11 +89,16 @@ class Watch:
         once = Load(lambda: None, 1)
         after = read(before.refs)
         suspects = suspects_of(before, after, self._rules, once, classes=True)
-        if suspects or collections() != started:
-            collect()
-            after = read(before.refs)
-            suspects = suspects_of(before, after, self._rules, once, classes=True)
-        return suspects, after
+        if not suspects and collections() == started:
+            return suspects, after
+        # What is fewer once garbage is gone may have been held by it; what was fewer
+        # before any collection has been given back by the test.
+        fewer = [] if collections() != started else _that(before, after, suspects, -1)
+        collect()
+        after = read(before.refs)
+        suspects = suspects_of(before, after, self._rules, once, classes=True)
+        more = _that(before, after, suspects, 1)
+        return Suspects([*more, *fewer], suspects.classes), after
 
     def _confirmed(
         self, item: pytest.Item, runs: Runs, load: Load, suspects: Suspects
@@ -112,6 +116,14 @@ class Watch:
             "outcome": "failed" if wrong else "clean",
             "findings": [each.as_dict() for each in findings],
         }
+
+
+def _that(before: Counts, after: Counts, suspects: Suspects, sign: int) -> list[TypeRef]:
+    """Return the suspects that became more (sign 1) or fewer (sign -1)."""
+    chosen = set(map(id, suspects.refs))
+    changes = moves(before, after).items()
+    refs = [before.refs[number] for number, change in changes if change * sign > 0]
+    return [ref for ref in refs if id(ref) in chosen]
 
 
 def _growth(before: Counts, after: Counts, suspects: Suspects) -> dict[str, int]:

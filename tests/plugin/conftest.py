@@ -24,7 +24,9 @@ def run(pytester: pytest.Pytester, typerefs_path: Path) -> Run:
         text: str, *arguments: str, ini: str = "", subprocess: bool = False
     ) -> pytest.RunResult:
         pytester.makepyfile(test_it=text)
-        pytester.makeini(f"[pytest]\nfilterwarnings = error\npythonpath = {typerefs_path.parent}\n{ini}")
+        pytester.makeini(
+            f"[pytest]\nfilterwarnings = error\npythonpath = {typerefs_path.parent}\n{ini}"
+        )
         start = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
         return start("-p", "no:cacheprovider", "-rA", *arguments)
 

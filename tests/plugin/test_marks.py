@@ -57,7 +57,8 @@ def test_an_over_decref_fails_and_a_correct_type_passes(run: Run) -> None:
 
 
 def test_a_marked_test_runs_once_more_than_repeat_with_its_fixtures_anew(run: Run) -> None:
-    result = run("""
+    result = run(
+        """
         import pytest
 
         events = []
@@ -78,7 +79,9 @@ def test_a_marked_test_runs_once_more_than_repeat_with_its_fixtures_anew(run: Ru
         def test_counts_its_runs(function, tmp_path):
             (tmp_path / "new").mkdir()
             events.append("run")
-    """, "-s")
+    """,
+        "-s",
+    )
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*events: module" + " setup run teardown" * 3])
 
@@ -110,7 +113,11 @@ def test_only_what_grows_in_every_repeat_fails(run: Run) -> None:
     """)
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
-        ["test_it.Widget: +1 reference per run*(kept)", "  instances   +3", "  verdict     kept: 3 more*"]
+        [
+            "test_it.Widget: +1 reference per run*(kept)",
+            "  instances   +3",
+            "  verdict     kept: 3 more*",
+        ]
     )
 
 
@@ -186,7 +193,9 @@ def test_wrong_arguments_fail_the_collection(run: Run, arguments: str, message: 
         def test_not_marked(): pass
     """)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*ERROR collecting test_it.py*", f"test_it.py::test_marked: {message}"])
+    result.stdout.fnmatch_lines(
+        ["*ERROR collecting test_it.py*", f"test_it.py::test_marked: {message}"]
+    )
     assert result.ret == pytest.ExitCode.INTERRUPTED
 
 
@@ -251,8 +260,11 @@ def test_a_test_that_passes_once_only_fails_as_itself(run: Run) -> None:
     result.stdout.fnmatch_lines(["*assert not [[]1[]]", "passed once and failed in a repeat*"])
 
 
-def test_what_the_repeats_print_and_record_is_not_shown(run: Run, pytester: pytest.Pytester) -> None:
-    result = run("""
+def test_what_the_repeats_print_and_record_is_not_shown(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    result = run(
+        """
         import pytest, typerefs
 
         @pytest.mark.no_type_leaks
@@ -260,7 +272,11 @@ def test_what_the_repeats_print_and_record_is_not_shown(run: Run, pytester: pyte
             print("said by the test")
             record_property("key", "value")
             typerefs.Leaking()
-    """, "--junit-xml=it.xml", "-o", "junit_family=xunit1")
+    """,
+        "--junit-xml=it.xml",
+        "-o",
+        "junit_family=xunit1",
+    )
     assert result.stdout.str().count("said by the test") == 1
     assert (pytester.path / "it.xml").read_text().count('name="key"') == 1
 
@@ -411,7 +427,9 @@ def test_the_rule_decides_what_a_mark_does_where_nobody_counts(
     got = result.parseoutcomes()
     assert {key: got.get(key, 0) for key in outcomes} == outcomes
     if rule == "fallback":
-        result.stdout.fnmatch_lines(["inspector: 1 marked tests went unchecked: *nobody counts here"])
+        result.stdout.fnmatch_lines(
+            ["inspector: 1 marked tests went unchecked: *nobody counts here"]
+        )
 
 
 # The fixture

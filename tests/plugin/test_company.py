@@ -1,0 +1,299 @@
+"""The plugin beside others, and in the ways that pytest is run."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.checks import counts
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Run
+
+pytest_plugins = ["pytester", "tests.extension.fixture"]
+
+
+def needs(module: str) -> pytest.MarkDecorator:
+    """Skip a test where a plugin of others is not installed."""
+    missing = importlib.util.find_spec(module) is None
+    return pytest.mark.skipif(missing, reason=f"{module} is not installed")
+
+
+LEAKING = """
+    import pytest, typerefs
+
+    @pytest.mark.no_type_leaks
+    def test_marked_leaks(): typerefs.Leaking()
+
+    @pytest.mark.no_type_leaks
+    def test_marked_is_fine(): typerefs.Balanced()
+
+    def test_not_marked(): typerefs.Leaking()
+"""
+
+
+def test_without_the_plugin_marks_are_unknown_and_tests_run(run: Run) -> None:
+    result = run(LEAKING, "-p", "no:inspector", "-W", "default", subprocess=True)
+    result.assert_outcomes(passed=3, warnings=2)
+
+
+def test_a_run_that_asks_for_nothing_loads_nothing_of_the_checks(run: Run) -> None:
+    result = run(
+        """
+        import sys
+
+        def test_it():
+            assert "inspector.plugin" in sys.modules
+            loaded = [name for name in sys.modules if name.startswith("inspector.checks")]
+            assert loaded == []
+        """,
+        subprocess=True,
+    )
+    result.assert_outcomes(passed=1)
+
+
+@needs("xdist")
+def test_workers_of_xdist_check_and_the_controller_reports(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    result = run(
+        LEAKING,
+        "-n2",
+        "--inspector-leaks",
+        "--inspector-report",
+        "--inspector-json=it.json",
+        subprocess=True,
+    )
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        ["Python *; *2 failed*", "*typerefs.Leaking  [[]leaking[]]  test_it.py::test_*"]
+    )
+    assert result.stdout.str().count("inspector: references to types") == 1
+    found = json.loads((pytester.path / "it.json").read_text())
+    assert len(found["tests"]) == 3
+
+
+@needs("xdist")
+def test_wrong_marks_fail_the_collection_under_xdist(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.no_type_leaks(repeat=0)
+        def test_marked(): pass
+        """,
+        "-n2",
+        subprocess=True,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["test_it.py::test_marked: no_type_leaks: repeat is 0*"])
+
+
+@needs("pytest_run_parallel")
+def test_run_parallel_runs_marked_tests_and_the_fixture_in_threads(run: Run) -> None:
+    result = run(
+        """
+        import pytest, threading, typerefs
+
+        class Widget: pass
+
+        @pytest.mark.no_type_leaks
+        def test_leaks():
+            assert threading.current_thread() is not threading.main_thread()
+            typerefs.Leaking()
+
+        @pytest.mark.no_type_leaks
+        def test_is_fine():
+            assert threading.current_thread() is not threading.main_thread()
+            Widget()
+
+        @pytest.mark.balanced(Widget, typerefs.Balanced)
+        def test_balanced():
+            Widget(), typerefs.Balanced()
+
+        def test_fixture(type_refcounts):
+            assert threading.current_thread() is not threading.main_thread()
+            assert type_refcounts(Widget) > 0
+
+        def test_not_marked(): pass
+        """,
+        "--parallel-threads=4",
+        "--ignore-gil-enabled",
+        subprocess=True,
+    )
+    # It calls a failure an error, so that one can tell that threads were involved.
+    result.assert_outcomes(passed=4, errors=1)
+    result.stdout.fnmatch_lines(
+        ["typerefs.Leaking: +4 references per run*", "All tests were run in parallel!*"]
+    )
+
+
+@needs("pytest_run_parallel")
+@pytest.mark.skipif(not counts.support().threads, reason="this Python does not count per thread")
+def test_run_parallel_shows_a_plain_decref_in_four_threads(run: Run) -> None:
+    result = run(
+        """
+        import pytest, typerefs
+
+        @pytest.mark.balanced(typerefs.PlainDecref)
+        def test_plain():
+            for _ in range(25): typerefs.PlainDecref()
+        """,
+        "--parallel-threads=4",
+        subprocess=True,
+    )
+    result.stdout.fnmatch_lines(
+        ["typerefs.PlainDecref is not balanced (plain decref)", "  header      -300"]
+    )
+
+
+@needs("anyio")
+def test_async_tests_are_checked(run: Run) -> None:
+    result = run(
+        """
+        import asyncio, pytest, typerefs
+
+        pytestmark = [pytest.mark.anyio, pytest.mark.no_type_leaks]
+
+        @pytest.fixture
+        def anyio_backend(): return "asyncio"
+
+        async def test_leaks():
+            await asyncio.sleep(0)
+            typerefs.Leaking()
+
+        async def test_is_fine():
+            await asyncio.sleep(0)
+            typerefs.Balanced()
+        """,
+        subprocess=True,
+    )
+    result.assert_outcomes(passed=1, failed=1)
+
+
+@needs("hypothesis")
+def test_hypothesis_tests_are_checked(run: Run) -> None:
+    result = run(
+        """
+        import typerefs
+        from hypothesis import given, settings, strategies
+
+        @settings(max_examples=20, database=None)
+        @given(strategies.lists(strategies.integers()))
+        def test_is_fine(numbers): sorted(numbers)
+
+        @settings(max_examples=20, database=None)
+        @given(strategies.lists(strategies.integers()))
+        def test_leaks(numbers): typerefs.Leaking()
+        """,
+        "--inspector-leaks",
+        subprocess=True,
+    )
+    result.assert_outcomes(passed=1, failed=1)
+
+
+@needs("pytest_cov")
+def test_under_coverage_a_clean_test_is_clean_and_subprocesses_are_measured(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makefile(
+        ".toml", pyproject="[tool.coverage.run]\npatch = ['subprocess']\nparallel = true"
+    )
+    pytester.makepyfile(child="print('from the child')")
+    result = run(
+        """
+        import pytest, subprocess, sys, typerefs
+
+        @pytest.mark.no_type_leaks(repeat=2)
+        def test_of_a_child():
+            subprocess.run([sys.executable, "child.py"], check=True)
+
+        def test_leaks(): typerefs.Leaking()
+        """,
+        "--cov=.",
+        "--cov-config=pyproject.toml",
+        "--cov-report=term",
+        "--inspector-leaks",
+        "-W",
+        "default",
+        subprocess=True,
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["child.py * 100%"])
+
+
+def test_setup_plan_and_collect_only_check_nothing(run: Run) -> None:
+    run(LEAKING, "--inspector-leaks", "--setup-plan").assert_outcomes()
+    result = run(LEAKING, "--inspector-leaks", "--collect-only")
+    result.stdout.fnmatch_lines(["*3 tests collected*"])
+
+
+def test_the_first_failure_ends_the_run_if_asked_to(run: Run) -> None:
+    result = run(LEAKING, "-x", "--inspector-leaks")
+    result.assert_outcomes(failed=1)
+
+
+def test_a_module_fixture_is_torn_down_once_and_its_error_reported(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def broken():
+            yield
+            raise RuntimeError("at the end")
+
+        @pytest.mark.no_type_leaks
+        def test_one(broken): pass
+
+        @pytest.mark.no_type_leaks
+        def test_two(broken): pass
+        """
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*RuntimeError: at the end"])
+
+
+@pytest.mark.skipif(not counts.support().threads, reason="this Python does not count per thread")
+def test_a_thread_beside_the_test_is_named_and_the_test_passes(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    result = run(
+        """
+        import pytest, queue, threading
+
+        class Widget: pass
+
+        kept = []
+
+        @pytest.fixture(scope="module")
+        def service():
+            asked, answered = queue.Queue(), queue.Queue()
+
+            def work():
+                while asked.get():
+                    kept.append(Widget())
+                    answered.put(1)
+
+            thread = threading.Thread(target=work, name="service")
+            thread.start()
+            yield lambda: (asked.put(1), answered.get())
+            asked.put(0)
+            thread.join()
+
+        @pytest.mark.no_type_leaks
+        def test_asks(service): service()
+        """,
+        "--inspector-json=it.json",
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["inspector: other threads took references to test_it.Widget (test_it.py::test_asks)"]
+    )
+    document = json.loads((pytester.path / "it.json").read_text())
+    (finding,) = document["tests"][0]["findings"]
+    assert finding["verdict"] == "background thread"
+    assert [name.split()[0] for name in finding["contributions"]] == ["service"]
