@@ -25,7 +25,7 @@ from inspector.cpython.walk import (
     Table,
     Thread,
     decode_thread,
-    read_pointer,
+    gil_enabled,
     split_table,
     thread_ranges,
     threads,
@@ -287,7 +287,7 @@ def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | 
         pool.mutex,
         decode_collector(pieces[3:5]),
         any(finalizing),
-        _gil_enabled(memory, layout, plan.interpreter),
+        gil_enabled(memory, layout.published, plan.interpreter),
         chain,
         split_table(words, pool),
         _arrays(plan, pieces[arrays:objects]),
@@ -323,17 +323,6 @@ def _arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
         return [piece or b"" for piece in pieces]
     rest = iter(pieces)
     return [b"".join(next(rest) or bytes(8) for _ in indices) for indices in plan.slots]
-
-
-def _gil_enabled(memory: Memory, layout: Layout, interpreter: int) -> bool | None:
-    """Whether the interpreter's GIL is on: ``struct _gil_runtime_state.enabled``."""
-    published = layout.published
-    try:
-        gil = read_pointer(memory, interpreter + published["interpreter_state.ceval_gil"])
-        enabled = memory.read(gil + published["interpreter_state.gil_runtime_state_enabled"], 4)
-    except MemoryFault:
-        return None
-    return any(enabled)
 
 
 def pool_count(plan: Plan, table: Table) -> PoolCount:

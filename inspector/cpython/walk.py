@@ -23,6 +23,7 @@ __all__ = [
     "Thread",
     "decode_thread",
     "follow_freelist",
+    "gil_enabled",
     "interpreters",
     "read_pointer",
     "split_table",
@@ -116,6 +117,19 @@ def interpreters(memory: Memory, published: Published, runtime: int) -> list[int
         found.append(address)
         address = read_pointer(memory, address + published["interpreter_state.next"])
     return found
+
+
+def gil_enabled(memory: Memory, published: Published, interpreter: int) -> bool | None:
+    """Return whether the interpreter's GIL is on at this moment; None if that is unreadable.
+
+    ``struct _gil_runtime_state.enabled`` (Include/internal/pycore_gil.h, 3.14 and 3.15).
+    """
+    try:
+        gil = read_pointer(memory, interpreter + published["interpreter_state.ceval_gil"])
+        enabled = memory.read(gil + published["interpreter_state.gil_runtime_state_enabled"], 4)
+    except MemoryFault:
+        return None
+    return any(enabled)
 
 
 def thread_ranges(published: Published, refcounts: int, address: int) -> tuple[Range, Range]:
