@@ -103,6 +103,11 @@ def advice(facts: Permission) -> str:
     """Return one line that says what gives the right; empty when it is there or nothing is."""
     if facts.readable is not False:
         return ""
+    return _beyond_root(facts) or _missing_capability(facts) or _interference(facts)
+
+
+def _beyond_root(facts: Permission) -> str:
+    """Say what no capability of the reader would change."""
     if facts.ptrace_scope == SCOPE_NOBODY:
         return (
             "kernel.yama.ptrace_scope is 3: nobody may read other processes until the machine is "
@@ -110,20 +115,7 @@ def advice(facts: Permission) -> str:
         )
     if facts.same_user_namespace is False and facts.own_user == 0:
         return "the process belongs to another user namespace; run the command where that was made"
-    capability = _missing_capability(facts)
-    if capability:
-        return capability
-    if facts.sandboxed:
-        return (
-            "a seccomp filter of the sandbox may forbid it: in a container add "
-            "--cap-add=SYS_PTRACE or --security-opt seccomp=unconfined"
-        )
-    if facts.security_label:
-        return (
-            f"the security module that labels this process {facts.security_label!r} may forbid "
-            f"it; its log (dmesg, or the audit log) names the rule"
-        )
-    return "a security module or sandbox refuses; try outside of it"
+    return ""
 
 
 def _missing_capability(facts: Permission) -> str:
@@ -149,6 +141,21 @@ def _missing_capability(facts: Permission) -> str:
     else:
         return ""
     return f"{reason}: {in_container if facts.container else _sudo()}"
+
+
+def _interference(facts: Permission) -> str:
+    """Say who else may refuse what the kernel's own rules allow."""
+    if facts.sandboxed:
+        return (
+            "a seccomp filter of the sandbox may forbid it: in a container add "
+            "--cap-add=SYS_PTRACE or --security-opt seccomp=unconfined"
+        )
+    if facts.security_label:
+        return (
+            f"the security module that labels this process {facts.security_label!r} may forbid "
+            f"it; its log (dmesg, or the audit log) names the rule"
+        )
+    return "a security module or sandbox refuses; try outside of it"
 
 
 def _sudo() -> str:

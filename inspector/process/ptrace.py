@@ -1,11 +1,11 @@
 """Another process stopped for one reading, and never longer than a limit.
 
 Knows: how to keep the promise that the target runs on, whatever happens to the
-reader.  A thread of its own stops the target, waits, and lets it go: signal
-handlers of Python run in the main thread only, so Ctrl-C cannot interrupt it;
-it lets go by itself when the limit is over; and when it ends, or the reader is
-killed, the kernel releases whatever it held.  (That is ptrace's normal rule for
-a tracer that ends; the option that would kill the target instead is not used.)
+reader.  A thread of its own stops the target, waits, and ends: signal handlers of
+Python run in the main thread only, so Ctrl-C cannot interrupt it; it ends by
+itself when the limit is over; and the kernel releases the threads of a target
+whose tracer has ended, be it this thread or the whole reader that was killed.
+(The option that would kill the target instead is not used.)
 
 What a target can notice: the time, and on Linux a few system calls, epoll_wait
 among them, return ``EINTR`` after a stop, see signal(7).  Python calls them again.
@@ -17,7 +17,7 @@ import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from inspector.errors import AccessDenied, Unsettled
 from inspector.process.tracees import Tracees
@@ -44,7 +44,7 @@ LATER: Final = frozenset(
 )
 """Signals that the calling thread takes after the pause."""
 
-EXIT_PATIENCE, EXIT_POLL = 1.0, 100e-6
+EXIT_PATIENCE, EXIT_POLL = 1.0, 50e-6
 """Seconds to wait for the kernel to end a thread that has nothing left to do, and between looks."""
 
 
@@ -71,20 +71,17 @@ class Pause:
         self.limit = limit
         """Seconds."""
         self.ns = 0
-        """Nanoseconds from the first interruption to the last release; 0 until then."""
+        """Nanoseconds from the first interruption until all were let go; 0 until then."""
         self.threads = 0
         """How many threads were stopped."""
-        self.in_force = False
-        """All threads stand still: what was read before this was looked at is one instant."""
         self._overrun = False
-        self._clean = True
         self._failure: BaseException | None = None
         self._ready = threading.Event()
         self._finish = threading.Event()
         self._thread = threading.Thread(target=self._hold, name="inspector-pause", daemon=True)
         self._mask: set[signal.Signals] | set[int] = set()
 
-    def __enter__(self) -> Pause:
+    def __enter__(self) -> Self:
         """Stop the target; raise what prevents it."""
         if self.pid == os.getpid():
             raise AccessDenied(
@@ -96,11 +93,12 @@ class Pause:
         try:
             self._thread.start()
             self._ready.wait()
-            if self._failure:
-                raise self._failure
         except BaseException:
             self._end()
             raise
+        if self._failure:
+            self._end()
+            raise self._failure
         return self
 
     def __exit__(
@@ -124,8 +122,7 @@ class Pause:
             self._finish.set()
             if self._thread.ident is not None:
                 self._thread.join()
-                if not self._clean:
-                    _await_end(self._thread.native_id)
+                _await_end(self._thread.native_id)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
@@ -136,14 +133,12 @@ class Pause:
         try:
             tracees.stop(until)
             self.threads = len(tracees)
-            self.in_force = True
             self._ready.set()
             self._overrun = not self._finish.wait(max(0.0, until - time.monotonic()))
         except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
             self._failure = failure
         finally:
-            self.in_force = False
-            self._clean = tracees.release()
+            tracees.hand_back()
             if tracees.begin_ns:
                 self.ns = time.perf_counter_ns() - tracees.begin_ns
             self._ready.set()

@@ -1,12 +1,12 @@
 """The threads of another process, stopped one by one by ptrace(2).
 
-Knows: how to stop threads that come and go until none runs, and how each is let
-go exactly as it was: with the signal that was on its way, or still stopped if a
+Knows: how to stop threads that come and go until none runs, and how each goes on
+exactly as it was: with the signal that was on its way, or still stopped if a
 signal had stopped it before.
 
-The kernel ties tracees to the OS thread that seized them, so all methods of one
-object are called from one thread; and it releases whatever is left when that
-thread ends.  :mod:`inspector.process.ptrace` relies on both.
+The kernel ties tracees to the OS thread that seized them: all methods of one
+object are called from one thread, and when that ends, whether it was done or
+not, the kernel releases them (``exit_ptrace`` in kernel/ptrace.c).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Tracees:
 
         Raises :class:`Unsettled` when some thread did not stop in time,
         :class:`NoSuchTarget`, :class:`TargetChanged`, or :class:`AccessDenied`.
-        Threads may be held after an error too: :meth:`release` follows in any case.
+        Threads are held after an error too.
         """
         delay = POLL_FIRST
         while not self._complete():
@@ -87,13 +87,16 @@ class Tracees:
         if not self._signals:
             raise NoSuchTarget(f"process {self.pid} has ended", pid=self.pid)
 
-    def release(self) -> bool:
-        """Let all threads go on; False if some were not stopped and wait for this thread's end."""
-        clean = True
+    def hand_back(self) -> None:
+        """Let the threads go on that a signal was on its way to, with their signals.
+
+        All others go on when the calling thread ends: the kernel then releases
+        them together, while detaching them one by one would leave the last ones
+        waiting behind the first, which run again and want the processor.
+        """
         for task, signal in self._signals.items():
-            clean &= signal != RUNNING and _ptrace(PTRACE_DETACH, task, None, signal) == 0
-        self._signals.clear()
-        return clean
+            if signal > 0:
+                _ptrace(PTRACE_DETACH, task, None, signal)
 
     def _complete(self) -> bool:
         """Seize threads that are new; True if there are none and all the others are stopped.
@@ -132,7 +135,8 @@ class Tracees:
             raise AccessDenied(
                 f"process {self.pid} is traced already, by process {tracer}{_named(tracer)}",
                 pid=self.pid,
-                hint="only one process can stop another at a time; end that one, or read without stopping",
+                hint="only one process can stop another at a time; end that one, or read "
+                "without stopping",
             )
         raise process_error(code, self.pid, "stop")
 
