@@ -118,7 +118,7 @@ def test_total_is_what_getrefcount_says_once_a_collection_has_merged_all() -> No
     }
     compared = [
         # What was counted per thread since the collection is not in the header yet.
-        (each.name, (each.counted or 0) - each.contributed - before[each.address])
+        (each.name, (each.counted or 0) - (each.contributed or 0) - before[each.address])
         for each in snapshot
         if each.address in before
         and each.state != "immortal"
@@ -201,6 +201,7 @@ def test_collections_are_counted_as_gc_counts_them() -> None:
     gc.disable()
     try:
         counted = inspector.snapshot().interpreters[0].collections
+        assert counted is not None
         assert counted == sum(each["collections"] for each in gc.get_stats())
         gc.collect()
         assert inspector.snapshot().interpreters[0].collections == counted + 1

@@ -1,7 +1,6 @@
 """K instances of one class in each of N threads; print its total at every stage."""
 
 import json
-import sys
 import threading
 
 import inspector
@@ -36,9 +35,9 @@ def main() -> None:
         thread.start()
     made.wait()
     alive = inspector.refcount(Subject)
-    natives = {thread.native_id for thread in threads}
+    natives = {thread.native_id or 0 for thread in threads}
     stages = {
-        "contributions": [alive.contributions.get(each or 0, 0) for each in sorted(natives)],
+        "contributions": [alive.contributions.get(each, 0) for each in sorted(natives)],
         "alive": (alive.total or 0) - base,
     }
     counted.wait()
@@ -46,10 +45,10 @@ def main() -> None:
         thread.join()
     ended = inspector.refcount(Subject)
     stages["ended"] = (ended.total or 0) - base
-    stages["left"] = sum(ended.contributions.get(each or 0, 0) for each in natives)
+    stages["left"] = sum(ended.contributions.get(each, 0) for each in natives)
     kept.clear()
     stages["dropped"] = total() - base
-    stages["gil"] = sys._is_gil_enabled()
+    stages["gil"] = inspector.snapshot().target.gil_enabled
     print(json.dumps(stages))
 
 
