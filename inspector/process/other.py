@@ -33,10 +33,9 @@ class OtherProcess:
     def command(self) -> str:
         """Return the command line, as far as it can be printed."""
         try:
-            raw = proc.read(f"/proc/{self.pid}/cmdline")
+            return proc.command(self.pid)
         except OSError as failure:
             raise process_error(failure.errno, self.pid) from None
-        return " ".join(map(proc.printable, raw.rstrip(b"\0").split(b"\0")))
 
     def stopped(self, limit: float) -> StoppedWorld:
         """Return a memory that stops the process for each reading, ``limit`` seconds at most."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Mapping",
     "Stat",
+    "command",
     "link",
     "mappings",
     "open_regular",
@@ -33,6 +34,9 @@ __all__ = [
 
 LIMIT: Final = 1 << 26
 """Bytes of the largest file that is read: the map of a process with 500,000 mappings."""
+
+COMMAND_LIMIT: Final = 1 << 16
+"""Bytes of a command line that are of use to anyone."""
 
 COMM: Final = 2
 """Fields of ``/proc/PID/stat`` before those that :class:`Stat` counts from."""
@@ -126,6 +130,12 @@ def status(pid: int | str, task: int | None = None) -> dict[str, str]:
         name, _, value = line.partition(b":")
         fields[name.decode(errors="replace")] = printable(value.replace(b"\t", b" ").strip())
     return fields
+
+
+def command(pid: int) -> str:
+    """Return the command line on one line, whatever its arguments; empty if it has none."""
+    raw = read(f"/proc/{pid}/cmdline", COMMAND_LIMIT)
+    return printable(b" ".join(raw.replace(b"\0", b" ").split()))
 
 
 def task_ids(pid: int) -> list[int]:

@@ -75,9 +75,11 @@ def find_runtime(pid: int, memory: Memory) -> int:
         mapped = [each for each in proc.mappings(pid) if each.path.startswith("/")]
     except OSError as failure:
         raise process_error(failure.errno, pid) from None
+    paths = [exe, *(each.path for each in mapped)]
     if narrow:
-        raise UnsupportedVersion(
-            f"process {pid} runs a 32-bit program",
+        kind = UnsupportedVersion if python_version(paths) else NotPython
+        raise kind(
+            f"process {pid} ({_base(exe)}) runs a 32-bit program",
             pid=pid,
             hint="inspector reads 64-bit CPython only",
         )
@@ -85,7 +87,6 @@ def find_runtime(pid: int, memory: Memory) -> int:
     for address in chain(_places(sections, mapped), _scan(memory, mapped)):
         if _is_runtime(memory, address):
             return address
-    paths = [exe, *(each.path for each in mapped)]
     raise _not_found(pid, paths, is_python=bool(sections))
 
 
