@@ -13,6 +13,7 @@ from inspector.cli.attach import attach
 from inspector.cli.codes import EXIT_CODES
 from inspector.cli.diff import diff
 from inspector.cli.dump import dump
+from inspector.cli.ps import ps
 from inspector.cli.record import RecordCommand, record_
 from inspector.cli.replay import replay
 from inspector.cli.run import RunCommand, run
@@ -59,6 +60,7 @@ app.command()(dump)
 app.command(cls=RunCommand)(run)
 app.command("type")(type_)
 app.command()(attach)
+app.command()(ps)
 app.command("record", cls=RecordCommand)(record_)
 app.command()(replay)
 app.command()(diff)
