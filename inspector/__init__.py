@@ -46,6 +46,7 @@ from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from contextlib import AbstractContextManager
 
 __all__ = [
     "AccessDenied",
@@ -72,6 +73,7 @@ __all__ = [
     "Unsettled",
     "UnsupportedVersion",
     "attach",
+    "dashboard",
     "refcount",
     "snapshot",
 ]
@@ -109,3 +111,21 @@ def snapshot(*, kinds: Collection[str] = ("type",), unlisted: bool = True) -> Sn
 def refcount(subject: type) -> ObjectCount:
     """Read one type of the current process; see :meth:`Target.refcount`."""
     return attach().refcount(subject)
+
+
+def dashboard(
+    *, sort: str = "total", threads: bool = False, interval: float = 1.0, output: str | None = None
+) -> AbstractContextManager[object]:
+    """Return a context in which a dashboard of the current process has the terminal.
+
+    It runs in a thread of its own; what the program writes goes to a pane of it, or to
+    the file ``output``, and ``input()`` finds the end of its input.  ``interval`` is in
+    seconds; ``threads`` begins with a column per thread.  At the end of the context the
+    last view stays until somebody presses q.  Without a terminal nothing is shown.
+
+    Raises, when the context begins, what :func:`attach` raises.
+    """
+    from inspector.launch.live import Board  # noqa: PLC0415 - Rich is not for import inspector
+    from inspector.launch.wish import Wish  # noqa: PLC0415 - likewise
+
+    return Board(Wish(sort=sort, threads=threads, interval=interval, output=output))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,11 @@ from typer.core import TyperCommand
 
 import inspector
 from inspector.cli import options
+from inspector.cli.attach import ExportOption, IntervalOption  # noqa: TC001 - typer looks at them
 from inspector.launch.plan import Plan
 from inspector.launch.program import check_program, run_program
+from inspector.launch.wish import Wish
+from inspector.screen.streams import has_terminal
 from inspector.screen.streams import output as opened
 
 if TYPE_CHECKING:
@@ -39,9 +43,19 @@ AtOption = Annotated[
         "the program does not live to see is reported once, at its end.",
     ),
 ]
+LiveOption = Annotated[
+    bool,
+    typer.Option("--live", help="A dashboard while it runs; without a terminal, as without this."),
+]
 OutputOption = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Report to a file, not to standard error."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Report to a file, not to standard error; with --live, where what the program "
+        "writes goes.",
+    ),
 ]
 
 
@@ -85,6 +99,7 @@ def run(  # noqa: PLR0913 - a parameter per option
     context: typer.Context,
     program: ProgramArgument,
     *,
+    live: LiveOption = False,
     at: AtOption = None,
     output: OutputOption = None,
     sort: options.SortOption = "total",
@@ -92,14 +107,34 @@ def run(  # noqa: PLR0913 - a parameter per option
     limit: options.LimitOption = None,
     threads: options.ThreadsOption = False,
     as_json: options.JsonOption = False,
+    interval: IntervalOption = 1.0,
+    export: ExportOption = None,
 ) -> None:
     """Run a program as python would, and report the true refcounts of its types.
 
     The program's output is its own; the report goes to standard error when it ends.
     One that ends by os._exit or a signal is not reported.
+
+    With --live there is a dashboard while it runs, which stays when it has ended. What
+    the program writes goes to a pane, or with --output to a file; a terminal's input is
+    empty for it. Ctrl-C interrupts the program, q leaves it alone with its terminal.
     """
+    if live and has_terminal():
+        wish = Wish(sort, tuple(filters or ()), threads, interval, output, export or "")
+        context.obj.append(partial(start_live, program, wish))
+        return  # the report is the dashboard
     view = options.view(sort, filters, limit, threads, as_json)
     context.obj.append(partial(start, program, view, at or [], output))
+
+
+def start_live(program: Sequence[str], wish: Wish) -> None:
+    """Become the program, with a dashboard in it."""
+    check_program(program)
+    inspector.attach()
+    if wish.output is not None:
+        with opened(wish.output, "w"):
+            wish = replace(wish, output=str(Path(wish.output).absolute()))
+    run_program(program, wish.dumps(), None)
 
 
 def start(program: Sequence[str], view: View, moments: Sequence[float], output: str | None) -> None:

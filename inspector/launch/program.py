@@ -77,17 +77,20 @@ def _check_script(path: str) -> None:
         )
 
 
-def run_program(words: Sequence[str], plan: str, moments: Sequence[float]) -> NoReturn:
+def run_program(words: Sequence[str], plan: str, moments: Sequence[float] | None) -> NoReturn:
     """Replace this process by Python running a program; see :func:`check_program`.
 
     ``plan`` is the text that a :class:`~inspector.launch.reporter.Reporter` is made of in
     the new image; it reports at each of the ``moments`` (seconds) or when the program ends.
+    With None for moments it is that of a :class:`~inspector.launch.wish.Wish`.
     """
     environment = dict(os.environ)
     before = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [STARTUP, before]))
     environment["INSPECTOR_RUN"] = plan
-    environment["INSPECTOR_RUN_AT"] = " ".join(map(repr, sorted(moments)))
+    environment["INSPECTOR_RUN_AT"] = (
+        "live" if moments is None else " ".join(map(repr, sorted(moments)))
+    )
     if before is not None:
         environment["INSPECTOR_RUN_PYTHONPATH"] = before
     options = interpreter_options(sys.orig_argv)

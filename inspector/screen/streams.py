@@ -17,9 +17,16 @@ if TYPE_CHECKING:
 
     from inspector.errors import InspectorError
 
-__all__ = ["output", "print_error", "say", "standard_output"]
+__all__ = ["has_terminal", "output", "print_error", "say", "standard_output"]
 
 STANDARD_ERROR: Final = 2
+
+
+def has_terminal() -> bool:
+    """Whether there is a terminal to draw on, and to read keys from."""
+    if os.environ.get("TERM", "") in {"", "dumb"}:
+        return False
+    return all(stream and sys.stdout.isatty() for stream in (sys.__stdin__, sys.__stdout__))
 
 
 @contextmanager

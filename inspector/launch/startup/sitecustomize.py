@@ -32,6 +32,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Named in inspector.launch.program too; importing that would load more than this file may.
 PLAN, MOMENTS, PYTHONPATH = "INSPECTOR_RUN", "INSPECTOR_RUN_AT", "INSPECTOR_RUN_PYTHONPATH"
+LIVE = "live"
+"""Stands for the moments: all the time."""
 
 
 def withdraw() -> None:
@@ -96,6 +98,22 @@ def watch_moments(plan: str, moments: list[float]) -> None:
     _thread.start_new_thread(report_each, ())
 
 
+def watch_live(wish: str) -> None:
+    """See to a dashboard from now on, which stays when the program has ended."""
+    boards = []
+
+    def begin() -> None:
+        from inspector.launch.live import Board  # noqa: PLC0415 - not before it is needed
+        from inspector.launch.wish import Wish  # noqa: PLC0415 - likewise
+
+        board = Board(Wish.loads(wish))
+        board.begin()
+        boards.append(board)
+
+    with_package(begin)
+    at_end(lambda: boards[0].end("the program ended"))
+
+
 def at_end(work: "Callable[[], None]") -> None:
     """Work when this process ends.
 
@@ -123,25 +141,31 @@ def flush(stream: "IO[str]") -> None:
 
 
 def with_reporter(plan: str, work: "Callable[[Reporter], None]") -> "Reporter":
-    """Make a reporter, and work with it; return it.
-
-    Meanwhile our package is in sys.modules, and no longer: a program may have modules
-    of that name.
-    """
+    """Make a reporter, and work with it; return it."""
     loaded = list(sys.modules)
+    reporters = []
+
+    def make() -> None:
+        from inspector.launch.reporter import Reporter  # noqa: PLC0415 - not before it is needed
+
+        reporters.append(Reporter(plan, loaded))
+        work(reporters[0])
+
+    with_package(make)
+    return reporters[0]
+
+
+def with_package(work: "Callable[[], None]") -> None:
+    """Work while our package is in sys.modules, and no longer: a program may have its own."""
     theirs = take_package()
     parent = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
     sys.path.insert(0, parent)
     try:
-        from inspector.launch.reporter import Reporter  # noqa: PLC0415 - see above
-
-        reporter = Reporter(plan, loaded)
-        work(reporter)
+        work()
     finally:
         sys.path.remove(parent)
         take_package()
         sys.modules.update(theirs)
-    return reporter
 
 
 def take_package() -> "dict[str, ModuleType]":
@@ -153,9 +177,11 @@ def take_package() -> "dict[str, ModuleType]":
 withdraw()
 if PLAN in os.environ:
     handed_over = os.environ.pop(PLAN)
-    seconds = [float(word) for word in os.environ.pop(MOMENTS).split()]
-    if seconds:
-        watch_moments(handed_over, seconds)
+    words = os.environ.pop(MOMENTS).split()
+    if words == [LIVE]:
+        watch_live(handed_over)
+    elif words:
+        watch_moments(handed_over, [float(word) for word in words])
     else:
         watch_end(handed_over)
 # Whatever comes next is what site asked for.  If there is none, its ImportError

@@ -64,18 +64,24 @@ def watch(  # noqa: PLR0913 - what a test replaces, each
     clock: Callable[[], float],
     duration: float | None = None,
     output: Output | None = None,
-    told: Callable[[], str] = lambda: "",
+    told: Callable[[], str] = str,
+    leave: Callable[[], bool] = bool,
 ) -> State:
     """Show what a source tells until somebody leaves; return the last state.
 
     ``told`` says why there will be no more readings, once that is so.  ``duration`` is
-    in seconds.
+    in seconds.  ``leave`` says that it is time to.
     """
     due = clock()
     end = None if duration is None else due + duration
     while not state.leaving:
-        state = replace(state, size=screen.size(), ended=state.ended or told())
+        state = replace(state, size=screen.size(), leaving=leave())
         now = clock()
+        ended = told()
+        if ended and not state.ended:
+            # What there is at the end is what stays.
+            state = source.advance(replace(state, paused=False), due=True)
+            state = replace(state, ended=ended)
         if output is not None:
             state = replace(state, output=output.lines())
         state = source.advance(state, due=now >= due)

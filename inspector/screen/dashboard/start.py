@@ -14,24 +14,17 @@ from inspector.screen.dashboard.loop import watch
 from inspector.screen.dashboard.state import Size
 from inspector.screen.dashboard.terminal import Terminal, has_unicode
 from inspector.screen.export import export, exported
-from inspector.screen.streams import standard_output
+from inspector.screen.streams import has_terminal, standard_output
 
 if TYPE_CHECKING:
     from inspector.screen.dashboard.sources import Source
     from inspector.screen.dashboard.state import Course, State
 
-__all__ = ["has_terminal", "is_drawn", "print_readings", "show"]
+__all__ = ["is_drawn", "print_readings", "show"]
 
 ROWS_IN_A_PIPE: Final = 20
 WIDTH_OF_A_PIPE: Final = 120
 LEAST_HEIGHT: Final = 5
-
-
-def has_terminal() -> bool:
-    """Whether there is a terminal to draw on and to read keys from."""
-    if os.environ.get("TERM", "") in {"", "dumb"}:
-        return False
-    return all(stream and sys.stdout.isatty() for stream in (sys.__stdin__, sys.__stdout__))
 
 
 def is_drawn(course: Course) -> bool:

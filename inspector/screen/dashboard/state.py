@@ -101,6 +101,8 @@ class State:
     """Filters of the command line."""
     filter: str = ""
     """What was typed: part of a name, or a pattern with ``*``."""
+    hidden: tuple[str, ...] = ()
+    """Starts of names that are shown only when a filter asks for them."""
     limit: int | None = None
     cursor: int = 0
     """Place in ``order``."""
@@ -212,6 +214,8 @@ def _matcher(state: State) -> Callable[[str], bool]:
     given = matcher(state.patterns)
     typed = state.filter.casefold()
     if not typed:
+        if state.hidden and not state.patterns:
+            return lambda name: not name.startswith(state.hidden)
         return given
     if any(letter in typed for letter in "*?["):
         pattern = matcher((state.filter,))

@@ -1,0 +1,53 @@
+"""Gives a terminal back after a process that could not.
+
+Run as a program, with a process id: a dashboard inside somebody else's program cannot
+see to signals, nor to os._exit.  This process waits until that one is gone, and sets
+the terminal's mode right if it is still the dashboard's.  It belongs to nobody: no
+program finds it among its children.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import termios
+
+__all__ = ["guard"]
+
+GIVE = b"\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1049l"
+
+
+def guard(pid: int) -> None:
+    """Start one for a process and the terminal that is now in its ordinary mode."""
+    with open("/dev/tty", "rb", buffering=0) as terminal:  # noqa: PTH123 - as below
+        subprocess.run(  # noqa: S603 - this file
+            [sys.executable, "-I", "-S", __file__, str(pid)],
+            stdin=terminal,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+
+
+def main() -> None:
+    """Wait for a process to end, apart from who started this."""
+    process = os.pidfd_open(int(sys.argv[1]))
+    terminal = os.open(os.ttyname(0), os.O_RDWR | os.O_NOCTTY)
+    before = termios.tcgetattr(terminal)
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    os.chdir("/")
+    os.dup2(1, 0)
+    select.select([process], [], [])
+    mode = termios.tcgetattr(terminal)
+    # Who has the terminal now may have set it as it likes.
+    if not mode[3] & (termios.ICANON | termios.ECHO) and mode[6][termios.VSUSP] == b"\0":
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        os.write(terminal, GIVE)
+
+
+if __name__ == "__main__":
+    main()

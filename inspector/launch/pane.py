@@ -1,0 +1,109 @@
+"""What a program writes to its standard output and error, kept as lines for the dashboard."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+from collections import deque
+from contextlib import suppress
+from typing import Final
+
+__all__ = ["Pane"]
+
+LINES: Final = 10_000
+"""Lines that are kept."""
+
+LONGEST: Final = 1 << 16
+"""Characters of a line that never ends."""
+
+CHUNK: Final = 1 << 16
+AT_ONCE: Final = 64
+"""Chunks that are taken in before the screen is drawn again."""
+
+ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+
+
+class Pane:
+    """The standard output and error of this process, from :meth:`take` to :meth:`give`."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=LINES)
+        self._shown: tuple[str, ...] = ()
+        self._part = ""
+        self._read = -1
+        self._before: dict[int, int] = {}
+        self.ended = False
+
+    def take(self, path: str | None = None) -> None:
+        """Have everything that is written from now on, or let a file have it."""
+        if path is None:
+            self._read, write = os.pipe()
+            os.set_blocking(self._read, False)
+        else:
+            write = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for number in (1, 2):
+            self._before[number] = os.dup(number)
+            os.dup2(write, number)
+        os.close(write)
+
+    def give(self, last: int) -> None:
+        """Let the program write to where it would have; leave the last lines there, too."""
+        for number, before in self._before.items():
+            os.dup2(before, number)
+        text = "".join(f"{line}\n" for line in self.lines()[-last:])
+        _write(1, text.encode("utf-8", "replace"))
+
+    def pump(self) -> None:
+        """Hand on what children of the program still write, until they have ended."""
+        while self.fileno() >= 0:
+            select.select([self._read], [], [])
+            _write(self._before[1], self._chunk())
+        for before in self._before.values():
+            os.close(before)
+
+    def fileno(self) -> int:
+        """Return the file to wait for; -1 when there will be no more."""
+        return -1 if self.ended else self._read
+
+    def lines(self) -> tuple[str, ...]:
+        """Take in what is there to be read, and return the last lines."""
+        news = False
+        for _ in range(AT_ONCE):
+            data = self._chunk()
+            if not data:
+                break
+            news = True
+            *whole, self._part = (self._part + data.decode("utf-8", "replace")).split("\n")
+            self._part = self._part[-LONGEST:]
+            self._lines.extend(map(_shown, whole))
+        if news:
+            self._shown = (*self._lines, *filter(None, [_shown(self._part)]))
+        return self._shown
+
+    def _chunk(self) -> bytes:
+        """Return what can be read now; nothing, too, at the end."""
+        if self._read < 0 or self.ended:
+            return b""
+        try:
+            data = os.read(self._read, CHUNK)
+        except BlockingIOError:
+            return b""
+        if not data:
+            self.ended = True
+            os.close(self._read)
+        return data
+
+
+def _write(number: int, data: bytes) -> None:
+    """Write all of it, if anybody reads it."""
+    rest = memoryview(data)
+    with suppress(OSError):
+        while rest:
+            rest = rest[os.write(number, rest) :]
+
+
+def _shown(line: str) -> str:
+    """Return a line as it looks once it was written: the last of what overwrote it."""
+    line = ESCAPES.sub("", line).rstrip("\r")
+    return line.rpartition("\r")[2].expandtabs()
