@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.reading import Moved, Plan, Reading, Scope, classify, plan, understand
 from inspector.census.settle import is_quiet, settle
-from inspector.census.stacks import Reach, Stacks, count_stacks, plan_stacks
-from inspector.cpython.frames import TooShort
+from inspector.census.stacks import Moving, Shifted, Stacks, count_stacks, plan_stacks
 from inspector.errors import LayoutError, MemoryFault, Unsettled
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ class Request(NamedTuple):
     scope: Scope
     last: Plan | None
     """The plan of the reading before."""
+    moving: Moving
+    """Threads whose stacks did not hold still before."""
 
 
 class Seen(NamedTuple):
@@ -67,23 +68,22 @@ def observe_still(request: Request, still: StillMemory, *, own: bool) -> Seen:
     In the own process no thread can be stopped in the middle of a merge; another
     process can (``own`` False), and is then read again.
     """
-    memory, layout = request.memory, request.layout
-    reach = Reach()
+    memory, layout, moving = request.memory, request.layout, request.moving
 
     def attempt(number: int) -> Seen:
-        nonlocal reach
         with nullcontext() if number <= PLANNED_BEFORE else still.hold():
-            planned = plan(*request)
-            chains = plan_stacks(memory, layout, planned.threads, reach)
-            pieces, hops = still.read_all(planned.ranges, chains)
-        reading = understand(memory, layout, planned, pieces)
+            planned = plan(memory, layout, request.interpreter, request.scope, request.last)
+            look = plan_stacks(memory, layout, planned.threads, moving)
+            pieces, hops = still.read_all([*planned.ranges, *look.ranges], look.chains)
+        objects = len(planned.ranges)
+        reading = understand(memory, layout, planned, pieces[:objects])
         if not own and not is_quiet(reading):
             raise Moved
         try:
-            stacks = count_stacks(layout, reading.threads, hops, own=own)
-        except TooShort as short:
+            stacks = count_stacks(layout, reading.threads, look, pieces[objects:], hops, own=own)
+        except Shifted as shifted:
+            moving.note(shifted.threads, shifted.slots)
             if number < TRIES // 2:
-                reach = reach.further(short.slots)
                 raise Moved from None
             stacks = None
         reading = _existing(memory, layout, reading)
@@ -100,7 +100,7 @@ def observe_running(request: Request, *, retries: int) -> Seen:
     memory, layout = request.memory, request.layout
 
     def attempt(number: int) -> Seen:
-        planned = plan(*request)
+        planned = plan(memory, layout, request.interpreter, request.scope, request.last)
         reading, again, bounds = settle(memory, layout, planned, retries)
         there = dict(zip(planned.members, bounds, strict=True))
         reading = _existing(memory, layout, reading)

@@ -1,28 +1,43 @@
-"""Deferred references of one interpreter: what its threads' stacks hold uncounted."""
+"""Deferred references of one interpreter: what its threads' stacks hold uncounted.
+
+Most threads rest most of the time: their frames are looked up without a pause, and
+read again, at one instant, where they were.  A thread whose stack was another one
+by then is followed link by link within the pause, from then on.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.frames import FIRST_SLOTS, TooShort, deferred_references, stack_chains
+from inspector.cpython.frames import (
+    FIRST_SLOTS,
+    TooShort,
+    deferred_references,
+    slots_in_use,
+    stack_chains,
+)
+from inspector.cpython.words import word_at
 from inspector.process.chains import follow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.walk import Thread
     from inspector.process.chains import Chain, Hop
     from inspector.process.memory import Memory
+    from inspector.process.vectors import Range
 
-__all__ = ["Reach", "Stacks", "count_stacks", "plan_stacks"]
-
+__all__ = ["Moving", "Shifted", "StackPlan", "Stacks", "count_stacks", "plan_stacks"]
 
 UNKNOWN_DEPTH: Final = 64
 """Frames that are allowed for where a running thread's own could not be counted."""
 
 DEEPEST: Final = 1 << 15
+
+MANY: Final = 64
+"""Threads that are followed; from more on it is tried again which of them move."""
 
 
 class Stacks(NamedTuple):
@@ -34,57 +49,135 @@ class Stacks(NamedTuple):
     """Of these, per object, the ones in frames that were caught while they ran."""
 
 
-class Reach(NamedTuple):
-    """How much further than a look without a pause the reading itself looks."""
+class Moving:
+    """Threads of one interpreter whose stacks do not hold still, and how far to look."""
 
-    frames: int = 16
-    refs: int = 2
-    slots: int = FIRST_SLOTS
+    def __init__(self, own_thread: int = 0) -> None:
+        self.own_thread = own_thread
+        """Native id of the thread that reads: its stack is never the same twice."""
+        self.threads: set[int] = set()
+        """Addresses of thread states."""
+        self.frames, self.refs, self.slots = 16, 2, FIRST_SLOTS
 
-    def further(self, slots: int) -> Reach:
-        """Return twice the reach, for frames of at least so many slots."""
-        return Reach(2 * self.frames, 2 * self.refs, max(self.slots, slots + 16))
+    def note(self, threads: set[int], slots: int) -> None:
+        """Follow these threads from now on, further, with frames of at least so many slots."""
+        if self.threads.issuperset(threads):
+            self.frames, self.refs = 2 * self.frames, 2 * self.refs
+            self.slots = max(self.slots, slots + 16)
+        elif len(self.threads) > MANY:
+            self.threads.clear()
+        self.threads |= threads
+
+
+class StackPlan(NamedTuple):
+    """How the stacks of some threads are to be read."""
+
+    ranges: list[Range]
+    """The pointer to the first node of each list, and its nodes, of threads that rest."""
+    rests: list[bool]
+    """Per thread, whether it does."""
+    lengths: list[tuple[int, int]]
+    """Per thread that rests, how many frames and C stack references it has."""
+    chains: list[Chain]
+    """Two per thread that does not."""
+
+
+class Shifted(Exception):
+    """Some stacks were not where they had been."""
+
+    def __init__(self, threads: set[int], slots: int) -> None:
+        super().__init__(threads)
+        self.threads = threads
+        self.slots = slots
 
 
 def plan_stacks(
-    memory: Memory, layout: Layout, threads: Sequence[Thread], reach: Reach
-) -> list[Chain]:
-    """Return two chains per thread, a little longer than they are now."""
+    memory: Memory, layout: Layout, threads: Sequence[Thread], moving: Moving
+) -> StackPlan:
+    """Look where the stacks are, without a pause."""
+    published = layout.published
     looks: list[Chain] = []
     for thread in threads:
-        frames, refs = stack_chains(layout, thread.address, (DEEPEST, DEEPEST), 0)
-        looks += (frames, refs)
-    depths = [None if hops is None else len(hops) for hops in follow(memory, looks)]
-    chains: list[Chain] = []
+        looks += stack_chains(layout, thread.address, (DEEPEST, DEEPEST), 0)
+    hops = follow(memory, looks)
+    plan = StackPlan([], [], [], [])
     for number, thread in enumerate(threads):
-        frames_now, refs_now = depths[2 * number : 2 * number + 2]
-        most = (
-            (UNKNOWN_DEPTH if frames_now is None else frames_now) + reach.frames,
-            (refs_now or 0) + reach.refs,
-        )
-        chains += stack_chains(layout, thread.address, most, reach.slots)
-    return chains
+        frames, refs = hops[2 * number : 2 * number + 2]
+        (head, size, _), (refs_head, ref_size, _) = looks[2 * number : 2 * number + 2]
+        rests = thread.address not in moving.threads and thread.native_id != moving.own_thread
+        if frames is None or refs is None or not rests:
+            plan.rests.append(False)
+            most = (
+                (UNKNOWN_DEPTH if frames is None else len(frames)) + moving.frames,
+                len(refs or ()) + moving.refs,
+            )
+            plan.chains.extend(stack_chains(layout, thread.address, most, moving.slots))
+            continue
+        plan.rests.append(True)
+        plan.lengths.append((len(frames), len(refs)))
+        plan.ranges.append((head, 8))
+        for address, words in frames:
+            slots = slots_in_use(published, address, words) or 0
+            plan.ranges.append((address, size + 8 * slots))
+        plan.ranges.append((refs_head, 8 if refs_head else 0))
+        plan.ranges.extend((address, ref_size) for address, _ in refs)
+    return plan
 
 
 def count_stacks(
-    layout: Layout, threads: Sequence[Thread], hops: Sequence[list[Hop] | None], *, own: bool
+    layout: Layout,
+    threads: Sequence[Thread],
+    plan: StackPlan,
+    pieces: Sequence[bytes | None],
+    hops: Sequence[list[Hop] | None],
+    *,
+    own: bool,
 ) -> Stacks | None:
     """Return the deferred references per thread; None where some frame hid its own.
 
     In the own process (``own``) every thread was stopped between two instructions.
-
-    Raises :class:`~inspector.cpython.frames.TooShort` where more has to be read.
+    Raises :class:`Shifted` for stacks that have to be read again.
     """
+    rest = iter(zip(plan.ranges, pieces, strict=True))
+    lengths, followed = iter(plan.lengths), iter(hops)
     found: dict[int, Counter[int]] = {}
     doubtful: Counter[int] = Counter()
-    for number, thread in enumerate(threads):
-        frames, refs = hops[2 * number : 2 * number + 2]
+    shifted: set[int] = set()
+    slots = 0
+    hidden = False
+    for thread, rests in zip(threads, plan.rests, strict=True):
+        if rests:
+            depth, refs_depth = next(lengths)
+            frames, refs = _in_place(rest, depth), _in_place(rest, refs_depth)
+        else:
+            frames, refs = next(followed), next(followed)
         if frames is None or refs is None:
-            raise TooShort(0)
+            shifted.add(thread.address)
+            continue
         running = thread.attached and not own
-        stack = deferred_references(layout.published, frames, refs, running=running)
-        if not stack.complete:
-            return None
+        try:
+            stack = deferred_references(layout.published, frames, refs, running=running)
+        except TooShort as short:
+            shifted.add(thread.address)
+            slots = max(slots, short.slots)
+            continue
+        hidden = hidden or not stack.complete
         found.setdefault(thread.native_id, Counter()).update(stack.references)
         doubtful.update(stack.doubtful)
-    return Stacks(found, doubtful)
+    if shifted:
+        raise Shifted(shifted, slots)
+    return None if hidden else Stacks(found, doubtful)
+
+
+def _in_place(rest: Iterator[tuple[Range, bytes | None]], depth: int) -> list[Hop] | None:
+    """Return a list's nodes if every link leads where it did; None otherwise."""
+    _, link = next(rest)
+    nodes = [next(rest) for _ in range(depth)]
+    hops: list[Hop] = []
+    expected = word_at(link, 0) if link else 0
+    for (address, _), words in nodes:
+        if words is None or address != expected:
+            return None
+        hops.append((address, words))
+        expected = word_at(words, 8)
+    return None if expected else hops

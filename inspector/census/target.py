@@ -24,6 +24,7 @@ from inspector.census.snapshot import (
     Snapshot,
     TargetInfo,
 )
+from inspector.census.stacks import Moving
 from inspector.census.suspended import suspended_references
 from inspector.cpython.published import version_text
 from inspector.cpython.walk import interpreters, read_pointer
@@ -67,6 +68,7 @@ class Target:
         self._rows: dict[int, Rows] = {}
         self._plans: dict[int, Plan] = {}
         self._lives: dict[int, Life] = {}
+        self._moving: dict[int, Moving] = {}
 
     @property
     def pid(self) -> int:
@@ -191,7 +193,9 @@ class Target:
             own = address == own_at
             still = world if own else stopped
             last = self._plans.get(address)
-            request = Request(process.memory, self.layout, address, scope, last)
+            moving = self._moving.setdefault(address, Moving())
+            moving.own_thread = threading.get_native_id() if own else 0
+            request = Request(process.memory, self.layout, address, scope, last, moving)
             if still is not None:
                 seen.append(observe_still(request, still, own=own))
             elif not scope.only:

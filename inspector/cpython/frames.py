@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inspector.cpython.published import Published
     from inspector.process.chains import Chain, Hop
 
-__all__ = ["Stack", "TooShort", "deferred_references", "stack_chains", "tagged"]
+__all__ = ["Stack", "TooShort", "deferred_references", "slots_in_use", "stack_chains", "tagged"]
 
 OWNED_BY_INTERPRETER: Final = 3
 """``FRAME_OWNED_BY_INTERPRETER`` and above: entry frames, which hold nothing
@@ -29,6 +29,9 @@ OWNED_BY_INTERPRETER: Final = 3
 
 C_STACK_REF_SIZE: Final = 16
 """``struct _PyCStackRef`` {ref, next} (Include/internal/pycore_stackref.h)."""
+
+MOST_SLOTS: Final = 1 << 16
+"""More than any frame has; a lying stack pointer ends here."""
 
 FIRST_SLOTS: Final = 48
 """Slots of a frame that are read until a frame is seen to have more."""
@@ -84,6 +87,19 @@ def stack_chains(
     return (head, size, frames), (at, C_STACK_REF_SIZE, refs)
 
 
+def slots_in_use(published: Published, address: int, words: bytes) -> int | None:
+    """Return how many slots of a frame the collector visits, None where it cannot tell.
+
+    While a thread runs, or closes a reference (gh-129236), the stack pointer of its
+    frame can be NULL.  Entry frames have none in use.
+    """
+    if words[published["interpreter_frame.owner"]] >= OWNED_BY_INTERPRETER:
+        return 0
+    top = word_at(words, published["interpreter_frame.stackpointer"])
+    size = top - address - published["interpreter_frame.localsplus"]
+    return size // 8 if top and size % 8 == 0 and 0 <= size <= 8 * MOST_SLOTS else None
+
+
 def deferred_references(
     published: Published, frames: Sequence[Hop], refs: Sequence[Hop], *, running: bool
 ) -> Stack:
@@ -98,25 +114,21 @@ def deferred_references(
     complete = True
     executable = published["interpreter_frame.executable"]
     owner = published["interpreter_frame.owner"]
-    stackpointer = published["interpreter_frame.stackpointer"]
     localsplus = published["interpreter_frame.localsplus"]
     for address, words in frames:
         if len(words) < localsplus:
             raise TooShort(0)
         if words[owner] >= OWNED_BY_INTERPRETER:
             continue
-        top = word_at(words, stackpointer)
-        if not top:
+        used = slots_in_use(published, address, words)
+        if used is None:
             complete = False
             continue
-        size = top - address - localsplus
-        if size < 0 or size % 8:
-            complete = False
-            continue
-        if localsplus + size > len(words):
-            raise TooShort(size // 8)
+        end = localsplus + 8 * used
+        if end > len(words):
+            raise TooShort(used)
         found.update(tagged([word_at(words, executable)]))
-        slots = tagged(unsigned(words[localsplus : localsplus + size]))
+        slots = tagged(unsigned(words[localsplus:end]))
         found.update(slots)
         if running:
             doubtful.update(slots)

@@ -83,12 +83,12 @@ class LastVectors:
     """The vectors of the latest ranges: a plan that stays is not taken apart again."""
 
     def __init__(self) -> None:
-        self._ranges: Sequence[Range] = ()
+        self._ranges: Sequence[Range] = []
         self._vectors = Vectors(())
 
     def of(self, ranges: Sequence[Range]) -> Vectors:
-        """Return vectors for the ranges, the same ones for the same list object."""
-        if ranges is not self._ranges:
+        """Return vectors for the ranges, the same ones for equal ranges."""
+        if ranges != self._ranges:
             self._vectors = Vectors(ranges)
             self._ranges = ranges
         return self._vectors

@@ -72,12 +72,15 @@ def test_locals_of_suspended_generators_are_counted_nowhere() -> None:
         next(each)
     count = inspector.refcount(Held)
     assert len(kept) == 7
-    assert (count.deferred, count.total) == (base.deferred, base.total)
+    assert count.deferred == base.deferred
     suspended = inspector.attach().suspended()
     assert suspended is not None
-    # Two variables in each; what is yielded was handed over.
-    assert suspended[id(Held)] == 14
-    assert inspector.attach().anatomy(Held).suspended == 14
+    # Two variables in each; what is yielded was handed over.  While a dictionary is
+    # first shared between threads, looking a global up can yield a counted reference.
+    assert base.counted is not None
+    assert count.counted is not None
+    assert suspended[id(Held)] + count.counted - base.counted == 14
+    assert inspector.attach().anatomy(Held).suspended == suspended[id(Held)]
 
 
 @free_threaded_only
@@ -143,7 +146,7 @@ def test_from_outside_a_pause_shows_the_deferred_references(version: str) -> Non
         assert (held.deferred or 0) - (base.deferred or 0) == said["slots"]
         command("generators")
         after = attached.snapshot(blocking=True)["__main__.Subject"]
-        assert (after.deferred, after.total) == (held.deferred, held.total)
+        assert after.deferred == held.deferred
         running = attached.snapshot()["__main__.Subject"]
         assert (running.deferred, running.total) == (None, held.counted)
 
