@@ -10,7 +10,7 @@ TESTED = $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON),3.14t 3.
 # Linters need no free-threaded Python, and mypy is compiled for the others only.
 LINT = .venv-gil/bin
 
-.PHONY: help env run test test-one lint format pydebug clean force
+.PHONY: help env run test test-one churn lint format pydebug clean force
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -49,6 +49,11 @@ test-one: env
 pydebug: env ## the live tests against a --with-pydebug build (built once, then slow)
 	@debug=$$($(FIND) 3.14t-debug) && variables=$$($(FIND) --for-tests 3.14t-debug) && \
 	eval "$$variables" && $(VENV)/bin/python -m pytest tests/live
+
+churn: ## ten thousand exact snapshots while everything changes, on 3.14t and 3.15t (long)
+	@$(MAKE) --no-print-directory env
+	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
+	INSPECTOR_CHURN=10000 .venv/bin/python -m pytest -o faulthandler_timeout=3000 -s tests/live/test_churn.py
 
 lint: ## ruff and mypy
 	@$(MAKE) --no-print-directory env PYTHON=gil
