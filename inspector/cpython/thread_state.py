@@ -36,6 +36,8 @@ BRC_SIZE: Final = 40
 QSBR_SCAN: Final = 64
 """Words behind ``PyThreadState`` in which ``qsbr`` is looked for; it is within 25."""
 
+MAX_ID_DISTANCE: Final = 1 << 16
+
 MAX_CONTRIBUTION: Final = 1 << 40
 
 
@@ -75,15 +77,13 @@ def find(memory: Memory, published: Published, interpreter: int, where: int) -> 
         slot
         for slot in slots_left
         if all(_in_ring(memory, image, start, slot - BRC_SIZE // 8) for image in images)
+        # Without the id, words that are all 0 behind another ring would do as well.
+        and _hold_ids(images, slot - 3)
     ]
-    if len(found) > 1:
-        # The hash bucket's ring is followed by the thread's id; on x86-64 it is the
-        # one that threading knows too.
-        found = [slot for slot in found if all(_holds_id(image, slot - 3) for image in images)]
     if len(found) != 1:
         raise LayoutError(
             "_PyThreadStateImpl.refcounts",
-            expected=f"one array behind a closed ring in each of {len(images)} threads",
+            expected=f"one array behind a closed ring and an id in each of {len(images)} threads",
             found=f"{len(found)} of {len(slots_left)} arrays",
         )
     refcounts = start + 8 * found[0]
@@ -97,7 +97,7 @@ def find(memory: Memory, published: Published, interpreter: int, where: int) -> 
                 "_PyThreadStateImpl.refcounts",
                 refcounts,
                 "discovered",
-                f"array and ring in {len(images)} threads; free ids are 0 in {arrays} arrays",
+                f"array, ring and id in {len(images)} threads; free ids are 0 in {arrays} arrays",
             ),
             Evidence(
                 "_PyThreadStateImpl.c_stack_refs",
@@ -155,9 +155,14 @@ def _in_ring(memory: Memory, image: _Image, start: int, slot: int) -> bool:
     return back == forth == link
 
 
-def _holds_id(image: _Image, slot: int) -> bool:
-    """Whether the word at this slot is the thread's id."""
-    return image.words[slot] == image.thread.thread_id
+def _hold_ids(images: list[_Image], slot: int) -> bool:
+    """Whether the word at this slot is each thread's ``_Py_ThreadId()``.
+
+    ``PyThreadState.thread_id`` is ``pthread_self()``: the same on x86-64, and
+    elsewhere as far away in each thread, by no more than ``struct pthread`` is long.
+    """
+    distances = {image.words[slot] - image.thread.thread_id for image in images}
+    return len(distances) == 1 and abs(distances.pop()) < MAX_ID_DISTANCE
 
 
 def _validate(
