@@ -37,7 +37,9 @@ class Life:
         if self._members is not None:
             before = self._members.items()
             now = members.items()
-            born, gone = now - before, before - now
+            born = gone = set[tuple[int, int]]()
+            if members is not self._members:
+                born, gone = now - before, before - now
             last = self._life
             merged = 0
             if collections is not None and self._collections is not None:

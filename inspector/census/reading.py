@@ -93,6 +93,7 @@ class Plan(NamedTuple):
     epoch: int | None
     """Collections so far; None while one is under way, or where that is unknown."""
     pool: Pool
+    table_words: bytes
     table: Table
     kinds: dict[tuple[int, int], str]
     """(pool index, address) -> kind, of all members that were looked at."""
@@ -140,7 +141,8 @@ def plan(
         raise LayoutError(
             "PyInterpreterState.unique_ids", expected="a pool of ids", found=str(tuple(pool))
         )
-    table = split_table(unsigned(memory.read(pool.table, 8 * pool.size)), pool)
+    table_words = memory.read(pool.table, 8 * pool.size)
+    table = _table(table_words, pool, last)
     if last is None or epoch is None or epoch != last.epoch:
         known = {}
     elif last.scope == scope and _same_places(last, pool, table, chain):
@@ -162,7 +164,26 @@ def plan(
     ranges = _ranges(layout, interpreter, state, pool, chain)
     sizes = structure_sizes(layout)
     ranges += [(address, sizes[kind]) for _, address, kind in members]
-    return Plan(interpreter, scope, epoch, pool, table, kinds, unlisted, chain, members, ranges)
+    return Plan(
+        interpreter,
+        scope,
+        epoch,
+        pool,
+        table_words,
+        table,
+        kinds,
+        unlisted,
+        chain,
+        members,
+        ranges,
+    )
+
+
+def _table(words: bytes, pool: Pool, last: Plan | None) -> Table:
+    """Return what a table says: that of the plan before, where its words are the same."""
+    if last is not None and (last.pool.table, last.table_words) == (pool.table, words):
+        return last.table
+    return split_table(unsigned(words), pool)
 
 
 def _unlisted(
@@ -281,7 +302,6 @@ def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | 
     arrays = FIXED + 2 * len(plan.threads)
     chain = _check_threads(layout, plan, int.from_bytes(head, "little"), pieces[FIXED:arrays])
     objects = len(pieces) - len(plan.members)
-    words = unsigned(table_words)
     return Reading(
         plan,
         pool.mutex,
@@ -289,7 +309,7 @@ def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | 
         any(finalizing),
         gil_enabled(memory, layout.published, plan.interpreter),
         chain,
-        split_table(words, pool),
+        _table(table_words, pool, plan),
         _arrays(plan, pieces[arrays:objects]),
         [words or b"" for words in pieces[objects:]],
     )

@@ -79,8 +79,15 @@ class Vectors:
         return [data[start:end] for start, end in self._places]
 
 
+SHORT: Final = 64
+"""Ranges that are taken apart as fast as they are compared."""
+
+
 class LastVectors:
-    """The vectors of the latest ranges: a plan that stays is not taken apart again."""
+    """The vectors of the latest ranges: a plan that stays is not taken apart again.
+
+    Short ones, of pointers that are followed between two readings of a plan, are not kept.
+    """
 
     def __init__(self) -> None:
         self._ranges: Sequence[Range] = []
@@ -88,6 +95,8 @@ class LastVectors:
 
     def of(self, ranges: Sequence[Range]) -> Vectors:
         """Return vectors for the ranges, the same ones for equal ranges."""
+        if len(ranges) < SHORT:
+            return Vectors(ranges)
         if ranges != self._ranges:
             self._vectors = Vectors(ranges)
             self._ranges = ranges
