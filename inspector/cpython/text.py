@@ -89,9 +89,12 @@ def _shape(published: Published, head: bytes) -> tuple[int, int, int]:
     return kind, size if state & _ASCII else size + 16, length
 
 
-def _decode(data: bytes, kind: int, length: int) -> str:
-    """Decode text that may hold lone surrogates."""
-    text = data.decode(_UTF[kind], "surrogatepass" if kind > 1 else "strict")
+def _decode(data: bytes, kind: int, length: int) -> str | None:
+    """Decode text that may hold lone surrogates; None for what are no characters."""
+    try:
+        text = data.decode(_UTF[kind], "surrogatepass" if kind > 1 else "strict")
+    except UnicodeDecodeError:
+        return None  # The string died, and its memory is used for something else.
     return text if length <= MAX_TEXT else text + "…"
 
 
