@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from operator import itemgetter, ne
+from operator import add, itemgetter, ne
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class History:
         moved = self._moved_before(frame)
         comparable = frame.collections == before.collections
         if comparable:
-            moved = array("q", map(int.__add__, moved, _moves(before, frame)))
+            moved = array("q", map(add, moved, _moves(before, frame)))
         return replace(
             self,
             latest=snapshot,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from inspector.census.history import History, key_of
 from inspector.census.snapshot import ObjectCount
@@ -39,6 +39,8 @@ OVER_TIME: Final[dict[str, Callable[[History, ObjectCount], float | None]]] = {
     "growth": History.growth,
     "heat": History.heat,
 }
+FIELDS: Final = {name: ObjectCount._fields.index(name) for name in ("total", "local", "deferred")}
+"""Sorts by what stands in a row as it is."""
 BOARD_SORTS: Final = (*(name for name in SORTS if name != "name"), *OVER_TIME, "name")
 """What rows can be sorted by: those of a single snapshot, and those of several."""
 
@@ -163,25 +165,42 @@ def arranged(state: State) -> State:
     matches = _matcher(state)
     rows = history.latest.rows
     chosen = [number for number, row in enumerate(rows) if matches(row[0])]
-    over_time, single = OVER_TIME.get(state.sort), SORTS.get(state.sort)
-    keys: dict[int, float | None] = {}
-    for number in chosen:
-        row = ObjectCount._make(rows[number])
-        keys[number] = over_time(history, row) if over_time else single(row) if single else 0
+    value = _value(state.sort, history)
     sign = 1 if state.reverse else -1
-
-    def place(number: int) -> tuple[bool, float, str, int]:
-        key = keys[number]
-        # Growth and rates are told with their signs: what shrinks is no leak.
-        size = (key or 0) if over_time else abs(key or 0)
-        return key is None, sign * size, rows[number][0], rows[number][2]
-
-    chosen.sort(key=place, reverse=state.sort == "name" and state.reverse)
+    # Tuples that sort by themselves: thousands of rows are sorted with each reading.
+    places = [
+        (key is None, sign * (key or 0), rows[number][0], rows[number][2], number)
+        for number, key in zip(chosen, map(value, map(rows.__getitem__, chosen)), strict=True)
+    ]
+    places.sort(reverse=state.sort == "name" and state.reverse)
+    order = tuple(place[-1] for place in places)
     subject = state.subject_row
     if state.subject is not None:
         subject = found(history.latest, state.subject) or subject
-    last = max(0, len(chosen) - 1)
-    return replace(state, order=tuple(chosen), cursor=min(state.cursor, last), subject_row=subject)
+    last = max(0, len(order) - 1)
+    return replace(state, order=order, cursor=min(state.cursor, last), subject_row=subject)
+
+
+def _value(sort: str, history: History) -> Callable[[tuple[Any, ...]], float | None]:
+    """Return what the fields of a row are sorted by.
+
+    Growth and rates are told with their signs, for what shrinks is no leak; the parts
+    of a total without.
+    """
+    make = ObjectCount._make
+    if sort in OVER_TIME:
+        over_time = OVER_TIME[sort]
+        return lambda row: over_time(history, make(row))
+    if sort in FIELDS:
+        place = FIELDS[sort]
+        return lambda row: None if row[place] is None else abs(row[place])
+    single = SORTS[sort]
+
+    def size(row: tuple[Any, ...]) -> int | None:
+        value = single(make(row))
+        return None if value is None else abs(value)
+
+    return size
 
 
 def found(snapshot: Snapshot, key: Key) -> ObjectCount | None:

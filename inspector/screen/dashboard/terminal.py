@@ -20,6 +20,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from rich.console import Console
+from rich.text import Text
 
 from inspector.screen.dashboard.decode import keys_of
 from inspector.screen.dashboard.state import Size
@@ -27,8 +28,6 @@ from inspector.screen.dashboard.state import Size
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType, TracebackType
-
-    from rich.text import Text
 
 __all__ = ["Terminal", "has_unicode"]
 
@@ -116,9 +115,14 @@ class Terminal:
         if anew or len(lines) != len(self._shown):
             self._shown = []
         parts = [] if self._shown else ["\x1b[0m\x1b[2J"]
-        for number, line in enumerate(lines):
-            if not self._shown or line != self._shown[number]:
-                parts.append(f"\x1b[{number + 1};1H\x1b[0m\x1b[2K{self._rendered(line)}")
+        changed = [
+            number
+            for number, line in enumerate(lines)
+            if not self._shown or line != self._shown[number]
+        ]
+        texts = self._rendered([lines[number] for number in changed])
+        for number, text in zip(changed, texts, strict=True):
+            parts.append(f"\x1b[{number + 1};1H\x1b[0m\x1b[2K{text}")
         self._shown = list(lines)
         if parts:
             self._write("".join([FROM_HERE, *parts, TO_HERE]))
@@ -224,12 +228,15 @@ class Terminal:
             keys += more
         return keys
 
-    def _rendered(self, line: Text) -> str:
-        """Return a line with its colours, as far as the terminal has any."""
+    def _rendered(self, lines: Sequence[Text]) -> list[str]:
+        """Return lines with their colours, as far as the terminal has any."""
+        if not lines:
+            return []
         with self._console.capture() as captured:
-            self._console.print(line, end="", no_wrap=True, overflow="ignore", crop=False)
+            whole = Text("\n").join(lines)
+            self._console.print(whole, no_wrap=True, overflow="ignore", crop=False)
         text = captured.get()
-        return text if self.unicode else text.translate(ASCII)
+        return (text if self.unicode else text.translate(ASCII)).split("\n")[:-1]
 
     def _write(self, text: str) -> None:
         encoding = "utf-8" if self.unicode else "ascii"
