@@ -49,11 +49,16 @@ def _find(
     own = isinstance(process, OwnProcess)
     memory = process.world if isinstance(process, OwnProcess) else process.memory
     for left in reversed(range(TRIES if own else TRIES // 3)):
+        last = not left and (own or not pause_limit)
         try:
-            return discover(memory, published, process.runtime), None
+            layout = discover(memory, published, process.runtime)
         except (LayoutError, MemoryFault):
-            if not left and (own or not pause_limit):
+            if last:
                 raise
+        else:
+            # What is hidden by motion may be seen at the next try.
+            if last or layout.c_stack_refs is not None:
+                return layout, None
     assert not isinstance(process, OwnProcess)  # noqa: S101 - returned or raised above
     world = process.stopped(pause_limit)
     for _ in range(TRIES):
