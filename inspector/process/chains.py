@@ -33,10 +33,9 @@ def follow(memory: Memory, chains: Sequence[Chain]) -> list[list[Hop] | None]:
 
     Returns None for a chain that did not end within its depth, or led nowhere.
     """
-    heads = memory.read_many([(head, WORD) for head, _, _ in chains if head])
-    first = iter(heads)
-    next_ = [int.from_bytes(next(first) or b"", "little") if chain[0] else 0 for chain in chains]
-    found: list[list[Hop] | None] = [[] for _ in chains]
+    heads = memory.read_many([(head, WORD if head else 0) for head, _, _ in chains])
+    found: list[list[Hop] | None] = [None if head is None else [] for head in heads]
+    next_ = [int.from_bytes(head or b"", "little") for head in heads]
     running = [number for number, at in enumerate(next_) if at]
     for step in range(1 + max((depth for _, _, depth in chains), default=0)):
         if not running:
