@@ -147,6 +147,8 @@ class ProcessMemory:
 
     def _pread(self, address: int, size: int) -> bytes | None:
         """Read one range from the memory file; None when any of it is unreadable."""
+        if not size:
+            return b""
         if not 0 <= address < 1 << 63 or size > MAX_BYTES:
             return None
         try:
