@@ -63,18 +63,16 @@ class Image:
 
         Those that stand ``alone`` have nothing mapped before and behind them.
         """
+        size = (size + 15) // 16 * 16
         if alone or self._next + size > self._end:
-            start = (self._end + 2 * PAGE - 1) // PAGE * PAGE
+            # The page before is not mapped, and the segment ends with its last page.
             length = size if alone else max(ARENA, size)
-            if alone:
-                start += -size % 16 + PAGE  # The next page is not mapped.
+            start = (self._end + length + 2 * PAGE - 1) // PAGE * PAGE + PAGE - length
             self.segments[start] = bytearray(length)
             self._starts.append(start)
             self._next, self._end = start, start + length
         address = self._next
-        self._next += (size + 15) // 16 * 16
-        if alone:
-            self._next = self._end
+        self._next += size
         return address
 
     def write(self, address: int, data: bytes) -> None:
