@@ -65,7 +65,8 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
             mine = counts.get(index, {})
             if words and (sum_ := counted(words, mine)) is not None:
                 seen[number].add(sum_)
-            structures[number] = words + structures[number][len(words) :]
+            # What cannot be read any more is gone, whatever was there before.
+            structures[number] = words and words + structures[number][len(words) :]
             contributions[index] = mine
             if not (calm_before and calm and before[number] == (words, mine)):
                 rest.append(number)
