@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 
 _ADVICE = {
     Verdict.LEAKING: (
-        "{change} per {unit} is never given back, and no more instances are alive: "
+        "{change} per {unit}, never given back, and no more instances are alive: "
         "does its tp_dealloc call Py_DECREF(tp)?"
     ),
     Verdict.KEPT: (
@@ -47,7 +47,7 @@ _ADVICE = {
         "declare the type as expected if that is meant"
     ),
     Verdict.GROWING: (
-        "{change} per {unit} is never given back: either instances are still held, which "
+        "{change} per {unit}, never given back: either instances are still held, which "
         "cannot be seen because the collector does not track them, or its tp_dealloc does "
         "not call Py_DECREF(tp)"
     ),
