@@ -13,8 +13,8 @@ from __future__ import annotations
 import gzip
 import importlib
 import json
-import shutil
 import tempfile
+import zlib
 from array import array
 from contextlib import suppress
 from dataclasses import replace
@@ -43,6 +43,9 @@ GZIP, ZSTD = ".gz", ".zst"
 MAGIC: Final = {b"\x1f\x8b": GZIP, b"\x28\xb5": ZSTD}
 START: Final = b'{"inspector": "recording"'
 WHOLE: Final = b'{"whole": true'
+WITH_HEADER: Final = 16 + zlib.MAX_WBITS
+"""What tells zlib that its data is a gzip file."""
+CHUNK: Final = 1 << 16
 COLUMNS: Final = ObjectCount._fields
 
 
@@ -65,7 +68,12 @@ class Writer:
         except OSError as error:
             raise _failed("write", path, error) from error
         self._raw = raw
-        self._file = _compressing(raw, path)
+        try:
+            self._file = _compressing(raw, path)
+        except FileError:
+            raw.close()
+            Path(path).unlink()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -136,14 +144,18 @@ class Reader:
         self.path = path
         try:
             self._file = _plain(path)
-        except OSError as error:
+        except (OSError, zlib.error) as error:
             raise _failed("read", path, error) from error
         self._starts = array("q")
         self._whole: list[int] = []
         self._at = -1
         self._rows: dict[Key, tuple[Any, ...]] = {}
         self._reading: dict[str, Any] = {}
-        self._index()
+        try:
+            self._index()
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -165,6 +177,7 @@ class Reader:
         first = max(whole for whole in self._whole if whole <= number)
         if first <= self._at <= number:
             first = self._at + 1
+        each = number
         try:
             for each in range(first, number + 1):
                 self._apply(self._line(each))
@@ -173,7 +186,7 @@ class Reader:
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             self._at = -1
             raise FileError(
-                f"{self.path}: reading {number + 1} is damaged", path=self.path
+                f"{self.path}: reading {each + 1} is damaged", path=self.path
             ) from error
 
     def _apply(self, document: dict[str, Any]) -> None:
@@ -227,7 +240,7 @@ def is_recording(path: str) -> bool:
     try:
         with _plain(path) as file:
             return file.read(len(START)) == START
-    except OSError as error:
+    except (OSError, zlib.error) as error:
         raise _failed("read", path, error) from error
 
 
@@ -251,10 +264,13 @@ def _plain(path: str) -> IO[bytes]:
         return file
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - handed on
     with file:
-        source: Any = gzip.GzipFile(fileobj=file) if suffix == GZIP else _zstd(path).ZstdFile(file)
-        # It ends early where whoever wrote it was killed.
-        with suppress(EOFError):
-            shutil.copyfileobj(source, unpacked)
+        # Piece by piece, which gives all that there is where whoever wrote it was killed.
+        machine: Any = (
+            zlib.decompressobj(WITH_HEADER) if suffix == GZIP else _zstd(path).ZstdDecompressor()
+        )
+        with suppress(EOFError):  # bytes after the end
+            while piece := file.read(CHUNK):
+                unpacked.write(machine.decompress(piece))
     unpacked.seek(0)
     return unpacked
 
@@ -271,5 +287,6 @@ def _zstd(path: str) -> Any:  # noqa: ANN401 - a module that not every Python ha
     return zstd
 
 
-def _failed(what: str, path: str, error: OSError) -> FileError:
-    return FileError(f"cannot {what} {path}: {error.strerror or error}", path=path)
+def _failed(what: str, path: str, error: OSError | zlib.error) -> FileError:
+    reason = getattr(error, "strerror", None) or error
+    return FileError(f"cannot {what} {path}: {reason}", path=path)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from inspector.screen.dashboard.keys import press
+from inspector.screen.dashboard.state import Size, State, with_snapshot
+from inspector.screen.dashboard.view import framed, view
+from tests.screen.boards import board, lines, reading
+from tests.screen.builder import row, snapshot, unread
+
+SIZES = [(60, 12), (80, 24), (120, 30), (200, 50), (30, 5), (1, 1)]
+HOSTILE = (
+    "app.\x1b[2J\x1b]0;owned\x07",
+    "app.[bold red]markup[/]",
+    "app.\u202ereversed\n\r\x00",
+    "app." + "x" * 1_000_000,
+    "app.\udcff\ud800",
+    "app.日本語クラス",
+    "",
+)
+
+
+@pytest.mark.parametrize("mode", ["table", "threads", "details", "help", "output"])
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_screen_is_filled_and_nothing_is_wider(width: int, height: int, mode: str) -> None:
+    state = board(width, height, output=("a line " * 40,) * 60)
+    state = replace(state, threads=True) if mode == "threads" else state
+    if mode in {"help", "output"}:
+        state = replace(state, mode=mode)
+    if mode == "details":
+        state = press(state, "enter")
+    drawn = lines(state)
+    assert len(drawn) == height
+    assert all(cell_len(line) <= width for line in drawn)
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_colour_says_nothing_that_the_text_does_not(width: int, color: bool) -> None:  # noqa: FBT001
+    state = framed(board(width, 24))
+    stream = StringIO()
+    console = Console(
+        file=stream, width=width, force_terminal=color, color_system="truecolor" if color else None
+    )
+    for line in view(state):
+        console.print(line, no_wrap=True, crop=False, overflow="ignore")
+    assert ("\x1b[" in stream.getvalue()) == color
+    assert re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue()).splitlines() == lines(state)
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"),
+    [
+        (60, "TYPE TOTAL /s SHARED THREADS"),
+        (80, "TYPE TOTAL /s LOCAL SHARED THREADS TREND"),
+        (200, "TYPE TOTAL /s GROWTH LOCAL SHARED THREADS STACK BY THREAD TREND HEAT VERDICT"),
+    ],
+)
+def test_the_columns_that_matter_survive(width: int, heads: str) -> None:
+    drawn = next(line for line in lines(board(width)) if "TOTAL" in line).split()
+    assert [head for head in drawn if head in heads.split()] == heads.split()
+
+
+def test_a_growing_type_is_told_with_its_rate_growth_and_parts() -> None:
+    order = next(line for line in lines(board(200)) if "app.Order" in line).split()
+    assert order[1:8] == ["452", "+90", "+450", "2", "0", "+450", "?"]
+    assert order[-1] == "growing"
+    match = next(line for line in lines(board(200)) if "re.Match" in line)
+    assert match.split()[-3:] == ["100%", "hot", "header"]
+
+
+def test_the_heading_tells_what_is_watched_and_how() -> None:
+    first, second, *_ = lines(board(200))
+    assert "pid 4242 · app/server.py · 3.14.7 GIL off · 3 threads · exact · every 1 s" in first
+    assert "ids 4,812 of 8,192 · types 4 · gc 3" in second
+    assert "pause 54 µs" in second
+
+
+def test_bars_stand_above_zero_and_hang_below() -> None:
+    order = next(line for line in lines(board(200)) if "app.Order" in line)
+    assert "█▔·" in order
+    ascii_only = lines(board(200, unicode=False))
+    assert "8-." in next(line for line in ascii_only if "app.Order" in line)
+
+
+def test_each_thread_has_a_column_and_the_rest_is_summed_up() -> None:
+    crowd = [(100 + number, f"worker-{number}") for number in range(64)]
+    order = row("app.Order", contributions={100 + number: number + 1 for number in range(64)})
+    state = State(size=Size(100, 20), threads=True)
+    state = framed(with_snapshot(state, reading(1, order, threads=crowd)))
+    names, heads, line, *_ = lines(state)[3:]
+    shown = names.split()
+    assert shown[-1] == "others"
+    assert heads.split()[-2:] == [str(64 - (len(shown) - 1)), "threads"]
+    numbers = [int(each.replace(",", "")) for each in line.split()[-len(shown) :]]
+    assert sum(numbers) == order.contributed
+
+
+def test_details_write_the_formula_out_with_its_numbers() -> None:
+    text = "\n".join(lines(press(board(100, 40), "enter")))
+    assert re.search(r"^  local +2 ", text, re.MULTILINE)
+    assert re.search(r"^\+ threads +450 ", text, re.MULTILINE)
+    assert re.search(r"^= total +452 ", text, re.MULTILINE)
+    assert re.search(r"^MainThread +4242 +\+500 ", text, re.MULTILINE)
+    assert re.search(r"^worker-1 +4243 +-50 ", text, re.MULTILINE)
+
+
+def test_details_of_an_object_that_is_gone_stay_and_say_so() -> None:
+    state = press(board(100, 40), "enter")
+    state = framed(with_snapshot(state, reading(9, row("app.Other", local=1))))
+    text = "\n".join(lines(state))
+    assert "app.Order" in text
+    assert "it is gone" in text
+
+
+def test_help_tells_every_key_that_does_something() -> None:
+    text = "\n".join(lines(replace(board(120, 60), mode="help")))
+    for words in ("quit", "filter as you type", "a column per thread", "reset the baseline"):
+        assert words in text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("key", ["", "enter", "t"])
+def test_hostile_names_are_shown_harmlessly_everywhere(name: str, key: str) -> None:
+    hostile = snapshot(row(name, local=3, contributions={4242: 7}))
+    hostile = replace(hostile, target=replace(hostile.target, command=name[:2000]))
+    state = framed(with_snapshot(State(size=Size(100, 30), filter=""), hostile))
+    drawn = lines(press(state, key) if key else state)
+    assert all(line.isprintable() and cell_len(line) <= 100 for line in drawn)
+    assert not any("\x1b" in line or "owned\x07" in line for line in drawn)
+    if name and key == "":
+        assert any("app." in line for line in drawn[3:])
+
+
+def test_what_could_not_be_told_is_a_question_mark() -> None:
+    state = framed(with_snapshot(State(size=Size(200, 20)), snapshot(unread("app.Gone"))))
+    line = next(line for line in lines(state) if "app.Gone" in line)
+    assert line.split()[1:8] == ["?"] * 7
+
+
+def test_no_reading_and_no_row_are_drawn_too() -> None:
+    assert "no reading yet" in lines(State())[0]
+    state = framed(with_snapshot(State(), snapshot()))
+    assert "nothing to show" in lines(state)[-1]

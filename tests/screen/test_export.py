@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import StringIO
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from inspector.errors import FileError
+from inspector.screen.dashboard.state import Size, State, with_snapshot
+from inspector.screen.export import SUFFIXES, export, exported
+from tests.screen.boards import board
+from tests.screen.builder import row, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = "app.<script>alert(1)</script>|[red]\x1b[2J`*_\n=cmd"
+
+
+def hostile() -> State:
+    whole = snapshot(row(HOSTILE, local=3), row("=HYPERLINK(1)", local=2))
+    return with_snapshot(State(size=Size(160, 12)), whole)
+
+
+def test_a_picture_is_well_formed_and_asks_nobody_for_anything() -> None:
+    for state in (board(), hostile()):
+        text = exported(state, "x.svg")
+        root = ET.fromstring(text)  # noqa: S314 - our own picture
+        assert root.tag.endswith("svg")
+        assert not re.search(r"url\([^#)]|<script|href", text)
+    assert "app.Order" in exported(board(), "x.svg").replace("&#160;", " ")
+
+
+def test_a_page_holds_no_markup_of_the_target() -> None:
+    tags: set[str] = set()
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            del attrs
+            tags.add(tag)
+
+    Tags().feed(exported(hostile(), "x.html"))
+    assert "script" not in tags
+    assert "span" in tags
+
+
+def test_a_document_has_every_row_that_matches_with_its_growth() -> None:
+    state = board()
+    document = json.loads(exported(state, "x.json"))
+    assert document["target"]["pid"] == 4242
+    order = next(each for each in document["objects"] if each["name"] == "app.Order")
+    assert (order["total"], order["growth"], order["rate"]) == (452, 450, 90.0)
+    assert json.loads(exported(hostile(), "x.json"))["objects"][0]["name"] == HOSTILE
+
+
+def test_a_table_for_spreadsheets_holds_no_formula() -> None:
+    rows = list(csv.DictReader(StringIO(exported(hostile(), "x.csv"))))
+    assert [each["total"] for each in rows] == ["3", "2"]
+    assert rows[1]["name"] == "'=HYPERLINK(1)"
+    assert "\x1b" not in rows[0]["name"]
+
+
+def test_a_table_in_markdown_has_a_line_per_row() -> None:
+    lines = exported(hostile(), "x.md").splitlines()
+    assert len(lines) == 4
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 9 for line in lines)
+    assert "<script" not in lines[2]
+
+
+def test_an_export_without_a_reading_is_empty_and_no_error() -> None:
+    for suffix in SUFFIXES:
+        exported(State(), f"x{suffix}")
+
+
+def test_a_name_without_a_known_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="none of"):
+        export(board(), str(tmp_path / "x.png"))
+    with pytest.raises(FileError, match="cannot write"):
+        export(board(), str(tmp_path / "missing" / "x.md"))
+
+
+def test_colours_of_the_environment_do_not_change_a_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = replace(board(), size=Size(100, 20))
+    before = exported(state, "x.svg")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    assert exported(state, "x.svg") == before

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.census.documents import snapshot_of
+from inspector.census.recording import WHOLE_EVERY, Reader, Writer, is_recording
+from inspector.errors import FileError
+from tests.screen.builder import row, snapshot, unread
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inspector.census.snapshot import Snapshot
+
+HOSTILE = "app.\x1b[2J\u202e\ud800[bold]\n"
+
+
+def readings(number: int) -> list[Snapshot]:
+    """Return readings in which objects change, come, go, and cannot be told."""
+    found = []
+    for each in range(number):
+        rows = [
+            row("app.Same", local=3, deferred=2, stacks={1: 2}),
+            row("app.Order", local=each, contributions={4242: each, 4243: -each}),
+            row(HOSTILE, local=1, settled=False, bounds=(1, 4)),
+        ]
+        if each % 3:
+            rows.append(row("app.Temporary", local=each))
+        if each % 4 == 3:
+            rows.append(unread("app.Unread"))
+        found.append(snapshot(*rows, taken_ns=10**18 + each))
+    return found
+
+
+def contents(whole: Snapshot) -> tuple[object, ...]:
+    """Return a snapshot without the order of its rows."""
+    head = whole.as_dict()
+    del head["objects"]
+    return (head, sorted(map(repr, whole.rows)))
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+def test_what_was_recorded_is_what_is_read_from_any_place(tmp_path: Path, suffix: str) -> None:
+    path = str(tmp_path / f"r.{suffix}")
+    written = readings(2 * WHOLE_EVERY + 5)
+    with Writer(path, {"evidence": []}) as writer:
+        for each in written:
+            writer.add(each)
+    assert is_recording(path)
+    with Reader(path) as reader:
+        assert len(reader) == len(written)
+        for number in (0, 1, 2, len(written) - 1, WHOLE_EVERY - 1, WHOLE_EVERY, 7, 6, 70):
+            assert contents(reader.read(number)) == contents(written[number])
+
+
+def test_a_reading_in_which_nothing_changed_has_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with Writer(str(path), {}) as writer:
+        for _ in range(3):
+            writer.add(snapshot(row("app.Order", local=4)))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [len(line["rows"]) for line in lines[1:]] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+def test_wherever_a_file_is_cut_off_every_reading_but_the_last_is_there(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"r.{suffix}"
+    sizes = []
+    with Writer(str(path), {}) as writer:
+        for each in readings(8):
+            writer.add(each)
+            sizes.append(path.stat().st_size)  # it is in the file before the next one begins
+    whole = path.read_bytes()
+    torn = tmp_path / f"torn.{suffix}"
+    for complete in range(1, 8):
+        for end in (sizes[complete - 1], sizes[complete] - 1):
+            torn.write_bytes(whole[:end])
+            with Reader(str(torn)) as reader:
+                # What a compressor ends a piece with is no part of the line.
+                assert len(reader) in ({complete, complete + 1} if "gz" in suffix else {complete})
+                reader.read(complete - 1)
+
+
+def test_a_recording_is_not_overwritten_unless_told_to(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text("mine")
+    with pytest.raises(FileError, match="exists") as caught:
+        Writer(str(path), {})
+    assert "--force" in caught.value.hint
+    assert path.read_text() == "mine"
+    with Writer(str(path), {}, force=True) as writer:
+        writer.add(readings(1)[0])
+    assert is_recording(str(path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"{}\n", b"[1]\n", b"\x00\xff\n", b'{"inspector": "recording", "format": 99}\n'],
+)
+def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "r.jsonl"
+    for data in (content, gzip.compress(content)):
+        path.write_bytes(data)
+        with pytest.raises(FileError):
+            Reader(str(path))
+
+
+def test_a_damaged_line_is_told_with_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with Writer(str(path), {}) as writer:
+        for each in readings(4):
+            writer.add(each)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3][:-20] + b"#" * 19 + b"\n"
+    path.write_bytes(b"".join(lines))
+    with Reader(str(path)) as reader:
+        reader.read(1)
+        with pytest.raises(FileError, match="reading 3 is damaged"):
+            reader.read(3)
+
+
+def test_a_snapshot_survives_its_json_document() -> None:
+    [whole] = readings(1)
+    assert snapshot_of(json.loads(json.dumps(whole.as_dict()))) == whole
