@@ -26,6 +26,8 @@ class Contributions:
     def __init__(self) -> None:
         self._arrays: dict[tuple[int, int], tuple[bytes, dict[int, int]]] = {}
         self._by_index: dict[int, dict[int, int]] = {}
+        self.changed: set[int] = set()
+        """The indices of which the latest update changed something."""
 
     def update(
         self, threads: Sequence[Thread], arrays: Sequence[bytes]
@@ -48,6 +50,7 @@ class Contributions:
         for (_, native_id), (_, counts) in self._arrays.items():
             _note(changes, native_id, counts, {})
         self._arrays = now
+        self.changed = set(changes)
         for index, by_thread in changes.items():
             # One OS thread can have several thread states.
             merged = dict(self._by_index.get(index, ()))

@@ -34,6 +34,8 @@ class Life:
         members, kinds = reading.table.members, reading.plan.kinds
         threads = {(thread.address, thread.native_id) for thread in reading.threads}
         collections = reading.collector.collections
+        if self._members is not None and self._same(members, threads, collections):
+            return self._life
         if self._members is not None:
             before = self._members.items()
             now = members.items()
@@ -55,3 +57,13 @@ class Life:
         self._members, self._kinds = members, kinds
         self._threads, self._collections = threads, collections
         return self._life
+
+    def _same(
+        self, members: dict[int, int], threads: set[tuple[int, int]], collections: int | None
+    ) -> bool:
+        """Whether nothing came, went or was collected since the reading before."""
+        return (
+            threads == self._threads
+            and collections == self._collections
+            and (members is self._members or members == self._members)
+        )

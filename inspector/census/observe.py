@@ -115,7 +115,7 @@ def observe_running(request: Request, *, retries: int) -> Seen:
 def _existing(memory: Memory, layout: Layout, reading: Reading) -> Reading:
     """Leave out objects that died before they were read; add those born since, unread."""
     planned, now = reading.plan, reading.table.members
-    if now == planned.table.members:
+    if now is planned.table.members or now == planned.table.members:
         return reading
     alive = [
         not unique_id or now.get(unique_id - 1) == address

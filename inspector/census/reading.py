@@ -135,7 +135,8 @@ def plan(
     state = collector_ranges(memory, published, interpreter)
     collector = read_collector(memory, state)
     epoch = None if collector.collecting else collector.collections
-    chain = threads(memory, published, interpreter, layout.refcounts)
+    known_threads = last.threads if last is not None else ()
+    chain = threads(memory, published, interpreter, layout.refcounts, known_threads)
     pool = Pool.decode(memory.read(interpreter + layout.unique_ids, 32))
     if not pool.plausible:
         raise LayoutError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import ne
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inspector.census.contributions import Contributions
@@ -10,10 +12,10 @@ from inspector.cpython.names import Names
 from inspector.cpython.refcount import count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from inspector.census.observe import Seen
-    from inspector.census.reading import Member
+    from inspector.census.reading import Member, Plan
     from inspector.census.stacks import Stacks
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
@@ -67,6 +69,7 @@ class Rows:
         self._tag = slice(tag, tag + 4)
         self._epoch: int | None = None
         self._kept: dict[int, _Kept] = {}
+        self._before: _Before | None = None
 
     def of(self, seen: Seen, interpreter: int) -> list[Row]:
         """Return the fields of one :class:`~inspector.census.snapshot.ObjectCount` per member.
@@ -78,14 +81,14 @@ class Rows:
         contributions = self._contributions.update(reading.threads, reading.arrays)
         owners = {thread.thread_id: thread.native_id for thread in reading.threads}
         stacks = _by_object(seen.stacks)
+        places = self._places(seen, owners, stacks)
         same_objects = epoch is not None and epoch == self._epoch
         self._epoch = epoch
-        kept: dict[int, _Kept] = {}
+        kept = self._kept if len(places) < len(reading.structures) else {}
         new = []
-        for place, (member, words) in enumerate(
-            zip(reading.plan.members, reading.structures, strict=True)
-        ):
-            unique_id, address, kind = member
+        for place in places:
+            words = reading.structures[place]
+            unique_id, address, kind = reading.plan.members[place]
             index = unique_id - 1
             mine = seen.again.get(index, contributions.get(index, _NOTHING))
             stack = stacks.get(address, _NOTHING) if stacks is not None else None
@@ -119,6 +122,25 @@ class Rows:
         self._names.forget_others(kept)
         return [kept[address].row for _, address, _ in reading.plan.members]
 
+    def _places(
+        self, seen: Seen, owners: dict[int, int], stacks: dict[int, dict[int, int]] | None
+    ) -> Sequence[int]:
+        """Return the members whose rows may have changed: few, where the plan is the same."""
+        reading = seen.reading
+        before, self._before = self._before, None
+        everything = range(len(reading.structures))
+        if seen.planned is not reading.plan or seen.again or any(seen.bounds):
+            return everything
+        self._before = _Before(seen.planned, owners, stacks, reading.structures)
+        if before is None or before.planned is not seen.planned or before[1:3] != (owners, stacks):
+            return everything
+        moved = set(compress(everything, map(ne, before.structures, reading.structures)))
+        changed = self._contributions.changed
+        if changed:
+            ids = enumerate(member[0] - 1 for member in reading.plan.members)
+            moved.update(place for place, index in ids if index in changed)
+        return sorted(moved)
+
     def _make(
         self, member: Member, words: bytes, facts: _Facts, owners: Mapping[int, int]
     ) -> _Kept:
@@ -151,6 +173,15 @@ class _Kept(NamedTuple):
     words: bytes
     tid: int
     row: Row
+
+
+class _Before(NamedTuple):
+    """What all rows of the latest reading rest on, where they are all settled."""
+
+    planned: Plan
+    owners: dict[int, int]
+    stacks: dict[int, dict[int, int]] | None
+    structures: list[bytes]
 
 
 class _Facts(NamedTuple):

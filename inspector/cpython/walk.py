@@ -13,6 +13,8 @@ from inspector.cpython.words import word_at
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inspector.cpython.published import Published
     from inspector.process.memory import Memory
     from inspector.process.vectors import Range
@@ -153,36 +155,51 @@ def decode_thread(published: Published, address: int, words: bytes, counts: byte
     )
 
 
-def threads(memory: Memory, published: Published, interpreter: int, refcounts: int) -> list[Thread]:
+def threads(
+    memory: Memory,
+    published: Published,
+    interpreter: int,
+    refcounts: int,
+    known: Sequence[Thread] = (),
+) -> list[Thread]:
     """Return the thread states of one interpreter, in the order of CPython's list.
 
-    Raises :class:`LayoutError` for a chain that cannot be, and
-    :class:`MemoryFault` where a thread state went away under the reader.
+    ``known`` are the threads of an earlier walk, which are read at once; the chain
+    is followed all the same.  Raises :class:`LayoutError` for a chain that cannot
+    be, and :class:`MemoryFault` where a thread state went away under the reader.
     """
-    found: list[Thread] = []
-    seen: set[int] = set()
-    address = read_pointer(memory, interpreter + published["interpreter_state.threads_head"])
+    head = interpreter + published["interpreter_state.threads_head"]
+    ranges: list[Range] = [(head, 8)]
+    for thread in known:
+        ranges += thread_ranges(published, refcounts, thread.address)
+    first, *pieces = memory.read_many(ranges)
+    if first is None:
+        raise MemoryFault(head, 8)
+    ahead = {
+        thread.address: (pieces[2 * place], pieces[2 * place + 1])
+        for place, thread in enumerate(known)
+    }
+    found: dict[int, Thread] = {}
+    address = word_at(first, 0)
     while address:
-        if address in seen or len(found) == MAX_THREADS:
+        if address in found or len(found) == MAX_THREADS:
             raise LayoutError(
                 "thread_state.next",
                 expected=f"a chain of at most {MAX_THREADS}",
-                found="a cycle" if address in seen else "more",
+                found="a cycle" if address in found else "more",
             )
-        seen.add(address)
-        ranges = thread_ranges(published, refcounts, address)
-        words, counts = memory.read_many(ranges)
+        where = thread_ranges(published, refcounts, address)
+        words, counts = ahead.get(address) or memory.read_many(where)
         if words is None or counts is None:
-            raise MemoryFault(address, ranges[0][1])
+            raise MemoryFault(address, where[0][1])
         owner = word_at(words, published["thread_state.interp"])
         if owner != interpreter:
             raise LayoutError(
                 "thread_state.interp", expected=f"{interpreter:#x}", found=f"{owner:#x}"
             )
-        thread = decode_thread(published, address, words, counts)
-        found.append(thread)
+        found[address] = thread = decode_thread(published, address, words, counts)
         address = thread.next
-    return found
+    return list(found.values())
 
 
 def split_table(words: list[int], pool: Pool) -> Table:
