@@ -1,0 +1,292 @@
+"""One reading of an interpreter that may change at any moment of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.census import observe
+from inspector.census.observe import Request, _existing, observe_running, observe_still
+from inspector.census.reading import Scope, plan, read
+from inspector.census.rows import Rows
+from inspector.census.snapshot import ObjectCount
+from inspector.census.stacks import Moving
+from inspector.errors import LayoutError, TargetChanged, Unsettled
+from tests.process import target_of
+from tests.runtime import small
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.census.observe import Seen
+    from inspector.cpython.layout import Layout
+    from tests.runtime import Interpreter, Runtime
+
+TYPES = Scope(("type",))
+
+
+@cache
+def layout_of_small() -> Layout:
+    """Return the layout of what :func:`small` lays out, always to the same addresses."""
+    return small().layout()
+
+
+def request_of(runtime: Runtime) -> Request:
+    """Return a request for the classes of the main interpreter."""
+    interpreter = runtime.interpreters[0].address
+    return Request(runtime.image, layout_of_small(), interpreter, TYPES, None, Moving())
+
+
+def running(request: Request) -> Seen:
+    """Read an interpreter that runs on."""
+    return observe_running(request, retries=4)
+
+
+def stopped(request: Request) -> Seen:
+    """Read an interpreter of another process that is stopped."""
+    return observe_still(request, request.memory, own=False)  # type: ignore[arg-type] # an image
+
+
+def own(request: Request) -> Seen:
+    """Read the own interpreter."""
+    return observe_still(request, request.memory, own=True)  # type: ignore[arg-type] # an image
+
+
+ways = pytest.mark.parametrize("look", [running, stopped, own])
+
+
+def counted(request: Request, seen: Seen) -> dict[str, int | None]:
+    """Return what was counted, by name."""
+    made = Rows(request.memory, request.layout).of(seen, 0)
+    return {row.name: row.counted for row in map(ObjectCount._make, made)}
+
+
+COUNTED = {"app.Class0": 22, "app.Class1": 9, **{f"app.Class{n}": 10 + n for n in range(2, 8)}}
+
+
+@ways
+def test_one_reading_of_what_rests_is_enough(look: Callable[[Request], Seen]) -> None:
+    request = request_of(small())
+    seen = look(request)
+    assert seen.tries == 1
+    assert seen.exact == (look is not running)
+    assert counted(request, seen) == COUNTED
+
+
+def test_stacks_are_read_where_threads_stand_still() -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    class0, _, class2 = list(one.ids)[:3]
+    seen = stopped(request_of(runtime))
+    assert seen.stacks is not None
+    assert seen.stacks.by_thread[101][class0] == 2
+    assert seen.stacks.by_thread[102] == Counter(
+        {class0: 1, class2: 1, list(one.ids)[10]: 1},
+    )
+    assert running(request_of(runtime)).stacks is None
+
+
+def test_a_frame_longer_than_was_allowed_for_is_read_again() -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    class7 = list(one.ids)[7]
+    one.frame(102, 0, [class7 | 1] * 300)
+    request = request_of(runtime)
+    request.moving.threads.update(one.threads.values())
+    seen = stopped(request)
+    assert seen.tries == 2
+    assert seen.stacks is not None
+    assert seen.stacks.by_thread[102][class7] == 300
+    assert stopped(request).tries == 1
+
+
+@pytest.mark.parametrize("look", [stopped, own])
+def test_a_stack_that_is_another_one_by_then_is_followed_where_it_is(
+    look: Callable[[Request], Seen],
+) -> None:
+    runtime = small()
+    look(request_of(runtime))
+    for moment in range(runtime.image.calls):
+        runtime = small()
+        one = runtime.interpreters[0]
+        class7 = list(one.ids)[7]
+        request = request_of(runtime)
+
+        def call(number: int, one: Interpreter = one, moment: int = moment) -> None:
+            if number == moment:
+                one.frame(102, 0, [class7 | 1] * 60)  # noqa: B023 - called in this round
+
+        runtime.image.before_read = call
+        seen = look(request)
+        assert seen.stacks is not None
+        # The last reading follows links: at its end it is the frame before that is found.
+        assert seen.stacks.by_thread[102][class7] in ((60,) if seen.tries > 1 else (0, 60))
+        assert seen.tries <= 3
+        assert set(seen.stacks.by_thread) == {101, 102, 103}
+
+
+def test_a_frame_that_hides_its_slots_leaves_all_stacks_unknown() -> None:
+    runtime = small()
+    runtime.interpreters[0].frame(101, 0, [], stackpointer=0)
+    assert stopped(request_of(runtime)).stacks is None
+
+
+def end_and_merge(one: Interpreter) -> None:
+    """Let a thread end: its counts move into the headers."""
+    for address in one.ids:
+        one.image.add(address + 16, one.image.word(one.slot(101, address)) << 2)
+    one.end_thread(101)
+
+
+def collect_and_merge(one: Interpreter) -> None:
+    """Let a collection move all counts into headers."""
+    for address in one.ids:
+        for native_id in (101, 102):
+            slot = one.slot(native_id, address)
+            one.image.add(address + 16, one.image.word(slot) << 2)
+            one.image.put(slot, 0)
+    one.set_collections(4, 2, 1)
+
+
+def grow_arrays(one: Interpreter) -> None:
+    """Let a thread get its array, as for its first count."""
+    values = one.image.new(8 * one.capacity)
+    one.image.put(one.threads[103] + one.shape.refcounts, values, one.capacity)
+
+
+def grow_pool(one: Interpreter) -> None:
+    """Let the table of ids move, twice as large."""
+    table, size = one.image.new(16 * one.capacity), one.capacity
+    for index in range(size):
+        word = one.image.word(one.table + 8 * index)
+        inside = one.table <= word < one.table + 8 * size
+        one.image.put(table + 8 * index, word - one.table + table if inside else word)
+    first = one.image.word(one.pool + 16) - one.table + table
+    one.image.put(table + 8 * size, *range(table + 8 * size + 8, table + 16 * size, 8), 0)
+    one.image.put(one.pool + 8, table, first, 2 * size)
+
+
+def begin_thread(one: Interpreter) -> None:
+    """Let a new thread begin."""
+    one.thread(104)
+
+
+CHANGES = [end_and_merge, collect_and_merge, grow_arrays, grow_pool, begin_thread]
+
+
+@ways
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_happens_at_any_moment_no_count_is_wrong(
+    look: Callable[[Request], Seen], change: Callable[[Interpreter], None]
+) -> None:
+    runtime = small()
+    look(request_of(runtime))
+    for moment in range(runtime.image.calls):
+        runtime = small()
+        request = request_of(runtime)
+
+        def happen(number: int, runtime: Runtime = runtime, moment: int = moment) -> None:
+            if number == moment:
+                change(runtime.interpreters[0])
+
+        runtime.image.before_read = happen
+        seen = look(request)
+        assert counted(request, seen) == COUNTED, moment
+        assert seen.tries <= 2
+        assert not any(seen.bounds)
+
+
+@ways
+@pytest.mark.parametrize("kind", ["thread", "table"])
+def test_what_never_holds_still_is_unsettled(
+    look: Callable[[Request], Seen], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observe, "LONGEST_WAIT", 0)
+    runtime = small()
+    one = runtime.interpreters[0]
+    request = request_of(runtime)
+
+    def happen(number: int) -> None:
+        if kind == "thread":
+            if one.threads.pop(2000 + number - 1, 0):
+                one.image.put(one.address + one.offsets["interpreter_state.threads_head"], 0)
+            one.thread(2000 + number)
+        else:
+            grow = one.image.word(one.pool + 8)
+            one.image.put(one.pool + 8, grow + 8 if number % 2 else grow - 8)
+
+    runtime.image.before_read = happen
+    with pytest.raises((Unsettled, LayoutError)) as caught:
+        look(request)
+    assert caught.value.hint
+
+
+def test_the_dead_are_left_out_and_the_newborn_listed_unread() -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    request = request_of(runtime)
+    planned = plan(*request[:4])
+    dead = planned.members[2]
+    one.take_id(dead[1])
+    born = runtime.heap.heap_type("Born")
+    assert one.give_id(born) == dead[0]
+    function = one.new_code("unasked")
+    reading = _existing(request.memory, request.layout, read(*request[:2], planned))
+    assert dead not in reading.plan.members
+    assert reading.plan.members[-1] == (dead[0], born, "type")
+    assert reading.structures[-1] == b""
+    assert len(reading.structures) == len(reading.plan.members) == 8
+    assert function not in [address for _, address, _ in reading.plan.members]
+
+
+def test_without_a_change_of_the_table_nothing_is_looked_at_again() -> None:
+    request = request_of(small())
+    planned = plan(*request[:4])
+    reading = read(*request[:2], planned)
+    assert _existing(request.memory, request.layout, reading) is reading
+
+
+def test_the_plan_before_is_used_again_where_nothing_was_born_or_collected() -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    request = request_of(runtime)
+    first = plan(*request[:4])
+    again = request._replace(last=first)
+    one.image.add(one.slot(101, next(iter(one.ids))), 5)
+    assert plan(*again[:5]) is first
+    one.set_collections(4, 2, 1)
+    assert plan(*again[:5]) is not first
+    assert plan(*again[:5]).members == first.members
+    one.set_collections(3, 2, 1)
+    one.new_type("Born")
+    assert len(plan(*again[:5]).members) == 9
+
+
+def test_a_collection_under_way_is_waited_for_in_another_process() -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    request = request_of(runtime)
+    one.set_collecting(on=True)
+
+    def happen(number: int) -> None:
+        if number > 60:
+            one.set_collecting(on=False)
+
+    runtime.image.before_read = happen
+    seen = stopped(request)
+    assert seen.tries > 1
+    assert counted(request, seen) == COUNTED
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_process_that_is_torn_down_is_refused(*, blocking: bool) -> None:
+    runtime = small()
+    target = target_of(runtime)
+    runtime.image.put(runtime.address + runtime.offsets["runtime_state.finalizing"], 0x5000)
+    with pytest.raises(TargetChanged, match="finalizing"):
+        target.snapshot(blocking=blocking)
+    with pytest.raises(TargetChanged, match="finalizing"):
+        target_of(runtime)

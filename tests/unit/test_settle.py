@@ -1,0 +1,192 @@
+"""Two passes that agree, and what becomes of those that do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.census.reading import Moved, Plan, Scope, plan
+from inspector.census.settle import Settled, settle
+from inspector.cpython.refcount import count
+from tests.runtime import small
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.runtime import Runtime
+
+ONE = 1 << 2
+"""A reference in ``ob_ref_shared``."""
+
+SHARED = 16
+
+
+class Moving:
+    """A process that changes right before some of the readings."""
+
+    def __init__(self, tries: int = 4) -> None:
+        self.runtime: Runtime = small()
+        self.one = self.runtime.interpreters[0]
+        self.image = self.runtime.image
+        self.layout = self.runtime.layout()
+        self.plan: Plan = plan(self.image, self.layout, self.one.address, Scope(("type",)))
+        self.tries = tries
+        self.types = [address for _, address, _ in self.plan.members]
+
+    def settle(self, before_read: Callable[[int], None]) -> Settled:
+        """Settle while it changes; passes 0 and 1 are whole, the others read a part."""
+        self.image.calls, self.image.before_read = 0, before_read
+        return settle(self.image, self.layout, self.plan, self.tries)
+
+
+def still(_: int) -> None:
+    """Change nothing."""
+
+
+def test_two_passes_that_agree_are_settled_and_nothing_is_read_again() -> None:
+    moving = Moving()
+    reading, contributions, bounds = moving.settle(still)
+    assert moving.image.calls == 2
+    assert bounds == [None] * 8
+    assert contributions == {}
+    assert [count(words).net for words in reading.structures] == list(range(10, 18))
+
+
+@pytest.mark.parametrize("moves", [1, 2, 3])
+def test_a_header_that_comes_to_rest_is_settled_with_its_last_words(moves: int) -> None:
+    moving = Moving()
+    address = moving.types[3]
+
+    def change(number: int) -> None:
+        if 1 <= number <= moves:
+            moving.image.add(address + SHARED, 100 * ONE)
+
+    reading, contributions, bounds = moving.settle(change)
+    assert bounds == [None] * 8
+    assert count(reading.structures[3]).net == 13 + 100 * moves
+    assert len(reading.structures[3]) == moving.layout.type_unique_id + 8
+    assert contributions == {3: {}}
+
+
+def test_a_header_that_never_rests_has_the_bounds_that_were_seen() -> None:
+    moving = Moving(tries=4)
+    address = moving.types[3]
+    _, _, bounds = moving.settle(lambda _: moving.image.add(address + SHARED, 10 * ONE))
+    # Passes 0 and 1 have told that it moves; 2 to 6 are those in which it was summed up.
+    assert bounds[3] == (13 + 30, 13 + 70)
+    assert bounds[:3] == [None] * 3
+    assert bounds[4:] == [None] * 4
+
+
+def test_a_slot_that_never_rests_has_bounds_of_the_whole_sum() -> None:
+    moving = Moving(tries=1)
+    slot = moving.one.slot(101, moving.types[0])
+    _, contributions, bounds = moving.settle(lambda _: moving.image.add(slot, -1))
+    # 10 in the header, 7 by thread 102, 5 by thread 101 before it began.
+    assert bounds[0] == (22 - 4, 22 - 3)
+    assert contributions[0] == {101: 5 - 4, 102: 7}
+
+
+def test_a_slot_that_comes_to_rest_is_settled_with_its_last_value() -> None:
+    moving = Moving()
+    slot = moving.one.slot(102, moving.types[0])
+
+    def change(number: int) -> None:
+        if number == 1:
+            moving.image.add(slot, 30)
+
+    _, contributions, bounds = moving.settle(change)
+    assert bounds == [None] * 8
+    assert contributions == {0: {101: 5, 102: 37}}
+
+
+def test_words_behind_the_header_may_move() -> None:
+    moving = Moving()
+    address = moving.types[3]
+    _, _, bounds = moving.settle(lambda _: moving.image.add(address + 200, 8))
+    assert moving.image.calls == 2
+    assert bounds == [None] * 8
+
+
+def lock(moving: Moving, *, on: bool) -> None:
+    """Lock the pool, as a thread does that ends."""
+    moving.image.write(moving.one.pool, bytes([on]))
+
+
+def collect(moving: Moving, *, on: bool) -> None:
+    """Begin or end a collection."""
+    moving.one.set_collecting(on=on)
+
+
+both = pytest.mark.parametrize("disturb", [lock, collect])
+
+
+@both
+@pytest.mark.parametrize("when", [0, 1])
+def test_a_merge_in_one_pass_leaves_nothing_settled_until_it_is_calm(
+    disturb: Callable[..., None], when: int
+) -> None:
+    moving = Moving()
+    _, contributions, bounds = moving.settle(lambda number: disturb(moving, on=number == when))
+    # All members were read again, until two passes agreed.
+    assert moving.image.calls == 4
+    assert set(contributions) == set(range(8))
+    assert bounds == [None] * 8
+
+
+@both
+def test_a_merge_in_every_pass_leaves_everything_unsettled(disturb: Callable[..., None]) -> None:
+    moving = Moving()
+    _, _, bounds = moving.settle(lambda _: disturb(moving, on=True))
+    sums = [10 + 5 + 7, 11 - 2, *range(12, 18)]
+    assert bounds == [(each, each) for each in sums]
+
+
+@both
+def test_two_passes_do_not_agree_across_a_merge(disturb: Callable[..., None]) -> None:
+    moving = Moving(tries=2)
+    _, _, bounds = moving.settle(lambda number: disturb(moving, on=number % 2 == 1))
+    assert None not in bounds
+
+
+def test_without_further_tries_what_moved_once_stays_unsettled() -> None:
+    moving = Moving(tries=0)
+
+    def change(number: int) -> None:
+        if number == 1:
+            moving.image.add(moving.types[3] + SHARED, ONE)
+
+    assert moving.settle(change).bounds[3] == (14, 14)
+
+
+def test_an_object_that_cannot_be_read_any_more_is_unread() -> None:
+    moving = Moving()
+    alone = moving.image.new(moving.runtime.shape.heap_type_size, alone=True)
+    address = moving.types[3]
+    size = moving.runtime.shape.heap_type_size
+    moving.image.write(alone, moving.image.read(address, size))
+    moving.image.put(moving.one.table + 8 * 3, alone)
+    moving.plan = plan(moving.image, moving.layout, moving.one.address, Scope(("type",)))
+
+    def change(number: int) -> None:
+        if number == 1:
+            moving.image.add(alone + SHARED, ONE)
+        if number == 2:
+            moving.image.unmap(alone)
+
+    assert moving.settle(change).reading.structures[3] == b""
+
+
+@pytest.mark.parametrize("when", [0, 1, 2])
+def test_a_plan_that_is_outdated_is_told(when: int) -> None:
+    moving = Moving()
+
+    def change(number: int) -> None:
+        if number == 1:
+            moving.image.add(moving.types[3] + SHARED, ONE)
+        if number == when:
+            moving.one.thread(999)
+
+    with pytest.raises(Moved):
+        moving.settle(change)

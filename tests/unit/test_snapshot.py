@@ -1,0 +1,162 @@
+"""A snapshot as a value: looked up, written as JSON, never changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inspector.census.documents import snapshot_of
+from inspector.census.snapshot import KINDS, ObjectCount
+from inspector.errors import AmbiguousName, NoSuchObject
+from tests.process import PID, target_of
+from tests.runtime import V315, small
+
+if TYPE_CHECKING:
+    from inspector.census.snapshot import Snapshot
+
+
+class Class0:
+    """Has the name of a class in the process made by hand."""
+
+    __module__ = "app"
+
+
+Class0.__qualname__ = "Class0"
+
+
+@pytest.fixture(scope="module")
+def snapshot() -> Snapshot:
+    runtime = small(V315)
+    runtime.interpreters[0].new_type("Twin")
+    runtime.interpreters[0].new_type("Twin")
+    return target_of(runtime).snapshot(blocking=True)
+
+
+def test_a_row_is_found_by_name_and_by_address(snapshot: Snapshot) -> None:
+    row = snapshot["app.Class0"]
+    assert (row.counted, row.deferred, row.total) == (22, 3, 25)
+    assert snapshot[row.address] == row
+    assert "app.Class0" in snapshot
+    assert row.address in snapshot
+
+
+def test_a_type_object_means_its_name_in_another_process(snapshot: Snapshot) -> None:
+    assert snapshot[Class0].name == "app.Class0"
+    assert Class0 in snapshot
+    assert OrderedDict not in snapshot
+
+
+def test_a_name_of_two_objects_is_ambiguous_and_their_addresses_are_told(
+    snapshot: Snapshot,
+) -> None:
+    twins = [row.address for row in snapshot if row.name == "app.Twin"]
+    with pytest.raises(AmbiguousName) as caught:
+        snapshot["app.Twin"]
+    assert len(twins) == 2
+    assert all(f"{address:#x}" in caught.value.hint for address in twins)
+    assert caught.value.subject == "app.Twin"
+    assert snapshot[twins[0]].address == twins[0]
+    assert "app.Twin" not in snapshot
+
+
+@pytest.mark.parametrize("key", ["app.Nobody", 0x10, 2**70, OrderedDict, None, 1.5, ()])
+def test_what_is_not_there_is_told(snapshot: Snapshot, key: object) -> None:
+    assert key not in snapshot
+    with pytest.raises(NoSuchObject) as caught:
+        snapshot[key]
+    assert caught.value.hint
+    assert isinstance(caught.value, LookupError)
+
+
+def test_a_snapshot_tells_what_was_read_and_how(snapshot: Snapshot) -> None:
+    assert len(snapshot) == len(list(snapshot)) == 10
+    assert snapshot.target.pid == PID
+    assert (snapshot.target.version, snapshot.target.gil_enabled) == ("3.15.0rc2", False)
+    assert (snapshot.exact, snapshot.tries) == (True, 1)
+    assert [(each.native_id, each.name) for each in snapshot.threads] == [
+        (103, ""),
+        (102, "worker"),
+        (101, "main"),
+    ]
+    assert [each.array_size for each in snapshot.threads] == [0, 64, 64]
+    pool = snapshot.pool
+    assert (pool.capacity, pool.in_use, pool.free) == (64, 20, 44)
+    assert (pool.types, pool.codes, pool.dicts) == (10, 8, 2)
+    assert snapshot.interpreters[0].collections == 6
+    assert repr(snapshot) == (
+        f"<Snapshot of pid {PID}: 10 objects, 3 threads, exact, paused 0.00 ms>"
+    )
+
+
+def test_a_process_that_runs_on_is_settled_and_not_exact() -> None:
+    snapshot = target_of(small()).snapshot(kinds=KINDS)
+    assert (snapshot.exact, snapshot.pause_ns) == (False, None)
+    assert all(row.settled for row in snapshot)
+    assert {row.deferred for row in snapshot} == {None}
+    assert "not exact" in repr(snapshot)
+
+
+KEYS = {
+    "target": {"pid", "version", "gil_enabled", "command"},
+    "": {"target", "exact", "pause_ns", "taken_ns", "tries", "interpreters", "objects"},
+    "interpreter": {"id", "exact", "pool", "life", "collections", "threads"},
+    "thread": {"native_id", "name", "array_size", "finalized"},
+    "object": set(ObjectCount._fields),
+}
+
+DOCUMENTED = {
+    *("name", "kind", "address", "interpreter", "unique_id", "state", "local", "shared"),
+    *("contributions", "counted", "deferred", "total", "settled"),
+}
+"""What every object has in every release."""
+
+
+def test_the_document_has_the_documented_keys(snapshot: Snapshot) -> None:
+    document: dict[str, Any] = json.loads(json.dumps(snapshot.as_dict()))
+    (interpreter,) = document["interpreters"]
+    assert set(document) == KEYS[""]
+    assert set(document["target"]) == KEYS["target"]
+    assert set(interpreter) == KEYS["interpreter"]
+    assert {"capacity", "in_use", "free"} <= set(interpreter["pool"])
+    assert {frozenset(thread) for thread in interpreter["threads"]} == {frozenset(KEYS["thread"])}
+    assert {frozenset(each) for each in document["objects"]} == {frozenset(KEYS["object"])}
+    assert DOCUMENTED <= KEYS["object"]
+
+
+def test_thread_ids_are_texts_in_the_document_and_unknown_counts_are_null() -> None:
+    runtime = small()
+    snapshot = target_of(runtime).snapshot()
+    document = json.loads(json.dumps(snapshot.as_dict()))
+    row = next(each for each in document["objects"] if each["name"] == "app.Class0")
+    assert row["contributions"] == {"101": 5, "102": 7}
+    assert (row["deferred"], row["stacks"], row["total"]) == (None, None, 22)
+
+
+def test_a_snapshot_comes_back_from_its_document(snapshot: Snapshot) -> None:
+    again = snapshot_of(json.loads(json.dumps(snapshot.as_dict())))
+    assert again == snapshot
+    assert again["app.Class0"] == snapshot["app.Class0"]
+
+
+@pytest.mark.parametrize("value", ["target", "interpreters", "rows", "exact"])
+def test_a_snapshot_cannot_be_changed(snapshot: Snapshot, value: str) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(snapshot, value, None)
+    with pytest.raises(AttributeError):
+        snapshot["app.Class0"].total = 3  # type: ignore[misc] # that is the point
+
+
+def test_what_a_snapshot_holds_stays_when_the_process_goes_on() -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    target = target_of(runtime)
+    before = target.snapshot()
+    document = json.dumps(before.as_dict())
+    one.image.add(one.slot(101, next(iter(one.ids))), 9)
+    one.end_thread(102)
+    assert target.snapshot()["app.Class0"].contributions == {101: 14}
+    assert json.dumps(before.as_dict()) == document
