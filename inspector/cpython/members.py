@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BasicTypes", "Ids", "basic_types", "find_ids", "kinds_of"]
 
-SAMPLE: Final = 1024
+SAMPLE: Final = 512
 """Members per kind that are asked for their id: chance agreement is long excluded."""
 
 MAX_BASICSIZE: Final = 1 << 13
@@ -156,15 +156,14 @@ _FIELDS: Final[dict[str, Callable[[int], int]]] = {
 
 def _sample(memory: Memory, pool: Pool) -> dict[int, int]:
     """Return index -> address of members spread evenly over the table."""
-    members = _read_table(memory, pool)
+    members = split_table(_read_table(memory, pool), pool).members
     step = max(1, len(members) // (3 * SAMPLE))
     return dict(list(members.items())[::step])
 
 
-def _read_table(memory: Memory, pool: Pool) -> dict[int, int]:
-    """Return index -> address of all members."""
-    words = unsigned(memory.read(pool.table, 8 * pool.size))
-    return split_table(words, pool).members
+def _read_table(memory: Memory, pool: Pool) -> list[int]:
+    """Return the words of the pool's table."""
+    return unsigned(memory.read(pool.table, 8 * pool.size))
 
 
 def _read_members(
@@ -178,11 +177,11 @@ def _read_members(
     """
     offset, size = part
     pieces = memory.read_many([(address + offset, size) for address in members.values()])
-    alive = _read_table(memory, pool)
+    table = _read_table(memory, pool)
     return {
         index: piece
         for (index, address), piece in zip(members.items(), pieces, strict=True)
-        if piece is not None and alive.get(index) == address
+        if piece is not None and table[index] == address
     }
 
 

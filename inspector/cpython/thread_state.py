@@ -10,6 +10,7 @@ link must lead back.
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import REFCOUNTS_SIZE, Evidence
@@ -183,13 +184,14 @@ def _validate(
     pieces = memory.read_many(ranges)
     if pieces[0] is None:
         raise MemoryFault(*ranges[0])
-    free = split_table(unsigned(pieces[0]), pool).free
+    free = set(split_table(unsigned(pieces[0]), pool).free)
     for piece in pieces[1:]:
         if piece is None:
             raise MemoryFault(*ranges[1])
         values = signed(piece)
-        stray = sum(values[index] != 0 for index in free if index < len(values))
-        if stray > 8 + len(free) // 100 or max(map(abs, values)) > MAX_CONTRIBUTION:
+        stray = len(free.intersection(compress(range(len(values)), values)))
+        largest = max(map(abs, values), default=0)
+        if stray > 8 + len(free) // 100 or largest > MAX_CONTRIBUTION:
             raise LayoutError(
                 "refcounts.values",
                 expected="0 for every free id",

@@ -79,7 +79,7 @@ class Vectors:
         return [data[start:end] for start, end in self._places]
 
 
-SHORT: Final = 64
+SHORT: Final = 512
 """Ranges that are taken apart as fast as they are compared."""
 
 
