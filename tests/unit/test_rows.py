@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from inspector.census.snapshot import ObjectCount
 from inspector.census.stacks import Stacks
 from inspector.cpython.refcount import BIAS
 from tests.runtime import small, thread_id
+
+if TYPE_CHECKING:
+    from inspector.census.rows import Bounds
 
 
 class Reader:
@@ -32,7 +36,7 @@ class Reader:
             self.image, self.layout, self.one.address, Scope(kinds or ("type",), unlisted=True)
         )
         reading = read(self.image, self.layout, planned)
-        bounds = [None] * len(planned.members)
+        bounds: list[Bounds | None] = [None] * len(planned.members)
         return Seen(self.one.address, planned, reading, {}, bounds, stacks, exact=True, tries=1)
 
     def of(self, seen: Seen) -> dict[int, ObjectCount]:
