@@ -1,0 +1,235 @@
+"""What may import what, how long a module may be, and what the door shows."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import inspector
+from tests.support import ROOT, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PACKAGE = ROOT / "inspector"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+LIBRARY = {"errors", "process", "cpython", "census"}
+
+BELOW = {
+    "errors": set(),
+    "process": {"errors"},
+    "cpython": {"errors", "process"},
+    "census": {"errors", "process", "cpython"},
+    "screen": LIBRARY,
+    "checks": LIBRARY,
+    "": LIBRARY - {"cpython"},
+    "launch": LIBRARY | {"screen", "checks", ""},
+    "plugin": LIBRARY | {"screen", "checks", ""},
+    "cli": LIBRARY | {"screen", "checks", "", "launch"},
+    "__main__": {"cli"},
+}
+"""Room -> the rooms that it may import from; ``""`` is the door, the package itself."""
+
+EXCEPTIONS = {
+    ("inspector", "inspector.launch.live"): "in the body of dashboard(), which needs Rich",
+    ("inspector", "inspector.launch.wish"): "likewise",
+    ("inspector.checks.counts", "inspector"): "the own process is attached once, by the door",
+}
+"""(module, what it imports) -> why it may."""
+
+TOOLS = {
+    "process": {"psutil", "elftools"},
+    "census": {"psutil"},
+    "screen": {"rich"},
+    "cli": {"typer"},
+    "plugin": {"pytest", "_pytest"},
+    "launch": {"sitecustomize"},
+}
+"""Room -> what it may import from outside the standard library."""
+
+MOST_LINES = 250
+
+LONGER: dict[str, int] = {
+    "inspector.census.history": 257,
+    "inspector.census.reading": 371,
+    "inspector.census.recording": 292,
+    "inspector.census.snapshot": 311,
+    "inspector.census.target": 265,
+    "inspector.checks": 253,
+    "inspector.checks.counts": 388,
+    "inspector.checks.measuring": 305,
+    "inspector.screen.dashboard.keys": 273,
+    "inspector.screen.dashboard.terminal": 254,
+}
+"""Modules that are too long, and how long they may be until they are cut."""
+
+
+def name_of(path: Path) -> str:
+    """Return the dotted name of a module."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module; the package itself is ``""``."""
+    return [*module.split("."), ""][1]
+
+
+def imports_of(path: Path, *, at_import: bool = False) -> set[str]:
+    """Return every module that a file imports, for types only or not.
+
+    ``at_import`` leaves out what is imported for types, or in functions.
+    """
+    found: set[str] = set()
+    package = name_of(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in statements(ast.parse(path.read_text()), at_import=at_import):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            # `from inspector import checks` names a room, `from inspector import attach` the door.
+            inner = [f"{module}.{alias.name}" for alias in node.names]
+            found.update(each if is_module(each) else module for each in inner)
+    return found
+
+
+def statements(tree: ast.AST, *, at_import: bool) -> Iterator[ast.AST]:
+    """Yield every node; ``at_import`` only those that run when the module is imported."""
+    for node in ast.iter_child_nodes(tree):
+        types_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if at_import and (types_only or isinstance(node, (ast.FunctionDef, ast.Lambda))):
+            continue
+        yield node
+        yield from statements(node, at_import=at_import)
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name is a module of the package."""
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def arrows(*, at_import: bool = False) -> list[tuple[str, str]]:
+    """Return (module, what it imports) for imports within the package."""
+    return [
+        (name_of(path), imported)
+        for path in MODULES
+        for imported in sorted(imports_of(path, at_import=at_import))
+        if imported.split(".")[0] == "inspector"
+    ]
+
+
+def test_imports_point_one_way() -> None:
+    wrong = [
+        (module, imported)
+        for module, imported in arrows()
+        if room_of(imported) != room_of(module)
+        and room_of(imported) not in BELOW[room_of(module)]
+        and (module, imported) not in EXCEPTIONS
+    ]
+    assert wrong == []
+    assert set(EXCEPTIONS) <= set(arrows())
+
+
+def test_every_room_has_its_place() -> None:
+    rooms = {room_of(name_of(path)) for path in MODULES}
+    assert rooms == set(BELOW)
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for module, imported in arrows(at_import=True):
+        graph.setdefault(module, set()).add(imported)
+
+    def reached(module: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [module]
+        while waiting:
+            new = graph.get(waiting.pop(), set()) - found
+            found |= new
+            waiting += new
+        return found
+
+    assert [module for module in graph if module in reached(module)] == []
+
+
+def test_each_room_has_its_own_tools_from_outside() -> None:
+    strange = [
+        (name_of(path), imported)
+        for path in MODULES
+        for imported in sorted({each.split(".")[0] for each in imports_of(path)})
+        if imported not in {"inspector", *sys.stdlib_module_names}
+        and imported not in TOOLS.get(room_of(name_of(path)), set())
+    ]
+    assert strange == []
+
+
+LOADED = """
+import json, sys
+before = set(sys.modules)
+import inspector
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def test_importing_the_package_loads_the_standard_library_only() -> None:
+    # Without the site module no start-up file of the environment imports anything before.
+    done = subprocess.run(
+        [sys.executable, "-S", "-W", "error", "-c", LOADED],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
+    assert "inspector" in loaded
+    assert loaded - {"inspector"} <= set(sys.stdlib_module_names)
+
+
+def test_importing_the_package_loads_no_room_that_shows_or_tests() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rooms = {room_of(name) for name in json.loads(done.stdout) if name.startswith("inspector")}
+    assert rooms == {"", "errors", "process", "cpython", "census"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_no_module_is_long() -> None:
+    lines = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
+    long = {name: number for name, number in lines.items() if number > MOST_LINES}
+    assert {name: n for name, n in long.items() if n > LONGER.get(name, MOST_LINES)} == {}
+    assert set(LONGER) <= set(long)
+
+
+def test_what_the_door_shows_is_sorted_there_and_explained() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (shown,) = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    assert ast.literal_eval(shown) == inspector.__all__
+    assert inspector.__all__ == sorted(inspector.__all__)
+    assert len(set(inspector.__all__)) == len(inspector.__all__)
+    silent = [name for name in inspector.__all__ if not getattr(inspector, name).__doc__]
+    assert silent == []
