@@ -31,11 +31,12 @@ Hop = tuple[int, bytes]
 def follow(memory: Memory, chains: Sequence[Chain]) -> list[list[Hop] | None]:
     """Follow all chains side by side, one ``read_many`` per step.
 
-    Returns None for a chain that did not end within its depth, or led nowhere.
+    Returns None for a chain that did not end within its depth, or led nowhere or back.
     """
     heads = memory.read_many([(head, WORD if head else 0) for head, _, _ in chains])
     found: list[list[Hop] | None] = [None if head is None else [] for head in heads]
     next_ = [int.from_bytes(head or b"", "little") for head in heads]
+    visited: list[set[int]] = [set() for _ in chains]
     running = [number for number, at in enumerate(next_) if at]
     for step in range(1 + max((depth for _, _, depth in chains), default=0)):
         if not running:
@@ -44,11 +45,13 @@ def follow(memory: Memory, chains: Sequence[Chain]) -> list[list[Hop] | None]:
         rest = []
         for number, node in zip(running, nodes, strict=True):
             words = node or _mapped(memory, next_[number], chains[number][1])
-            hops = found[number]
-            if hops is None or len(words) < 2 * WORD or step >= chains[number][2]:
+            hops, address = found[number], next_[number]
+            back = address in visited[number]
+            if hops is None or len(words) < 2 * WORD or step >= chains[number][2] or back:
                 found[number] = None
                 continue
-            hops.append((next_[number], words))
+            hops.append((address, words))
+            visited[number].add(address)
             next_[number] = int.from_bytes(words[WORD : 2 * WORD], "little")
             if next_[number]:
                 rest.append(number)
