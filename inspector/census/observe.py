@@ -7,7 +7,9 @@ from contextlib import nullcontext
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.census.reading import Moved, Plan, Reading, Scope, classify, plan, understand
+from inspector.census.kinds import classify
+from inspector.census.plan import Moved, Plan, Scope, plan
+from inspector.census.reading import Reading, understand
 from inspector.census.settle import is_quiet, settle
 from inspector.census.stacks import Moving, Shifted, Stacks, count_stacks, plan_stacks
 from inspector.errors import LayoutError, MemoryFault, Unsettled

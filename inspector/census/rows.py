@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inspector.census.observe import Seen
-    from inspector.census.reading import Member, Plan
+    from inspector.census.plan import Member, Plan
     from inspector.census.stacks import Stacks
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory

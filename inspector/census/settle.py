@@ -12,7 +12,8 @@ from operator import eq
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.census.contributions import differing
-from inspector.census.reading import Plan, Reading, read, slots_only
+from inspector.census.plan import Plan, slots_only
+from inspector.census.reading import Reading, read
 from inspector.census.rows import counted
 from inspector.cpython.refcount import HEADER_SIZE
 from inspector.cpython.words import signed

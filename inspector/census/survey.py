@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from inspector.census.discovery import find_layout
-from inspector.census.reading import classify
+from inspector.census.kinds import classify
 from inspector.cpython.layout import POOL_SIZE
 from inspector.cpython.published import read_published, read_version, version_text
 from inspector.cpython.walk import Pool, gil_enabled, interpreters, split_table

@@ -14,7 +14,8 @@ from inspector.census.discovery import find_layout
 from inspector.census.ending import finalizing, lasting
 from inspector.census.life import Life
 from inspector.census.observe import Request, Seen, observe_running, observe_still
-from inspector.census.reading import Plan, Scope, pool_count, thread_counts
+from inspector.census.plan import Plan, Scope
+from inspector.census.reading import pool_count, thread_counts
 from inspector.census.rows import Rows
 from inspector.census.snapshot import (
     KINDS,

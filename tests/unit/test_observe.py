@@ -10,7 +10,8 @@ import pytest
 
 from inspector.census import observe
 from inspector.census.observe import Request, _existing, observe_running, observe_still
-from inspector.census.reading import Scope, plan, read
+from inspector.census.plan import Scope, plan
+from inspector.census.reading import read
 from inspector.census.rows import Rows
 from inspector.census.snapshot import ObjectCount
 from inspector.census.stacks import Moving

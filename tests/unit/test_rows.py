@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.census.observe import Seen
-from inspector.census.reading import Scope, plan, read
+from inspector.census.plan import Scope, plan
+from inspector.census.reading import read
 from inspector.census.rows import Rows, counted, holds_id
 from inspector.census.snapshot import ObjectCount
 from inspector.census.stacks import Stacks

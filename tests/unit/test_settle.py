@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.reading import Moved, Plan, Scope, plan
+from inspector.census.plan import Moved, Plan, Scope, plan
 from inspector.census.settle import Settled, settle
 from inspector.cpython.refcount import count
 from tests.runtime import small
