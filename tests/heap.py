@@ -65,13 +65,14 @@ OFFSETS: Final = {
     "unicode_object.state": 48,
     "unicode_object.length": 32,
     "unicode_object.asciiobject_size": 56,
+    "gc.size": 400,
     "gc.collecting": 208,
     "gc.generation_stats": 320,
     "gc.generation_stats_size": 216,
     "gen_object.gi_frame_state": 67,
     "gen_object.gi_iframe": 80,
 }
-"""What the target publishes; every other offset of its block is 8."""
+"""What the target publishes; every other offset of its block is 8, every other size 128."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,9 @@ class Shape:
 
 def offsets_of(version: int, changes: Mapping[str, int]) -> dict[str, int]:
     """Return what a version publishes, in the order of its words."""
-    names = _TABLES[min(version >> 16, max(_TABLES))]
+    names = _TABLES.get(version >> 16, _TABLES[max(_TABLES)])
     values = {**OFFSETS, **changes}
-    return {name: values.get(name, 8) for name in names}
+    return {name: values.get(name, 128 if name.endswith(".size") else 8) for name in names}
 
 
 class Heap:

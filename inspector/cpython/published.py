@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from inspector.cpython.plausible import check_offsets
 from inspector.errors import LayoutError, NotFreeThreaded, NotPython, UnsupportedVersion
 
 if TYPE_CHECKING:
@@ -97,17 +98,6 @@ def _names(table: str) -> tuple[str, ...]:
 
 
 _TABLES: Final = {0x030E: _names(_V314), 0x030F: _names(_V315)}
-
-_STRUCT_LIMITS: Final = {
-    "runtime_state.size": 1 << 24,
-    "interpreter_state.size": 1 << 22,
-    "thread_state.size": 1 << 14,
-    "type_object.size": 1 << 12,
-    "code_object.size": 1 << 12,
-}
-"""Upper bounds in bytes, many times the real sizes: a lying block must not make us read more."""
-
-_OFFSET_LIMIT: Final = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -196,7 +186,7 @@ def read_published(memory: Memory, address: int, pid: int | None = None) -> Publ
     offsets = dict(zip(names, words, strict=True))
     published = Published(version, offsets)
     try:
-        _check(offsets)
+        check_offsets(offsets)
     except LayoutError as failure:
         if published.known:
             raise
@@ -212,16 +202,3 @@ def newer(published: Published, pid: int | None, failure: Exception) -> Unsuppor
         pid=pid,
         hint="install a newer inspector",
     )
-
-
-def _check(offsets: dict[str, int]) -> None:
-    """Refuse offsets that no build can have."""
-    for name, value in offsets.items():
-        limit = _STRUCT_LIMITS.get(name, _OFFSET_LIMIT)
-        if value > limit or (value == 0 and name in _STRUCT_LIMITS):
-            raise LayoutError(
-                name,
-                expected=f"1 to {limit}",
-                found=str(value),
-                hint="a version or build that inspector does not know; please report it",
-            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,79 +15,124 @@ from inspector.errors import (
     NotPython,
     UnsupportedVersion,
 )
+from tests.heap import offsets_of
+from tests.image import Image
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-RUNTIME = 0x10000
-
-
-class Image:
-    """A memory that has some bytes at one address."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def read(self, address: int, size: int) -> bytes:
-        """Return bytes of the image."""
-        start = address - RUNTIME
-        if start < 0 or start + size > len(self.data):
-            raise MemoryFault(address, size)
-        return self.data[start : start + size]
-
-    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes | None]:
-        """Return bytes of the image for each range."""
-        return [self.read(address, size) for address, size in ranges]
+V314, V315, NEWER = 0x030E07F0, 0x030F00C2, 0x031000A0
 
 
-def block(version: int, free_threaded: int, *words: int, cookie: bytes = b"xdebugpy") -> Image:
-    """Return a block of offsets that all are 8, but for those given."""
-    rest = [*words, *[8] * (120 - len(words))]
-    return Image(cookie + struct.pack("=122Q", version, free_threaded, *rest))
+def block(
+    version: int,
+    *,
+    free_threaded: int = 1,
+    cookie: bytes = b"xdebugpy",
+    changes: dict[str, int] | None = None,
+    end: int = 1024,
+) -> tuple[Image, int]:
+    """Return a memory that has a block, and where."""
+    words = offsets_of(version, changes or {}).values()
+    data = cookie + struct.pack("<QQ", version, free_threaded)
+    data += b"".join(word.to_bytes(8, "little") for word in words)
+    image = Image()
+    address = image.new(len(data[:end]), alone=True)
+    image.write(address, data[:end])
+    return image, address
 
 
 @pytest.mark.parametrize(
-    ("image", "error", "message"),
+    ("found", "error", "message"),
     [
-        (block(0x030E07F0, 0), NotFreeThreaded, "CPython 3.14.7 with the GIL built in"),
-        (block(0x030D00F0, 0), NotFreeThreaded, "CPython 3.13.0 with the GIL built in"),
-        (block(0x030D05F0, 1), UnsupportedVersion, "CPython 3.13.5 has no per-thread"),
-        (block(0x030E07F0, 1, cookie=b"somewhat"), NotPython, "publishes its layout"),
-        (block(0x04000000, 1), LayoutError, "expected CPython 3, found 0x4000000"),
-        (block(0, 1), LayoutError, "expected CPython 3, found 0x0"),
-        (block(0x030E07F0, 1, 0), LayoutError, "runtime_state.size: expected 1 to"),
-        (block(0x030E07F0, 1, 2**62), LayoutError, "runtime_state.size: expected 1 to"),
-        (block(0x030E07F0, 1, 8, 2**40), LayoutError, "runtime_state.finalizing"),
+        (block(V314, free_threaded=0), NotFreeThreaded, "CPython 3.14.7 with the GIL built in"),
+        (block(0x030D00F0, free_threaded=0), NotFreeThreaded, "CPython 3.13.0 with the GIL"),
+        (block(0x030D05F0), UnsupportedVersion, "CPython 3.13.5 has no per-thread"),
+        (block(V314, cookie=b"somewhat"), NotPython, "publishes its layout"),
+        (block(0x02070EF0), LayoutError, "expected CPython 3, found 0x2070ef0"),
+        (block(0x04000000), LayoutError, "expected CPython 3, found 0x4000000"),
+        (block(0), LayoutError, "expected CPython 3, found 0x0"),
+        (block(2**64 - 1), LayoutError, "expected CPython 3, found 0xffffffffffffffff"),
     ],
-    ids=[
-        *("gil", "gil-313", "3.13t", "no cookie", "version 4", "version 0"),
-        *("no size", "huge size", "huge offset"),
-    ],
+    ids=["gil", "gil-313", "3.13t", "no cookie", "version 2", "version 4", "0", "all bits"],
 )
 def test_what_cannot_be_read_is_told_by_its_block(
-    image: Image, error: type[InspectorError], message: str
+    found: tuple[Image, int], error: type[InspectorError], message: str
 ) -> None:
     with pytest.raises(error) as caught:
-        read_published(image, RUNTIME, pid=4242)
+        read_published(*found, pid=4242)
     assert message in str(caught.value)
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("version", [0x030E00A1, 0x030E07F0, 0x030F00C2, 0x031000A0, 0x03FF00F0])
+LIES = {
+    "runtime_state.size": 0,
+    "interpreter_state.size": 2**62,
+    "runtime_state.finalizing": 2**40,
+    "thread_state.size": 2**63,
+    "type_object.size": 1 << 13,
+    "code_object.size": 0,
+    "dict_object.size": 1 << 20,
+    "unicode_object.size": 1 << 10,
+    "interpreter_state.threads_head": 12288,
+    "type_object.tp_flags": 456,
+    "thread_state.status": 184,
+    "thread_state.interp": 800,
+    "interpreter_frame.previous": 16,
+    "interpreter_frame.executable": 16,
+    "interpreter_frame.owner": 96,
+    "interpreter_frame.stackpointer": 92,
+    "unicode_object.length": 52,
+    "unicode_object.state": 56,
+    "dict_object.ma_values": 72,
+    "gen_object.gi_iframe": 128,
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("version", [V314, V315], ids=["3.14", "3.15"])
+def test_an_offset_that_cannot_be_is_told_by_its_name(version: int, name: str) -> None:
+    with pytest.raises(LayoutError) as caught:
+        read_published(*block(version, changes={name: LIES[name]}))
+    assert caught.value.field.split(".")[0] == name.split(".", maxsplit=1)[0]
+    assert caught.value.found
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_newer_version_that_does_not_fit_is_said_to_be_newer(name: str) -> None:
+    with pytest.raises(UnsupportedVersion, match=r"CPython 3\.16\.0a0 is newer") as caught:
+        read_published(*block(NEWER, changes={name: LIES[name]}), pid=4242)
+    assert caught.value.pid == 4242
+    assert "newer inspector" in caught.value.hint
+
+
+@pytest.mark.parametrize("version", [0x030E00A1, V314, V315, NEWER, 0x03FF00F0])
 def test_free_threaded_versions_from_314_on_are_tried(version: int) -> None:
-    assert read_published(block(version, 1), RUNTIME).version == version
+    published = read_published(*block(version))
+    assert published.version == version
+    assert published.known == (version < NEWER)
 
 
-def test_a_block_that_ends_early_is_a_memory_fault() -> None:
-    image = block(0x030E07F0, 1)
-    image.data = image.data[:100]
+def test_what_a_version_does_not_publish_is_told() -> None:
+    published = read_published(*block(V314))
+    assert published.minor == (3, 14)
+    assert published.get("gc.generation_stats", 77) == 77
+    with pytest.raises(LayoutError, match=r"gc\.generation_stats: .* none in 3\.14\.7"):
+        published["gc.generation_stats"]
+
+
+@pytest.mark.parametrize("end", [8, 24, 100, 24 + 8 * 88])
+def test_a_block_that_ends_early_is_a_memory_fault(end: int) -> None:
     with pytest.raises(MemoryFault):
-        read_published(image, RUNTIME)
+        read_published(*block(V314, end=end))
+
+
+def test_no_memory_at_all_is_a_memory_fault() -> None:
+    with pytest.raises(MemoryFault):
+        read_published(Image(), 0x1000)
 
 
 @pytest.mark.parametrize(
     ("version", "text"),
-    [(0x030E07F0, "3.14.7"), (0x030F00C2, "3.15.0rc2"), (0x031000A4, "3.16.0a4")],
+    [(V314, "3.14.7"), (V315, "3.15.0rc2"), (0x031000A4, "3.16.0a4"), (0x030E0AB1, "3.14.10b1")],
 )
 def test_versions_are_spelled_as_python_does(version: int, text: str) -> None:
     assert version_text(version) == text
