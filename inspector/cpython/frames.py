@@ -91,8 +91,11 @@ def slots_in_use(published: Published, address: int, words: bytes) -> int | None
     """Return how many slots of a frame the collector visits, None where it cannot tell.
 
     While a thread runs, or closes a reference (gh-129236), the stack pointer of its
-    frame can be NULL.  Entry frames have none in use.
+    frame can be NULL; at the end of a mapping it may not be there to read.  Entry
+    frames have no slots in use.
     """
+    if len(words) < published["interpreter_frame.localsplus"]:
+        return None
     if words[published["interpreter_frame.owner"]] >= OWNED_BY_INTERPRETER:
         return 0
     top = word_at(words, published["interpreter_frame.stackpointer"])
