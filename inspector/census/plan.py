@@ -211,7 +211,7 @@ def _ranges(
         (pool.table, 8 * pool.size),
     ]
     for thread in chain:
-        if thread.size > pool.size:
+        if not thread.fits(pool):
             raise Moved
         ranges += thread_ranges(published, layout.refcounts, thread.address)
     ranges += [(thread.values, 8 * thread.size) for thread in chain]

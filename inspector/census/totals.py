@@ -87,6 +87,10 @@ class SlotReader:
         chain = threads(self._memory, published, self._interpreter, self._layout.refcounts)
         ranges: list[Range] = [(at, 32), (pool.table, 8 * pool.size)]
         for thread in chain:
+            if not thread.fits(pool):
+                raise LayoutError(
+                    "refcounts.size", expected=f"at most {pool.size}", found=str(thread.size)
+                )
             ranges += thread_ranges(published, self._layout.refcounts, thread.address)
             ranges.append((thread.values, 8 * thread.size))
         return ranges, [(thread.address, thread.native_id) for thread in chain]

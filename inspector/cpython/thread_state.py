@@ -178,7 +178,7 @@ def _validate(
     pool = Pool.decode(memory.read(where, 32))
     arrays = [thread for thread in everyone if thread.values]
     ranges = [(pool.table, 8 * pool.size)]
-    ranges += [(thread.values, 8 * thread.size) for thread in arrays if thread.size <= pool.size]
+    ranges += [(thread.values, 8 * thread.size) for thread in arrays if thread.fits(pool)]
     if len(ranges) != len(arrays) + 1:
         raise LayoutError("refcounts.size", expected=f"at most {pool.size}", found="a larger array")
     pieces = memory.read_many(ranges)

@@ -99,6 +99,10 @@ class Thread(NamedTuple):
     attached: bool
     """It runs Python code, or could at any moment: its top frame is in motion."""
 
+    def fits(self, pool: Pool) -> bool:
+        """Whether its array can be one of CPython's: never longer than the pool's table."""
+        return 0 <= self.size <= pool.size
+
 
 def read_pointer(memory: Memory, address: int) -> int:
     """Read one 64-bit word."""
