@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 TYPES = Scope(("type",))
 
 
+@pytest.fixture(autouse=True)
+def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time pass between two tries."""
+    monkeypatch.setattr(observe, "LONGEST_WAIT", 0)
+
+
 @cache
 def layout_of_small() -> Layout:
     """Return the layout of what :func:`small` lays out, always to the same addresses."""
@@ -202,10 +208,7 @@ def test_whatever_happens_at_any_moment_no_count_is_wrong(
 
 @ways
 @pytest.mark.parametrize("kind", ["thread", "table"])
-def test_what_never_holds_still_is_unsettled(
-    look: Callable[[Request], Seen], kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(observe, "LONGEST_WAIT", 0)
+def test_what_never_holds_still_is_unsettled(look: Callable[[Request], Seen], kind: str) -> None:
     runtime = small()
     one = runtime.interpreters[0]
     request = request_of(runtime)
@@ -291,3 +294,13 @@ def test_a_process_that_is_torn_down_is_refused(*, blocking: bool) -> None:
         target.snapshot(blocking=blocking)
     with pytest.raises(TargetChanged, match="finalizing"):
         target_of(runtime)
+
+
+@ways
+@pytest.mark.parametrize("size", [-1, -(2**62), 65, 2**62])
+def test_an_array_that_cannot_be_is_never_read(look: Callable[[Request], Seen], size: int) -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    one.image.put(one.threads[101] + one.shape.refcounts + 8, size)
+    with pytest.raises(Unsettled):
+        look(request_of(runtime))
