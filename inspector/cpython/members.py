@@ -211,7 +211,7 @@ def _one_offset(
 ) -> tuple[int, int]:
     """Return the only offset at which all members show their id, and how many there are."""
     start, end = bounds
-    count = (end - start) // 8
+    count = max(0, end - start) // 8
     shown = _FIELDS[field]
     pieces = _read_members(memory, pool, members, (start, 8 * count))
     rows = [(index + 1, unsigned(words)) for index, words in pieces.items()]

@@ -247,6 +247,11 @@ def test_what_does_not_fit_is_refused_by_its_field(
     assert caught.value.hint
 
 
+def test_heap_types_that_are_no_longer_than_types_are_refused() -> None:
+    with pytest.raises(LayoutError, match=r"PyHeapTypeObject\.unique_id"):
+        small(type_object__size=1088).layout()
+
+
 def test_types_without_a_type_at_their_end_are_refused() -> None:
     runtime = small()
     endless_metatypes(runtime)
