@@ -55,6 +55,11 @@ churn: ## ten thousand exact snapshots while everything changes, on 3.14t and 3.
 	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
 	INSPECTOR_CHURN=10000 .venv/bin/python -m pytest -o faulthandler_timeout=3000 -s tests/live/test_churn.py
 
+# Every run looks elsewhere; `make test` looks at a few hundred places that stay the same.
+FUZZ = 3000
+fuzz: env ## memory that lies: FUZZ=3000 examples for each test
+	INSPECTOR_FUZZ=$(FUZZ) $(VENV)/bin/python -m pytest tests/unit/test_fuzz.py
+
 lint: ## ruff and mypy
 	@$(MAKE) --no-print-directory env PYTHON=gil
 	$(LINT)/ruff check
