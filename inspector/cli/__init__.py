@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         work = parse(sys.argv[1:] if arguments is None else list(arguments))
         if isinstance(work, int):
             return work
-        work()
+        return work() or 0
     except InspectorError as error:
         from inspector.screen.streams import print_error  # noqa: PLC0415 - as above
 
@@ -36,4 +36,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
-    return 0

@@ -12,6 +12,7 @@ import inspector
 from inspector.cli.attach import attach
 from inspector.cli.codes import EXIT_CODES
 from inspector.cli.diff import diff
+from inspector.cli.doctor import doctor
 from inspector.cli.dump import dump
 from inspector.cli.ps import ps
 from inspector.cli.record import RecordCommand, record_
@@ -21,6 +22,9 @@ from inspector.cli.type_ import type_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    Work = Callable[[], int | None]
+    """What a verb does once the command line is parsed; it may return an exit status."""
 
 __all__ = ["parse"]
 
@@ -61,14 +65,15 @@ app.command(cls=RunCommand)(run)
 app.command("type")(type_)
 app.command()(attach)
 app.command()(ps)
+app.command()(doctor)
 app.command("record", cls=RecordCommand)(record_)
 app.command()(replay)
 app.command()(diff)
 
 
-def parse(words: Sequence[str]) -> Callable[[], None] | int:
+def parse(words: Sequence[str]) -> Work | int:
     """Return what a command line asks for, or the exit status if that is done already."""
-    work: list[Callable[[], None]] = []
+    work: list[Work] = []
     try:
         get_command(app).main(args=list(words), prog_name="inspector", obj=work)
     except SystemExit as end:

@@ -1,0 +1,197 @@
+"""Tests of the offsets inside types, code objects and dictionaries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.census.agreement.finding import Trial
+from inspector.census.kinds import classify
+from inspector.cpython.layout import POOL_SIZE
+from inspector.cpython.text import find_key, read_strings, read_values
+from inspector.cpython.walk import Pool, interpreters, split_table
+from inspector.cpython.words import unsigned, word_at
+from inspector.errors import LayoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.census.agreement.finding import Look
+
+__all__ = ["Member", "members", "object_trials"]
+
+HEAP_TYPE: Final = 1 << 9
+TUPLE, DICT, TYPE = 1 << 26, 1 << 29, 1 << 31
+"""``Py_TPFLAGS_...`` (Include/object.h)."""
+
+SAMPLE: Final = 64
+"""Dictionaries that are searched for the singleton of a key."""
+
+
+class Member(NamedTuple):
+    """An object that has a unique id."""
+
+    kind: str
+    interpreter: int
+    unique_id: int
+
+
+def members(look: Look) -> dict[int, Member]:
+    """Return all objects that have a unique id at this moment, by address.
+
+    Raises :class:`LayoutError` when no type is among them.
+    """
+    memory, layout = look.memory, look.layout
+    found = {}
+    for interpreter in interpreters(memory, layout.published, layout.runtime):
+        pool = Pool.decode(memory.read(interpreter + layout.unique_ids, POOL_SIZE))
+        table = split_table(unsigned(memory.read(pool.table, 8 * pool.size)), pool)
+        for (index, address), kind in classify(memory, layout, table.members).items():
+            found[address] = Member(kind, interpreter, index + 1)
+    if not any(member.kind == "type" for member in found.values()):
+        raise LayoutError(
+            "type_object.tp_flags", expected="types among what has a unique id", found="none"
+        )
+    return found
+
+
+def object_trials(look: Look, found: dict[int, Member]) -> list[Trial]:
+    """Test what is read of these objects."""
+    kinds: dict[str, list[int]] = {"code": [], "dict": [], "type": []}
+    for address, member in found.items():
+        kinds[member.kind].append(address)
+    return [
+        *_codes(look, kinds["code"]),
+        *_dicts(look, kinds["dict"]),
+        # Last, because a type gets its id before the rest of it is filled in.
+        *_types(look, {address: found[address] for address in kinds["type"]}),
+    ]
+
+
+def _types(look: Look, types: dict[int, Member]) -> list[Trial]:
+    """Test the members of type objects."""
+    memory, layout, published = look.memory, look.layout, look.layout.published
+    pieces = memory.read_many([(each, layout.type_unique_id + 8) for each in types])
+    there = {each: piece for each, piece in zip(types, pieces, strict=True) if piece}
+
+    def column(offset: int) -> list[int]:
+        return [word_at(piece, offset) for piece in there.values()]
+
+    flags = [bool(each & HEAP_TYPE) for each in column(published["type_object.tp_flags"])]
+    texts = read_strings(memory, published, column(layout.ht_qualname))
+    names = [text is not None and "\0" not in text for text in texts]
+    letters = memory.read_many([(each, 2) for each in column(published["type_object.tp_name"])])
+    named = [bool(each and each[0]) for each in letters]
+    mros = column(layout.type_field("tp_mro"))
+    first = look.pointers(each + published["tuple_object.ob_item"] for each in mros)
+    itself = [mine == each for mine, each in zip(first, there, strict=True)]
+    of_types = look.have_flag(there, TYPE)
+    header = {
+        "PyHeapTypeObject.ht_qualname": (layout.ht_qualname, names, "are strings"),
+        "PyHeapTypeObject.ht_module": (
+            *(layout.ht_module, _null_or_object(look, column(layout.ht_module))),
+            "are NULL or objects",
+        ),
+    }
+    slots = {name: layout.type_field(name) for name in SLOTS}
+    held = {name: column(at) for name, at in slots.items()}
+    for name, holds in _slots(look, {each: types[each] for each in there}, held).items():
+        header[f"PyTypeObject.{name}"] = (slots[name], holds, SLOTS[name])
+    return [
+        look.published("pyobject.ob_type", there, of_types, "types are of a type"),
+        look.published("type_object.tp_flags", there, flags, "are those of heap types"),
+        look.published("type_object.tp_name", there, named, "lead to a name"),
+        look.published("unicode_object.state", there, names, "names are read as strings"),
+        look.published("unicode_object.length", there, names, "names are read as strings"),
+        look.published("tuple_object.ob_item", there, itself, "mros begin with the type itself"),
+        *(
+            Trial(field, value, "header", dict(zip(there, holds, strict=True)), said)
+            for field, (value, holds, said) in header.items()
+        ),
+    ]
+
+
+SLOTS: Final = {
+    "tp_basicsize": "are not smaller than that of the base",
+    "tp_dealloc": "are set",
+    "tp_base": "are types",
+    "tp_dict": "are dictionaries",
+    "tp_mro": "are tuples",
+    "tp_subclasses": "are dictionaries, or NULL without subclasses",
+    "tp_version_tag": "are 0 or different",
+}
+"""The members of types whose places follow from a public header."""
+
+
+def _slots(
+    look: Look, types: dict[int, Member], held: dict[str, list[int]]
+) -> dict[str, list[bool]]:
+    """Tell for each type and each of :data:`SLOTS` whether its value can be right."""
+    at = look.layout.type_field("tp_basicsize")
+    base_sizes = look.pointers(each + at for each in held["tp_base"])
+    sizes = zip(held["tp_basicsize"], base_sizes, strict=True)
+    subclasses = held["tp_subclasses"]
+    # Each interpreter gives out tags of its own.
+    tags = [
+        (each.interpreter, tag & 0xFFFFFFFF)
+        for each, tag in zip(types.values(), held["tp_version_tag"], strict=True)
+    ]
+    used = [each for each in tags if each[1]]
+    different = 0 < len(set(used)) == len(used)
+    bases = set(held["tp_base"])
+    return {
+        "tp_basicsize": [0 < base <= size for size, base in sizes],
+        "tp_dealloc": [each != 0 for each in held["tp_dealloc"]],
+        "tp_base": look.have_flag(held["tp_base"], TYPE),
+        "tp_dict": look.have_flag(held["tp_dict"], DICT),
+        "tp_mro": look.have_flag(held["tp_mro"], TUPLE),
+        "tp_subclasses": [
+            right or not (each or address in bases)
+            for address, each, right in zip(
+                types, subclasses, look.have_flag(subclasses, DICT), strict=True
+            )
+        ],
+        "tp_version_tag": [different] * len(types),
+    }
+
+
+def _null_or_object(look: Look, objects: Sequence[int]) -> list[bool]:
+    """Tell for each pointer whether it is NULL or leads to an object."""
+    at = look.layout.published["pyobject.ob_type"]
+    right = look.have_flag(look.pointers(each + at for each in objects), TYPE)
+    return [each == 0 or good for each, good in zip(objects, right, strict=True)]
+
+
+def _codes(look: Look, codes: list[int]) -> list[Trial]:
+    """Test the members of code objects by which they are named."""
+    published = look.layout.published
+    texts = {}
+    for field in ("name", "qualname", "filename"):
+        at = published[f"code_object.{field}"]
+        texts[field] = read_strings(look.memory, published, look.pointers(e + at for e in codes))
+    pairs = list(zip(texts["name"], texts["qualname"], strict=True))
+    some_differ = any(name != qualname for name, qualname in pairs)
+    named = [some_differ and (q or "").endswith(n or "?") for n, q in pairs]
+    files = [text is not None and text.endswith((".py", ">")) for text in texts["filename"]]
+    # A few may come from files of other names.
+    most = sum(files) > len(files) / 2
+    of_files = [most and text is not None for text in texts["filename"]]
+    at = published["code_object.firstlineno"]
+    lines = look.memory.read_many([(each + at, 4) for each in codes])
+    plausible = [each is not None and each[3] < 1 << 7 for each in lines]
+    return [
+        look.published("code_object.qualname", codes, named, "end with the name"),
+        look.published("code_object.filename", codes, of_files, "are files, or in brackets"),
+        look.published("code_object.firstlineno", codes, plausible, "are not negative"),
+    ]
+
+
+def _dicts(look: Look, dicts: list[int]) -> list[Trial]:
+    """Test that entries of dictionaries are found: modules have a name, nearly always."""
+    memory, published = look.memory, look.layout.published
+    keys = find_key(memory, published, dicts[:SAMPLE], "__name__")
+    values = read_values(memory, published, dicts, keys)
+    named = [at for at, value in zip(dicts, values, strict=True) if value is not None]
+    most = len(named) > len(dicts) / 2
+    things = named if most else dicts
+    field = "dict_object.ma_keys"
+    return [look.published(field, things, [most] * len(things), "modules have a name")]

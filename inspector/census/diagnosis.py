@@ -1,0 +1,88 @@
+"""Whether a process may be read, and whether what is read of it is right."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from inspector.census.agreement import agreements
+from inspector.census.discovery import find_layout
+from inspector.census.ending import lasting
+from inspector.cpython.published import read_version, version_text
+from inspector.errors import InspectorError, LayoutError
+from inspector.process.identity import thread_names
+from inspector.process.other import OtherProcess
+from inspector.process.own import OwnProcess
+from inspector.process.permission import Permission, permission
+
+if TYPE_CHECKING:
+    from inspector.census.agreement import Finding
+
+__all__ = ["Diagnosis", "diagnose"]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found out about a process."""
+
+    pid: int
+    is_own: bool
+    permission: Permission
+    version: str | None
+    """As ``3.14.7``; None if it was not found out."""
+    findings: tuple[Finding, ...]
+    """Every offset that is used; empty if the layout could not be found."""
+    discovery_pause_ns: int | None
+    """How long the process was stopped to find its layout; None if it was not."""
+    error: InspectorError | None
+    """What keeps the process from being read, or makes what is read doubtful."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        error = self.error
+        return {
+            "pid": self.pid,
+            "version": self.version,
+            "permission": asdict(self.permission),
+            "discovery_pause_ns": self.discovery_pause_ns,
+            "fields": [{**asdict(each.evidence), "ok": each.ok} for each in self.findings],
+            "ok": error is None,
+            "error": None if error is None else str(error),
+            "hint": None if error is None else error.hint,
+        }
+
+
+def diagnose(pid: int | None, pause_limit: float) -> Diagnosis:
+    """Try everything that is needed to read a process, by default the own one.
+
+    Raises nothing: what fails is in the result.
+    """
+    own = pid in (None, os.getpid())
+    number = os.getpid() if pid is None else pid
+    facts: dict[str, Any] = {"version": None, "findings": (), "discovery_pause_ns": None}
+    error: InspectorError | None = None
+    try:
+        process = OwnProcess() if own else OtherProcess(number)
+        facts["version"] = version_text(read_version(process.memory, process.runtime)[0])
+        layout, facts["discovery_pause_ns"] = find_layout(process, pause_limit)
+        with lasting(process, layout.published):
+            findings = agreements(process.memory, layout, thread_names(number))
+        facts["findings"] = tuple(findings)
+        error = _disagreement(findings)
+    except InspectorError as failure:
+        error = failure
+    return Diagnosis(number, own, permission(number), error=error, **facts)
+
+
+def _disagreement(findings: list[Finding]) -> LayoutError | None:
+    """Return the error that the first offset is that does not agree."""
+    for each in findings:
+        if each.ok is False:
+            return LayoutError(
+                each.evidence.field,
+                expected="that all agree",
+                found=each.evidence.evidence,
+                hint="do not trust what is read of this process; please report it with this output",
+            )
+    return None

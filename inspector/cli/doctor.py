@@ -1,0 +1,64 @@
+"""`inspector doctor`: may a process be read, and is what is read of it right."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from inspector.census.target import PAUSE_LIMIT
+from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli.manner import PauseLimitOption  # noqa: TC001 - likewise
+from inspector.screen.streams import standard_output
+
+__all__ = ["doctor"]
+
+TimingOption = Annotated[
+    bool, typer.Option("--timing", help="Also attach and read with a clock on every phase.")
+]
+
+
+def doctor(
+    context: typer.Context,
+    pid: options.PidArgument = None,
+    *,
+    timing: TimingOption = False,
+    as_json: options.JsonOption = False,
+    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+) -> None:
+    """Tell whether a process may be read, and whether what is read of it is right.
+
+    Every offset is shown with its origin (published by the process, discovered in
+    it, or from a public header) and tested on all that is there. The last line says
+    yes, or what to do; the exit status is that of the error.
+    """
+    context.obj.append(partial(show, pid, timing, as_json, pause_limit))
+
+
+def show(
+    pid: int | None,
+    timing: bool,  # noqa: FBT001 - an option
+    as_json: bool,  # noqa: FBT001 - an option
+    pause_limit: float,
+) -> int:
+    """Examine a process, write what was found to standard output, return the exit status."""
+    from inspector.census.diagnosis import diagnose  # noqa: PLC0415 - other verbs do without
+
+    found = diagnose(pid, pause_limit)
+    times = None
+    if timing and found.error is None:
+        from inspector.census.timing import measure  # noqa: PLC0415 - likewise
+
+        times = measure(pid, pause_limit)
+    with standard_output() as stream:
+        if as_json:
+            document = {**found.as_dict(), "timing": times and times.as_dict()}
+            stream.write(json.dumps(document) + "\n")
+        else:
+            from inspector.screen.console import console_for  # noqa: PLC0415 - not for JSON
+            from inspector.screen.doctor import diagnosis_view  # noqa: PLC0415 - likewise
+
+            console_for(stream).print(diagnosis_view(found, times))
+    return 0 if found.error is None else found.error.exit_code

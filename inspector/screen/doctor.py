@@ -1,0 +1,149 @@
+"""A diagnosis as Rich renderables; pure functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from inspector.process.permission import SCOPE_CAPABILITY, SCOPE_DESCENDANTS, SCOPE_NOBODY
+from inspector.screen.text import count, duration, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from inspector.census.diagnosis import Diagnosis
+    from inspector.census.timing import Phase, Timing
+    from inspector.process.permission import Permission
+
+__all__ = ["diagnosis_view"]
+
+SCOPES: Final = {
+    None: "the kernel has no Yama",
+    0: "0: no restriction of its own",
+    1: "1: only descendants, without the capability",
+    2: "2: only with the capability",
+    3: "3: nobody, until the machine is restarted",
+}
+
+YES_NO: Final = {True: "yes", False: "no", None: "?"}
+
+
+def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
+    """Return all that was found out about a process, and what it comes to in the last line."""
+    version = f" · Python {diagnosis.version}" if diagnosis.version else ""
+    head = Text(f"inspector · pid {diagnosis.pid}{version}", "bold")
+    rights = _own_rights if diagnosis.is_own else _rights
+    parts: list[Table | Text] = [head, Text(""), rights(diagnosis.permission), Text("")]
+    if diagnosis.findings:
+        parts += [_layout(diagnosis), Text("")]
+    if diagnosis.discovery_pause_ns is not None:
+        pause = duration(diagnosis.discovery_pause_ns)
+        parts += [Text(f"the process was stopped for {pause} to find its layout"), Text("")]
+    if timing is not None:
+        for title, phases in (
+            ("ATTACHING", timing.attach),
+            ("FIRST READING", timing.first),
+            ("NEXT READING", timing.next),
+        ):
+            parts += [_timing(title, phases), Text("")]
+    return Group(*parts, _verdict(diagnosis))
+
+
+def _table(*heads: str, right: Iterable[str] = ()) -> Table:
+    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, justify="right" if head in right else "left", overflow="fold")
+    return table
+
+
+def _rights(facts: Permission) -> Table:
+    """Return what decides over the right to read the process."""
+    target = "?" if facts.target_user is None else str(facts.target_user)
+    user = f"reader {facts.own_user}, process {target}"
+    return _facts(
+        {
+            "memory can be opened": YES_NO[facts.readable],
+            "users": f"{user} (the same: {YES_NO[facts.same_user]})",
+            "capabilities cover the process's": YES_NO[facts.capabilities_covered],
+            "process lets its user read it": YES_NO[facts.dumpable],
+            "process descends from the reader": YES_NO[facts.descendant],
+            "same namespace of users, of pids": f"{YES_NO[facts.same_user_namespace]}, "
+            f"{YES_NO[facts.same_pid_namespace]}",
+            "process is traced by": "nobody" if facts.tracer is None else str(facts.tracer),
+            **_reader(facts),
+        }
+    )
+
+
+def _own_rights(facts: Permission) -> Table:
+    """Return what decides over the right to read other processes."""
+    reach = {
+        None: "those of this user",
+        SCOPE_DESCENDANTS: "descendants of the reader",
+        SCOPE_CAPABILITY: "none without the capability",
+        SCOPE_NOBODY: "none",
+    }
+    others = reach.get(facts.ptrace_scope, reach[None])
+    if facts.capable and facts.ptrace_scope != SCOPE_NOBODY:
+        others = "those of all users"
+    return _facts({"other processes that can be read": others, **_reader(facts)})
+
+
+def _reader(facts: Permission) -> dict[str, str]:
+    """Return what holds of the reader, whatever is read."""
+    return {
+        "reader has the capability SYS_PTRACE": YES_NO[facts.capable],
+        "reader is behind a seccomp filter": YES_NO[facts.sandboxed],
+        "reader's container": facts.container or "none seen",
+        "reader's security label": plain(facts.security_label or "none"),
+        "kernel.yama.ptrace_scope": SCOPES.get(facts.ptrace_scope, str(facts.ptrace_scope)),
+    }
+
+
+def _facts(facts: dict[str, str]) -> Table:
+    table = _table("RIGHTS", "")
+    for name, value in facts.items():
+        table.add_row(Text(name), Text(value))
+    return table
+
+
+def _layout(diagnosis: Diagnosis) -> Table:
+    """Return every offset with its origin and evidence."""
+    table = _table("FIELD", "OFFSET", "SOURCE", "", "EVIDENCE", right=["OFFSET"])
+    marks = {True: "ok", False: "NO", None: "?"}
+    styles = {True: "", False: "bold red", None: "dim"}
+    for each in diagnosis.findings:
+        evidence = each.evidence
+        value = "?" if evidence.value is None else str(evidence.value)
+        row = (evidence.field, value, evidence.source, marks[each.ok], evidence.evidence)
+        table.add_row(*map(Text, row), style=styles[each.ok])
+    return table
+
+
+def _timing(title: str, phases: Sequence[Phase]) -> Table:
+    """Return where the time went."""
+    table = _table(title, "TIME", "READS", "KIB", right=["TIME", "READS", "KIB"])
+    for each in phases:
+        row = (each.name, duration(each.ns), count(each.calls), count(each.bytes >> 10))
+        table.add_row(*map(Text, row))
+    total = (sum(each.ns for each in phases), sum(each.calls for each in phases))
+    size = sum(each.bytes for each in phases) >> 10
+    table.add_row("together", duration(total[0]), count(total[1]), count(size), style="bold")
+    return table
+
+
+def _verdict(diagnosis: Diagnosis) -> Text:
+    """Return the one line that it all comes to."""
+    error = diagnosis.error
+    if error is not None:
+        hint = f"; {plain(error.hint)}" if error.hint else ""
+        return Text(f"no: {plain(str(error))}{hint}", "bold red")
+    who = "this process" if diagnosis.is_own else f"process {diagnosis.pid}"
+    tested = sum(each.ok is not None for each in diagnosis.findings)
+    rest = len(diagnosis.findings) - tested
+    untested = f" ({rest} could not be tested)" if rest else ""
+    text = f"yes: {who} can be read, and all {tested} offsets agree with what is there{untested}"
+    return Text(text, "bold green")
