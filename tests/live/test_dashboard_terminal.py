@@ -1,0 +1,270 @@
+"""The dashboard in a real terminal: every key, every way to leave it, and what stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live.puppets import Puppet, inspect
+from tests.live.terminals import Terminal
+from tests.support import environment, free_threaded_only, interpreters, python_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(params=interpreters(debug=False))
+def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
+    with Puppet(python_of(request.param)) as target:
+        target.ask("make", 5000)
+        yield target
+
+
+def attached(puppet: Puppet, *words: object, **variables: str) -> Terminal:
+    terminal = Terminal.inspector("attach", puppet.pid, "--interval", 0.1, *words, **variables)
+    terminal.until("TYPE", "__main__.Shared", r"1-\d+ of")
+    return terminal
+
+
+def test_each_key_does_what_help_says(  # noqa: PLR0915 - there are that many
+    puppet: Puppet, tmp_path: Path
+) -> None:
+    puppet.ask("threads", 2, 300)
+    with attached(puppet) as terminal:
+        assert terminal.other_screen
+        terminal.send("N")
+        terminal.until("by name")
+        terminal.send("i")
+        terminal.until("by name up")
+        terminal.send("s")
+        terminal.until("by total")
+        terminal.send("S")
+        terminal.until("by name")
+        for key, sort in zip("TRGLACDH", SORTS, strict=True):
+            terminal.send(key)
+            terminal.until(f"by {sort} ")
+        terminal.send("/", "main__.sh")
+        terminal.until("filter: main__.sh", "__main__.Shared", without="_abc._abc_data")
+        terminal.send("\r")
+        terminal.until("1-1 of 1 of")
+        terminal.send("c")
+        terminal.until(r"1-\d\d of", "_abc._abc_data", without="1-1 of 1 of")
+        terminal.send("t")
+        terminal.until("holder-0", "holder-1")
+        terminal.send("t", "T", " ")
+        terminal.until("paused", without="holder-1")
+        terminal.send("p", "\r")
+        terminal.until("ob_ref_local, counted by its owner alone", r"= total +5,6\d\d")
+        terminal.send("\x1b")
+        terminal.until("TYPE +TOTAL")
+        terminal.send("h")
+        terminal.until("q  quit", "sort by the next column")
+        terminal.send("\x1b[6~")
+        terminal.until("reset the baseline", without="q  quit")
+        terminal.send("?")
+        terminal.until("TYPE +TOTAL")
+        terminal.send("r")
+        terminal.until("new baseline")
+        terminal.send("2")
+        terminal.until("CODE +TOTAL", "code objects")
+        terminal.send("3")
+        terminal.until("DICT +TOTAL")
+        terminal.send("1")
+        terminal.until("TYPE +TOTAL")
+        terminal.send("\x1b[F")
+        terminal.until(r"(\d+) of \1")
+        terminal.send("\x1b[H")
+        terminal.until(r"  1-\d+ of")
+        terminal.send("e", "\x15", str(tmp_path / "x.svg"), "\r")
+        terminal.until("written to")
+        assert (tmp_path / "x.svg").read_text().startswith("<svg")
+        terminal.send("q")
+        assert terminal.end() == 0
+        assert terminal.is_sane
+
+
+STYLE = re.compile(r"\x1b\[([\d;]*)m")
+SORTS = ("total", "rate", "growth", "local", "shared", "contributions", "deferred", "heat")
+
+
+def test_what_grows_is_seen_to_grow(puppet: Puppet) -> None:
+    with attached(puppet, "--sort", "growth") as terminal:
+        for number in range(1, 7):
+            puppet.ask("make", 1000)
+            terminal.until(rf"__main__.Shared .*\+{number},000")
+        terminal.until(r"__main__.Shared .*growing")
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("SIGINT", 130), ("SIGTERM", -signal.SIGTERM), ("SIGHUP", -signal.SIGHUP)]
+)
+def test_a_signal_ends_it_and_the_terminal_is_given_back(
+    puppet: Puppet, name: str, status: int
+) -> None:
+    with attached(puppet) as terminal:
+        os.kill(terminal.pid, signal.Signals[name])
+        assert terminal.end() == status
+        assert terminal.is_sane
+        assert "Traceback" not in terminal.written
+
+
+def test_ctrl_c_is_an_interrupt(puppet: Puppet) -> None:
+    with attached(puppet) as terminal:
+        terminal.send("\x03")
+        assert terminal.end() == 130
+        assert terminal.is_sane
+
+
+@pytest.mark.parametrize("how", ["key", "signal"])
+def test_a_stopped_dashboard_leaves_the_terminal_and_comes_back(puppet: Puppet, how: str) -> None:
+    shell = 'set -m; "$@"; stty -a; echo STOPPED; fg; stty -a; echo LEFT'
+    words = (sys.executable, "-m", "inspector", "attach", puppet.pid, "--interval", 0.1)
+    with Terminal("bash", "-c", shell, "bash", *words) as terminal:
+        terminal.until("__main__.Shared")
+        if how == "key":
+            terminal.send("\x1a")
+        else:
+            children = f"/proc/{terminal.pid}/task/{terminal.pid}/children"
+            with open(children, encoding="ascii") as file:  # noqa: PTH123 - a file of the kernel
+                os.kill(int(file.read().split()[0]), signal.SIGTSTP)
+        terminal.until_true(lambda: terminal.written.count("STOPPED") == 1, "it stopped")
+        stopped = terminal.written.rpartition("\x1b[?1049l")[2]
+        assert " icanon" in stopped
+        assert " echo " in stopped
+        assert "susp = ^Z" in stopped
+        terminal.until_true(lambda: terminal.written.count("\x1b[?1049h") == 2, "it came back")
+        terminal.until("__main__.Shared")
+        terminal.send("q")
+        terminal.end()
+        left = terminal.written.rpartition("\x1b[?1049l")[2]
+        assert " icanon" in left
+        assert "LEFT" in left
+
+
+def test_the_last_view_stays_when_the_target_is_killed(puppet: Puppet) -> None:
+    with attached(puppet) as terminal:
+        os.kill(puppet.pid, signal.SIGKILL)
+        puppet.process.wait()
+        terminal.until("the process ended: this is the last reading", "__main__.Shared")
+        terminal.send("/", "shared", "\r")
+        terminal.until("1-1 of 1 of", "__main__.Shared")
+        terminal.send("q")
+        assert terminal.end() == 0
+        assert terminal.is_sane
+
+
+def test_storms_of_new_sizes_are_followed(puppet: Puppet) -> None:
+    with attached(puppet) as terminal:
+        for number in range(40):
+            terminal.resize(20 + 7 * number % 200, 1 + 3 * number % 60)
+        terminal.resize(60, 12)
+        terminal.until_true(
+            lambda: len(terminal.lines[11]) > 20 and "q quit" in terminal.lines[11], "60 x 12"
+        )
+        assert all(len(line) <= 60 for line in terminal.lines)
+        terminal.send("q")
+        assert terminal.end() == 0
+        assert "Traceback" not in terminal.written
+
+
+def test_no_color_and_no_unicode_are_obeyed(puppet: Puppet) -> None:
+    variables = {"NO_COLOR": "1", "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    with attached(puppet, **variables) as terminal:
+        terminal.send("q")
+        assert terminal.end() == 0
+        assert terminal.written.isascii()
+        styles = {value for each in STYLE.findall(terminal.written) for value in each.split(";")}
+        assert styles <= {"0", "1", "2", "4", "7"}  # bold, dim, underlined, reversed
+
+
+def test_without_a_terminal_there_are_plain_tables(puppet: Puppet) -> None:
+    words = ("attach", puppet.pid, "--interval", 0.1, "--limit", 2)
+    with subprocess.Popen(
+        [sys.executable, "-m", "inspector", *map(str, words)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watcher:
+        assert watcher.stdout is not None
+        lines = [next(watcher.stdout) for _ in range(3 * 6)]
+        watcher.send_signal(signal.SIGINT)
+    assert watcher.returncode == 130
+    assert sum(line.startswith("TYPE ") for line in lines) == 3
+    assert "\x1b" not in "".join(lines)
+
+
+def test_once_is_one_table_or_one_document(puppet: Puppet) -> None:
+    once = inspect("attach", puppet.pid, "--once", "--filter", "__main__.Sh*", COLUMNS="80")
+    assert once.output.count("__main__.Shared") == 1
+    assert all(len(line) <= 80 for line in once.output.splitlines())
+    lines = inspect("attach", puppet.pid, "--json", "--duration", 0).output.splitlines()
+    assert [json.loads(line)["target"]["pid"] for line in lines] == [puppet.pid]
+
+
+PROGRAM = """
+import sys, threading
+class Order: pass
+kept = [Order() for _ in range(1000)]
+print("out", sys.stdout.isatty(), threading.active_count())
+print("err", file=sys.stderr)
+try:
+    input()
+except EOFError:
+    print("no input")
+with open(sys.argv[1]) as pipe:
+    pipe.read()
+print("bye")
+sys.exit(7)
+"""
+
+
+@free_threaded_only
+@pytest.mark.parametrize("end", ["q", "SIGTERM", "SIGKILL"])
+def test_a_program_that_is_run_live_has_its_output_and_status(tmp_path: Path, end: str) -> None:
+    pipe, script = tmp_path / "pipe", tmp_path / "script.py"
+    os.mkfifo(pipe)
+    script.write_text(PROGRAM)
+    with Terminal.inspector("run", "--live", "--interval", 0.1, script, pipe) as terminal:
+        terminal.until(r"__main__.Order +1,0\d\d")
+        terminal.send("o")
+        terminal.until("out False 1", "err", "no input")
+        if end != "q":
+            os.kill(terminal.pid, signal.Signals[end])
+            terminal.until_true(lambda: terminal.is_sane, "the guard gave the terminal back")
+            assert terminal.end() == -signal.Signals[end]
+            return
+        pipe.write_text("")
+        terminal.until("the program ended: this is the last reading", "bye")
+        terminal.send("o")
+        terminal.until(r"__main__.Order +1,0\d\d")
+        terminal.send("q")
+        assert terminal.end() == 7
+        assert terminal.is_sane
+        assert "out False 1\r\nerr\r\nno input\r\nbye" in terminal.written
+
+
+@free_threaded_only
+def test_a_program_goes_on_with_its_terminal_when_the_dashboard_is_left(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import inspector\n"
+        "with inspector.dashboard(interval=0.1):\n"
+        "    print('inside')\n"
+        "print('hello', input('name? '))\n"
+    )
+    with Terminal(sys.executable, script) as terminal:
+        terminal.until("the block ended: this is the last reading")
+        terminal.send("q")
+        terminal.until_true(lambda: "name? " in terminal.written, "the prompt")
+        assert terminal.is_sane
+        terminal.send("you\r")
+        assert terminal.end() == 0
+        assert "hello you" in terminal.written

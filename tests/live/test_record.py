@@ -1,0 +1,183 @@
+"""Recordings of real processes: what replay shows, what diff finds, what a kill leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inspector.census.recording import Reader
+from inspector.errors import FileError
+from tests.live.puppets import Puppet, inspect
+from tests.support import environment, free_threaded_only, interpreters, python_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SHARED = "__main__.Shared"
+RECORD = (sys.executable, "-m", "inspector", "record", "--interval", "0.1")
+
+
+@pytest.fixture(params=interpreters(debug=False))
+def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
+    with Puppet(python_of(request.param)) as target:
+        target.ask("collect")
+        yield target
+
+
+def recorder_of(puppet: Puppet, path: Path) -> list[str]:
+    return [*RECORD, str(puppet.pid), "-o", str(path)]
+
+
+def recorded(puppet: Puppet, path: Path, *words: object) -> Path:
+    done = inspect("record", puppet.pid, "-o", path, "--interval", 0.1, "--duration", 0.15, *words)
+    assert done.status == 0, done.errors
+    assert "2 readings" in done.errors
+    return path
+
+
+def test_a_replay_shows_the_numbers_that_were_live(puppet: Puppet, tmp_path: Path) -> None:
+    puppet.ask("make", 700)
+    puppet.ask("threads", 2, 50)
+    live = inspect("dump", puppet.pid, "--json").document["objects"]
+    path = recorded(puppet, tmp_path / "r.jsonl.gz")
+    shown = inspect("replay", path, "--once", "--json").document["objects"]
+    known = live[0].keys()
+    assert {each["address"]: {key: each[key] for key in known} for each in shown} == {
+        each["address"]: each for each in live
+    }
+
+
+def test_diff_finds_exactly_what_was_made_between_two_marks(puppet: Puppet, tmp_path: Path) -> None:
+    puppet.ask("make", 10)
+    before = recorded(puppet, tmp_path / "before.jsonl")
+    puppet.ask("make", 1234)
+    puppet.ask("collect")
+    after = recorded(puppet, tmp_path / "after.jsonl")
+    for words in ((before, after), (before, puppet.pid)):
+        [change] = inspect("diff", *words, "--json").document["changes"]
+        assert (change["name"], change["growth"], change["what"]) == (SHARED, 1234, "changed")
+    puppet.ask("drop", 1234)
+    [change] = inspect("diff", after, puppet.pid, "--json").document["changes"]
+    assert (change["name"], change["growth"]) == (SHARED, -1234)
+    assert inspect("diff", before, puppet.pid, "--json").document["changes"] == []
+    assert inspect("diff", before, "--json").document["changes"] == []
+
+
+def test_growth_fails_where_it_is_told_to(puppet: Puppet, tmp_path: Path) -> None:
+    before = tmp_path / "before.json"
+    before.write_text(inspect("dump", puppet.pid, "--json").output)
+    puppet.ask("make", 60)
+    grown = inspect("diff", before, puppet.pid, "--fail-on", 60)
+    assert grown.status == 9
+    assert f"{SHARED} +60" in grown.errors
+    assert SHARED in grown.output
+    assert inspect("diff", before, puppet.pid, "--fail-on", 61).status == 0
+    assert inspect("diff", before, puppet.pid, "--fail-on", 1, "--filter", "other.*").status == 0
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+def test_a_killed_recorder_leaves_every_reading_it_had_told_of(
+    puppet: Puppet, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"r.{suffix}"
+    recorder = subprocess.Popen(
+        recorder_of(puppet, path),
+        env=environment(),
+    )
+    while readings(path) < 3:
+        assert recorder.poll() is None
+    recorder.send_signal(signal.SIGKILL)
+    recorder.wait()
+    assert readings(path) >= 3
+    shown = inspect("replay", path, "--once", "--json").document["objects"]
+    assert SHARED in {each["name"] for each in shown}
+
+
+def readings(path: Path) -> int:
+    """Return how many readings can be had of a file that is being written."""
+    try:
+        with Reader(str(path)) as reader:
+            return len(reader)
+    except FileError:
+        return 0
+
+
+def test_the_end_of_a_process_ends_its_recording(puppet: Puppet, tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    recorder = subprocess.Popen(
+        recorder_of(puppet, path),
+        env=environment(),
+    )
+    while readings(path) < 2:
+        assert recorder.poll() is None
+    os.kill(puppet.pid, signal.SIGKILL)
+    puppet.process.wait()
+    assert recorder.wait() == 0
+    assert readings(path) >= 2
+
+
+@free_threaded_only
+def test_a_program_is_recorded_from_its_start_to_its_end(tmp_path: Path) -> None:
+    path, script, pipe = tmp_path / "r.jsonl", tmp_path / "script.py", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    script.write_text(
+        "import sys\n"
+        "class Order: pass\n"
+        "kept = [Order() for _ in range(321)]\n"
+        "print(sys.argv[1:])\n"
+        "open(sys.argv[1]).read()\n"
+        "sys.exit(5)\n"
+    )
+    recorder = subprocess.Popen(
+        [*RECORD, "-o", str(path), str(script), str(pipe), "--output", "mine"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while "__main__.Order" not in names(path):
+        assert recorder.poll() is None
+    pipe.write_text("")
+    output, _ = recorder.communicate()
+    assert output == f"{[str(pipe), '--output', 'mine']}\n"
+    assert recorder.returncode == 5
+
+
+def names(path: Path) -> Any:  # noqa: ANN401 - JSON
+    if not readings(path):
+        return set()
+    with Reader(str(path)) as reader:
+        return {row.name for row in reader.read(len(reader) - 1)}
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "text"),
+    [
+        (["replay", "/nowhere"], 2, "cannot read /nowhere: No such file or directory"),
+        (["replay", "/etc/passwd"], 2, "/etc/passwd is no recording"),
+        (["diff", "/etc/passwd", "/etc/passwd"], 2, "neither a recording nor a document"),
+        (["diff", "/etc/passwd"], 2, "there is only one reading in it"),
+        (["record", "999999999", "-o", "/nowhere/x"], 3, "does not exist"),
+        (["attach", "1", "--sort", "size"], 2, "is none of total"),
+        (["attach", "1", "--export", "x.png"], 2, "ends in none of"),
+        (["record", "-o", "/nowhere/x", "nothing.py"], 2, "can't open file 'nothing.py'"),
+    ],
+)
+def test_bad_input_is_one_clear_error(words: list[str], status: int, text: str) -> None:
+    done = inspect(*words, COLUMNS="200")
+    assert done.status == status
+    assert text in done.errors
+    assert "Traceback" not in done.errors
+
+
+def test_json_of_a_difference_names_both_readings(puppet: Puppet, tmp_path: Path) -> None:
+    path = recorded(puppet, tmp_path / "r.jsonl")
+    document = json.loads(inspect("diff", path, puppet.pid, "--json").output)
+    assert document["same_process"]
+    assert document["before"]["pid"] == document["after"]["pid"] == puppet.pid
