@@ -58,7 +58,7 @@ churn: ## ten thousand exact snapshots while everything changes, on 3.14t and 3.
 # Every run looks elsewhere; `make test` looks at a few hundred places that stay the same.
 FUZZ = 3000
 fuzz: env ## memory that lies: FUZZ=3000 examples for each test
-	INSPECTOR_FUZZ=$(FUZZ) $(VENV)/bin/python -m pytest tests/unit/test_fuzz.py
+	INSPECTOR_FUZZ=$(FUZZ) $(VENV)/bin/python -m pytest -o faulthandler_timeout=3000 tests/unit/test_fuzz.py
 
 lint: ## ruff and mypy
 	@$(MAKE) --no-print-directory env PYTHON=gil
