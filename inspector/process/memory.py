@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from inspector.errors import MemoryFault
 from inspector.process.failure import process_error
-from inspector.process.vectors import MAX_BYTES, LastVectors
+from inspector.process.vectors import MAX_BYTES, PAGE, LastVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from inspector.process.chains import Chain, Hop
-    from inspector.process.vectors import Range
+    from inspector.process.vectors import Range, Vectors
 
 __all__ = ["Memory", "ProcessMemory", "StillMemory"]
 
@@ -104,30 +104,44 @@ class ProcessMemory:
         """Return the bytes of each range, None where any of its bytes is unreadable.
 
         One system call moves up to :data:`IOV_MAX` segments of neighbouring ranges.
-        Where one of them is unreadable the ranges are read in halves until the bad
-        ones stand alone.
+        It ends at a page that is not there, and another one reads on behind that.
         """
         if self._file >= 0:
             return [self._pread(address, size) for address, size in ranges]
         try:
             vectors = self._vectors.of(ranges)
         except MemoryFault:
-            if len(ranges) == 1:
+            # More bytes than any reading takes: one range, or some, lie about their size.
+            middle = len(ranges) // 2
+            if not middle:
                 return [None]
-            return self._halves(ranges)
-        for call, length in zip(vectors.calls, vectors.lengths, strict=True):
-            moved = _process_vm_readv(self.pid, *call, 0)
-            if moved == length:
-                continue
-            if moved < 0 and not self._is_fault(ctypes.get_errno()):
-                return self.read_many(ranges)
-            return [None] if len(ranges) == 1 else self._halves(ranges)
-        return list(vectors.pieces())
+            return self.read_many(ranges[:middle]) + self.read_many(ranges[middle:])
+        holes: set[int] = set()
+        for number, length in enumerate(vectors.lengths):
+            moved = _process_vm_readv(self.pid, *vectors.calls[number], 0)
+            if moved != length:
+                self._read_around(vectors, number, moved, holes)
+        if self._file >= 0:
+            return self.read_many(ranges)
+        return vectors.pieces_but(holes) if holes else list(vectors.pieces())
 
-    def _halves(self, ranges: Sequence[Range]) -> list[bytes | None]:
-        """Read each half on its own."""
-        middle = len(ranges) // 2
-        return self.read_many(ranges[:middle]) + self.read_many(ranges[middle:])
+    def _read_around(self, vectors: Vectors, number: int, moved: int, holes: set[int]) -> None:
+        """Read what a call did not move; add the pages that are not there to ``holes``."""
+        page = vectors.first_page(number)
+        end = page + vectors.lengths[number] // PAGE
+        while True:
+            if moved < 0 and not self._is_fault(ctypes.get_errno()):
+                return
+            # A call moves what is before the first page that is not there, and no more.
+            page += max(0, moved) // PAGE
+            if page >= end:
+                return
+            behind = min(end, vectors.behind(page))
+            holes.update(range(page, behind))
+            page = behind
+            if page == end:
+                return
+            moved = _process_vm_readv(self.pid, *vectors.after(number, page), 0)
 
     def _is_fault(self, code: int) -> bool:
         """Tell a bad address from a forbidden call; the latter switches to the file."""

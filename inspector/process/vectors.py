@@ -7,12 +7,14 @@ a new heap type, and a tool that counts types must not create any.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from inspector.errors import MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 __all__ = ["IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "LastVectors", "Range", "Vectors"]
 
@@ -52,6 +54,7 @@ class Vectors:
         if sum(size for _, size in ranges) > MAX_BYTES:
             raise MemoryFault(*max(ranges, key=lambda item: item[1]))
         segments, self._places = _merge(ranges)
+        self._long = [each for each in self._places if each[1] - each[0] > PAGE]
         self._buffer = array("B", bytes(sum(segments[1::2])))
         self._remote = array("Q", segments)
         self._local = array("Q")
@@ -63,6 +66,7 @@ class Vectors:
             self.lengths.append(length)
             offset += length
         local, remote = self._local.buffer_info()[0], self._remote.buffer_info()[0]
+        self._rest = self._local, self._remote
         self.calls = [
             (
                 local + number * 16,
@@ -77,6 +81,55 @@ class Vectors:
         """Return the bytes of each range once every call has moved all of its part."""
         data = self._buffer.tobytes()
         return [data[start:end] for start, end in self._places]
+
+    def pieces_but(self, holes: Collection[int]) -> list[bytes | None]:
+        """Return the bytes of each range, None where it has a page that is a hole.
+
+        Pages are numbered as they lie in the buffer.
+        """
+        return [
+            None
+            if start < end and any(p in holes for p in range(start >> PAGE_BITS, _behind(end)))
+            else piece
+            for piece, (start, end) in zip(self.pieces(), self._places, strict=True)
+        ]
+
+    def first_page(self, number: int) -> int:
+        """Return the number of the first page of a call."""
+        return sum(self.lengths[:number]) >> PAGE_BITS
+
+    def behind(self, page: int) -> int:
+        """Return the page at which reading goes on where one could not be read.
+
+        That is the next one, or the last one of a range of many pages: what is in
+        between is of no use, and a range that lies about its size has many of them.
+        """
+        longest = max((end for _, end in self._places_of(page)), default=0)
+        return max(page + 1, _behind(longest) - 1)
+
+    def after(self, number: int, page: int) -> tuple[int, int, int, int]:
+        """Return a call for what call ``number`` is to read from a page on."""
+        segments = self._remote[2 * IOV_MAX * number : 2 * IOV_MAX * (number + 1)]
+        done = (page - self.first_page(number)) << PAGE_BITS
+        ends = list(accumulate(segments[1::2]))
+        place = bisect_right(ends, done)
+        remote = segments[2 * place :]
+        skipped = done - (ends[place - 1] if place else 0)
+        remote[0] += skipped
+        remote[1] -= skipped
+        local = array("Q", (self._buffer.buffer_info()[0] + (page << PAGE_BITS), ends[-1] - done))
+        self._rest = local, remote
+        return local.buffer_info()[0], 1, remote.buffer_info()[0], len(remote) // 2
+
+    def _places_of(self, page: int) -> list[Range]:
+        """Return the places, as (start, end), of ranges of many pages that have this one."""
+        at = page << PAGE_BITS
+        return [each for each in self._long if each[0] < at + PAGE and at < each[1]]
+
+
+def _behind(end: int) -> int:
+    """Return the number of the page behind the last one of a place."""
+    return (end - 1 >> PAGE_BITS) + 1
 
 
 SHORT: Final = 512

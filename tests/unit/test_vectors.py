@@ -206,3 +206,42 @@ def test_no_page_is_touched_that_no_range_needs(known: Known) -> None:
     vectors = Vectors([*ranges, (known.at + 5 * PAGE, 0)])
     assert vectors.lengths == [4 * PAGE]
     assert [call[3] for call in vectors.calls] == [2]
+
+
+def counted_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which every system call adds what it moved."""
+    call, moved = memory_module._process_vm_readv, []
+
+    def counted(*arguments: int) -> int:
+        moved.append(call(*arguments))
+        return moved[-1]
+
+    monkeypatch.setattr(memory_module, "_process_vm_readv", counted)
+    return moved
+
+
+def test_a_page_that_is_not_there_costs_one_system_call(
+    known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holes = range(3, BYTES // PAGE, 4)
+    for page in holes:
+        assert not known.library.munmap(known.at + page * PAGE, PAGE)
+    ranges = [(known.at + at, 24) for at in range(0, BYTES - 24, 500)]
+    moved = counted_calls(monkeypatch)
+    found = ProcessMemory().read_many(ranges)
+    for (address, size), piece in zip(ranges, found, strict=True):
+        start = address - known.at
+        touched = {start // PAGE, (start + size - 1) // PAGE}
+        expected = None if touched & set(holes) else known.data[start : start + size]
+        assert piece == expected
+    assert len(moved) <= len(holes) + 1
+
+
+def test_a_size_that_lies_costs_no_system_call_per_page(
+    known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = counted_calls(monkeypatch)
+    ranges = [(known.at + 8, 8), (known.end - 8, 1 << 26), (known.end - 30, 8)]
+    found = ProcessMemory().read_many(ranges)
+    assert found == [known.data[8:16], None, known.data[-30:-22]]
+    assert len(moved) < 10
