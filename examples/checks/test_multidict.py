@@ -31,6 +31,6 @@ def test_headers_give_all_references_back() -> None:
 
 
 @contends
-@pytest.mark.balanced(multidict.CIMultiDict)
+@pytest.mark.balanced(multidict.CIMultiDict)  # type: ignore[untyped-decorator,unused-ignore]
 def test_headers_count_per_thread() -> None:
     multidict.CIMultiDict(accept="text/html")
