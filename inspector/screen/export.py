@@ -33,7 +33,6 @@ THEME: Final = TerminalTheme(
         *((104, 160, 240), (200, 140, 220), (90, 200, 205), (208, 212, 220)),
     ],
 )
-FONT: Final = "Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 FIELDS: Final = (
     *("name", "kind", "address", "interpreter", "state", "total", "counted", "local", "shared"),
     *("bias", "contributed", "deferred", "settled", "growth", "rate", "heat", "verdict"),
@@ -83,7 +82,7 @@ def _svg(state: State) -> str:
     text = _drawn(state).export_svg(title=title, theme=THEME, unique_id="inspector")
     # A picture that asks another machine for its font tells that machine who looks at it.
     text = re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)
-    return text.replace("Fira Code, monospace", FONT)
+    return text.replace("Fira Code, monospace", "monospace")
 
 
 def _html(state: State) -> str:

@@ -115,8 +115,9 @@ def table_lines(state: State) -> list[Text]:
     for place, row in enumerate(rows, state.top):
         line = _line(row, space, chosen, context)
         if place == state.cursor:
+            # Without the colours of its cells, which would be patches in the bar.
+            line = Text(line.plain, SELECTED, no_wrap=True)
             line.truncate(state.size.width, pad=True)
-            line.stylize(SELECTED)
         lines.append(line)
     return lines
 

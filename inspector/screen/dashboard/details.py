@@ -19,7 +19,7 @@ __all__ = ["detail_lines"]
 
 STATES: Final = {
     "owned": "one thread counts in local; the others count in shared or their arrays",
-    "weakref": "no thread owns it, weak references may exist",
+    "weakref": "weak references to it may exist",
     "queued": "waits until its owner merges local into shared",
     "merged": "local was merged into shared: no thread owns it",
     "immortal": "its references are not counted at all",
