@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from inspector.cpython.walk import Thread
 
-__all__ = ["Contributions", "differing"]
+__all__ = ["Contributions", "counting", "differing"]
 
 
 class Contributions:
@@ -70,6 +70,15 @@ def differing(first: Sequence[bytes], second: Sequence[bytes]) -> set[int]:
     for one, other in zip(first, second, strict=True):
         if one != other:
             found.update(compress(range(len(one) // 8), map(ne, signed(one), signed(other))))
+    return found
+
+
+def counting(arrays: Sequence[bytes]) -> set[int]:
+    """Return the indices at which some thread's array is not 0."""
+    found: set[int] = set()
+    for data in arrays:
+        values = signed(data)
+        found.update(compress(range(len(values)), values))
     return found
 
 

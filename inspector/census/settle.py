@@ -8,10 +8,11 @@ up; then the smallest and the largest sum that was seen are its bounds.
 
 from __future__ import annotations
 
+from itertools import compress
 from operator import eq
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.census.contributions import differing
+from inspector.census.contributions import counting, differing
 from inspector.census.plan import Plan, slots_only
 from inspector.census.reading import Reading, read
 from inspector.census.rows import counted
@@ -47,8 +48,7 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
     """
     first = read(memory, layout, plan)
     latest = read(memory, layout, plan)
-    quiet = is_quiet(first) and is_quiet(latest)
-    open_ = _moving(first, latest) if quiet else list(range(len(plan.members)))
+    open_ = _moving(first, latest, quiet=is_quiet(first) and is_quiet(latest))
     structures = list(latest.structures)
     contributions: dict[int, dict[int, int]] = {}
     seen: dict[int, set[int]] = {number: set() for number in open_}
@@ -57,19 +57,18 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
     for _ in range(tries + 1):
         if not open_:
             break
-        part = read(memory, layout, slots_only(plan, open_))
-        calm_before, calm = calm, is_quiet(part)
-        counts = by_slot(part)
+        part = _read_again(memory, layout, plan, open_)
+        calm_before, calm = calm, part.calm
         rest = []
-        for place, number in enumerate(open_):
-            words, index = part.structures[place], plan.members[number][0] - 1
-            mine = counts.get(index, {})
+        for number, words, mine in zip(open_, part.headers, part.contributions, strict=True):
             if words and (sum_ := counted(words, mine)) is not None:
                 seen[number].add(sum_)
             # What cannot be read any more is gone, whatever was there before.
             structures[number] = words and words + structures[number][len(words) :]
-            contributions[index] = mine
-            if not (calm_before and calm and before[number] == (words, mine)):
+            contributions[plan.members[number][0] - 1] = mine
+            alike = number in before and before[number] == (words, mine)
+            # Without a contribution nothing can be half merged.
+            if not (alike and ((calm_before and calm) or not mine)):
                 rest.append(number)
             before[number] = (words, mine)
         open_ = rest
@@ -79,9 +78,11 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
     return Settled(latest._replace(structures=structures), contributions, bounds)
 
 
-def _moving(first: Reading, latest: Reading) -> list[int]:
-    """Return the members whose words differ between two passes."""
+def _moving(first: Reading, latest: Reading, *, quiet: bool) -> list[int]:
+    """Return the members whose words differ between two passes, or were half merged."""
     arrays = differing(first.arrays, latest.arrays)
+    if not quiet:
+        arrays |= counting(latest.arrays)
     same = map(eq, first.structures, latest.structures)
     return [
         number
@@ -94,16 +95,43 @@ def _moving(first: Reading, latest: Reading) -> list[int]:
     ]
 
 
-def by_slot(reading: Reading) -> dict[int, dict[int, int]]:
-    """Return pool index -> native thread id -> count of a reading of some slots."""
+class _Part(NamedTuple):
+    """Some members, read once more."""
+
+    calm: bool
+    """No merge was under way."""
+    headers: list[bytes]
+    contributions: list[dict[int, int]]
+    """Per member native thread id -> count."""
+
+
+def _read_again(memory: Memory, layout: Layout, plan: Plan, numbers: list[int]) -> _Part:
+    """Read some members: on their own, or with all others where those are few."""
+    if len(numbers) * len(plan.threads) > SINGLY:
+        reading = read(memory, layout, plan)
+        headers = [reading.structures[number][:HEADER_SIZE] for number in numbers]
+        slots = [list(range(thread.size)) for thread in reading.threads]
+    else:
+        part = slots_only(plan, numbers)
+        reading = read(memory, layout, part)
+        headers, slots = reading.structures, part.slots or []
+    counts = _by_slot(reading, slots)
+    mine = [counts.get(plan.members[number][0] - 1, {}) for number in numbers]
+    return _Part(is_quiet(reading), headers, mine)
+
+
+SINGLY: Final = 2048
+"""Slots that are sooner read one by one than with all the others."""
+
+
+def _by_slot(reading: Reading, slots: list[list[int]]) -> dict[int, dict[int, int]]:
+    """Return pool index -> native thread id -> count, given the indices read per thread."""
     found: dict[int, dict[int, int]] = {}
-    for thread, data, indices in zip(
-        reading.threads, reading.arrays, reading.plan.slots or (), strict=True
-    ):
-        for index, value in zip(indices, signed(data), strict=True):
-            if value:
-                counts = found.setdefault(index, {})
-                counts[thread.native_id] = counts.get(thread.native_id, 0) + value
+    for thread, data, indices in zip(reading.threads, reading.arrays, slots, strict=True):
+        values = signed(data)
+        for index, value in zip(compress(indices, values), filter(None, values), strict=True):
+            counts = found.setdefault(index, {})
+            counts[thread.native_id] = counts.get(thread.native_id, 0) + value
     return found
 
 
