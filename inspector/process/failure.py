@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["process_error"]
 
-MISSING = (errno.ESRCH, errno.ENOENT)
+# 0: nothing was moved, and nothing was wrong with the call: the memory is gone already.
+MISSING = (errno.ESRCH, errno.ENOENT, 0)
 REFUSED = (errno.EPERM, errno.EACCES)
 
 
