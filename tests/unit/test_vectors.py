@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import mmap
-import os
 import random
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -193,12 +194,10 @@ def test_where_the_system_call_is_forbidden_the_file_is_read(
 
 
 def test_a_process_that_is_gone_is_no_bad_address() -> None:
-    child = os.fork()
-    if not child:
-        os._exit(0)
-    os.waitpid(child, 0)
+    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as child:
+        child.wait()
     with pytest.raises(ProcessLookupError):
-        ProcessMemory(child).read_many([(PAGE, 8), (2 * PAGE, 8)])
+        ProcessMemory(child.pid).read_many([(PAGE, 8), (2 * PAGE, 8)])
 
 
 def test_no_page_is_touched_that_no_range_needs(known: Known) -> None:
