@@ -10,7 +10,7 @@ TESTED = $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON),3.14t 3.
 # Linters need no free-threaded Python, and mypy is compiled for the others only.
 LINT = .venv-gil/bin
 
-.PHONY: help env run test test-one churn lint format pydebug clean force
+.PHONY: help env run test test-one churn terminal lint format pydebug clean force
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -59,6 +59,10 @@ churn: ## ten thousand exact snapshots while everything changes, on 3.14t and 3.
 FUZZ = 3000
 fuzz: env ## memory that lies: FUZZ=3000 examples for each test
 	INSPECTOR_FUZZ=$(FUZZ) $(VENV)/bin/python -m pytest -o faulthandler_timeout=3000 tests/unit/test_fuzz.py
+
+terminal: env ## the dashboard driven by keys in a terminal (long)
+	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
+	INSPECTOR_TERMINAL=1 $(VENV)/bin/python -m pytest tests/live/test_dashboard_terminal.py
 
 lint: ## ruff and mypy
 	@$(MAKE) --no-print-directory env PYTHON=gil

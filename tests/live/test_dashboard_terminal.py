@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.skipif(
+    "INSPECTOR_TERMINAL" not in os.environ, reason="long: `make terminal` runs it"
+)
+
 
 @pytest.fixture(params=interpreters(debug=False))
 def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
