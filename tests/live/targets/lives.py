@@ -28,7 +28,6 @@ def total() -> int:
 
 def arrays() -> None:
     """Count in one thread before the pool grows, and in another one after."""
-    gc.disable()  # a collection would move the counts to headers
     early, late, go = threading.Event(), threading.Event(), threading.Event()
     kept: list[object] = []
 
@@ -166,5 +165,7 @@ def daemon() -> None:
     atexit.register(at_exit)
 
 
+# A collection would move the counts to headers, whichever thread it began in.
+gc.disable()
 inspector.attach()
 globals()[sys.argv[1]]()
