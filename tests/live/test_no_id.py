@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sysconfig
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
-from tests.support import environment, free_threaded_only
+from tests.support import TARGETS, environment, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,3 +101,26 @@ def test_from_outside_too(process: subprocess.Popen[str]) -> None:
     assert before.unique_id == after.unique_id == 0
     assert before.counted is not None
     assert after.counted == before.counted - 25
+
+
+@pytest.mark.parametrize("version", interpreters())
+def test_a_class_back_from_garbage_is_listed_from_outside(version: str) -> None:
+    with subprocess.Popen(
+        [python_of(version), str(TARGETS / "rescued.py")],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stdin is not None
+        assert started.stdout is not None
+        attached = inspector.attach(json.loads(started.stdout.readline())["pid"])
+        before = attached.snapshot()["__main__.make.<locals>.Rescued"]
+        started.stdin.write("\n")
+        started.stdin.flush()
+        assert json.loads(started.stdout.readline()) == {"dropped": 9}
+        after = attached.snapshot()["__main__.make.<locals>.Rescued"]
+        started.stdin.close()
+    assert before.unique_id == after.unique_id == 0
+    assert before.counted is not None
+    assert after.counted == before.counted - 9
