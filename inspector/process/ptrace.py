@@ -7,15 +7,21 @@ itself when the limit is over; and the kernel releases the threads of a target
 whose tracer has ended, be it this thread or the whole reader that was killed.
 (The option that would kill the target instead is not used.)
 
+Both threads wait in the kernel, for events and not for locks: a lock of a
+free-threaded Python first yields the processor some dozen times, which takes long
+beside a busy target.
+
 What a target can notice: the time, and on Linux a few system calls, epoll_wait
 among them, return ``EINTR`` after a stop, see signal(7).  Python calls them again.
 """
 
 from __future__ import annotations
 
+import _thread
+import math
 import os
+import select
 import signal
-import threading
 import time
 from typing import TYPE_CHECKING, Final, Self
 
@@ -71,14 +77,16 @@ class Pause:
         self.limit = limit
         """Seconds."""
         self.ns = 0
-        """Nanoseconds from the first interruption until all were let go; 0 until then."""
+        """Nanoseconds from the first interruption until the target is let go; 0 until then.
+
+        The kernel takes some tenths of a millisecond more until all threads run.
+        """
         self.threads = 0
         """How many threads were stopped."""
         self._overrun = False
         self._failure: BaseException | None = None
-        self._ready = threading.Event()
-        self._finish = threading.Event()
-        self._thread = threading.Thread(target=self._hold, name="inspector-pause", daemon=True)
+        self._task = 0
+        """The thread that holds the target, as the kernel numbers it."""
         self._mask: set[signal.Signals] | set[int] = set()
 
     def __enter__(self) -> Self:
@@ -90,9 +98,10 @@ class Pause:
                 hint="the threads of the own process are stopped through its interpreter",
             )
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, LATER)
+        self._ready, self._finish = os.eventfd(0), os.eventfd(0)
         try:
-            self._thread.start()
-            self._ready.wait()
+            _thread.start_new_thread(self._hold, ())
+            _is_set(self._ready, math.inf)
         except BaseException:
             self._end()
             raise
@@ -119,33 +128,47 @@ class Pause:
     def _end(self) -> None:
         """Let the target go and wait until it is; take the signals that came meanwhile."""
         try:
-            self._finish.set()
-            if self._thread.ident is not None:
-                self._thread.join()
-                _await_end(self._thread.native_id)
+            os.eventfd_write(self._finish, 1)
+            if self._await_end():
+                os.close(self._ready)
+                os.close(self._finish)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _hold(self) -> None:
         """Stop, wait for the reader or the limit, let go; runs in the pause's own thread."""
+        self._task = _thread.get_native_id()
         tracees = Tracees(self.pid)
         until = time.monotonic() + self.limit
         try:
             tracees.stop(until)
             self.threads = len(tracees)
-            self._ready.set()
-            self._overrun = not self._finish.wait(max(0.0, until - time.monotonic()))
+            os.eventfd_write(self._ready, 1)
+            self._overrun = not _is_set(self._finish, until)
         except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
             self._failure = failure
         finally:
             tracees.hand_back()
             if tracees.begin_ns:
                 self.ns = time.perf_counter_ns() - tracees.begin_ns
-            self._ready.set()
+            os.eventfd_write(self._ready, 1)
+
+    def _await_end(self) -> bool:
+        """Wait until the kernel has ended our thread, and with it all that it held.
+
+        False when it cannot be found out in time; the thread may not have begun.
+        """
+        until = time.monotonic() + EXIT_PATIENCE
+        while not self._task or os.access(f"/proc/self/task/{self._task}", os.F_OK):
+            if time.monotonic() > until:
+                return False
+            time.sleep(EXIT_POLL)
+        return True
 
 
-def _await_end(task: int | None) -> None:
-    """Wait until the kernel has ended a thread of ours, and with it all that it held."""
-    until = time.monotonic() + EXIT_PATIENCE
-    while os.access(f"/proc/self/task/{task}", os.F_OK) and time.monotonic() < until:
-        time.sleep(EXIT_POLL)
+def _is_set(event: int, until: float) -> bool:
+    """Wait for an event until a time of ``time.monotonic``; tell whether it came."""
+    poll = select.poll()
+    poll.register(event, select.POLLIN)
+    left = max(0.0, until - time.monotonic())
+    return bool(poll.poll(None if left == math.inf else left * 1000))

@@ -14,19 +14,27 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from array import array
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged, Unsettled
 from inspector.process import proc
 from inspector.process.failure import process_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inspector.errors import TargetError
 
 __all__ = ["Tracees"]
 
+T = TypeVar("T")
+
 PTRACE_DETACH: Final = 17
+PTRACE_GETSIGINFO: Final = 0x4202
 PTRACE_SEIZE: Final = 0x4206
 PTRACE_INTERRUPT: Final = 0x4207
 PTRACE_EVENT_STOP: Final = 128
@@ -35,10 +43,20 @@ PTRACE_EVENT_STOP: Final = 128
 WALL: Final = 0x40000000
 """``__WALL`` of include/uapi/linux/wait.h: threads as well as processes."""
 
+STOPS: Final = frozenset({os.CLD_TRAPPED, os.CLD_STOPPED})
+"""What ``si_code`` says of a thread that has not ended; a tracer is told unasked."""
+
 POLL_FIRST, POLL_LAST = 20e-6, 1e-3
 """Seconds between looks at threads that still run: twice as long each time."""
 
-DEAD: Final = frozenset("ZXx")
+DEAD: Final = frozenset({"Z", "X", "x", ""})
+"""Letters of threads that have ended; empty for one that is gone."""
+
+REFUSAL_PATIENCE: Final = 0.1
+"""Seconds after which a refusal is final."""
+
+SIGINFO_SIZE: Final = 128
+"""Bytes of ``siginfo_t``."""
 
 RUNNING: Final = -1
 """In place of the signal to hand back: this thread is not stopped yet."""
@@ -63,6 +81,8 @@ class Tracees:
         self.begin_ns = 0
         """``perf_counter_ns`` of the first interruption; 0 before it."""
         self._signals: dict[int, int] = {}
+        self._refused = 0.0
+        self._siginfo = array("i", bytes(SIGINFO_SIZE))
 
     def __len__(self) -> int:
         """Return how many threads are held."""
@@ -81,9 +101,11 @@ class Tracees:
                 raise self._unsettled()
             if self._poll():
                 delay = POLL_FIRST
-            else:
-                time.sleep(delay)
-                delay = min(2 * delay, POLL_LAST)
+                continue
+            if delay >= POLL_LAST:
+                self._refuse_replaced()
+            time.sleep(delay)
+            delay = min(2 * delay, POLL_LAST)
         if not self._signals:
             raise NoSuchTarget(f"process {self.pid} has ended", pid=self.pid)
 
@@ -99,46 +121,66 @@ class Tracees:
                 _ptrace(PTRACE_DETACH, task, None, signal)
 
     def _complete(self) -> bool:
-        """Seize threads that are new; True if there are none and all the others are stopped.
+        """Seize threads that are new; True if all threads there are have stopped.
 
-        Only a look at the list after all known threads were stopped proves that
-        none is missing, and only if the list is as long as the kernel's count:
-        it is not made at one instant, and an ending thread can hide another.
+        The kernel's list is no proof: it is walked without a lock, and ends early
+        at a thread that is just ending.  Its count is: once as many threads stand
+        still as there are, none is left that could start another.  Each is asked
+        after the count, because a thread that calls exec takes the id of the main
+        thread and ends all the others.
         """
+        listed = self._ask(proc.task_ids)
+        seized = [task for task in listed if task not in self._signals and self._seize(task)]
+        if seized and not self.begin_ns:
+            self.begin_ns = time.perf_counter_ns()
+        for task in seized:
+            _ptrace(PTRACE_INTERRUPT, task, None, None)
+        main = self._ask(proc.read_stat)
+        # A main thread that has ended cannot be seized, and is counted to the last.
+        ended = main.state in DEAD and self.pid not in self._signals
+        if RUNNING in self._signals.values() or len(self._signals) + ended != main.threads:
+            return False
+        self._signals = {task: self._stop_signal(task) for task in self._signals}
+        return RUNNING not in self._signals.values()
+
+    def _ask(self, look: Callable[[int], T]) -> T:
+        """Return what ``/proc`` says of the process, or raise what its refusal means."""
         try:
-            listed = proc.task_ids(self.pid)
-            count = proc.read_stat(self.pid).threads
+            return look(self.pid)
         except OSError as failure:
             raise process_error(failure.errno, self.pid, "stop") from None
-        fresh = [task for task in listed if task not in self._signals and self._seize(task)]
-        if fresh and not self.begin_ns:
-            self.begin_ns = time.perf_counter_ns()
-        for task in fresh:
-            _ptrace(PTRACE_INTERRUPT, task, None, None)
-        return not fresh and len(listed) == count and RUNNING not in self._signals.values()
 
     def _seize(self, task: int) -> bool:
-        """Become the tracer of one thread; False if it has ended."""
+        """Become the tracer of one thread; False if it has ended, or cannot be seized yet.
+
+        A thread that is in the middle of an exec is refused for a while, like one
+        that may not be traced at all.
+        """
         if _ptrace(PTRACE_SEIZE, task, None, None) == 0:
             self._signals[task] = RUNNING
+            self._refused = 0.0
             return True
         code = ctypes.get_errno()
-        try:
-            if code == errno.ESRCH or proc.read_stat(self.pid, task).state in DEAD:
-                return False
-            tracer = int(proc.status(self.pid, task)["TracerPid"])
-        except (FileNotFoundError, ProcessLookupError):
+        if code == errno.ESRCH or _state(self.pid, task) in DEAD:
             return False
-        except OSError as failure:
-            raise process_error(failure.errno, self.pid, "stop") from None
+        self._refuse_traced(task)
+        self._refused = self._refused or time.monotonic()
+        if time.monotonic() - self._refused > REFUSAL_PATIENCE:
+            raise process_error(code, self.pid, "stop")
+        return False
+
+    def _refuse_traced(self, task: int) -> None:
+        """Raise if a thread is traced by somebody else."""
+        tracer = _tracer(self.pid, task)
+        if tracer == threading.get_native_id():
+            raise self._vanished()
         if tracer:
             raise AccessDenied(
-                f"process {self.pid} is traced already, by process {tracer}{_named(tracer)}",
+                f"process {self.pid} is traced already, by {_named(tracer)}",
                 pid=self.pid,
                 hint="only one process can stop another at a time; end that one, or read "
                 "without stopping",
             )
-        raise process_error(code, self.pid, "stop")
 
     def _poll(self) -> bool:
         """Note which threads stopped or ended; True if any did.
@@ -146,39 +188,54 @@ class Tracees:
         Stopped threads are looked at too: a kill ends them, and an exec in another
         thread waits for us to notice that it ended them.
         """
-        news = False
-        for task in list(self._signals):
-            try:
-                report = self._report(task)
-            except ChildProcessError:
-                raise self._vanished() from None
-            if report is None:
-                continue
-            news = True
-            if report.si_code not in (os.CLD_TRAPPED, os.CLD_STOPPED):
+        before = list(self._signals.items())
+        for task, signal in before:
+            if signal == RUNNING:
+                self._signals[task] = self._stop_signal(task)
+            if self._has_ended(task):
                 del self._signals[task]
-            elif report.si_status >> 8 == PTRACE_EVENT_STOP:
-                self._signals[task] = 0
-            else:
-                self._signals[task] = report.si_status
-        return news
+        return before != list(self._signals.items())
 
-    def _report(self, task: int) -> os.waitid_result | None:
-        """Return what the kernel reports of a thread, None if nothing.
+    def _stop_signal(self, task: int) -> int:
+        """Return the signal to hand back to a thread, 0 for none; RUNNING unless it is stopped.
 
-        The end of a main thread is left to be collected by the process's parent:
-        when that is us, whoever started the process waits for its exit status.
+        Asked of the thread itself: the kernel reports a stop only once, and for a
+        child of the own process to any thread that happens to wait for the child.
         """
-        stops = os.WSTOPPED | os.WNOHANG | WALL
-        if task != self.pid:
-            return os.waitid(os.P_PID, task, stops | os.WEXITED)
-        return os.waitid(os.P_PID, task, stops) or os.waitid(
-            os.P_PID, task, os.WEXITED | os.WNOWAIT | os.WNOHANG | WALL
-        )
+        if _ptrace(PTRACE_GETSIGINFO, task, None, self._siginfo.buffer_info()[0]) != 0:
+            return RUNNING
+        number, _, code = self._siginfo[:3]
+        return 0 if code >> 8 == PTRACE_EVENT_STOP else number
+
+    def _has_ended(self, task: int) -> bool:
+        """Take what the kernel reports of a thread, and tell whether it has ended.
+
+        Stops are taken so that nobody else gets them.  The end of a main thread is
+        left to be collected by the process's parent: when that is us, whoever
+        started the process waits for its exit status.
+        """
+        ends = os.WEXITED if task != self.pid else os.WEXITED | os.WNOWAIT
+        try:
+            report = os.waitid(os.P_PID, task, ends | os.WNOHANG | WALL)
+        except ChildProcessError:
+            raise self._vanished() from None
+        if report is None or report.si_code not in STOPS:
+            return report is not None
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, task, os.WSTOPPED | os.WNOHANG | WALL)
+        return False
+
+    def _refuse_replaced(self) -> None:
+        """Raise if a thread that does not stop is no longer the one that was seized."""
+        for task, signal in self._signals.items():
+            if signal == RUNNING and _tracer(self.pid, task) == 0:
+                raise self._vanished()
 
     def _vanished(self) -> TargetError:
         """Say why a thread is gone without a report: another one called exec, or all ended."""
-        if _state(self.pid, self.pid) in ("", *DEAD):
+        main = self._ask(proc.read_stat)
+        # While others are there, a main thread that has ended is about to be replaced.
+        if main.state in DEAD and main.threads == 1:
             return NoSuchTarget(f"process {self.pid} has ended", pid=self.pid)
         return TargetChanged(
             f"process {self.pid} ran another program (exec) while it was being stopped",
@@ -207,9 +264,18 @@ def _state(pid: int, task: int) -> str:
         return ""
 
 
-def _named(pid: int) -> str:
-    """Return a process's name in parentheses, empty if it is gone."""
+def _tracer(pid: int, task: int) -> int | None:
+    """Return who traces a thread, 0 for nobody; None if the thread is gone."""
     try:
-        return f" ({proc.read_stat(pid).name})"
+        return int(proc.status(pid, task)["TracerPid"])
     except OSError:
-        return ""
+        return None
+
+
+def _named(task: int) -> str:
+    """Return the process that a thread belongs to, with its name."""
+    try:
+        group = int(proc.status(task)["Tgid"])
+        return f"process {group} ({proc.read_stat(group).name})"
+    except OSError:
+        return f"process {task}"

@@ -1,0 +1,33 @@
+"""What several tests on other processes start from."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.extension.build import compiler
+from tests.support import TARGETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def native(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that compiles a target in C, once, and returns the program."""
+    chosen = compiler()
+    if chosen is None:
+        pytest.skip("no C compiler on PATH")
+    folder = tmp_path_factory.mktemp("native")
+
+    def compiled(name: str) -> Path:
+        program = folder / name
+        if not program.exists():
+            words = ["-O1", "-Wall", "-Werror", "-pthread", "-o", str(program)]
+            subprocess.run([chosen, *words, str(TARGETS / f"{name}.c")], check=True)
+        return program
+
+    return compiled

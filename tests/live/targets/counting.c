@@ -1,0 +1,51 @@
+/* Threads that count as fast as they can; one more for each line of input.
+   SIGUSR1 says a line too, and real-time signals are counted in `handled`.  */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MOST 64
+static volatile long counts[MOST];
+static volatile sig_atomic_t handled;
+
+static void handle(int number)
+{
+    (void)number;
+    handled++;
+}
+
+static void *count(void *place)
+{
+    for (;;)
+        ++*(volatile long *)place;
+    return NULL;
+}
+
+static void start(int index)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, count, (void *)&counts[index]))
+        abort();
+}
+
+int main(int argc, char **argv)
+{
+    int threads = argc > 1 ? atoi(argv[1]) : 1;
+    char line[16];
+    signal(SIGRTMIN, handle);
+    for (int index = 0; index < threads; index++)
+        start(index);
+    printf("{\"counts\": %lu, \"threads\": %d}\n", (unsigned long)counts, threads);
+    fflush(stdout);
+    for (;;) {
+        ssize_t size = read(0, line, sizeof line);
+        if (size == 0)
+            break;
+        printf("%d\n", (int)handled);
+        fflush(stdout);
+    }
+    _exit(0);
+}
