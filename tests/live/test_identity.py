@@ -95,9 +95,11 @@ def test_a_pid_that_another_process_got_is_told() -> None:
     for _ in range(100):
         with subprocess.Popen([CAT], stdin=subprocess.PIPE) as process:
             identity = identify(process.pid)
-        before = Path("/proc/uptime").read_text()
-        while Path("/proc/uptime").read_text() == before:
-            pass  # start times are told apart by hundredths of a second, as are these
+        # Start times are told apart by hundredths of a second, as are these; they are
+        # rounded each in its own way, hence two of them.
+        seen = {Path("/proc/uptime").read_text()}
+        while len(seen) < 3:
+            seen.add(Path("/proc/uptime").read_text())
         last.write_text(str(identity.pid - 1))
         with subprocess.Popen([CAT], stdin=subprocess.PIPE) as process:
             if process.pid == identity.pid:
