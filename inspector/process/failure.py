@@ -30,6 +30,8 @@ def process_error(code: int | None, pid: int, action: str = "read") -> TargetErr
         from inspector.process.permission import advice, permission  # noqa: PLC0415 - rarely needed
 
         hint = advice(permission(pid))
+        if not hint and action != "read":
+            hint = f"reading it is allowed; do not ask to {action} it"
         return AccessDenied(f"not allowed to {action} process {pid}", pid=pid, hint=hint)
     return TargetChanged(
         f"cannot {action} process {pid}: {os.strerror(code or 0)}",

@@ -1,0 +1,86 @@
+"""What decides over the right to read a process, as the kernel itself decides."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from inspector.process.permission import advice, permission
+from tests.live.puppets import Puppet
+from tests.support import environment
+
+# As root, it becomes nobody once its modules are there, which nobody may not read.  A child
+# hides its memory if that is asked for; the answer is what the parent may do with it.
+NOBODY = """
+import ctypes, json, os, sys
+from dataclasses import asdict
+from inspector.process.permission import advice, permission
+permission(os.getpid())
+PR_SET_DUMPABLE = 4
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+ready, told = os.pipe()
+end, told_end = os.pipe()
+child = os.fork()
+if not child:
+    os.close(told_end)
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, int(sys.argv[1]), 0, 0, 0)
+    os.write(told, b"1")
+    os.read(end, 1)
+    os._exit(0)
+os.read(ready, 1)
+facts = permission(child)
+print(json.dumps({**asdict(facts), "advice": advice(facts)}))
+os.close(told_end)
+os.waitpid(child, 0)
+"""
+
+
+def child_of_nobody(dumpable: int) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", NOBODY, str(dumpable)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_process_that_hides_its_memory_is_told_from_one_that_does_not() -> None:
+    open_one, hidden = child_of_nobody(1), child_of_nobody(0)
+    assert (open_one["readable"], open_one["dumpable"], open_one["advice"]) == (True, True, "")
+    assert (hidden["readable"], hidden["dumpable"]) == (False, False)
+    assert hidden["advice"].startswith("it hides its memory from its own user: ")
+    for facts in (open_one, hidden):
+        assert facts["same_user"] is True
+        assert facts["descendant"] is True
+        assert facts["capable"] is False
+
+
+def test_a_child_may_be_read() -> None:
+    with Puppet("cat", "/dev/null", "-", before=["sh", "-c", 'echo 0; exec "$@"', "sh"]) as target:
+        facts = permission(target.pid)
+        assert facts.readable is True
+        assert facts.same_user is True
+        assert facts.descendant is True
+        assert facts.tracer is None
+        assert facts.same_user_namespace is True
+        assert facts.same_pid_namespace is True
+        assert advice(facts) == ""
+
+
+def test_of_a_process_that_is_gone_nothing_is_known() -> None:
+    facts = asdict(permission(2**31 - 1))
+    for name in ("readable", "target_user", "same_user", "dumpable", "descendant", "tracer"):
+        assert facts[name] is None, name
+    assert advice(permission(2**31 - 1)) == ""
