@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inspector.census.agreement import agreements
@@ -67,7 +68,7 @@ def diagnose(pid: int | None, pause_limit: float) -> Diagnosis:
         facts["version"] = version_text(read_version(process.memory, process.runtime)[0])
         layout, facts["discovery_pause_ns"] = find_layout(process, pause_limit)
         with lasting(process, layout.published):
-            findings = agreements(process.memory, layout, thread_names(number))
+            findings = agreements(process.memory, layout, partial(thread_names, number))
         facts["findings"] = tuple(findings)
         error = _disagreement(findings)
     except InspectorError as failure:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,7 +99,7 @@ def test_an_offset_that_is_wrong_is_found_out(
     puppet: Puppet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agreement, "TRIES", 1)
-    memory, tasks = ProcessMemory(puppet.pid), thread_names(puppet.pid)
+    memory, tasks = ProcessMemory(puppet.pid), partial(thread_names, puppet.pid)
     layout = inspector.attach(puppet.pid).layout
     healthy = agreement.agreements(memory, layout, tasks)
     believed = []

@@ -15,7 +15,7 @@ from inspector.census.agreement.objects import members, object_trials
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
@@ -26,8 +26,10 @@ TRIES: Final = 4
 """Looks at a target that moves, before a disagreement counts."""
 
 
-def agreements(memory: Memory, layout: Layout, tasks: Collection[int]) -> list[Finding]:
-    """Test every offset; ``tasks`` are the process's threads as it numbers them itself.
+def agreements(
+    memory: Memory, layout: Layout, tasks: Callable[[], Collection[int]]
+) -> list[Finding]:
+    """Test every offset; ``tasks`` gives the process's threads as it numbers them itself.
 
     A target that moves while it is looked at can seem to disagree: what counts is
     the best of a few looks.  Raises what reading raises.
@@ -46,7 +48,7 @@ def agreements(memory: Memory, layout: Layout, tasks: Collection[int]) -> list[F
     return [*discovered, *found]
 
 
-def _look(look: Look, tasks: Collection[int]) -> list[Finding]:
+def _look(look: Look, tasks: Callable[[], Collection[int]]) -> list[Finding]:
     """Test everything once; what is gone by the end was not there to be tested."""
     before = members(look)
     chains = chain_trials(look, tasks)

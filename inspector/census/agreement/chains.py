@@ -10,7 +10,7 @@ from inspector.process.chains import follow
 from inspector.process.vectors import WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from inspector.census.agreement.finding import Look, Trial
     from inspector.cpython.walk import Thread
@@ -30,12 +30,15 @@ DEEPEST: Final = 1 << 12
 HIGHEST: Final = 1 << 20
 """Bytes of the largest frame that a real program has, many times over."""
 
+TRIES: Final = 20
+"""Looks at threads that come and go."""
+
 LARGEST_TASK: Final = 1 << 22
 """``PID_MAX_LIMIT`` (include/linux/threads.h)."""
 
 
-def chain_trials(look: Look, tasks: Collection[int]) -> list[Trial]:
-    """Test what leads to interpreters and threads; ``tasks`` are the kernel's thread ids."""
+def chain_trials(look: Look, tasks: Callable[[], Collection[int]]) -> list[Trial]:
+    """Test what leads to interpreters and threads; ``tasks`` gives the kernel's thread ids."""
     memory, layout, published = look.memory, look.layout, look.layout.published
     chain = interpreters(memory, published, layout.runtime)
     running = [not at for at in look.pointers([layout.runtime + published[FINALIZING]])]
@@ -51,7 +54,6 @@ def chain_trials(look: Look, tasks: Collection[int]) -> list[Trial]:
     quiet = [each in BOOLEANS for each in memory.read_many([(each + at, 4) for each in chain])]
     gils = [gil_enabled(memory, published, each) is not None for each in chain]
     known = f"interpreters, with the ids {', '.join(map(str, sorted(ids)))}"
-    states = [t for each in chain for t in threads(memory, published, each, layout.refcounts)]
     return [
         look.published("runtime_state.interpreters_head", chain, ends, f"{known}"),
         look.published(FINALIZING, [layout.runtime], running, "is 0: not finalizing"),
@@ -62,27 +64,39 @@ def chain_trials(look: Look, tasks: Collection[int]) -> list[Trial]:
         look.published("interpreter_state.gc", chain, quiet, "lead to a collector's state"),
         look.published("gc.collecting", chain, quiet, "are 0 or 1"),
         look.published("interpreter_state.ceval_gil", chain, gils, "lead to a GIL's state"),
-        *_threads(look, chain, states, tasks),
-        *_frames(look, states),
+        *_threads(look, chain, tasks),
+        *_frames(look, _states(look, chain)),
     ]
 
 
-def _threads(
-    look: Look, chain: list[int], states: list[Thread], tasks: Collection[int]
-) -> list[Trial]:
-    """Test the members of thread states; the walk has compared ``interp`` already."""
+def _states(look: Look, chain: list[int]) -> list[Thread]:
+    """Return the thread states of all interpreters."""
+    memory, layout = look.memory, look.layout
+    return [t for each in chain for t in threads(memory, layout.published, each, layout.refcounts)]
+
+
+def _threads(look: Look, chain: list[int], tasks: Callable[[], Collection[int]]) -> list[Trial]:
+    """Test the members of thread states; the walk has compared ``interp`` already.
+
+    Threads may come and go: what counts is a look during which none did.
+    """
     published = look.layout.published
-    at = [each.address for each in states]
-    links = look.pointers(each + published["thread_state.prev"] for each in at)
+    for _ in range(TRIES):
+        states = _states(look, chain)
+        at = [each.address for each in states]
+        links = look.pointers(each + published["thread_state.prev"] for each in at)
+        listed = tasks()
+        if [each.native_id for each in _states(look, chain)] == [e.native_id for e in states]:
+            break
     before = {each.next: each.address for each in states if each.next}
     back = [link == before.get(each, 0) for link, each in zip(links, at, strict=True)]
     mains = look.pointers(each + published["interpreter_state.threads_main"] for each in chain)
-    listed = all(each in at for each in mains if each)
-    back = [good and listed for good in back]
+    complete = all(each in at for each in mains if each)
+    back = [good and complete for good in back]
     # A thread state that is not yet bound to a thread has no ids; not all are like that.
     bound = [each for each in states if each.native_id] or states
     bound_at = [each.address for each in bound]
-    known = [each.native_id in tasks for each in bound]
+    known = [each.native_id in listed for each in bound]
     # pthread_self() on x86-64, tpidr_el0 on aarch64: an address, and no native id.
     real = [each.thread_id > LARGEST_TASK for each in bound]
     same = [True] * len(at)
