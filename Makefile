@@ -10,7 +10,7 @@ TESTED = $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON),3.14t 3.
 # Linters need no free-threaded Python, and mypy is compiled for the others only.
 LINT = .venv-gil/bin
 
-.PHONY: help env run test test-one churn terminal lint format pydebug clean force
+.PHONY: help env run test test-one churn outside terminal lint format pydebug clean force
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -54,6 +54,12 @@ churn: ## ten thousand exact snapshots while everything changes, on 3.14t and 3.
 	@$(MAKE) --no-print-directory env
 	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
 	INSPECTOR_CHURN=10000 .venv/bin/python -m pytest -o faulthandler_timeout=3000 -s tests/live/test_churn.py
+
+outside: ## 300 attachments to processes that never rest, a thousand to ones that end (long)
+	@$(MAKE) --no-print-directory env
+	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
+	INSPECTOR_ATTACHES=300 INSPECTOR_CYCLES=1000 .venv/bin/python -m pytest \
+	    -o faulthandler_timeout=9000 tests/live/test_load.py tests/live/test_ends.py
 
 # Every run looks elsewhere; `make test` looks at a few hundred places that stay the same.
 FUZZ = 3000

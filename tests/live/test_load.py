@@ -1,0 +1,130 @@
+"""Targets that create and free as fast as they can: what is said of them is never wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+import inspector
+from tests.live.puppets import Puppet, inspect, is_running
+from tests.support import TARGETS, interpreters, python_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.cpython.layout import Layout
+
+pytestmark = pytest.mark.skipif(
+    "INSPECTOR_ATTACHES" not in os.environ,
+    reason="on few cores the reader may not get its turn: `make outside` runs it",
+)
+
+ATTACHES = int(os.environ.get("INSPECTOR_ATTACHES", "30"))
+"""`make outside` takes 300."""
+
+READINGS = ATTACHES // 5
+
+MAKERS, BREEDERS, STARTERS = 2, 1, 1
+
+
+class Torrent(Puppet):
+    """A target that never rests."""
+
+    def until_blocked(self) -> None:
+        """Take an answer for what it is: threads run on."""
+
+
+class Truth(NamedTuple):
+    """What the classes of a target counted before the torrent began."""
+
+    target: inspector.Target
+    layout: Layout
+    base: dict[str, int]
+    puppet: Torrent
+
+    def check(self, row: ObjectCount) -> bool:
+        """Assert that a row is right if it is settled; tell whether it is."""
+        assert row.state == "?" or row.address
+        if not row.settled:
+            return False
+        assert row.counted is not None
+        assert 0 <= row.counted - self.base[row.name] <= MOST[row.name], row
+        return True
+
+
+MOST = {
+    "__main__.Hot": MAKERS + STARTERS,
+    "__main__.Bag": MAKERS,
+    "__main__.Kept": 0,
+}
+"""By how many instances there may be more than at rest."""
+
+
+@pytest.fixture(params=interpreters(debug=False))
+def torrent(request: pytest.FixtureRequest) -> Iterator[Truth]:
+    counts = map(str, (MAKERS, BREEDERS, STARTERS))
+    with Torrent(python_of(request.param), TARGETS / "torrent.py", *counts) as puppet:
+        Puppet.until_blocked(puppet)
+        target = inspector.attach(puppet.pid)
+        snapshot = target.snapshot()
+        base = {name: snapshot[name].counted or 0 for name in MOST}
+        puppet.ask("go")
+        yield Truth(target, target.layout, base, puppet)
+
+
+def watched(snapshot: Snapshot) -> list[ObjectCount]:
+    return [row for row in snapshot if row.name in MOST]
+
+
+def test_what_is_settled_is_right(torrent: Truth) -> None:
+    settled = 0
+    for _ in range(READINGS):
+        snapshot = torrent.target.snapshot(retries=8)
+        rows = watched(snapshot)
+        assert len(rows) == len(MOST)
+        settled += sum(map(torrent.check, rows))
+        for row in snapshot:
+            assert row.settled or row.bounds is None or row.bounds[0] <= row.bounds[1]
+    assert is_running(torrent.puppet.pid)
+    assert settled > 0
+
+
+def test_what_is_read_in_a_pause_is_exact(torrent: Truth) -> None:
+    for _ in range(READINGS):
+        snapshot = torrent.target.snapshot(blocking=True)
+        assert snapshot.exact
+        assert snapshot.pause_ns
+        for row in watched(snapshot):
+            assert row.counted is not None
+            assert 0 <= row.counted - torrent.base[row.name] <= MOST[row.name]
+        assert [row for row in snapshot if (row.counted or 0) < 0] == []
+    assert is_running(torrent.puppet.pid)
+
+
+def test_no_layout_is_wrong_however_often_it_is_found(torrent: Truth) -> None:
+    right = torrent.layout
+    for _ in range(ATTACHES):
+        found = inspector.attach(torrent.puppet.pid).layout
+        assert replace(found, evidence=()) == replace(right, evidence=())
+    assert is_running(torrent.puppet.pid)
+
+
+def test_a_table_marks_what_moved(torrent: Truth) -> None:
+    for _ in range(30):
+        outcome = inspect("dump", torrent.puppet.pid, "--retries", 0, "--filter", "Bag")
+        assert outcome.status == 0
+        if "~" in outcome.output:
+            break
+    assert re.search(r"^read while it ran, \d\d?\.\d % settled", outcome.output, re.MULTILINE)
+    assert re.search(r"^__main__\.Bag +~\d+(\.\.\d+)? ", outcome.output, re.MULTILINE)
+    assert "~ moved while it was read" in outcome.output
+
+
+def test_the_doctor_finds_nothing_wrong_with_it(torrent: Truth) -> None:
+    outcome = inspect("doctor", torrent.puppet.pid)
+    assert outcome.status == 0, outcome.output
