@@ -18,11 +18,21 @@ import threading
 import time
 from array import array
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged, Unsettled
 from inspector.process import proc
 from inspector.process.failure import process_error
+from inspector.process.tasks import named, state_of, tracer_of
+from inspector.process.tracing import (
+    PTRACE_DETACH,
+    PTRACE_EVENT_STOP,
+    PTRACE_GETSIGINFO,
+    PTRACE_INTERRUPT,
+    PTRACE_SEIZE,
+    WALL,
+    ptrace,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,16 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["Tracees"]
 
 T = TypeVar("T")
-
-PTRACE_DETACH: Final = 17
-PTRACE_GETSIGINFO: Final = 0x4202
-PTRACE_SEIZE: Final = 0x4206
-PTRACE_INTERRUPT: Final = 0x4207
-PTRACE_EVENT_STOP: Final = 128
-"""include/uapi/linux/ptrace.h"""
-
-WALL: Final = 0x40000000
-"""``__WALL`` of include/uapi/linux/wait.h: threads as well as processes."""
 
 STOPS: Final = frozenset({os.CLD_TRAPPED, os.CLD_STOPPED})
 """What ``si_code`` says of a thread that has not ended; a tracer is told unasked."""
@@ -60,17 +60,6 @@ SIGINFO_SIZE: Final = 128
 
 RUNNING: Final = -1
 """In place of the signal to hand back: this thread is not stopped yet."""
-
-
-def _bind() -> Any:  # noqa: ANN401 - ctypes has no public type for it
-    """Return ``ptrace`` with its types fixed once."""
-    function = ctypes.CDLL(None, use_errno=True).ptrace
-    function.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-    function.restype = ctypes.c_long
-    return function
-
-
-_ptrace: Final = _bind()
 
 
 class Tracees:
@@ -118,7 +107,7 @@ class Tracees:
         """
         for task, signal in self._signals.items():
             if signal > 0:
-                _ptrace(PTRACE_DETACH, task, None, signal)
+                ptrace(PTRACE_DETACH, task, None, signal)
 
     def _complete(self) -> bool:
         """Seize threads that are new; True if all threads there are have stopped.
@@ -134,7 +123,7 @@ class Tracees:
         if seized and not self.begin_ns:
             self.begin_ns = time.perf_counter_ns()
         for task in seized:
-            _ptrace(PTRACE_INTERRUPT, task, None, None)
+            ptrace(PTRACE_INTERRUPT, task, None, None)
         main = self._ask(proc.read_stat)
         # A main thread that has ended cannot be seized, and is counted to the last.
         ended = main.state in DEAD and self.pid not in self._signals
@@ -156,12 +145,12 @@ class Tracees:
         A thread that is in the middle of an exec is refused for a while, like one
         that may not be traced at all.
         """
-        if _ptrace(PTRACE_SEIZE, task, None, None) == 0:
+        if ptrace(PTRACE_SEIZE, task, None, None) == 0:
             self._signals[task] = RUNNING
             self._refused = 0.0
             return True
         code = ctypes.get_errno()
-        if code == errno.ESRCH or _state(self.pid, task) in DEAD:
+        if code == errno.ESRCH or state_of(self.pid, task) in DEAD:
             return False
         self._refuse_traced(task)
         self._refused = self._refused or time.monotonic()
@@ -171,12 +160,12 @@ class Tracees:
 
     def _refuse_traced(self, task: int) -> None:
         """Raise if a thread is traced by somebody else."""
-        tracer = _tracer(self.pid, task)
+        tracer = tracer_of(self.pid, task)
         if tracer == threading.get_native_id():
             raise self._vanished()
         if tracer:
             raise AccessDenied(
-                f"process {self.pid} is traced already, by {_named(tracer)}",
+                f"process {self.pid} is traced already, by {named(tracer)}",
                 pid=self.pid,
                 hint="only one process can stop another at a time; end that one, or read "
                 "without stopping",
@@ -202,7 +191,7 @@ class Tracees:
         Asked of the thread itself: the kernel reports a stop only once, and for a
         child of the own process to any thread that happens to wait for the child.
         """
-        if _ptrace(PTRACE_GETSIGINFO, task, None, self._siginfo.buffer_info()[0]) != 0:
+        if ptrace(PTRACE_GETSIGINFO, task, None, self._siginfo.buffer_info()[0]) != 0:
             return RUNNING
         number, _, code = self._siginfo[:3]
         return 0 if code >> 8 == PTRACE_EVENT_STOP else number
@@ -228,7 +217,7 @@ class Tracees:
     def _refuse_replaced(self) -> None:
         """Raise if a thread that does not stop is no longer the one that was seized."""
         for task, signal in self._signals.items():
-            if signal == RUNNING and _tracer(self.pid, task) == 0:
+            if signal == RUNNING and tracer_of(self.pid, task) == 0:
                 raise self._vanished()
 
     def _vanished(self) -> TargetError:
@@ -246,7 +235,7 @@ class Tracees:
     def _unsettled(self) -> Unsettled:
         """Say how many threads kept running, and why as far as the kernel tells."""
         running = [task for task, signal in self._signals.items() if signal == RUNNING]
-        asleep = sum(_state(self.pid, task) == "D" for task in running)
+        asleep = sum(state_of(self.pid, task) == "D" for task in running)
         reason = f", {asleep} of them in an uninterruptible system call" if asleep else ""
         return Unsettled(
             f"{len(running)} of {len(self._signals)} threads of process {self.pid} "
@@ -254,28 +243,3 @@ class Tracees:
             tries=1,
             hint="try again, allow a longer pause, or read without stopping",
         )
-
-
-def _state(pid: int, task: int) -> str:
-    """Return the letter of a thread's state, empty if it is gone."""
-    try:
-        return proc.read_stat(pid, task).state
-    except OSError:
-        return ""
-
-
-def _tracer(pid: int, task: int) -> int | None:
-    """Return who traces a thread, 0 for nobody; None if the thread is gone."""
-    try:
-        return int(proc.status(pid, task)["TracerPid"])
-    except OSError:
-        return None
-
-
-def _named(task: int) -> str:
-    """Return the process that a thread belongs to, with its name."""
-    try:
-        group = int(proc.status(task)["Tgid"])
-        return f"process {group} ({proc.read_stat(group).name})"
-    except OSError:
-        return f"process {task}"

@@ -21,7 +21,7 @@ from inspector.errors import (
     TargetChanged,
     Unsettled,
 )
-from inspector.process import proc, tracees
+from inspector.process import proc, tracing
 from inspector.process.memory import ProcessMemory
 from inspector.process.ptrace import stopped
 from inspector.process.tracees import RUNNING, Tracees
@@ -225,7 +225,7 @@ def test_a_signal_that_is_caught_on_its_way_arrives(native: Callable[[str], Path
 
     def catch() -> None:
         seized = Tracees(target.pid)
-        assert tracees._ptrace(tracees.PTRACE_SEIZE, target.pid, None, None) == 0
+        assert tracing.ptrace(tracing.PTRACE_SEIZE, target.pid, None, None) == 0
         seized._signals[target.pid] = RUNNING
         os.kill(target.pid, signal.SIGRTMIN)
         seized.stop(time.monotonic() + LONG)

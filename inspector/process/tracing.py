@@ -1,0 +1,37 @@
+"""ptrace(2) and its numbers: only what stops threads and lets them go."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Final
+
+__all__ = [
+    "PTRACE_DETACH",
+    "PTRACE_EVENT_STOP",
+    "PTRACE_GETSIGINFO",
+    "PTRACE_INTERRUPT",
+    "PTRACE_SEIZE",
+    "WALL",
+    "ptrace",
+]
+
+PTRACE_DETACH: Final = 17
+PTRACE_GETSIGINFO: Final = 0x4202
+PTRACE_SEIZE: Final = 0x4206
+PTRACE_INTERRUPT: Final = 0x4207
+PTRACE_EVENT_STOP: Final = 128
+"""include/uapi/linux/ptrace.h"""
+
+WALL: Final = 0x40000000
+"""``__WALL`` of include/uapi/linux/wait.h: threads as well as processes."""
+
+
+def _bind() -> Any:  # noqa: ANN401 - ctypes has no public type for it
+    """Return ``ptrace`` with its types fixed once."""
+    function = ctypes.CDLL(None, use_errno=True).ptrace
+    function.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    function.restype = ctypes.c_long
+    return function
+
+
+ptrace: Final = _bind()
