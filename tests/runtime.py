@@ -6,7 +6,8 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.discover import discover
-from inspector.cpython.published import COOKIE, read_published
+from inspector.cpython.published import read_published
+from inspector.process.runtime import COOKIE
 from tests.heap import Heap, Shape, offsets_of
 from tests.image import Image
 

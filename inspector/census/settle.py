@@ -17,6 +17,7 @@ from inspector.census.plan import Plan, slots_only
 from inspector.census.reading import Reading, read
 from inspector.census.rows import counted
 from inspector.cpython.refcount import HEADER_SIZE
+from inspector.cpython.walk import LOCKED
 from inspector.cpython.words import signed
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from inspector.process.memory import Memory
 
 __all__ = ["Settled", "settle"]
-
-LOCKED = 1
-"""``_Py_LOCKED`` of the pool's mutex: a thread that ends may be merging its counts."""
 
 
 class Settled(NamedTuple):

@@ -15,7 +15,7 @@ from itertools import compress
 from operator import ne
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.walk import Pool, decode_thread, thread_ranges, threads
+from inspector.cpython.walk import LOCKED, Pool, decode_thread, thread_ranges, threads
 from inspector.cpython.words import signed, unsigned
 from inspector.errors import LayoutError, MemoryFault, Unsettled
 
@@ -30,9 +30,6 @@ __all__ = ["TRIES", "Arrays", "SlotReader", "Slots", "differing", "places", "slo
 
 TRIES: Final = 24
 """Readings that may fail because threads or classes come and go."""
-
-LOCKED: Final = 1
-"""``_Py_LOCKED`` of the pool's mutex: a thread that ends may be merging its counts."""
 
 BLOCK: Final = 1 << 12
 """Bytes that are compared as a whole first."""

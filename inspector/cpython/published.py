@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.plausible import check_offsets
 from inspector.errors import LayoutError, NotFreeThreaded, NotPython, UnsupportedVersion
+from inspector.process.runtime import COOKIE
 
 if TYPE_CHECKING:
     from inspector.process.memory import Memory
 
-__all__ = ["COOKIE", "Published", "newer", "read_published", "read_version", "version_text"]
-
-COOKIE: Final = b"xdebugpy"
+__all__ = ["Published", "newer", "read_published", "read_version", "version_text"]
 
 MAJOR: Final = 3
 HEX_FIRST: Final = 0x030E0000

@@ -13,7 +13,7 @@ from inspector.cpython.words import word_at
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from inspector.cpython.published import Published
     from inspector.process.memory import Memory
@@ -35,6 +35,9 @@ __all__ = [
 
 MAX_INTERPRETERS: Final = 1 << 12
 MAX_THREADS: Final = 1 << 16
+LOCKED: Final = 1
+"""``_Py_LOCKED`` of a pool's mutex: a thread that ends may be merging its counts."""
+
 ACTIVE: Final = 1 << 4
 """``PyThreadState._status.active`` (Include/cpython/pystate.h, 3.14 and 3.15)."""
 
@@ -109,17 +112,22 @@ def read_pointer(memory: Memory, address: int) -> int:
     return int.from_bytes(memory.read(address, 8), "little")
 
 
+def _bounded(field: str, address: int, found: Collection[int], most: int) -> None:
+    """Refuse a chain that comes back to where it was, or does not end."""
+    if address in found or len(found) == most:
+        raise LayoutError(
+            field,
+            expected=f"a chain of at most {most}",
+            found="a cycle" if address in found else "more",
+        )
+
+
 def interpreters(memory: Memory, published: Published, runtime: int) -> list[int]:
     """Return the addresses of all ``PyInterpreterState``, the newest first."""
     found: list[int] = []
     address = read_pointer(memory, runtime + published["runtime_state.interpreters_head"])
     while address:
-        if address in found or len(found) == MAX_INTERPRETERS:
-            raise LayoutError(
-                "interpreter_state.next",
-                expected=f"a chain of at most {MAX_INTERPRETERS}",
-                found="a cycle" if address in found else "more",
-            )
+        _bounded("interpreter_state.next", address, found, MAX_INTERPRETERS)
         found.append(address)
         address = read_pointer(memory, address + published["interpreter_state.next"])
     return found
@@ -186,12 +194,7 @@ def threads(
     found: dict[int, Thread] = {}
     address = word_at(first, 0)
     while address:
-        if address in found or len(found) == MAX_THREADS:
-            raise LayoutError(
-                "thread_state.next",
-                expected=f"a chain of at most {MAX_THREADS}",
-                found="a cycle" if address in found else "more",
-            )
+        _bounded("thread_state.next", address, found, MAX_THREADS)
         where = thread_ranges(published, refcounts, address)
         words, counts = ahead.get(address) or memory.read_many(where)
         if words is None or counts is None:

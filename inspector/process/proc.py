@@ -96,8 +96,6 @@ class Stat(NamedTuple):
     parent: int
     flags: int
     """``PF_...`` of include/linux/sched.h."""
-    cpu_ticks: int
-    """Clock ticks in user and kernel mode."""
     threads: int
     start_ticks: int
     """Clock ticks from the machine's start to the process's start."""
@@ -115,7 +113,6 @@ def read_stat(pid: int, task: int | None = None) -> Stat:
         state=fields[2 - COMM].decode(),
         parent=int(fields[3 - COMM]),
         flags=int(fields[8 - COMM]),
-        cpu_ticks=int(fields[13 - COMM]) + int(fields[14 - COMM]),
         threads=int(fields[19 - COMM]),
         start_ticks=int(fields[21 - COMM]),
     )

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["framed", "view"]
 
-SMALLEST: Final = 20
-"""Cells below which nothing can be told."""
-
 LEGEND: Final = (
     "TOTAL = LOCAL + SHARED + THREADS + STACK; ? is not known, ~ moved while it was read",
     "SHARED  ob_ref_shared without CPython's bias; THREADS  the threads' arrays, since a merge",
