@@ -133,7 +133,7 @@ def count_stacks(
     *,
     own: bool,
 ) -> Stacks | None:
-    """Return the deferred references per thread; None where some frame hid its own.
+    """Return the deferred references per thread; None where some could not be seen.
 
     In the own process (``own``) every thread was stopped between two instructions.
     Raises :class:`Shifted` for stacks that have to be read again.
@@ -144,7 +144,8 @@ def count_stacks(
     doubtful: Counter[int] = Counter()
     shifted: set[int] = set()
     slots = 0
-    hidden = False
+    # Without the offset of c_stack_refs some references are where nobody can look.
+    hidden = layout.c_stack_refs is None
     for thread, rests in zip(threads, plan.rests, strict=True):
         if rests:
             depth, refs_depth = next(lengths)

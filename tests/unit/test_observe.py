@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
@@ -139,6 +140,12 @@ def test_a_frame_that_hides_its_slots_leaves_all_stacks_unknown() -> None:
     runtime = small()
     runtime.interpreters[0].frame(101, 0, [], stackpointer=0)
     assert stopped(request_of(runtime)).stacks is None
+
+
+def test_without_the_offset_of_c_stack_refs_all_stacks_are_unknown() -> None:
+    request = request_of(small())
+    layout = dataclasses.replace(request.layout, c_stack_refs=None)
+    assert stopped(request._replace(layout=layout)).stacks is None
 
 
 def end_and_merge(one: Interpreter) -> None:
