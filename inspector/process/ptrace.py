@@ -18,7 +18,6 @@ among them, return ``EINTR`` after a stop, see signal(7).  Python calls them aga
 from __future__ import annotations
 
 import _thread
-import math
 import os
 import select
 import signal
@@ -52,6 +51,9 @@ LATER: Final = frozenset(
 
 EXIT_PATIENCE, EXIT_POLL = 1.0, 50e-6
 """Seconds to wait for the kernel to end a thread that has nothing left to do, and between looks."""
+
+STUCK: Final = 0.02
+"""Seconds without an answer after which the thread that stops may be stuck."""
 
 
 def stopped(pid: int, limit: float = PAUSE_LIMIT) -> Pause:
@@ -100,8 +102,10 @@ class Pause:
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, LATER)
         self._ready, self._finish = os.eventfd(0), os.eventfd(0)
         try:
-            _thread.start_new_thread(self._hold, ())
-            _is_set(self._ready, math.inf)
+            tracees = Tracees(self.pid)
+            _thread.start_new_thread(self._hold, (tracees,))
+            while not _is_set(self._ready, time.monotonic() + STUCK):
+                tracees.let_exec_pass()
         except BaseException:
             self._end()
             raise
@@ -135,10 +139,9 @@ class Pause:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
-    def _hold(self) -> None:
+    def _hold(self, tracees: Tracees) -> None:
         """Stop, wait for the reader or the limit, let go; runs in the pause's own thread."""
         self._task = _thread.get_native_id()
-        tracees = Tracees(self.pid)
         until = time.monotonic() + self.limit
         try:
             tracees.stop(until)
@@ -170,5 +173,4 @@ def _is_set(event: int, until: float) -> bool:
     """Wait for an event until a time of ``time.monotonic``; tell whether it came."""
     poll = select.poll()
     poll.register(event, select.POLLIN)
-    left = max(0.0, until - time.monotonic())
-    return bool(poll.poll(None if left == math.inf else left * 1000))
+    return bool(poll.poll(max(0.0, until - time.monotonic()) * 1000))

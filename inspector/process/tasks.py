@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from inspector.process import proc
 
-__all__ = ["named", "state_of", "tracer_of"]
+__all__ = ["DEAD", "named", "state_of", "tracer_of"]
+
+
+DEAD: Final = frozenset({"Z", "X", "x", ""})
+"""Letters of threads that have ended; empty for one that is gone."""
 
 
 def state_of(pid: int, task: int) -> str:

@@ -5,8 +5,8 @@ exactly as it was: with the signal that was on its way, or still stopped if a
 signal had stopped it before.
 
 The kernel ties tracees to the OS thread that seized them: all methods of one
-object are called from one thread, and when that ends, whether it was done or
-not, the kernel releases them (``exit_ptrace`` in kernel/ptrace.c).
+object but ``let_exec_pass`` are called from one thread, and when that ends, whether
+it was done or not, the kernel releases them (``exit_ptrace`` in kernel/ptrace.c).
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged, Unsettled
 from inspector.process import proc
 from inspector.process.failure import process_error
-from inspector.process.tasks import named, state_of, tracer_of
+from inspector.process.tasks import DEAD, named, state_of, tracer_of
 from inspector.process.tracing import (
     PTRACE_DETACH,
     PTRACE_EVENT_STOP,
     PTRACE_GETSIGINFO,
     PTRACE_INTERRUPT,
     PTRACE_SEIZE,
+    SIGINFO_SIZE,
+    STOPS,
     WALL,
     ptrace,
 )
@@ -43,20 +45,11 @@ __all__ = ["Tracees"]
 
 T = TypeVar("T")
 
-STOPS: Final = frozenset({os.CLD_TRAPPED, os.CLD_STOPPED})
-"""What ``si_code`` says of a thread that has not ended; a tracer is told unasked."""
-
 POLL_FIRST, POLL_LAST = 20e-6, 1e-3
 """Seconds between looks at threads that still run: twice as long each time."""
 
-DEAD: Final = frozenset({"Z", "X", "x", ""})
-"""Letters of threads that have ended; empty for one that is gone."""
-
 REFUSAL_PATIENCE: Final = 0.1
 """Seconds after which a refusal is final."""
-
-SIGINFO_SIZE: Final = 128
-"""Bytes of ``siginfo_t``."""
 
 RUNNING: Final = -1
 """In place of the signal to hand back: this thread is not stopped yet."""
@@ -108,6 +101,18 @@ class Tracees:
         for task, signal in self._signals.items():
             if signal > 0:
                 ptrace(PTRACE_DETACH, task, None, signal)
+
+    def let_exec_pass(self) -> None:
+        """Take the ends of threads while the tracing thread may be stuck in the kernel.
+
+        A thread in exec holds the lock that ``PTRACE_SEIZE`` waits for, and waits itself
+        until the tracer has taken note that the threads it ended are gone (``de_thread``
+        in fs/exec.c), for ever.  Any thread of the tracer's process may take note.
+        """
+        for task in list(self._signals):  # in one step, whatever that thread does
+            if task != self.pid:
+                with suppress(ChildProcessError):
+                    os.waitid(os.P_PID, task, os.WEXITED | os.WNOHANG | WALL)
 
     def _complete(self) -> bool:
         """Seize threads that are new; True if all threads there are have stopped.

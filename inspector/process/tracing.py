@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Any, Final
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "PTRACE_GETSIGINFO",
     "PTRACE_INTERRUPT",
     "PTRACE_SEIZE",
+    "SIGINFO_SIZE",
+    "STOPS",
     "WALL",
     "ptrace",
 ]
@@ -21,6 +24,12 @@ PTRACE_SEIZE: Final = 0x4206
 PTRACE_INTERRUPT: Final = 0x4207
 PTRACE_EVENT_STOP: Final = 128
 """include/uapi/linux/ptrace.h"""
+
+SIGINFO_SIZE: Final = 128
+"""Bytes of ``siginfo_t``."""
+
+STOPS: Final = frozenset({os.CLD_TRAPPED, os.CLD_STOPPED})
+"""What ``si_code`` says of a thread that has not ended; a tracer is told unasked."""
 
 WALL: Final = 0x40000000
 """``__WALL`` of include/uapi/linux/wait.h: threads as well as processes."""

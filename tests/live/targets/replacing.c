@@ -1,5 +1,5 @@
-/* A second thread replaces the whole process by the same program, again and again,
-   until there is input.  */
+/* A thread among others replaces the whole process by the same program, again and
+   again, until there is input.  */
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,6 +7,13 @@
 #include <unistd.h>
 
 static char **arguments;
+
+static void *idle(void *nothing)
+{
+    for (;;)
+        pause();
+    return nothing;
+}
 
 static void *replace(void *nothing)
 {
@@ -25,6 +32,8 @@ int main(int argc, char **argv)
         (void)!write(1, "0\n", 2);
     if (poll(&input, 1, 0) > 0)
         return 0;
+    for (int others = 0; others < 8; others++)
+        pthread_create(&thread, NULL, idle, NULL);
     pthread_create(&thread, NULL, replace, NULL);
     for (;;)
         pause();
