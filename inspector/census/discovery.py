@@ -31,8 +31,9 @@ def find_layout(
     :func:`~inspector.cpython.published.read_published` and
     :func:`~inspector.cpython.discover.discover` raise.
     """
-    published = read_published(process.memory, process.runtime, process.pid)
-    refuse_finalizing(process, published)
+    with lasting(process):
+        published = read_published(process.memory, process.runtime, process.pid)
+        refuse_finalizing(process, published)
     try:
         with lasting(process, published):
             return _find(process, published, pause_limit)

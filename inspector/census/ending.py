@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from inspector.cpython.walk import read_pointer
-from inspector.errors import LayoutError, MemoryFault, TargetChanged, Unsettled
+from inspector.errors import (
+    LayoutError,
+    MemoryFault,
+    NotFreeThreaded,
+    NotPython,
+    TargetChanged,
+    Unsettled,
+    UnsupportedVersion,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,18 +25,34 @@ if TYPE_CHECKING:
 
 __all__ = ["finalizing", "lasting", "refuse_finalizing"]
 
+FAILURES = (
+    LayoutError,
+    MemoryFault,
+    NotFreeThreaded,
+    NotPython,
+    Unsettled,
+    UnsupportedVersion,
+)
+"""What memory that is being taken apart, or is another program's, can look like."""
+
 
 @contextmanager
-def lasting(process: OwnProcess | OtherProcess, published: Published) -> Iterator[None]:
+def lasting(
+    process: OwnProcess | OtherProcess, published: Published | None = None
+) -> Iterator[None]:
     """Turn what fails in the context into the end of the process, if that is the reason.
 
     Raises :class:`NoSuchTarget` or :class:`TargetChanged` then, else what failed.
+    That it is finalizing can be told once its published offsets are known.
     """
     try:
         yield
-    except (LayoutError, MemoryFault, Unsettled):
+    except FAILURES:
+        if published:
+            # A process whose memory has just gone has ended, which is looked for next.
+            with suppress(MemoryFault):
+                refuse_finalizing(process, published)
         process.check()
-        refuse_finalizing(process, published)
         raise
 
 

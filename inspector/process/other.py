@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspector.errors import InspectorError
 from inspector.process import identity, proc
 from inspector.process.failure import process_error
 from inspector.process.memory import ProcessMemory
@@ -19,8 +20,16 @@ class OtherProcess:
         self.pid = pid
         self.identity = identity.identify(pid)
         self.memory = ProcessMemory(pid)
-        self.runtime = find_runtime(pid, self.memory)
+        self.runtime = self._find_runtime()
         """Address of ``_PyRuntime``."""
+
+    def _find_runtime(self) -> int:
+        """Find it, or tell that the process ended or became another while it was looked for."""
+        try:
+            return find_runtime(self.pid, self.memory)
+        except InspectorError:
+            self.check()
+            raise
 
     def check(self) -> None:
         """Raise if the process ended, or is another one or another program by now."""
