@@ -9,15 +9,19 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from operator import add, itemgetter, ne
-from typing import TYPE_CHECKING, Final, NamedTuple
+from operator import add
+from typing import TYPE_CHECKING, Final
+
+from inspector.census.frame import frame_of, key_of, moves
+from inspector.census.verdict import Evidence, Judgement, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
+    from inspector.census.frame import Frame, Key
     from inspector.census.snapshot import ObjectCount, Snapshot
 
-__all__ = ["FRAMES", "WINDOW", "Frame", "History", "Key", "key_of"]
+__all__ = ["FRAMES", "WINDOW", "History"]
 
 FRAMES: Final = 64
 """Readings whose totals are kept."""
@@ -30,45 +34,6 @@ ENOUGH: Final = 4
 
 HOT: Final = 0.5
 """Share of readings."""
-
-UNKNOWN: Final = -(1 << 63)
-"""Stands for None in an array; no count gets there."""
-
-Key = tuple[int, int, str]
-"""Interpreter, address and name: an address alone may be another object's by now."""
-
-_KEY: Final = itemgetter(3, 2, 0)
-_SHARED: Final = itemgetter(8)
-_COUNTED: Final = itemgetter(11)
-_DEFERRED: Final = itemgetter(12)
-
-
-class Frame(NamedTuple):
-    """What is kept of one reading."""
-
-    taken_ns: int
-    keys: list[Key]
-    places: Mapping[Key, int]
-    """Key -> place in the arrays; one mapping for all readings of the same objects."""
-    counted: array[int]
-    deferred: array[int] | None
-    """None where no stack was read."""
-    shared: array[int]
-    collections: int | None
-    threads: frozenset[int]
-    born: int
-    """Objects that were not there in the reading before."""
-    died: int
-
-    def total(self, key: Key, *, stacks: bool) -> int | None:
-        """Return a total, with or without the references on stacks."""
-        place = self.places.get(key)
-        if place is None or self.counted[place] == UNKNOWN:
-            return None
-        if not stacks or self.deferred is None:
-            return self.counted[place]
-        deferred = self.deferred[place]
-        return None if deferred == UNKNOWN else self.counted[place] + deferred
 
 
 @dataclass(frozen=True)
@@ -90,17 +55,17 @@ class History:
     @classmethod
     def begin(cls, snapshot: Snapshot) -> History:
         """Return the history of a first reading."""
-        frame = _frame(snapshot, None)
+        frame = frame_of(snapshot, None)
         return cls(snapshot, (frame,), frame, array("q", bytes(8 * len(frame.keys))), 0, 0)
 
     def add(self, snapshot: Snapshot) -> History:
         """Return the history with one more reading."""
         before = self.frames[-1]
-        frame = _frame(snapshot, before)
+        frame = frame_of(snapshot, before)
         moved = self._moved_before(frame)
         comparable = frame.collections == before.collections
         if comparable:
-            moved = array("q", map(add, moved, _moves(before, frame)))
+            moved = array("q", map(add, moved, moves(before, frame)))
         return replace(
             self,
             latest=snapshot,
@@ -148,14 +113,17 @@ class History:
         stacks = all(frame.deferred is not None for frame in self.frames)
         return [frame.total(key, stacks=stacks) for frame in self.frames]
 
-    def verdict(self, row: ObjectCount) -> str:
-        """Return what the readings since then say of a type in a word, or nothing."""
-        if trend := _trend(self.totals(row)):
-            return trend
-        heat = self.heat(row)
-        if heat is not None and self.compared >= ENOUGH and heat >= HOT:
-            return "hot header"
-        return "new" if self.is_new(row) else ""
+    def verdict(self, row: ObjectCount) -> Judgement | None:
+        """Return what the readings say of a type, with their evidence; None for nothing."""
+        if grown := _grown(self.totals(row)):
+            since = (self.frames[-1].taken_ns - self.frames[0].taken_ns) / 1e9
+            return Judgement(Verdict.GROWING, Evidence(since, grown))
+        if (heat := self.heat(row)) is None or self.compared < ENOUGH or heat < HOT:
+            return None
+        moved = round(heat * self.compared)
+        since = (self.frames[-1].taken_ns - self.baseline.taken_ns) / 1e9
+        evidence = Evidence(since, self.growth(row), samples=self.compared, moved=moved)
+        return Judgement(Verdict.HOT_HEADER, evidence)
 
     @property
     def window(self) -> tuple[Frame, ...]:
@@ -197,61 +165,11 @@ class History:
         return array("q", [0 if place is None else self.moved[place] for place in places])
 
 
-def key_of(row: ObjectCount) -> Key:
-    """Return what an object is known by from reading to reading."""
-    return row.interpreter, row.address, row.name
-
-
-def _trend(totals: Sequence[int | None]) -> str:
-    """Return ``growing`` or ``shrinking`` for totals that go nearly one way only."""
+def _grown(totals: Sequence[int | None]) -> int:
+    """Return by how much totals rose that go nearly one way only; 0 for others."""
     known = [total for total in totals if total is not None]
     steps = [after - before for before, after in pairwise(known)]
     up = sum(step for step in steps if step > 0)
-    down = -sum(step for step in steps if step < 0)
-    most, least, word = (up, down, "growing") if up > down else (down, up, "shrinking")
-    several = sum((step > 0) == (up > down) for step in steps if step) >= ENOUGH
-    return word if several and least <= most // 10 else ""
-
-
-def _frame(snapshot: Snapshot, before: Frame | None) -> Frame:
-    """Return what is kept of a snapshot that came after another one."""
-    rows = snapshot.rows
-    keys = list(map(_KEY, rows))
-    born = died = 0
-    if before is not None and keys == before.keys:
-        keys, places = before.keys, before.places
-    else:
-        places = dict(zip(keys, range(len(keys)), strict=True))
-        if before is not None:
-            born = len(places.keys() - before.places.keys())
-            died = len(before.places.keys() - places.keys())
-    # One that is None adds up to None: unknown is not "none at all".
-    counts = [each.collections for each in snapshot.interpreters]
-    read = any(row[12] is not None for row in rows)
-    return Frame(
-        snapshot.taken_ns,
-        keys,
-        places,
-        _column(map(_COUNTED, rows)),
-        _column(map(_DEFERRED, rows)) if read else None,
-        _column(map(_SHARED, rows)),
-        None if None in counts else sum(filter(None, counts)),
-        frozenset(thread.native_id for thread in snapshot.threads),
-        born,
-        died,
-    )
-
-
-def _column(values: Iterable[int | None]) -> array[int]:
-    return array("q", [UNKNOWN if value is None else value for value in values])
-
-
-def _moves(before: Frame, frame: Frame) -> Iterable[bool]:
-    """Tell for each object whether its header moved from one reading to the next."""
-    if frame.places is before.places:
-        return map(ne, frame.shared, before.shared)
-    places = map(before.places.get, frame.keys)
-    return [
-        place is not None and before.shared[place] != now
-        for place, now in zip(places, frame.shared, strict=True)
-    ]
+    down = up - sum(steps)
+    several = sum(step > 0 for step in steps) >= ENOUGH
+    return up - down if several and down <= up // 10 else 0

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from inspector.census.documents import row_of, snapshot_of
-from inspector.census.history import key_of
+from inspector.census.frame import key_of
 from inspector.census.snapshot import ObjectCount
 from inspector.errors import FileError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from inspector.census.history import Key
+    from inspector.census.frame import Key
     from inspector.census.snapshot import Snapshot
 
 __all__ = ["Reader", "Writer", "is_recording"]

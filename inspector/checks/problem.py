@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from inspector.census.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,58 +17,13 @@ THREADS = 4
 """Threads that are named in a message."""
 
 
-class Verdict(StrEnum):
-    """What is the matter with the references to a type."""
-
-    LEAKING = "leaking"
-    """References are taken and never given back, and no instance holds them."""
-    KEPT = "kept"
-    """As many more instances (or classes) are alive: somebody holds on to them."""
-    GROWING = "growing"
-    """References rise; whether instances hold them cannot be seen."""
-    OVER_DECREF = "over-decref"
-    """References are given back that were never taken."""
-    PLAIN_DECREF = "plain decref"
-    """Taken per thread, given back in the header: threads contend for it."""
-    NO_UNIQUE_ID = "no unique id"
-    """Every creation and every deallocation goes to the header."""
-    CHANGED = "changed"
-    """The count is not the one that was stated."""
-    BACKGROUND = "background thread"
-    """A thread that runs beside what was checked took the references."""
-
-
-_ADVICE = {
-    Verdict.LEAKING: (
-        "{change} per {unit}, never given back, and no more instances are alive: "
-        "does its tp_dealloc call Py_DECREF(tp)?"
-    ),
-    Verdict.KEPT: (
-        "{instances} more are alive: who holds them (a cache, a list, a registry, a global)? "
-        "declare the type as expected if that is meant"
-    ),
-    Verdict.GROWING: (
-        "{change} per {unit}, never given back: either instances are still held, which "
-        "cannot be seen because the collector does not track them, or its tp_dealloc does "
-        "not call Py_DECREF(tp)"
-    ),
-    Verdict.OVER_DECREF: (
-        "{change} per {unit}: does its tp_dealloc call Py_DECREF(tp) twice, or for an "
-        "instance that never took a reference (PyObject_Init was not called)?"
-    ),
-    Verdict.PLAIN_DECREF: (
-        "creating an instance counts in the thread, freeing it in the header that all threads "
-        "share: its own tp_dealloc (or a base's) ends in a plain Py_DECREF(tp), so threads "
-        "that create it contend"
-    ),
-    Verdict.NO_UNIQUE_ID: (
-        "CPython counts it in the header alone, so threads that create or free instances "
-        "contend: the class was allocated past type.__new__ and PyType_FromMetaclass, or "
-        "was resurrected from garbage"
-    ),
-    Verdict.CHANGED: "the references to it are not what was stated",
-    Verdict.BACKGROUND: "the thread runs beside what was checked; stop it, or state the type",
+_FACTS: Final = {
+    Verdict.LEAKING: "{change} per {unit}, ",
+    Verdict.GROWING: "{change} per {unit}, ",
+    Verdict.OVER_DECREF: "{change} per {unit}: ",
+    Verdict.KEPT: "{instances} more are alive: ",
 }
+"""The numbers that come before a verdict's advice."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +74,10 @@ class Finding:
 
     def advice(self) -> str:
         """Say what it means and what to look at."""
-        return _ADVICE[self.verdict].format(
+        fact = _FACTS.get(self.verdict, "").format(
             change=_references(self.each), unit=self.unit, instances=self.instances
         )
+        return fact + self.verdict.advice
 
     def lines(self) -> list[str]:
         """Return everything that is known, headline first."""

@@ -96,13 +96,15 @@ def _rows(state: State) -> Iterator[dict[str, Any]]:
         return
     for number in state.order:
         row = ObjectCount._make(history.latest.rows[number])
+        judged = history.verdict(row)
         yield {
             **row.as_dict(),
             "contributed": row.contributed,
             "growth": history.growth(row),
             "rate": history.rate(row),
             "heat": history.heat(row),
-            "verdict": history.verdict(row),
+            "verdict": None if judged is None else judged.verdict.value,
+            "evidence": None if judged is None else judged.evidence._asdict(),
         }
 
 
@@ -136,7 +138,7 @@ def _markdown(state: State) -> str:
         numbers = [row["total"], row["growth"], row["local"], shared]
         numbers += [row["contributed"], row["deferred"]]
         cells = ["?" if each is None else f"{each:,}" for each in numbers]
-        lines.append(f"| {_code(row['name'])} | {' | '.join(cells)} | {row['verdict']} |")
+        lines.append(f"| {_code(row['name'])} | {' | '.join(cells)} | {row['verdict'] or ''} |")
     return "\n".join(lines) + "\n"
 
 

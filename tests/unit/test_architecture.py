@@ -58,7 +58,6 @@ TOOLS = {
 MOST_LINES = 250
 
 LONGER: dict[str, int] = {
-    "inspector.census.history": 257,
     "inspector.census.recording": 292,
     "inspector.census.snapshot": 311,
     "inspector.census.target": 266,

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.census.history import FRAMES, History
+from inspector.census.verdict import Verdict
 from tests.screen.builder import interpreter, row, snapshot, unread
 
 if TYPE_CHECKING:
     from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.census.verdict import Judgement
 
 SECOND = 1_000_000_000
 
@@ -55,7 +57,10 @@ def test_a_header_that_moves_without_a_collection_is_heat() -> None:
     hot = [row("re.Match", shared=-number, contributions={1: number}) for number in range(6)]
     whole = history(*(at(number, each) for number, each in enumerate(hot)))
     assert whole.heat(hot[-1]) == 1
-    assert whole.verdict(hot[-1]) == "hot header"
+    judged = whole.verdict(hot[-1])
+    assert judged is not None
+    assert judged.verdict is Verdict.HOT_HEADER
+    assert (judged.evidence.samples, judged.evidence.moved) == (5, 5)
 
 
 def test_a_thread_that_ends_is_counted() -> None:
@@ -68,7 +73,7 @@ def test_growth_of_a_new_object_is_its_total() -> None:
     whole = history(at(0, order), at(1, order, line))
     assert whole.growth(line) == 7
     assert whole.is_new(line)
-    assert whole.verdict(line) == "new"
+    assert whole.verdict(line) is None
     assert whole.churn == (1.0, 0.0)
     assert whole.rebased().growth(line) == 0
 
@@ -97,15 +102,18 @@ def test_stacks_that_were_not_read_both_times_are_left_out_of_growth() -> None:
     assert history(at(0, seen), at(1, more)).growth(more) == 3
 
 
-def test_totals_that_go_one_way_are_growing_or_shrinking() -> None:
-    def verdict(*totals: int) -> str:
+def test_totals_that_rise_nearly_all_the_time_are_growing() -> None:
+    def judged(*totals: int) -> Judgement | None:
         rows = [row("app.Order", local=total) for total in totals]
         return history(*(at(number, each) for number, each in enumerate(rows))).verdict(rows[-1])
 
-    assert verdict(10, 20, 30, 40, 50) == "growing"
-    assert verdict(50, 40, 30, 20, 10) == "shrinking"
-    assert verdict(10, 20, 10, 20, 10, 20) == ""
-    assert verdict(10, 20) == ""
+    growing = judged(10, 20, 30, 40, 50)
+    assert growing is not None
+    assert growing.verdict is Verdict.GROWING
+    assert (growing.evidence.total, growing.evidence.seconds) == (40, 4)
+    assert judged(50, 40, 30, 20, 10) is None
+    assert judged(10, 20, 10, 20, 10, 20) is None
+    assert judged(10, 20) is None
 
 
 def test_a_history_keeps_no_more_than_its_frames() -> None:

@@ -58,6 +58,13 @@ def _heat(row: ObjectCount, context: Context) -> str:
     return "?" if heat is None else f"{heat:.0%}"
 
 
+def _verdict(row: ObjectCount, context: Context) -> str:
+    judged = context.history.verdict(row)
+    if judged is not None:
+        return judged.verdict.value
+    return "new" if context.history.is_new(row) else ""
+
+
 def _bars(row: ObjectCount, context: Context) -> str:
     if row.contributed is None:
         return "?"
@@ -81,7 +88,7 @@ COLUMNS: Final = (
     Column("BY THREAD", 9, _bars, left=True),
     Column("TREND", 10, _trend, left=True),
     Column("HEAT", 4, _heat, "heat"),
-    Column("VERDICT", 10, lambda row, c: c.history.verdict(row), left=True),
+    Column("VERDICT", 12, _verdict, left=True),
 )
 FIRST: Final = ("TOTAL", "/s", "THREADS", "SHARED", "TREND", "LOCAL")
 """The columns that matter most, in turn; then those that are added when there is room."""

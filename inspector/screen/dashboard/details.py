@@ -94,7 +94,7 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     """Return how the total went, and what follows from that."""
     totals = history.totals(row)
     known = [each for each in totals if each is not None]
-    heat = history.heat(row)
+    heat, judged = history.heat(row), history.verdict(row)
     moved = "?" if heat is None else f"{heat:.0%} of {history.compared:,} readings"
     since = figures.clock(history.baseline.taken_ns)
     span = f"{count(min(known))} to {count(max(known))}" if known else "?"
@@ -103,8 +103,10 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
         ("growth", f"{figures.signed(history.growth(row), 20)} since the baseline at {since}"),
         ("rate", f"{figures.per_second(history.rate(row))} per second"),
         ("ob_ref_shared", f"moved in {moved}"),
-        ("verdict", history.verdict(row) or "none"),
+        ("verdict", "none" if judged is None else f"{judged.verdict}: {judged.advice}"),
     ]
+    if judged is not None:
+        facts.append(("evidence", judged.evidence.text()))
     return [Text.assemble((f"{title:<17}", "dim"), text) for title, text in facts]
 
 

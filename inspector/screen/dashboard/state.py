@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.census.history import History, key_of
+from inspector.census.frame import key_of
+from inspector.census.history import History
 from inspector.census.snapshot import ObjectCount
 from inspector.screen.selection import SORTS, matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.census.history import Key
+    from inspector.census.frame import Key
     from inspector.census.snapshot import Snapshot
 
 __all__ = [

@@ -1,0 +1,102 @@
+"""What is kept of one reading: totals and headers, eight bytes each; pure."""
+
+from __future__ import annotations
+
+from array import array
+from operator import itemgetter, ne
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from inspector.census.snapshot import ObjectCount, Snapshot
+
+__all__ = ["Frame", "Key", "frame_of", "key_of", "moves"]
+
+UNKNOWN: Final = -(1 << 63)
+"""Stands for None in an array; no count gets there."""
+
+Key = tuple[int, int, str]
+"""Interpreter, address and name: an address alone may be another object's by now."""
+
+_KEY: Final = itemgetter(3, 2, 0)
+_SHARED: Final = itemgetter(8)
+_COUNTED: Final = itemgetter(11)
+_DEFERRED: Final = itemgetter(12)
+
+
+class Frame(NamedTuple):
+    """What is kept of one reading."""
+
+    taken_ns: int
+    keys: list[Key]
+    places: Mapping[Key, int]
+    """Key -> place in the arrays; one mapping for all readings of the same objects."""
+    counted: array[int]
+    deferred: array[int] | None
+    """None where no stack was read."""
+    shared: array[int]
+    collections: int | None
+    threads: frozenset[int]
+    born: int
+    """Objects that were not there in the reading before."""
+    died: int
+
+    def total(self, key: Key, *, stacks: bool) -> int | None:
+        """Return a total, with or without the references on stacks."""
+        place = self.places.get(key)
+        if place is None or self.counted[place] == UNKNOWN:
+            return None
+        if not stacks or self.deferred is None:
+            return self.counted[place]
+        deferred = self.deferred[place]
+        return None if deferred == UNKNOWN else self.counted[place] + deferred
+
+
+def key_of(row: ObjectCount) -> Key:
+    """Return what an object is known by from reading to reading."""
+    return row.interpreter, row.address, row.name
+
+
+def frame_of(snapshot: Snapshot, before: Frame | None) -> Frame:
+    """Return what is kept of a snapshot that came after another one."""
+    rows = snapshot.rows
+    keys = list(map(_KEY, rows))
+    born = died = 0
+    if before is not None and keys == before.keys:
+        keys, places = before.keys, before.places
+    else:
+        places = dict(zip(keys, range(len(keys)), strict=True))
+        if before is not None:
+            born = len(places.keys() - before.places.keys())
+            died = len(before.places.keys() - places.keys())
+    # One that is None adds up to None: unknown is not "none at all".
+    counts = [each.collections for each in snapshot.interpreters]
+    read = any(row[12] is not None for row in rows)
+    return Frame(
+        snapshot.taken_ns,
+        keys,
+        places,
+        _column(map(_COUNTED, rows)),
+        _column(map(_DEFERRED, rows)) if read else None,
+        _column(map(_SHARED, rows)),
+        None if None in counts else sum(filter(None, counts)),
+        frozenset(thread.native_id for thread in snapshot.threads),
+        born,
+        died,
+    )
+
+
+def _column(values: Iterable[int | None]) -> array[int]:
+    return array("q", [UNKNOWN if value is None else value for value in values])
+
+
+def moves(before: Frame, frame: Frame) -> Iterable[bool]:
+    """Tell for each object whether its header moved from one reading to the next."""
+    if frame.places is before.places:
+        return map(ne, frame.shared, before.shared)
+    places = map(before.places.get, frame.keys)
+    return [
+        place is not None and before.shared[place] != now
+        for place, now in zip(places, frame.shared, strict=True)
+    ]
