@@ -53,7 +53,7 @@ pydebug: env ## the live tests against a --with-pydebug build (built once, then 
 churn: ## ten thousand exact snapshots while everything changes, on 3.14t and 3.15t (long)
 	@$(MAKE) --no-print-directory env
 	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
-	INSPECTOR_CHURN=10000 .venv/bin/python -m pytest -o faulthandler_timeout=3000 -s tests/live/test_churn.py
+	INSPECTOR_CHURN=10000 .venv/bin/python -m pytest -o faulthandler_timeout=9000 -s tests/live/test_churn.py
 
 outside: ## 300 attachments to processes that never rest, a thousand to ones that end (long)
 	@$(MAKE) --no-print-directory env

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.cpython.members import basic_types, kinds_of
+from inspector.cpython.words import read_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +21,7 @@ def classify(
 ) -> dict[tuple[int, int], str]:
     """Tell the kind of each object (index -> address); leave out what is none of ours."""
     at = layout.published["pyobject.ob_type"]
-    pieces = memory.read_many([(address + at, 8) for address in members.values()])
-    ob_types = [int.from_bytes(piece or b"", "little") for piece in pieces]
+    ob_types = read_words(memory, [address + at for address in members.values()])
     kinds, _ = kinds_of(memory, basic_types(layout.published), set(ob_types))
     return {
         place: kinds[ob_type]

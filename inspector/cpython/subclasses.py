@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.members import FLAG_DICT, FLAG_TYPE
 from inspector.cpython.text import read_dicts
-from inspector.cpython.words import unsigned, word_at
+from inspector.cpython.words import read_words, unsigned, word_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,8 +106,7 @@ def _level(
             managed.append(address)
     dicts += _managed_subclasses(memory, layout, words, managed)
     references = list(_values(memory, layout, dicts))
-    targets = memory.read_many([(each + WR_OBJECT, 8) for each in references])
-    return {word_at(piece, 0) for piece in targets if piece is not None}
+    return set(read_words(memory, [each + WR_OBJECT for each in references]))
 
 
 def _managed_subclasses(
@@ -144,13 +143,8 @@ def _with_flag(memory: Memory, layout: Layout, objects: set[int], flag: int) -> 
     """Return the objects whose type has a flag that all its instances share."""
     published = layout.published
     order = [each for each in objects if each % 8 == 0]
-    pieces = memory.read_many([(each + published["pyobject.ob_type"], 8) for each in order])
-    types = [word_at(piece, 0) if piece else 0 for piece in pieces]
+    types = read_words(memory, [each + published["pyobject.ob_type"] for each in order])
     distinct = list(set(types))
-    flags = memory.read_many([(each + published["type_object.tp_flags"], 8) for each in distinct])
-    having = {
-        each
-        for each, piece in zip(distinct, flags, strict=True)
-        if piece is not None and word_at(piece, 0) & flag
-    }
+    flags = read_words(memory, [each + published["type_object.tp_flags"] for each in distinct])
+    having = {each for each, bits in zip(distinct, flags, strict=True) if bits & flag}
     return {each for each, of in zip(order, types, strict=True) if of in having}

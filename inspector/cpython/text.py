@@ -48,12 +48,14 @@ def read_strings(
 
     Text of more than :data:`MAX_TEXT` characters is cut, and ends in ``…``.
     """
-    heads = memory.read_many([(address, FIRST_READ) for address in addresses])
+    # Many classes share the string that names their module.
+    order = list(dict.fromkeys(addresses))
+    heads = memory.read_many([(address, FIRST_READ) for address in order])
     # A short string at the end of a mapping: its own header is all that is there.
     size = published["unicode_object.asciiobject_size"]
-    texts: list[str | None] = [None] * len(addresses)
+    texts: dict[int, str | None] = dict.fromkeys(order)
     rest: list[tuple[int, int, int, int]] = []
-    for number, (address, head) in enumerate(zip(addresses, heads, strict=True)):
+    for address, head in zip(order, heads, strict=True):
         found = head or _read_less(memory, address, size)
         if found is None:
             continue
@@ -62,14 +64,14 @@ def read_strings(
             continue
         end = offset + kind * min(length, MAX_TEXT)
         if end <= len(found):
-            texts[number] = _decode(found[offset:end], kind, length)
+            texts[address] = _decode(found[offset:end], kind, length)
         else:
-            rest.append((number, kind, length, address + offset))
+            rest.append((address, kind, length, address + offset))
     pieces = memory.read_many([(at, kind * min(size, MAX_TEXT)) for _, kind, size, at in rest])
-    for (number, kind, length, _), piece in zip(rest, pieces, strict=True):
+    for (address, kind, length, _), piece in zip(rest, pieces, strict=True):
         if piece is not None:
-            texts[number] = _decode(piece, kind, length)
-    return texts
+            texts[address] = _decode(piece, kind, length)
+    return [texts[address] for address in addresses]
 
 
 def _read_less(memory: Memory, address: int, size: int) -> bytes | None:
@@ -108,10 +110,9 @@ def read_values(
     """
     found: list[int | None] = [None] * len(dicts)
     for number, words, width in read_dicts(memory, published, dicts):
-        for position in range(width - 2, len(words) - 1, width):
-            if words[position] in keys:
-                found[number] = words[position + 1] or None
-                break
+        column = words[width - 2 :: width]
+        for key in keys.intersection(column):
+            found[number] = words[column.index(key) * width + width - 1] or None
     return found
 
 

@@ -6,7 +6,16 @@ heap type for every length it has seen, which a census of heap types then counts
 
 from __future__ import annotations
 
-__all__ = ["signed", "unsigned", "word_at"]
+from typing import TYPE_CHECKING
+
+from inspector.process.vectors import PAGE, WORD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.process.memory import Memory
+
+__all__ = ["read_words", "signed", "unsigned", "word_at"]
 
 
 def unsigned(data: bytes) -> list[int]:
@@ -22,3 +31,20 @@ def signed(data: bytes) -> list[int]:
 def word_at(data: bytes, offset: int) -> int:
     """Return the ``uint64_t`` at a byte offset."""
     return int.from_bytes(data[offset : offset + 8], "little")
+
+
+def read_words(memory: Memory, addresses: Sequence[int]) -> list[int]:
+    """Return the ``uint64_t`` at each address; 0 where it is unreadable or misaligned.
+
+    For pointers of thousands of objects: whole pages are read, and indexed.
+    """
+    numbers = list({address // PAGE for address in addresses})
+    pieces = memory.read_many([(number * PAGE, PAGE) for number in numbers])
+    pages = {
+        number: memoryview(piece or bytes(PAGE)).cast("Q")
+        for number, piece in zip(numbers, pieces, strict=True)
+    }
+    return [
+        pages[address // PAGE][address % PAGE // WORD] if not address % WORD else 0
+        for address in addresses
+    ]

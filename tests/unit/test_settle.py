@@ -10,6 +10,7 @@ from inspector.census import settle as settling
 from inspector.census.plan import Moved, Plan, Scope, plan
 from inspector.census.settle import Settled, settle
 from inspector.cpython.refcount import count
+from tests.image import PAGE
 from tests.runtime import small
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def test_without_further_tries_what_moved_once_stays_unsettled() -> None:
 
 def test_an_object_that_cannot_be_read_any_more_is_unread() -> None:
     moving = Moving()
-    alone = moving.image.new(moving.runtime.shape.heap_type_size, alone=True)
+    alone = moving.image.new(PAGE, alone=True)
     address = moving.types[3]
     size = moving.runtime.shape.heap_type_size
     moving.image.write(alone, moving.image.read(address, size))
