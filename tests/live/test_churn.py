@@ -14,7 +14,7 @@ SNAPSHOTS = int(os.environ.get("INSPECTOR_CHURN", "60"))
 
 @pytest.mark.parametrize("version", interpreters(debug=False))
 def test_snapshots_stay_exact_while_everything_changes(version: str) -> None:
-    seen = answer(python_of(version), TARGETS / "churn.py", str(SNAPSHOTS), timeout=3000)
+    seen = answer(python_of(version), TARGETS / "churn.py", str(SNAPSHOTS), timeout=8000)
     assert seen["snapshots"] == SNAPSHOTS
     assert seen["negative"] == 0
     low, high = seen["bounds"]["Shared"]

@@ -31,7 +31,7 @@ stop = threading.Event()
 
 
 def collect() -> None:
-    while not stop.wait(0.02):
+    while not stop.wait(0.05):
         gc.collect()
 
 
@@ -68,7 +68,7 @@ def assign_function_attributes() -> None:
 
 def import_modules() -> None:
     names = ("colorsys", "bisect", "_bisect", "heapq", "_heapq", "statistics", "_statistics")
-    while not stop.wait(0.01):
+    while not stop.wait(0.02):
         for name in names:
             sys.modules.pop(name, None)
             importlib.import_module(name)
