@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import inspector
+from inspector.errors import Unsettled
 from tests.live.puppets import Puppet, inspect, is_running
 from tests.support import TARGETS, interpreters, python_of
 
@@ -81,29 +82,37 @@ def watched(snapshot: Snapshot) -> list[ObjectCount]:
     return [row for row in snapshot if row.name in MOST]
 
 
+def readings(torrent: Truth, *, blocking: bool) -> Iterator[Snapshot]:
+    """Yield what could be read: of a target like this some readings are given up, and say so."""
+    given_up = 0
+    for _ in range(READINGS):
+        try:
+            yield torrent.target.snapshot(blocking=blocking, retries=8)
+        except Unsettled:
+            given_up += 1
+    assert given_up < READINGS / 2
+    assert is_running(torrent.puppet.pid)
+
+
 def test_what_is_settled_is_right(torrent: Truth) -> None:
     settled = 0
-    for _ in range(READINGS):
-        snapshot = torrent.target.snapshot(retries=8)
+    for snapshot in readings(torrent, blocking=False):
         rows = watched(snapshot)
         assert len(rows) == len(MOST)
         settled += sum(map(torrent.check, rows))
         for row in snapshot:
             assert row.settled or row.bounds is None or row.bounds[0] <= row.bounds[1]
-    assert is_running(torrent.puppet.pid)
     assert settled > 0
 
 
 def test_what_is_read_in_a_pause_is_exact(torrent: Truth) -> None:
-    for _ in range(READINGS):
-        snapshot = torrent.target.snapshot(blocking=True)
+    for snapshot in readings(torrent, blocking=True):
         assert snapshot.exact
         assert snapshot.pause_ns
         for row in watched(snapshot):
             assert row.counted is not None
             assert 0 <= row.counted - torrent.base[row.name] <= MOST[row.name]
         assert [row for row in snapshot if (row.counted or 0) < 0] == []
-    assert is_running(torrent.puppet.pid)
 
 
 def test_no_layout_is_wrong_however_often_it_is_found(torrent: Truth) -> None:
