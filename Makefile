@@ -44,16 +44,17 @@ test: ## the tests, on 3.14t, 3.15t and a Python with a GIL
 	if [ -n "$$failed" ]; then echo "## tests failed on:$$failed"; exit 1; fi
 
 test-one: env
-	@variables=$$($(FIND) --for-tests) && eval "$$variables" && $(VENV)/bin/python -m pytest
+	@variables=$$($(FIND) --for-tests) && eval "$$variables" && $(VENV)/bin/python -m pytest $(TESTS)
 
 pydebug: env ## the live tests against a --with-pydebug build (built once, then slow)
 	@debug=$$($(FIND) 3.14t-debug) && variables=$$($(FIND) --for-tests 3.14t-debug) && \
 	eval "$$variables" && $(VENV)/bin/python -m pytest tests/live
 
 churn: ## ten thousand exact snapshots while everything changes, on 3.14t and 3.15t (long)
-	@$(MAKE) --no-print-directory env
-	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
-	INSPECTOR_CHURN=10000 .venv/bin/python -m pytest -o faulthandler_timeout=9000 -s tests/live/test_churn.py
+	@for version in 3.14t 3.15t; do \
+	    INSPECTOR_CHURN=10000 PYTEST_ADDOPTS='-s -o faulthandler_timeout=9000' \
+	    $(MAKE) --no-print-directory test-one PYTHON=$$version TESTS=tests/live/test_churn.py || exit; \
+	done
 
 outside: ## 300 attachments to processes that never rest, a thousand to ones that end (long)
 	@$(MAKE) --no-print-directory env

@@ -28,16 +28,20 @@ VARIABLES = {
 """The variable that names each interpreter; `make test` sets them."""
 
 
-def interpreters(*, debug: bool = True) -> list[Any]:
-    """Return a pytest parameter per free-threaded interpreter, skipped where it is missing."""
+def interpreters(*, debug: bool = True, alone: bool = False) -> list[Any]:
+    """Return a pytest parameter per free-threaded interpreter, skipped where it is missing.
+
+    For programs that read themselves (``alone``) the Python that runs the tests plays no
+    part, and theirs is skipped unless it is of the same version.
+    """
     parameters = []
     for version, variable in VARIABLES.items():
         if version.endswith("debug") and (not debug or variable not in os.environ):
             continue
-        missing = variable not in os.environ
-        reason = f"{variable} is not set"
-        mark = pytest.mark.skipif(missing, reason=reason)
-        parameters.append(pytest.param(version, id=version, marks=mark))
+        marks = [pytest.mark.skipif(variable not in os.environ, reason=f"{variable} is not set")]
+        if alone and not (FREE_THREADED and version.startswith("{}.{}t".format(*sys.version_info))):
+            marks.append(pytest.mark.skip(reason=f"runs with the tests on {version}"))
+        parameters.append(pytest.param(version, id=version, marks=marks))
     return parameters
 
 

@@ -12,7 +12,7 @@ SNAPSHOTS = int(os.environ.get("INSPECTOR_CHURN", "60"))
 """`make churn` takes ten thousand."""
 
 
-@pytest.mark.parametrize("version", interpreters(debug=False))
+@pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
 def test_snapshots_stay_exact_while_everything_changes(version: str) -> None:
     seen = answer(python_of(version), TARGETS / "churn.py", str(SNAPSHOTS), timeout=8000)
     assert seen["snapshots"] == SNAPSHOTS

@@ -152,7 +152,7 @@ def test_every_heap_type_of_the_interpreter_is_listed() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("version", interpreters())
+@pytest.mark.parametrize("version", interpreters(alone=True))
 @pytest.mark.parametrize("gil", ["0", "1"])
 def test_instances_move_the_total_by_exactly_their_number(version: str, gil: str) -> None:
     stages = answer(python_of(version), TARGETS / "instances.py", PYTHON_GIL=gil)
@@ -166,7 +166,7 @@ def test_instances_move_the_total_by_exactly_their_number(version: str, gil: str
     }
 
 
-@pytest.mark.parametrize("version", interpreters(debug=False))
+@pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
 def test_a_thousand_snapshots_leave_no_trace(version: str) -> None:
     left = answer(python_of(version), TARGETS / "trace.py")
     assert left["types"] > 200

@@ -66,7 +66,7 @@ def offsets(source: Path, folder: Path) -> dict[str, int]:
     return {name: int(value) for name, value in (line.split() for line in printed.splitlines())}
 
 
-@pytest.mark.parametrize("version", interpreters())
+@pytest.mark.parametrize("version", interpreters(alone=True))
 def test_discovery_agrees_with_offsetof(version: str, tmp_path: Path) -> None:
     source = source_of(version)
     if source is None:
