@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import inspector
 from inspector.errors import NotPython, UnsupportedVersion
 from inspector.process.memory import ProcessMemory
 from inspector.process.runtime import find_runtime, own_runtime
@@ -48,6 +49,17 @@ def found(target: Puppet) -> int:
     return find_runtime(target.pid, ProcessMemory(target.pid))
 
 
+def assert_read(target: Puppet) -> None:
+    """Assert that the runtime is where the target says, and that its instances are counted."""
+    assert found(target) == target.ready
+    for blocking in (False, True):
+        snapshot = inspector.attach(target.pid).snapshot(blocking=blocking)
+        held, bare = (snapshot[f"__main__.{name}"].counted for name in ("Held", "Bare"))
+        assert held is not None
+        assert bare is not None
+        assert held - bare == 7
+
+
 def home(python: Path) -> str:
     """Return the value of ``PYTHONHOME`` with which a copy finds the library."""
     return str(python.parent.parent)
@@ -70,7 +82,7 @@ def test_the_runtime_of_an_interpreter_is_where_its_symbol_is(version: str) -> N
 def test_a_program_without_section_headers_is_searched(python: Path, copied: Path) -> None:
     strip(copied)
     with Puppet(copied, TARGETS / "address.py", PYTHONHOME=home(python)) as target:
-        assert found(target) == target.ready
+        assert_read(target)
 
 
 def test_a_program_that_was_deleted_or_replaced_is_read_as_it_was(
@@ -78,9 +90,9 @@ def test_a_program_that_was_deleted_or_replaced_is_read_as_it_was(
 ) -> None:
     with Puppet(copied, TARGETS / "address.py", PYTHONHOME=home(python)) as target:
         copied.unlink()
-        assert found(target) == target.ready
+        assert_read(target)
         shutil.copy("/bin/true", copied)
-        assert found(target) == target.ready
+        assert_read(target)
 
 
 @root_only
@@ -94,7 +106,7 @@ def test_a_program_in_mounts_of_its_own_is_found(python: Path, tmp_path: Path) -
     command = ["--mount", "sh", "-c", script]
     with Puppet("unshare", *command, PYTHONHOME=home(python)) as target:
         assert not list(tmp_path.iterdir())
-        assert found(target) == target.ready
+        assert_read(target)
 
 
 @pytest.mark.parametrize("kind", ["-pie", "-no-pie"])
@@ -115,7 +127,7 @@ def test_a_program_with_python_inside_is_one(python: Path, tmp_path: Path, kind:
     except subprocess.CalledProcessError as failure:
         pytest.skip(f"it cannot be linked here: {failure.stderr!r:.300}")
     with Puppet(program, "", PYTHONHOME=home(python)) as target:
-        assert found(target) == target.ready
+        assert_read(target)
         position_independent = target.ready > 1 << 32
         assert position_independent == (kind == "-pie")
     program.unlink()

@@ -1,4 +1,4 @@
-/* A program that is not called python and has one inside.  */
+/* A program that is not called python and has one inside, with seven instances.  */
 #include <Python.h>
 #include <stdio.h>
 
@@ -8,6 +8,7 @@ int main(void)
 {
     char byte;
     Py_Initialize();
+    PyRun_SimpleString("class Held: pass\nclass Bare: pass\nheld = [Held() for _ in range(7)]");
     printf("%lu\n", (unsigned long)_PyRuntime);
     fflush(stdout);
     (void)!fread(&byte, 1, 1, stdin);
