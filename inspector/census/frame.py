@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from operator import itemgetter, ne
-from typing import TYPE_CHECKING, Final, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from inspector.census.snapshot import ObjectCount, Snapshot
 
-__all__ = ["Frame", "Key", "frame_of", "key_of", "moves"]
+__all__ = ["UNKNOWN", "Frame", "Key", "frame_of", "key_of"]
 
 UNKNOWN: Final = -(1 << 63)
 """Stands for None in an array; no count gets there."""
@@ -21,6 +21,7 @@ Key = tuple[int, int, str]
 
 _KEY: Final = itemgetter(3, 2, 0)
 _SHARED: Final = itemgetter(8)
+_CONTRIBUTIONS: Final = itemgetter(10)
 _COUNTED: Final = itemgetter(11)
 _DEFERRED: Final = itemgetter(12)
 
@@ -36,8 +37,9 @@ class Frame(NamedTuple):
     deferred: array[int] | None
     """None where no stack was read."""
     shared: array[int]
+    contributed: array[int]
+    """The sum of all threads' contributions."""
     collections: int | None
-    threads: frozenset[int]
     born: int
     """Objects that were not there in the reading before."""
     died: int
@@ -80,23 +82,20 @@ def frame_of(snapshot: Snapshot, before: Frame | None) -> Frame:
         _column(map(_COUNTED, rows)),
         _column(map(_DEFERRED, rows)) if read else None,
         _column(map(_SHARED, rows)),
+        _column(map(_contributed, rows)),
         None if None in counts else sum(filter(None, counts)),
-        frozenset(thread.native_id for thread in snapshot.threads),
         born,
         died,
     )
 
 
+def _contributed(row: tuple[Any, ...]) -> int | None:
+    """Return what threads contribute; None for a row whose count is not known."""
+    if _COUNTED(row) is None:
+        return None
+    each = _CONTRIBUTIONS(row)
+    return sum(each.values()) if each else 0
+
+
 def _column(values: Iterable[int | None]) -> array[int]:
     return array("q", [UNKNOWN if value is None else value for value in values])
-
-
-def moves(before: Frame, frame: Frame) -> Iterable[bool]:
-    """Tell for each object whether its header moved from one reading to the next."""
-    if frame.places is before.places:
-        return map(ne, frame.shared, before.shared)
-    places = map(before.places.get, frame.keys)
-    return [
-        place is not None and before.shared[place] != now
-        for place, now in zip(places, frame.shared, strict=True)
-    ]

@@ -6,20 +6,20 @@ one all of it.  A process of thousands of types can be watched for days.
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from operator import add
 from typing import TYPE_CHECKING, Final
 
-from inspector.census.frame import frame_of, key_of, moves
-from inspector.census.verdict import Evidence, Judgement, Verdict
+from inspector.census.frame import frame_of, key_of
+from inspector.census.traffic import ENOUGH, Flows, judge, merges
+from inspector.census.verdict import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inspector.census.frame import Frame, Key
     from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.census.verdict import Judgement
 
 __all__ = ["FRAMES", "WINDOW", "History"]
 
@@ -28,12 +28,6 @@ FRAMES: Final = 64
 
 WINDOW: Final = 5.0
 """Seconds that a rate is taken over; one reading at least."""
-
-ENOUGH: Final = 4
-"""Readings, or steps in one direction, before anything is said of them."""
-
-HOT: Final = 0.5
-"""Share of readings."""
 
 
 @dataclass(frozen=True)
@@ -44,42 +38,30 @@ class History:
     frames: tuple[Frame, ...]
     """The oldest first, the latest last."""
     baseline: Frame
-    moved: array[int]
-    """Per object of the latest reading: readings since the baseline in which its
-    ``ob_ref_shared`` was not what it was before, collections aside."""
-    compared: int
-    """Readings since the baseline that could be compared with the one before."""
-    ended: int
-    """Threads that ended since the baseline: each merged its contributions."""
+    flows: Flows
+    """The traffic since the baseline."""
 
     @classmethod
     def begin(cls, snapshot: Snapshot) -> History:
         """Return the history of a first reading."""
         frame = frame_of(snapshot, None)
-        return cls(snapshot, (frame,), frame, array("q", bytes(8 * len(frame.keys))), 0, 0)
+        return cls(snapshot, (frame,), frame, Flows.none(len(frame.keys)))
 
     def add(self, snapshot: Snapshot) -> History:
         """Return the history with one more reading."""
         before = self.frames[-1]
         frame = frame_of(snapshot, before)
-        moved = self._moved_before(frame)
-        comparable = frame.collections == before.collections
-        if comparable:
-            moved = array("q", map(add, moved, moves(before, frame)))
         return replace(
             self,
             latest=snapshot,
             frames=(*self.frames[1 - FRAMES :], frame),
-            moved=moved,
-            compared=self.compared + comparable,
-            ended=self.ended + len(before.threads - frame.threads),
+            flows=self.flows.step(before, frame, merges(self.latest, snapshot)),
         )
 
     def rebased(self) -> History:
         """Return the history with its latest reading as the baseline."""
         frame = self.frames[-1]
-        nothing = array("q", bytes(8 * len(frame.keys)))
-        return replace(self, baseline=frame, moved=nothing, compared=0, ended=0)
+        return replace(self, baseline=frame, flows=Flows.none(len(frame.keys)))
 
     def growth(self, row: ObjectCount) -> int | None:
         """Return the growth of a total since the baseline; that of a new object is its total."""
@@ -103,9 +85,25 @@ class History:
     def heat(self, row: ObjectCount) -> float | None:
         """Return the share of readings since the baseline in which the header moved."""
         place = self.frames[-1].places.get(key_of(row))
-        if place is None or not self.compared or row.shared is None:
+        if place is None or not self.flows.steps or row.shared is None:
             return None
-        return self.moved[place] / self.compared
+        return self.flows.sums.moved[place] / self.flows.steps
+
+    def evidence(self, row: ObjectCount) -> Evidence:
+        """Return what is known of the traffic since the baseline, merges left out."""
+        place, flows = self.frames[-1].places.get(key_of(row)), self.flows
+        if place is None or row.counted is None or not flows.steps:
+            return Evidence(merges=flows.merges)
+        return Evidence(
+            flows.seconds,
+            self.growth(row),
+            flows.sums.header[place],
+            flows.sums.contributed[place],
+            flows.merges,
+            flows.steps,
+            flows.sums.moved[place],
+            deallocator=row.deallocator or "",
+        )
 
     def totals(self, row: ObjectCount) -> list[int | None]:
         """Return the totals in every reading that is kept, the oldest first."""
@@ -115,15 +113,17 @@ class History:
 
     def verdict(self, row: ObjectCount) -> Judgement | None:
         """Return what the readings say of a type, with their evidence; None for nothing."""
-        if grown := _grown(self.totals(row)):
-            since = (self.frames[-1].taken_ns - self.frames[0].taken_ns) / 1e9
-            return Judgement(Verdict.GROWING, Evidence(since, grown))
-        if (heat := self.heat(row)) is None or self.compared < ENOUGH or heat < HOT:
-            return None
-        moved = round(heat * self.compared)
-        since = (self.frames[-1].taken_ns - self.baseline.taken_ns) / 1e9
-        evidence = Evidence(since, self.growth(row), samples=self.compared, moved=moved)
-        return Judgement(Verdict.HOT_HEADER, evidence)
+        rise = _rise(self.totals(row))
+        grown = None
+        if rise:
+            first, last = self.frames[0], self.frames[-1]
+            seconds = (last.taken_ns - first.taken_ns) / 1e9
+            merged = (last.collections or 0) - (first.collections or 0)
+            grown = Evidence(seconds, rise, merges=max(0, merged))
+        place = self.frames[-1].places.get(key_of(row))
+        sums = self.flows.sums
+        used, lost = (0, 0) if place is None else (sums.used[place], sums.lost[place])
+        return judge(row, self.evidence(row), grown=grown, used=used, lost=lost)
 
     @property
     def window(self) -> tuple[Frame, ...]:
@@ -156,16 +156,8 @@ class History:
         before, after = first.total(key, stacks=stacks), last.total(key, stacks=stacks)
         return None if before is None or after is None else after - before
 
-    def _moved_before(self, frame: Frame) -> array[int]:
-        """Return what had moved until now, in the places of a new reading."""
-        before = self.frames[-1].places
-        if frame.places is before:
-            return self.moved
-        places = map(before.get, frame.keys)
-        return array("q", [0 if place is None else self.moved[place] for place in places])
 
-
-def _grown(totals: Sequence[int | None]) -> int:
+def _rise(totals: Sequence[int | None]) -> int:
     """Return by how much totals rose that go nearly one way only; 0 for others."""
     known = [total for total in totals if total is not None]
     steps = [after - before for before, after in pairwise(known)]

@@ -62,6 +62,8 @@ class Seen(NamedTuple):
     """Deferred references per thread; None where they were not read."""
     exact: bool
     tries: int
+    merging: bool
+    """Contributions may have moved into headers while it was read."""
 
 
 def observe_still(request: Request, still: StillMemory, *, own: bool) -> Seen:
@@ -90,9 +92,8 @@ def observe_still(request: Request, still: StillMemory, *, own: bool) -> Seen:
             stacks = None
         reading = _existing(memory, layout, reading)
         bounds: list[Bounds | None] = [None] * len(reading.structures)
-        return Seen(
-            request.interpreter, planned, reading, {}, bounds, stacks, exact=True, tries=number
-        )
+        here, merging = request.interpreter, not is_quiet(reading)
+        return Seen(here, planned, reading, {}, bounds, stacks, True, number, merging)  # noqa: FBT003 - a tuple's field
 
     return _retry(attempt, patient=not own)
 
@@ -103,13 +104,12 @@ def observe_running(request: Request, *, retries: int) -> Seen:
 
     def attempt(number: int) -> Seen:
         planned = plan(memory, layout, request.interpreter, request.scope, request.last)
-        reading, again, bounds = settle(memory, layout, planned, retries)
+        reading, again, bounds, merging = settle(memory, layout, planned, retries)
         there = dict(zip(planned.members, bounds, strict=True))
         reading = _existing(memory, layout, reading)
         kept = [there.get(member) for member in reading.plan.members]
-        return Seen(
-            request.interpreter, planned, reading, again, kept, None, exact=False, tries=number
-        )
+        here = request.interpreter
+        return Seen(here, planned, reading, again, kept, None, False, number, merging)  # noqa: FBT003 - a tuple's field
 
     return _retry(attempt, patient=True)
 

@@ -206,7 +206,7 @@ def _ranges(
     ranges: list[Range] = [
         (layout.runtime + published["runtime_state.finalizing"], 8),
         (interpreter + layout.unique_ids, 32),
-        (interpreter + published["interpreter_state.threads_head"], 8),
+        (interpreter + published["interpreter_state.threads_head"] - 8, 16),
         *collector,
         (pool.table, 8 * pool.size),
     ]

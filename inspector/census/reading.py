@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.census.interpreter import InterpreterCount, PoolCount, ThreadCount
 from inspector.census.plan import FIXED, Moved, Plan, read_table
-from inspector.census.snapshot import PoolCount, ThreadCount
 from inspector.cpython.collector import (
+    PLAUSIBLE,
     Collector,
     decode_collector,
 )
@@ -22,15 +23,17 @@ from inspector.cpython.walk import (
     decode_thread,
     gil_enabled,
 )
+from inspector.cpython.words import word_at
 from inspector.errors import MemoryFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from inspector.census.interpreter import PoolLife
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
 
-__all__ = ["Reading", "pool_count", "read", "thread_counts", "understand"]
+__all__ = ["Reading", "interpreter_count", "read", "understand"]
 
 
 class Reading(NamedTuple):
@@ -42,6 +45,8 @@ class Reading(NamedTuple):
     collector: Collector
     finalizing: bool
     gil_enabled: bool | None
+    started: int | None
+    """Thread states that were ever made; None where that is unknown."""
     threads: list[Thread]
     table: Table
     arrays: list[bytes]
@@ -64,7 +69,7 @@ def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | 
     if (pool.table, pool.size) != (plan.pool.table, plan.pool.size) or table_words is None:
         raise Moved
     arrays = FIXED + 2 * len(plan.threads)
-    chain = _check_threads(layout, plan, int.from_bytes(head, "little"), pieces[FIXED:arrays])
+    chain = _check_threads(layout, plan, word_at(head, 8), pieces[FIXED:arrays])
     objects = len(pieces) - len(plan.members)
     return Reading(
         plan,
@@ -72,11 +77,21 @@ def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | 
         decode_collector(pieces[3:5]),
         any(finalizing),
         gil_enabled(memory, layout.published, plan.interpreter),
+        _started(head, chain),
         chain,
         read_table(table_words, pool, plan),
         _arrays(plan, pieces[arrays:objects]),
         [words or b"" for words in pieces[objects:]],
     )
+
+
+def _started(words: bytes, chain: list[Thread]) -> int | None:
+    """Return ``threads.next_unique_id``, which stands before the head of the list.
+
+    ``struct pythreads`` (Include/internal/pycore_interp_structs.h, 3.14 and 3.15).
+    """
+    number = word_at(words, 0)
+    return number if len(chain) <= number < PLAUSIBLE else None
 
 
 def _check_threads(
@@ -109,26 +124,34 @@ def _arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
     return [b"".join(next(rest) or bytes(8) for _ in indices) for indices in plan.slots]
 
 
-def pool_count(plan: Plan, table: Table) -> PoolCount:
+def interpreter_count(
+    reading: Reading, identifier: int, names: Mapping[int, str], life: PoolLife
+) -> InterpreterCount:
+    """Return what a reading says of its interpreter; the threads are named by native id."""
+    return InterpreterCount(
+        identifier,
+        exact=False,
+        pool=_pool_count(reading.plan, reading.table),
+        collections=reading.collector.collections,
+        threads=tuple(
+            ThreadCount(
+                thread.native_id,
+                names.get(thread.native_id, ""),
+                identifier,
+                thread.size,
+                thread.finalized,
+            )
+            for thread in reading.threads
+        ),
+        life=life,
+        threads_started=reading.started,
+    )
+
+
+def _pool_count(plan: Plan, table: Table) -> PoolCount:
     """Return the occupancy of a pool; ``table`` is what the reading itself saw."""
     size, used, free = plan.pool.size, len(table.members), len(table.free)
     if plan.scope.only:
         return PoolCount(size, used, free)
     kinds = Counter(map(plan.kinds.get, table.members.items()))
     return PoolCount(size, used, free, kinds["type"], kinds["code"], kinds["dict"])
-
-
-def thread_counts(
-    chain: list[Thread], names: Mapping[int, str], interpreter: int
-) -> tuple[ThreadCount, ...]:
-    """Return the threads, named by native id."""
-    return tuple(
-        ThreadCount(
-            thread.native_id,
-            names.get(thread.native_id, ""),
-            interpreter,
-            thread.size,
-            thread.finalized,
-        )
-        for thread in chain
-    )

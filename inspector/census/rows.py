@@ -7,6 +7,7 @@ from operator import ne
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inspector.census.contributions import Contributions
+from inspector.census.deallocators import Deallocators
 from inspector.census.snapshot import ObjectCount
 from inspector.cpython.names import Names
 from inspector.cpython.refcount import count
@@ -35,9 +36,9 @@ _STACKS: Final = ObjectCount._fields.index("stacks")
 
 _NOTHING: Final[dict[int, int]] = {}
 
-# counted, deferred, total, settled, bounds, stacks
-_UNREAD: Final = (None, None, None, False, None, None)
-_UNCOUNTED: Final = (None, None, None, True, None, None)
+# counted, deferred, total, settled, bounds, stacks, deallocator
+_UNREAD: Final = (None, None, None, False, None, None, None)
+_UNCOUNTED: Final = (None, None, None, True, None, None, None)
 
 
 def counted(words: bytes, contributions: Mapping[int, int]) -> int | None:
@@ -65,6 +66,7 @@ class Rows:
         self._layout = layout
         self._names = Names(memory, layout)
         self._contributions = Contributions()
+        self._deallocators = Deallocators(memory, layout)
         tag = layout.type_field("tp_version_tag")
         self._tag = slice(tag, tag + 4)
         self._epoch: int | None = None
@@ -113,6 +115,10 @@ class Rows:
             ],
             epoch,
         )
+        if new and not reading.plan.scope.only:
+            members = zip(reading.plan.members, reading.structures, strict=True)
+            types = {at: words for (_, at, kind), words in members if kind == "type"}
+            self._deallocators.learn(types, epoch)
         for (place, mine, stack), name in zip(new, names, strict=True):
             member, words = reading.plan.members[place], reading.structures[place]
             doubt = seen.stacks.doubtful.get(member[1], 0) if seen.stacks else 0
@@ -163,7 +169,8 @@ class Rows:
                 bounds = (total - facts.doubt, total)
         settled = bounds is None and not torn
         words_now = (state, owners.get(tid), local, shared, bias, mine)
-        row = (*head, *words_now, counted, deferred, total, settled, bounds, stack)
+        freed = self._deallocators.of(words) if kind == "type" else None
+        row = (*head, *words_now, counted, deferred, total, settled, bounds, stack, freed)
         return _Kept(words, tid, row)
 
 

@@ -37,6 +37,8 @@ class Settled(NamedTuple):
     """Pool index -> native thread id -> count, of the members that were read again."""
     bounds: list[Bounds | None]
     """Per member None where it is settled, else the counts that were seen."""
+    merging: bool
+    """Contributions may have moved into headers between the first pass and the last."""
 
 
 def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
@@ -46,7 +48,10 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
     """
     first = read(memory, layout, plan)
     latest = read(memory, layout, plan)
-    open_ = _moving(first, latest, quiet=is_quiet(first) and is_quiet(latest))
+    quiet = is_quiet(first) and is_quiet(latest)
+    last = merges(latest)
+    merging = not quiet or merges(first) != last
+    open_ = _moving(first, latest, quiet=quiet)
     structures = list(latest.structures)
     contributions: dict[int, dict[int, int]] = {}
     seen: dict[int, set[int]] = {number: set() for number in open_}
@@ -57,6 +62,7 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
             break
         part = _read_again(memory, layout, plan, open_)
         calm_before, calm = calm, part.calm
+        merging |= not part.calm or part.merges != last
         rest = []
         for number, words, mine in zip(open_, part.headers, part.contributions, strict=True):
             if words and (sum_ := counted(words, mine)) is not None:
@@ -73,7 +79,7 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
     bounds: list[Bounds | None] = [None] * len(plan.members)
     for number in open_:
         bounds[number] = (min(seen[number], default=0), max(seen[number], default=0))
-    return Settled(latest._replace(structures=structures), contributions, bounds)
+    return Settled(latest._replace(structures=structures), contributions, bounds, merging)
 
 
 def _moving(first: Reading, latest: Reading, *, quiet: bool) -> list[int]:
@@ -98,6 +104,7 @@ class _Part(NamedTuple):
 
     calm: bool
     """No merge was under way."""
+    merges: tuple[int | None, int | None]
     headers: list[bytes]
     contributions: list[dict[int, int]]
     """Per member native thread id -> count."""
@@ -115,7 +122,7 @@ def _read_again(memory: Memory, layout: Layout, plan: Plan, numbers: list[int]) 
         headers, slots = reading.structures, part.slots or []
     counts = _by_slot(reading, slots)
     mine = [counts.get(plan.members[number][0] - 1, {}) for number in numbers]
-    return _Part(is_quiet(reading), headers, mine)
+    return _Part(is_quiet(reading), merges(reading), headers, mine)
 
 
 SINGLY: Final = 2048
@@ -131,6 +138,11 @@ def _by_slot(reading: Reading, slots: list[list[int]]) -> dict[int, dict[int, in
             counts = found.setdefault(index, {})
             counts[thread.native_id] = counts.get(thread.native_id, 0) + value
     return found
+
+
+def merges(reading: Reading) -> tuple[int | None, int | None]:
+    """Return what is not the same any more once contributions have moved into headers."""
+    return reading.collector.collections, reading.started
 
 
 def is_quiet(reading: Reading) -> bool:

@@ -8,10 +8,17 @@ thousands of instances of a heap type, and show up in the next one.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from inspector.census.interpreter import (
+    InterpreterCount,
+    PoolCount,
+    PoolLife,
+    TargetInfo,
+    ThreadCount,
+)
 from inspector.errors import AmbiguousName, NoSuchObject
 
 if TYPE_CHECKING:
@@ -76,6 +83,9 @@ class ObjectCount(NamedTuple):
     stacks: Mapping[int, int] | None
     """Native thread id -> references on its stack that nobody counts, which together
     are ``deferred``; None when they were not read."""
+    deallocator: str | None
+    """Where the type's deallocator gives the reference to it back: ``header`` or ``per
+    thread``; None where that is not known, and for what is no type."""
 
     @property
     def header(self) -> int | None:
@@ -108,78 +118,6 @@ class ObjectCount(NamedTuple):
         if self.stacks is not None:
             row["stacks"] = {str(key): value for key, value in self.stacks.items()}
         return row
-
-
-@dataclass(frozen=True)
-class PoolCount:
-    """The unique ids of one interpreter: how many exist, are in use, are free."""
-
-    capacity: int
-    """Ids that exist; doubles when none is free."""
-    in_use: int
-    free: int
-    types: int | None = None
-    """Of those in use; None where the objects were not looked at."""
-    codes: int | None = None
-    dicts: int | None = None
-
-
-@dataclass(frozen=True)
-class PoolLife:
-    """What came and went since the target was first read by this attachment.
-
-    Seen in samples: every number is "at least".
-    """
-
-    reused: int = 0
-    """Ids that a new object took over from a dead one."""
-    types_born: int = 0
-    types_gone: int = 0
-    collections: int = 0
-    """Garbage collections: each moved all contributions into headers."""
-    threads_ended: int = 0
-    """Each moved its own contributions into headers."""
-
-
-@dataclass(frozen=True)
-class ThreadCount:
-    """One thread state and its array of contributions."""
-
-    native_id: int
-    """The kernel's thread id; 0 for a thread state not yet bound to a thread."""
-    name: str
-    interpreter: int
-    array_size: int
-    """Slots of its array; an id beyond is counted in the object's header."""
-    finalized: bool
-    """Its counts were merged for good: it counts in headers only."""
-
-
-@dataclass(frozen=True)
-class InterpreterCount:
-    """One interpreter with its pool and its threads."""
-
-    id: int
-    exact: bool
-    """All words of this interpreter were read while all of its threads were stopped."""
-    pool: PoolCount
-    collections: int | None
-    """Garbage collections since the interpreter began; each moves all contributions
-    into headers.  None where that could not be read."""
-    threads: tuple[ThreadCount, ...]
-    life: PoolLife = PoolLife()
-
-
-@dataclass(frozen=True)
-class TargetInfo:
-    """The process that was read."""
-
-    pid: int
-    version: str
-    """As ``3.14.7`` or ``3.15.0rc2``."""
-    gil_enabled: bool | None
-    """Whether the GIL is on at this moment; a free-threaded build can turn it on."""
-    command: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -277,7 +215,7 @@ class Snapshot:
             "pause_ns": self.pause_ns,
             "taken_ns": self.taken_ns,
             "tries": self.tries,
-            "interpreters": [_interpreter_dict(each) for each in self.interpreters],
+            "interpreters": [each.as_dict() for each in self.interpreters],
             "objects": [each.as_dict() for each in self],
         }
 
@@ -288,24 +226,3 @@ class Snapshot:
             f"<Snapshot of pid {self.target.pid}: {len(self)} objects, "
             f"{len(self.threads)} threads, {how}{pause}>"
         )
-
-
-def _interpreter_dict(each: InterpreterCount) -> dict[str, Any]:
-    """Return the JSON form of one interpreter."""
-    pool = each.pool
-    return {
-        "id": each.id,
-        "exact": each.exact,
-        "pool": asdict(pool),
-        "life": asdict(each.life),
-        "collections": each.collections,
-        "threads": [
-            {
-                "native_id": thread.native_id,
-                "name": thread.name,
-                "array_size": thread.array_size,
-                "finalized": thread.finalized,
-            }
-            for thread in each.threads
-        ],
-    }

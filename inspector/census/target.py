@@ -15,11 +15,10 @@ from inspector.census.ending import finalizing, lasting
 from inspector.census.life import Life
 from inspector.census.observe import Request, Seen, observe_running, observe_still
 from inspector.census.plan import Plan, Scope
-from inspector.census.reading import pool_count, thread_counts
+from inspector.census.reading import interpreter_count
 from inspector.census.rows import Rows
 from inspector.census.snapshot import (
     KINDS,
-    InterpreterCount,
     ObjectCount,
     PoolLife,
     Snapshot,
@@ -231,16 +230,8 @@ class Target:
             life = PoolLife()
             if not reading.plan.scope.only:
                 life = self._lives.setdefault(each.interpreter, Life()).update(reading)
-            counts.append(
-                InterpreterCount(
-                    identifier,
-                    each.exact,
-                    pool_count(reading.plan, reading.table),
-                    reading.collector.collections,
-                    thread_counts(reading.threads, threads, identifier),
-                    life,
-                )
-            )
+            counted = interpreter_count(reading, identifier, threads, life)
+            counts.append(replace(counted, exact=each.exact, merging=each.merging))
             made = self._rows.get(each.interpreter)
             if made is None:
                 made = self._rows[each.interpreter] = Rows(self._process.memory, self.layout)

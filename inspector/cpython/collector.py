@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inspector.process.memory import Memory
     from inspector.process.vectors import Range
 
-__all__ = ["Collector", "collector_ranges", "decode_collector", "read_collector"]
+__all__ = ["PLAUSIBLE", "Collector", "collector_ranges", "decode_collector", "read_collector"]
 
 _STATS_314: Final = 72
 """Bytes of ``generation_stats[3]`` in 3.14."""
@@ -30,6 +30,7 @@ _STATS_315: Final = 216
 """``sizeof(struct gc_stats)`` in 3.15, as published."""
 
 PLAUSIBLE: Final = 1 << 40
+"""More than anything that is counted one by one gets to."""
 
 
 class Collector(NamedTuple):

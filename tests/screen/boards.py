@@ -26,7 +26,7 @@ def reading(
     """Return the reading of second ``number``: by default a growing type and others."""
     rows = rows or (
         row("app.Order", local=2, contributions={4242: 100 * number, 4243: -10 * number}),
-        row("re.Match", shared=-7 * number, contributions={4244: 7 * number}),
+        row("re.Match", shared=-7 * number, contributions={4244: 7 * number}, deallocator="header"),
         row("app.views.Line", local=30),
         row("collections.deque", local=5, deferred=None),
     )

@@ -72,7 +72,7 @@ def test_a_growing_type_is_told_with_its_rate_growth_and_parts() -> None:
     assert order[1:8] == ["452", "+90", "+450", "2", "0", "+450", "?"]
     assert order[-1] == "growing"
     match = next(line for line in lines(board(200)) if "re.Match" in line)
-    assert match.split()[-3:] == ["100%", "hot", "header"]
+    assert match.split()[-3:] == ["100%", "plain", "decref"]
 
 
 def test_the_heading_tells_what_is_watched_and_how() -> None:

@@ -59,7 +59,6 @@ MOST_LINES = 250
 
 LONGER: dict[str, int] = {
     "inspector.census.recording": 292,
-    "inspector.census.snapshot": 311,
     "inspector.census.target": 266,
     "inspector.checks": 253,
     "inspector.checks.counts": 388,

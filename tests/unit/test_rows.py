@@ -38,7 +38,17 @@ class Reader:
         )
         reading = read(self.image, self.layout, planned)
         bounds: list[Bounds | None] = [None] * len(planned.members)
-        return Seen(self.one.address, planned, reading, {}, bounds, stacks, exact=True, tries=1)
+        return Seen(
+            self.one.address,
+            planned,
+            reading,
+            {},
+            bounds,
+            stacks,
+            exact=True,
+            tries=1,
+            merging=False,
+        )
 
     def of(self, seen: Seen) -> dict[int, ObjectCount]:
         """Return the rows of a reading, by address."""
@@ -78,6 +88,7 @@ def test_a_row_has_all_words_and_their_sum(reader: Reader) -> None:
         settled=True,
         bounds=None,
         stacks=None,
+        deallocator="per thread",
     )
 
 

@@ -54,7 +54,7 @@ def still(_: int) -> None:
 
 def test_two_passes_that_agree_are_settled_and_nothing_is_read_again() -> None:
     moving = Moving()
-    reading, contributions, bounds = moving.settle(still)
+    reading, contributions, bounds, _ = moving.settle(still)
     assert moving.image.calls == 2
     assert bounds == [None] * 8
     assert contributions == {}
@@ -70,7 +70,7 @@ def test_a_header_that_comes_to_rest_is_settled_with_its_last_words(moves: int) 
         if 1 <= number <= moves:
             moving.image.add(address + SHARED, 100 * ONE)
 
-    reading, contributions, bounds = moving.settle(change)
+    reading, contributions, bounds, _ = moving.settle(change)
     assert bounds == [None] * 8
     assert count(reading.structures[3]).net == 13 + 100 * moves
     assert len(reading.structures[3]) == moving.layout.type_unique_id + 8
@@ -80,7 +80,7 @@ def test_a_header_that_comes_to_rest_is_settled_with_its_last_words(moves: int) 
 def test_a_header_that_never_rests_has_the_bounds_that_were_seen() -> None:
     moving = Moving(tries=4)
     address = moving.types[3]
-    _, _, bounds = moving.settle(lambda _: moving.image.add(address + SHARED, 10 * ONE))
+    _, _, bounds, _ = moving.settle(lambda _: moving.image.add(address + SHARED, 10 * ONE))
     # Passes 0 and 1 have told that it moves; 2 to 6 are those in which it was summed up.
     assert bounds[3] == (13 + 30, 13 + 70)
     assert bounds[:3] == [None] * 3
@@ -90,7 +90,7 @@ def test_a_header_that_never_rests_has_the_bounds_that_were_seen() -> None:
 def test_a_slot_that_never_rests_has_bounds_of_the_whole_sum() -> None:
     moving = Moving(tries=1)
     slot = moving.one.slot(101, moving.types[0])
-    _, contributions, bounds = moving.settle(lambda _: moving.image.add(slot, -1))
+    _, contributions, bounds, _ = moving.settle(lambda _: moving.image.add(slot, -1))
     # 10 in the header, 7 by thread 102, 5 by thread 101 before it began.
     assert bounds[0] == (22 - 4, 22 - 3)
     assert contributions[0] == {101: 5 - 4, 102: 7}
@@ -104,7 +104,7 @@ def test_a_slot_that_comes_to_rest_is_settled_with_its_last_value() -> None:
         if number == 1:
             moving.image.add(slot, 30)
 
-    _, contributions, bounds = moving.settle(change)
+    _, contributions, bounds, _ = moving.settle(change)
     assert bounds == [None] * 8
     assert contributions == {0: {101: 5, 102: 37}}
 
@@ -112,7 +112,7 @@ def test_a_slot_that_comes_to_rest_is_settled_with_its_last_value() -> None:
 def test_words_behind_the_header_may_move() -> None:
     moving = Moving()
     address = moving.types[3]
-    _, _, bounds = moving.settle(lambda _: moving.image.add(address + 200, 8))
+    _, _, bounds, _ = moving.settle(lambda _: moving.image.add(address + 200, 8))
     assert moving.image.calls == 2
     assert bounds == [None] * 8
 
@@ -136,7 +136,7 @@ def test_what_a_merge_can_have_moved_is_not_settled_until_it_is_calm(
     disturb: Callable[..., None], when: int
 ) -> None:
     moving = Moving()
-    _, contributions, bounds = moving.settle(lambda number: disturb(moving, on=number == when))
+    _, contributions, bounds, _ = moving.settle(lambda number: disturb(moving, on=number == when))
     # The members with contributions were read again, until two passes agreed.
     assert moving.image.calls == 4
     assert set(contributions) == {0, 1}
@@ -148,7 +148,7 @@ def test_a_merge_in_every_pass_leaves_unsettled_what_has_contributions(
     disturb: Callable[..., None],
 ) -> None:
     moving = Moving()
-    _, _, bounds = moving.settle(lambda _: disturb(moving, on=True))
+    _, _, bounds, _ = moving.settle(lambda _: disturb(moving, on=True))
     assert bounds == [(10 + 5 + 7,) * 2, (11 - 2,) * 2, *[None] * 6]
 
 
@@ -166,7 +166,7 @@ def test_what_loses_its_contributions_in_a_merge_is_settled_then(
         if number == 3:
             moving.image.add(slot, 2)
 
-    reading, contributions, bounds = moving.settle(merge)
+    reading, contributions, bounds, _ = moving.settle(merge)
     assert bounds[1] is None
     assert contributions[1] == {}
     assert count(reading.structures[1]).net == 9
@@ -175,7 +175,7 @@ def test_what_loses_its_contributions_in_a_merge_is_settled_then(
 @both
 def test_two_passes_do_not_agree_across_a_merge(disturb: Callable[..., None]) -> None:
     moving = Moving(tries=2)
-    _, _, bounds = moving.settle(lambda number: disturb(moving, on=number % 2 == 1))
+    _, _, bounds, _ = moving.settle(lambda number: disturb(moving, on=number % 2 == 1))
     assert None not in bounds[:2]
 
 

@@ -103,7 +103,9 @@ def test_a_process_that_runs_on_is_settled_and_not_exact() -> None:
 KEYS = {
     "target": {"pid", "version", "gil_enabled", "command"},
     "": {"target", "exact", "pause_ns", "taken_ns", "tries", "interpreters", "objects"},
-    "interpreter": {"id", "exact", "pool", "life", "collections", "threads"},
+    "interpreter": {
+        *("id", "exact", "pool", "life", "collections", "threads", "threads_started", "merging")
+    },
     "thread": {"native_id", "name", "array_size", "finalized"},
     "object": set(ObjectCount._fields),
 }

@@ -95,7 +95,7 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     totals = history.totals(row)
     known = [each for each in totals if each is not None]
     heat, judged = history.heat(row), history.verdict(row)
-    moved = "?" if heat is None else f"{heat:.0%} of {history.compared:,} readings"
+    moved = "?" if heat is None else f"{heat:.0%} of {history.flows.steps:,} readings"
     since = figures.clock(history.baseline.taken_ns)
     span = f"{count(min(known))} to {count(max(known))}" if known else "?"
     facts = [

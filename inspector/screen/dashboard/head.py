@@ -99,7 +99,7 @@ def _facts(state: State, history: History) -> list[tuple[int, str]]:
         (1, f"ids {count(pool.in_use)} of {count(pool.capacity)}"),
         (0, f"{KINDS.get(state.kind, state.kind)} {count(len(snapshot))}{churn}"),
         (2, f"gc {count(collections)}{since}"),
-        (5, f"{plural(history.ended, 'thread')} ended" if history.ended else ""),
+        (5, f"{plural(history.flows.ended, 'thread')} ended" if history.flows.ended else ""),
         (3, f"baseline {figures.clock(history.baseline.taken_ns)}"),
         (4, f"pause {'none' if snapshot.pause_ns is None else duration(snapshot.pause_ns)}"),
         (1, f"filter {plain(_filter(state))}" if _filter(state) else ""),

@@ -1,0 +1,90 @@
+"""Where a type's deallocator gives the reference to the type back: header or thread.
+
+``_Py_DECREF_TYPE``, which counts per thread, is CPython's own: ``subtype_dealloc``
+(Objects/typeobject.c, 3.14 and 3.15) calls it where the nearest base with another
+deallocator is a static type.  A deallocator of a heap type, written in C, can only call
+``Py_DECREF``, which counts in the header, for its own type and for every class derived
+from it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython.words import word_at
+from inspector.errors import MemoryFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inspector.cpython.layout import Layout
+    from inspector.process.memory import Memory
+
+__all__ = ["HEADER", "PER_THREAD", "Deallocators"]
+
+HEADER: Final = "header"
+PER_THREAD: Final = "per thread"
+
+HEAP: Final = 1 << 9
+"""``Py_TPFLAGS_HEAPTYPE``."""
+
+MAX_BASES: Final = 1 << 10
+
+
+_Type = tuple[int, int, bool]
+"""``tp_dealloc``, ``tp_base``, and whether it is a heap type; plain, for instances of a
+class of ours that are kept show up in the next reading."""
+
+
+class Deallocators:
+    """What frees the instances of the types of one interpreter."""
+
+    def __init__(self, memory: Memory, layout: Layout) -> None:
+        self._memory = memory
+        self._size = layout.published["type_object.size"]
+        self._dealloc = layout.type_field("tp_dealloc")
+        self._base = layout.type_field("tp_base")
+        self._flags = layout.published["type_object.tp_flags"]
+        self._common = 0
+        """``subtype_dealloc``: static in CPython, and what most heap types have."""
+        self._epoch: int | None = None
+        self._bases: dict[int, _Type | None] = {}
+
+    def learn(self, types: Mapping[int, bytes], epoch: int | None) -> None:
+        """Take note of all heap types, by address; of another epoch some may have died."""
+        if epoch is None or epoch != self._epoch:
+            self._bases.clear()
+        self._epoch = epoch
+        if not self._common and types:
+            functions = Counter(word_at(words, self._dealloc) for words in types.values() if words)
+            self._common = functions.most_common(1)[0][0] if functions else 0
+
+    def of(self, words: bytes) -> str | None:
+        """Return :data:`HEADER` or :data:`PER_THREAD` for a type's words; None if unknown."""
+        if not self._common:
+            return None
+        one: _Type | None = self._decoded(words)
+        for _ in range(MAX_BASES):
+            if one is None:
+                return None
+            dealloc, base, heap = one
+            if dealloc != self._common:
+                return HEADER if heap else PER_THREAD
+            if base not in self._bases:
+                self._bases[base] = self._read(base)
+            one = self._bases[base]
+        return None
+
+    def _read(self, address: int) -> _Type | None:
+        try:
+            return self._decoded(self._memory.read(address, self._size)) if address else None
+        except MemoryFault:
+            return None
+
+    def _decoded(self, words: bytes) -> _Type:
+        return (
+            word_at(words, self._dealloc),
+            word_at(words, self._base),
+            bool(word_at(words, self._flags) & HEAP),
+        )

@@ -1,0 +1,106 @@
+"""What a reading saw beside the objects: the process, its interpreters, pools and threads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["InterpreterCount", "PoolCount", "PoolLife", "TargetInfo", "ThreadCount"]
+
+
+@dataclass(frozen=True)
+class PoolCount:
+    """The unique ids of one interpreter: how many exist, are in use, are free."""
+
+    capacity: int
+    """Ids that exist; doubles when none is free."""
+    in_use: int
+    free: int
+    types: int | None = None
+    """Of those in use; None where the objects were not looked at."""
+    codes: int | None = None
+    dicts: int | None = None
+
+
+@dataclass(frozen=True)
+class PoolLife:
+    """What came and went since the target was first read by this attachment.
+
+    Seen in samples: every number is "at least".
+    """
+
+    reused: int = 0
+    """Ids that a new object took over from a dead one."""
+    types_born: int = 0
+    types_gone: int = 0
+    collections: int = 0
+    """Garbage collections: each moved all contributions into headers."""
+    threads_ended: int = 0
+    """Each moved its own contributions into headers."""
+
+
+@dataclass(frozen=True)
+class ThreadCount:
+    """One thread state and its array of contributions."""
+
+    native_id: int
+    """The kernel's thread id; 0 for a thread state not yet bound to a thread."""
+    name: str
+    interpreter: int
+    array_size: int
+    """Slots of its array; an id beyond is counted in the object's header."""
+    finalized: bool
+    """Its counts were merged for good: it counts in headers only."""
+
+
+@dataclass(frozen=True)
+class InterpreterCount:
+    """One interpreter with its pool and its threads."""
+
+    id: int
+    exact: bool
+    """All words of this interpreter were read while all of its threads were stopped."""
+    pool: PoolCount
+    collections: int | None
+    """Garbage collections since the interpreter began; each moves all contributions
+    into headers.  None where that could not be read."""
+    threads: tuple[ThreadCount, ...]
+    life: PoolLife = PoolLife()
+    threads_started: int | None = None
+    """Thread states since the interpreter began, those that ended included: each that
+    ends moves its own contributions.  None where that could not be read."""
+    merging: bool = False
+    """Contributions may have moved into headers while this was read."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "id": self.id,
+            "exact": self.exact,
+            "pool": asdict(self.pool),
+            "life": asdict(self.life),
+            "collections": self.collections,
+            "threads_started": self.threads_started,
+            "merging": self.merging,
+            "threads": [
+                {
+                    "native_id": thread.native_id,
+                    "name": thread.name,
+                    "array_size": thread.array_size,
+                    "finalized": thread.finalized,
+                }
+                for thread in self.threads
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class TargetInfo:
+    """The process that was read."""
+
+    pid: int
+    version: str
+    """As ``3.14.7`` or ``3.15.0rc2``."""
+    gil_enabled: bool | None
+    """Whether the GIL is on at this moment; a free-threaded build can turn it on."""
+    command: str = ""

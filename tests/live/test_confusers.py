@@ -1,0 +1,131 @@
+"""What looks like contention or a leak, seen from outside and from inside, is not called so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import inspector
+from inspector.census.history import History
+from tests.live.puppets import Puppet
+from tests.support import ROOT, TARGETS, interpreters, python_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STEPS = 6
+"""One less than these are compared with the step before."""
+
+
+class Watched:
+    """A target, and what is seen of it after each step."""
+
+    def __init__(self, puppet: Puppet, *, inside: bool) -> None:
+        self.puppet = puppet
+        self.inside = inside
+        self.target = None if inside else inspector.attach(puppet.pid)
+
+    def run(self, *words: str) -> History | None:
+        """Read, and again after each step; return what was seen, if it was seen here."""
+        if self.target is None:
+            for word in ("begin", *words):
+                self.puppet.send(word)
+                assert self.puppet.answer() == word
+            return None
+        history = History.begin(self.target.snapshot())
+        for word in words:
+            self.puppet.ask(word)
+            history = history.add(self.target.snapshot())
+        return history
+
+    def verdict(self, name: str, history: History | None) -> dict[str, Any] | None:
+        """Return the verdict on a type, as JSON has it."""
+        if history is not None:
+            judged = history.verdict(history.latest[f"__main__.{name}"])
+            return judged and judged.as_dict()
+        self.puppet.send(f"?__main__.{name}")
+        answer: dict[str, Any] | None = self.puppet.answer()
+        return answer
+
+    def after(self, step: str, name: str) -> dict[str, Any] | None:
+        """Return the verdict on a type after some steps."""
+        return self.verdict(name, self.run(*[step] * STEPS))
+
+
+@pytest.fixture(scope="module", params=["outside", "inside"])
+def where(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=interpreters(debug=False))
+def watched(request: pytest.FixtureRequest, where: str) -> Iterator[Watched]:
+    words: list[str | Path] = [TARGETS / "confusers.py"]
+    words += ["inside"] * (where == "inside")
+    with Puppet(python_of(request.param), *words, PYTHONPATH=str(ROOT)) as puppet:
+        yield Watched(puppet, inside=where == "inside")
+
+
+def test_a_subclass_of_a_type_with_its_own_dealloc_is_a_plain_decref(watched: Watched) -> None:
+    found = watched.after("plain", "Plain")
+    assert found is not None
+    assert found["verdict"] == "plain decref"
+    evidence = found["evidence"]
+    made = evidence["samples"] * 20
+    assert made >= 80
+    assert (evidence["header"], evidence["contributed"]) == (-made, made)
+
+
+def test_a_class_whose_instances_come_and_go_is_balanced(watched: Watched) -> None:
+    found = watched.after("balanced", "Balanced")
+    assert found is not None
+    assert (found["verdict"], found["evidence"]["header"]) == ("balanced", 0)
+
+
+def test_a_collection_between_two_readings_is_no_traffic(watched: Watched) -> None:
+    assert watched.after("collected", "Collected") is None
+
+
+def test_instances_freed_after_their_creator_ended_are_no_plain_decref(watched: Watched) -> None:
+    found = watched.after("orphaned", "Orphaned")
+    assert found is not None
+    assert (found["verdict"], found["evidence"]["header"]) == ("balanced", 0)
+    # It came and went between two readings.
+    assert found["evidence"]["merges"] == 1
+
+
+def test_instances_freed_in_another_thread_are_no_plain_decref(watched: Watched) -> None:
+    found = watched.after("crossed", "Crossed")
+    assert found is None or found["verdict"] == "balanced"
+
+
+def test_an_array_too_short_for_the_id_is_no_plain_decref(watched: Watched) -> None:
+    history = watched.run(*["short"] * STEPS)
+    assert watched.verdict("Late", history) is None
+    if history is not None:
+        evidence = history.evidence(history.latest["__main__.Late"])
+        # The numbers alone say the same as those of a plain decref.
+        assert (evidence.header, evidence.contributed) == (-120, 120)
+
+
+def test_assigning_a_class_is_no_plain_decref_of_either(watched: Watched) -> None:
+    history = watched.run(*["recast"] * STEPS)
+    for name in ("Recast", "Became"):
+        assert watched.verdict(name, history) is None
+    if history is not None:
+        evidence = history.evidence(history.latest["__main__.Recast"])
+        assert (evidence.header, evidence.contributed) == (-120, 120)
+
+
+def test_garbage_is_growing_at_most_until_it_is_collected(
+    watched: Watched,
+) -> None:
+    found = watched.after("garbage", "Garbage")
+    assert found is not None
+    assert (found["verdict"], found["evidence"]["merges"]) == ("growing", 0)
+    assert "awaits a collection" in found["advice"]
+    history = watched.run(*["garbage"] * STEPS, "collect")
+    found = watched.verdict("Garbage", history)
+    assert found is not None
+    assert (found["verdict"], found["evidence"]["merges"]) == ("balanced", 1)
