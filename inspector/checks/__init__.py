@@ -23,14 +23,21 @@ from __future__ import annotations
 from itertools import repeat as times
 from typing import TYPE_CHECKING
 
-from inspector.checks import balance, counts
-from inspector.checks.measure import Load, failing, measure
+from inspector.checks import balance
+from inspector.checks.blame import failing
+from inspector.checks.counts import collect, count_alone
+from inspector.checks.measuring import measure
 from inspector.checks.problem import CheckFailed, Finding, Problem, Verdict
 from inspector.checks.rules import Rules
+from inspector.checks.screening import Load
+from inspector.checks.subjects import chosen, counted, name_of
+from inspector.checks.support import require
 from inspector.checks.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from inspector.checks.subjects import Watched
 
 __all__ = [
     "CheckFailed",
@@ -61,14 +68,14 @@ def refcount(subject: type) -> int:
     Raises :class:`~inspector.errors.NotAType`, and
     :class:`~inspector.errors.NotCounted` for a static type.
     """
-    refs = counts.counted(subject)
+    refs = counted(subject)
     del subject  # with the GIL, frames hold references like anybody
     return _collected(refs)
 
 
 def check_refcount(subject: type, expected: int) -> Problem | None:
     """Return a problem unless :func:`refcount` of the type is ``expected``."""
-    refs, name = counts.counted(subject), counts.name_of(subject)
+    refs, name = counted(subject), name_of(subject)
     del subject
     return _compared(name, expected, _collected(refs))
 
@@ -76,16 +83,16 @@ def check_refcount(subject: type, expected: int) -> Problem | None:
 def assert_refcount(subject: type, expected: int) -> None:
     """Fail unless :func:`refcount` of the type is ``expected``."""
     __tracebackhide__ = True
-    refs, name = counts.counted(subject), counts.name_of(subject)
+    refs, name = counted(subject), name_of(subject)
     del subject
     _demand(_compared(name, expected, _collected(refs)))
 
 
-def _collected(refs: list[counts.TypeRef]) -> int:
+def _collected(refs: Watched) -> int:
     """Count one type after a collection."""
-    counts.require()
-    counts.collect()
-    return counts.count_alone(refs).total
+    require()
+    collect()
+    return count_alone(refs).total
 
 
 def _compared(name: str, expected: int, found: int) -> Problem | None:
@@ -142,9 +149,9 @@ def check_no_leak_per_call(
     ignore: Iterable[type | str] = (),
 ) -> Problem | None:
     """As :func:`assert_no_leak_per_call`; return the problem, or None."""
-    counts.require()
+    require()
     _positive("repeat", repeat)
-    chosen = None if types is None else _types(types)
+    wanted = None if types is None else chosen(types)
     for _ in times(None, repeat if warmup is None else warmup):
         factory()
 
@@ -154,7 +161,7 @@ def check_no_leak_per_call(
 
     rules = Rules.make(tolerance=tolerance, ignore=ignore)
     load = Load(run, ROUNDS, "call", repeat)
-    return _problem(measure(load, rules, chosen))
+    return _problem(measure(load, rules, wanted))
 
 
 def assert_no_leak_per_call(
@@ -185,7 +192,7 @@ def check_balanced(
     factory: Callable[[], object], repeat: int = 1000, *, threads: int = 1
 ) -> Problem | None:
     """As :func:`assert_balanced`; return the problem, or None."""
-    counts.require()
+    require()
     _positive("repeat", repeat)
     _positive("threads", threads)
     return _problem(balance.balance_of_calls(factory, repeat, threads))
@@ -204,10 +211,10 @@ def assert_balanced(factory: Callable[[], object], repeat: int = 1000, *, thread
 
 def _unchanged(types: tuple[type, ...], tolerance: int, *, raises: bool) -> Window:
     """Return the window over some types."""
-    counts.require()
-    chosen = _types(types)
-    rules = Rules.make(tolerance=tolerance, wanted=chosen)
-    return Window(rules, chosen, both_ways=True, raises=raises)
+    require()
+    wanted = chosen(types)
+    rules = Rules.make(tolerance=tolerance, wanted=wanted)
+    return Window(rules, wanted, both_ways=True, raises=raises)
 
 
 def _no_leaks(
@@ -218,20 +225,10 @@ def _no_leaks(
     raises: bool,
 ) -> Window:
     """Return the window over some types, or all."""
-    counts.require()
-    chosen = None if types is None else _types(types)
+    require()
+    wanted = None if types is None else chosen(types)
     rules = Rules.make(tolerance=tolerance, ignore=ignore)
-    return Window(rules, chosen, both_ways=False, raises=raises)
-
-
-def _types(types: type | Iterable[type]) -> tuple[type, ...]:
-    """Return the types as a tuple; raise for what has no count."""
-    chosen = (types,) if isinstance(types, type) else tuple(types)
-    if not chosen:
-        raise ValueError("no type was given")
-    for each in chosen:
-        counts.counted(each)
-    return chosen
+    return Window(rules, wanted, both_ways=False, raises=raises)
 
 
 def _positive(name: str, number: int) -> None:

@@ -12,11 +12,14 @@ import threading
 from itertools import repeat as times
 from typing import TYPE_CHECKING
 
-from inspector.checks.counts import count, counted, name_of, support, watch
+from inspector.checks.counts import count
 from inspector.checks.ledger import Ledger, Move
-from inspector.checks.measure import Load, measure
+from inspector.checks.measuring import measure
 from inspector.checks.problem import Finding, Verdict
 from inspector.checks.rules import Rules
+from inspector.checks.screening import Load
+from inspector.checks.subjects import counted, name_of, watch
+from inspector.checks.support import support
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,7 +45,7 @@ def balance_of_calls(factory: Callable[[], object], calls: int, threads: int) ->
             factory, calls, threads, ledger.restart, lambda: moved.update(ledger.moves()[1])
         )
         move = moved.get(0, Move(0, {}))
-        if ledger.restart().places[0] < 0:
+        if ledger.restart().places.of[0] < 0:
             return [_finding(subject, Verdict.NO_UNIQUE_ID, [move], ledger, "call")]
         if min(-move.header, sum(move.contributions.values())) * 2 >= calls * threads:
             return [_finding(subject, Verdict.PLAIN_DECREF, [move], ledger, "call")]
@@ -137,7 +140,7 @@ def balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
             subject = ref()
             if subject is None:
                 continue
-            if before.places[number] < 0:
+            if before.places.of[number] < 0:
                 findings.append(_finding(subject, Verdict.NO_UNIQUE_ID, [], ledger, load.unit))
             elif all(number in moved for moved in seen):
                 steps = [moved[number] for moved in seen]

@@ -1,8 +1,4 @@
-"""How many references there are to a type, on any build that can tell.
-
-On a free-threaded CPython 3.14 or newer the count is the header plus what every
-thread has contributed.  On a build with the GIL ``sys.getrefcount`` is the whole
-truth.  Elsewhere nobody can tell, and :func:`support` says why.
+"""How many references there are to types at one moment.
 
 A reading takes the headers through ``sys.getrefcount``, which is one C call per
 type, and the threads' arrays from memory.  It makes two passes without a pause:
@@ -13,70 +9,39 @@ threads move meanwhile are read exactly, with the world stopped.
 from __future__ import annotations
 
 import gc
-import os
 import sys
-import threading
-import weakref
 from functools import cache
-from itertools import compress, repeat
-from operator import is_, ne
+from itertools import compress
+from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import inspector
-from inspector.census.totals import TRIES, Arrays, SlotReader, differing, places, slot
+from inspector.census.totals import TRIES, Arrays, SlotReader, differing, slot
+from inspector.checks.subjects import Watched, counted, is_counted, is_own, name_of, watch
+from inspector.checks.support import require
 from inspector.cpython.refcount import BIAS
-from inspector.errors import InspectorError, NotAType, NotCounted, Unsettled, UnsupportedVersion
+from inspector.errors import NotCounted, Unsettled
 from inspector.process.memory import ProcessMemory
 from inspector.process.world import OwnWorld
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from inspector.checks.subjects import Places
 
 __all__ = [
     "Counts",
-    "Support",
     "TypeCount",
-    "TypeRef",
-    "all_types",
     "collect",
-    "collections",
     "count",
     "count_alone",
-    "counted",
-    "is_counted",
-    "is_own",
     "moves",
-    "name_of",
     "read",
-    "require",
-    "support",
-    "thread_labels",
-    "watch",
+    "read_all",
 ]
-
-TypeRef = weakref.ReferenceType[type]
-
-HEAP_TYPE: Final = 1 << 9
-"""``Py_TPFLAGS_HEAPTYPE`` (Include/object.h): other types are not counted."""
 
 COLLECTIONS: Final = 3
 """Collections in a row, at most, until one finds nothing: finalizers leave garbage."""
-
-# Read past metaclasses that define these names themselves.
-_flags_of = type.__dict__["__flags__"].__get__
-_module_of = type.__dict__["__module__"].__get__
-_qualname_of = type.__dict__["__qualname__"].__get__
-
-
-class Support(NamedTuple):
-    """What this build can tell about references to types."""
-
-    threads: bool
-    """Counts per thread are kept and can be read."""
-    reason: str
-    """Why there is no count at all; empty where there is one."""
-    no_threads: str = ""
-    """Why there are no counts per thread; empty where there are."""
 
 
 class TypeCount(NamedTuple):
@@ -92,11 +57,10 @@ class TypeCount(NamedTuple):
 class Counts(NamedTuple):
     """The references to many types at one moment; compared by :func:`moves`."""
 
-    refs: Sequence[TypeRef]
-    raw: list[int | None]
-    """``sys.getrefcount`` of each, taken from a list; None for a type that is gone."""
-    places: list[int]
-    """Slot of each type in the threads' arrays; -1 for one without a unique id."""
+    refs: Watched
+    raw: list[int]
+    """``sys.getrefcount`` of each, taken from a list; meaningless for a type that is gone."""
+    places: Places
     arrays: Arrays
     exact: dict[int, TypeCount]
     """What other threads moved meanwhile and was read on its own, by position."""
@@ -106,67 +70,22 @@ class Counts(NamedTuple):
         if number in self.exact:
             return self.exact[number]
         raw = self.raw[number]
-        if raw is None:
+        if self.refs[number]() is None:
             return None
         header = raw - _OVERHEAD - (BIAS if raw > BIAS // 2 else 0)
         found: dict[int, int] = {}
         for (_, native), array in self.arrays.items():
-            if value := slot(array, self.places[number]):
+            if value := slot(array, self.places.of[number]):
                 found[native] = found.get(native, 0) + value
         return TypeCount(header + sum(found.values()), header, found)
 
     def contributed(self) -> Iterator[tuple[int, int, int]]:
         """Yield position, native thread id and count of what stands in the arrays."""
-        numbers = {place: number for number, place in enumerate(self.places) if place >= 0}
+        numbers = self.places.numbers
         for (_, native), array in self.arrays.items():
             for place in differing(b"", array):
                 if place in numbers:
                     yield numbers[place], native, slot(array, place)
-
-
-def support() -> Support:
-    """Say what this build can tell; the same answer for the life of a process."""
-    pid = os.getpid()
-    if _known_support.get("pid") != pid:
-        _known_support.update(pid=pid, answer=_find_support())
-    answer = _known_support["answer"]
-    assert isinstance(answer, Support)  # noqa: S101 - for the type checker
-    return answer
-
-
-_known_support: dict[str, object] = {}
-
-
-def _find_support() -> Support:
-    version = ".".join(map(str, sys.version_info[:3]))
-    if sys.implementation.name != "cpython":
-        return Support(threads=False, reason=f"{sys.implementation.name} counts no references")
-    if "t" not in sys.abiflags:
-        return Support(
-            threads=False, reason="", no_threads=f"Python {version} has the GIL built in"
-        )
-    try:
-        inspector.attach()
-    except InspectorError as problem:
-        return Support(threads=False, reason=str(problem), no_threads=str(problem))
-    return Support(threads=True, reason="")
-
-
-def require() -> Support:
-    """Return the support, or raise :class:`UnsupportedVersion` where there is no count."""
-    found = support()
-    if found.reason:
-        raise UnsupportedVersion(
-            f"references to types cannot be counted: {found.reason}",
-            pid=os.getpid(),
-            hint="use CPython: free-threaded 3.14 or newer on 64-bit Linux, or any with the GIL",
-        )
-    return found
-
-
-def collections() -> int:
-    """Return how many collections there were so far."""
-    return sum(generation["collections"] for generation in gc.get_stats())
 
 
 def collect() -> None:
@@ -176,62 +95,30 @@ def collect() -> None:
             return
 
 
-def name_of(subject: type) -> str:
-    """Return ``module.qualname`` without running code of a metaclass."""
-    try:
-        module = _module_of(subject)
-    except AttributeError:
-        module = None
-    qualname = str(_qualname_of(subject))
-    return f"{module}.{qualname}" if isinstance(module, str) else qualname
+def read_all() -> Counts:
+    """Watch and read all types."""
+    # Nearly always they are the same as last time, and their places are known.
+    if not _everything or not _everything[0].complete():
+        _everything[:] = [watch()]
+    return read(_everything[0])
 
 
-def is_counted(subject: type) -> bool:
-    """Whether CPython counts the references that instances hold: heap types only."""
-    return bool(_flags_of(subject) & HEAP_TYPE)
+_everything: list[Watched] = []
+"""All types as they were watched last."""
 
 
-def is_own(subject: type) -> bool:
-    """Whether this is a type of inspector itself, which every reading moves."""
-    return name_of(subject).startswith("inspector.")
-
-
-def all_types() -> list[type]:
-    """Return every type, each once, found from ``object`` down."""
-    found: list[type] = [object]
-    subclasses: Callable[[type], list[type]] = type.__subclasses__
-    for each in found:
-        # Most have none: asking first is faster than adding nothing.
-        if new := subclasses(each):
-            found.extend(new)
-    return _each_once(found)
-
-
-def _each_once(types: Iterable[type]) -> list[type]:
-    """Drop repetitions by identity: a metaclass may define what equality means."""
-    return list({id(each): each for each in types}.values())
-
-
-def watch(subjects: Iterable[type] | None = None) -> list[TypeRef]:
-    """Return weak references to types, by default to all of them.
-
-    A type that dies stays recognisable: another one at its address is not it.
-    """
-    return list(map(weakref.ref, all_types() if subjects is None else _each_once(subjects)))
-
-
-def read(refs: Sequence[TypeRef], *, exact: bool = True) -> Counts:
+def read(refs: Watched, *, exact: bool = True) -> Counts:
     """Count the references to all watched types, and none of those that this takes.
 
     Without ``exact``, what other threads move meanwhile is as one pass saw it.
     """
     if not require().threads:
-        return Counts(refs, _raw(_alive(refs)), [-1] * len(refs), {}, {})
+        return Counts(refs, _raw(refs.alive()), refs.places, {}, {})
     reader = SlotReader(ProcessMemory(), inspector.attach().layout, _world().interpreter)
     for _ in range(TRIES):
         slots, ranges = reader.read()
-        types = _alive(refs)
-        found = Counts(refs, _raw(types), _places(slots[0], types), slots[1], {})
+        types = refs.alive()
+        found = Counts(refs, _raw(types), refs.locate(slots[0], types), slots[1], {})
         if len(slots[1]) == 1 or not exact:
             return found
         again = reader.again(slots, ranges)
@@ -257,32 +144,9 @@ def _world() -> OwnWorld:
     return OwnWorld()
 
 
-_last_places: tuple[bytes, list[int], list[int]] = (b"", [], [])
-
-
-def _places(table: bytes, types: Sequence[type | None]) -> list[int]:
-    """Return the slot of each type; the same as last time if nothing was born or died."""
-    global _last_places  # noqa: PLW0603 - one process has one table
-    addresses = list(map(id, types))
-    known_table, known_addresses, known = _last_places
-    if table == known_table and addresses == known_addresses:
-        return known
-    found = places(table, addresses)
-    _last_places = (table, addresses, found)
-    return found
-
-
-def _alive(refs: Sequence[TypeRef]) -> list[type | None]:
-    """Return the types, with None for those that are gone."""
-    return [ref() for ref in refs]
-
-
-def _raw(types: Sequence[type | None]) -> list[int | None]:
+def _raw(types: Sequence[type | None]) -> list[int]:
     """Return ``sys.getrefcount`` of each."""
-    numbers: list[int | None] = list(map(sys.getrefcount, types))
-    for gone in compress(range(len(types)), map(is_, types, repeat(None))):
-        numbers[gone] = None
-    return numbers
+    return list(map(sys.getrefcount, types))
 
 
 def _overhead() -> int:
@@ -290,7 +154,7 @@ def _overhead() -> int:
     alone: list[type | None] = [None]
     # An object that nobody else holds, in the place of a type.
     alone[0] = cast("type", object())
-    return _raw(alone)[0] or 0
+    return _raw(alone)[0]
 
 
 _OVERHEAD: Final = _overhead()
@@ -309,56 +173,28 @@ def moves(before: Counts, after: Counts) -> dict[int, int]:
     """Return position -> change of the total, of the types that moved and still live."""
     found: dict[int, int] = {}
     for number in compress(range(len(before.raw)), map(ne, before.raw, after.raw)):
-        old, new = before.raw[number], after.raw[number]
-        if old is not None and new is not None:
-            found[number] = new - old
+        found[number] = after.raw[number] - before.raw[number]
     for key in before.arrays.keys() | after.arrays.keys():
-        for number, change in _moved_slots(
-            (before.arrays.get(key, b""), before.places), (after.arrays.get(key, b""), after.places)
-        ):
-            if after.raw[number] is not None:
-                found[number] = found.get(number, 0) + change
+        arrays = before.arrays.get(key, b""), after.arrays.get(key, b"")
+        for number in _moved_slots(before, after, arrays):
+            old_place, new_place = before.places.of[number], after.places.of[number]
+            change = slot(arrays[1], new_place) - slot(arrays[0], old_place)
+            found[number] = found.get(number, 0) + change
     for number in before.exact.keys() | after.exact.keys():
         was, now = before.at(number), after.at(number)
         if was is not None and now is not None:
             found[number] = now.total - was.total
-    return {number: change for number, change in found.items() if change}
+    refs = after.refs
+    return {n: change for n, change in found.items() if change and refs[n]() is not None}
 
 
-def _moved_slots(
-    before: tuple[bytes, list[int]], after: tuple[bytes, list[int]]
-) -> Iterator[tuple[int, int]]:
-    """Yield position and change of each type's slot in one array that differs."""
-    if before[1] == after[1]:
-        if before[0] == after[0]:
-            return
-        # Slots of code objects and dictionaries belong to no type.
-        known = set(after[1])
-        numbers = (after[1].index(each) for each in differing(before[0], after[0]) if each in known)
-    else:
-        numbers = (n for n in range(len(after[1])))
-    for number in numbers:
-        yield number, slot(after[0], after[1][number]) - slot(before[0], before[1][number])
-
-
-def counted(subject: type) -> list[TypeRef]:
-    """Return the type to watch alone.
-
-    Raises :class:`NotAType`, and :class:`NotCounted` for a static type.
-    """
-    if not isinstance(subject, type):
-        raise NotAType(
-            f"{type(subject).__name__} object is not a type",
-            subject=subject,
-            hint="true counts exist for types; sys.getrefcount is right for other objects",
-        )
-    if not is_counted(subject):
-        raise NotCounted(
-            f"{name_of(subject)} is static: CPython does not count its references",
-            subject=subject,
-            hint="only heap types, made by class statements or PyType_FromSpec, are counted",
-        )
-    return watch((subject,))
+def _moved_slots(before: Counts, after: Counts, arrays: tuple[bytes, bytes]) -> Iterable[int]:
+    """Return the positions of types of which one thread's slot may have moved."""
+    if before.places is not after.places:
+        return range(len(after.places.of))
+    # Slots of code objects and dictionaries belong to no type.
+    numbers = after.places.numbers
+    return [numbers[place] for place in differing(*arrays) if place in numbers]
 
 
 def count(subject: type) -> TypeCount:
@@ -371,18 +207,9 @@ def count(subject: type) -> TypeCount:
     return count_alone(refs)
 
 
-def count_alone(refs: list[TypeRef]) -> TypeCount:
+def count_alone(refs: Watched) -> TypeCount:
     """Count the references to the one type that is watched, which must live."""
     found = read(refs).at(0)
     if found is None:
         raise ReferenceError("the type is gone")
     return found
-
-
-def thread_labels() -> dict[int, str]:
-    """Return native thread id -> ``name (native id)`` of the threads that live."""
-    return {
-        each.native_id: f"{each.name} ({each.native_id})"
-        for each in threading.enumerate()
-        if each.native_id is not None
-    }

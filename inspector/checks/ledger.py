@@ -7,20 +7,22 @@ the collector's callbacks, and as a thread's last act.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from inspector.checks.counts import Counts, moves, read, support, thread_labels
+from inspector.checks.counts import Counts, moves, read
+from inspector.checks.support import support
+from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from types import FrameType, TracebackType
 
-    from inspector.checks.counts import TypeRef
+    from inspector.checks.subjects import Watched
 
-__all__ = ["Ledger", "Move"]
+__all__ = ["Ledger", "Move", "thread_labels"]
 
 
 class Move(NamedTuple):
@@ -44,7 +46,7 @@ class Ledger:
     when it ends; its profile function is taken for its first event only.
     """
 
-    def __init__(self, refs: Sequence[TypeRef], *, threads: bool = False) -> None:
+    def __init__(self, refs: Watched, *, threads: bool = False) -> None:
         self._refs = refs
         self._threads = threads and support().threads
         # The collector may run in a thread that holds this lock.
@@ -62,12 +64,12 @@ class Ledger:
     def __enter__(self) -> Self:
         self._open = True
         self.labels.update(thread_labels())
+        self.restart()
         if support().threads:
             gc.callbacks.append(self._collecting)
         if self._threads:
             self._previous = threading.getprofile()
             threading.setprofile(self._started)
-        self.restart()
         return self
 
     def __exit__(
@@ -146,10 +148,12 @@ class Ledger:
         with self._lock:
             self.labels.update(thread_labels())
             # Not exactly: the thread that collects may hold the lock that this takes.
-            for number, each, value in read(self._refs, exact=False).contributed():
-                if native in (None, each):
-                    merged = self._merged[number]
-                    merged[each] = merged.get(each, 0) + value
+            # An error would be shown as one of the collector or of the thread.
+            with contextlib.suppress(InspectorError):
+                for number, each, value in read(self._refs, exact=False).contributed():
+                    if native in (None, each):
+                        merged = self._merged[number]
+                        merged[each] = merged.get(each, 0) + value
 
 
 class _Farewell:
@@ -160,3 +164,12 @@ class _Farewell:
 
     def __del__(self) -> None:
         self._ledger.ended()
+
+
+def thread_labels() -> dict[int, str]:
+    """Return native thread id -> ``name (native id)`` of the threads that live."""
+    return {
+        each.native_id: f"{each.name} ({each.native_id})"
+        for each in threading.enumerate()
+        if each.native_id is not None
+    }

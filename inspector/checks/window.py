@@ -6,20 +6,12 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
-from inspector.checks.counts import (
-    all_types,
-    collect,
-    is_own,
-    moves,
-    name_of,
-    read,
-    thread_labels,
-    watch,
-)
+from inspector.checks.blame import attribute, failing
+from inspector.checks.counts import collect, moves, read
 from inspector.checks.holders import held
-from inspector.checks.ledger import Ledger
-from inspector.checks.measure import attribute, failing
+from inspector.checks.ledger import Ledger, thread_labels
 from inspector.checks.problem import CheckFailed, Finding, Problem, Verdict
+from inspector.checks.subjects import all_types, is_own, name_of, watch
 
 if TYPE_CHECKING:
     from types import TracebackType

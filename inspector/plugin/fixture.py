@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Protocol, cast
 import pytest
 
 from inspector import checks
-from inspector.checks import counts
+from inspector.checks.counts import collect, count, count_alone
+from inspector.checks.subjects import counted
+from inspector.checks.support import support
 from inspector.plugin.settings import settings_of
 
 if TYPE_CHECKING:
+    from inspector.checks.counts import TypeCount
     from inspector.checks.window import Window
 
 __all__ = ["TypeRefcounts", "make", "require"]
@@ -28,7 +31,7 @@ class TypeRefcounts(Protocol):
         """Return the references to a type, after a collection."""
         ...
 
-    def count(self, subject: type, /) -> counts.TypeCount:
+    def count(self, subject: type, /) -> TypeCount:
         """Return total, header and contributions per thread, without a collection."""
         ...
 
@@ -44,19 +47,19 @@ def make() -> TypeRefcounts:
     """
 
     def type_refcounts(subject: type, /) -> int:
-        refs = counts.counted(subject)
+        refs = counted(subject)
         del subject  # with the GIL, frames hold references like anybody
-        counts.collect()
-        return counts.count_alone(refs).total
+        collect()
+        return count_alone(refs).total
 
-    type_refcounts.count = counts.count  # type: ignore[attr-defined]
+    type_refcounts.count = count  # type: ignore[attr-defined]
     type_refcounts.unchanged = checks.assert_refcount_unchanged  # type: ignore[attr-defined]
     return cast("TypeRefcounts", type_refcounts)
 
 
 def require(config: pytest.Config) -> None:
     """Skip a test that asks for counts where there are none, or fail it if that is the rule."""
-    reason = counts.support().reason
+    reason = support().reason
     if reason and settings_of(config).unsupported == "fail":
         pytest.fail(f"type_refcounts: {reason}", pytrace=False)
     if reason:

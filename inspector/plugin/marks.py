@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from inspector.checks.counts import all_types, is_counted, name_of, support
 from inspector.checks.rules import Rule, Rules
+from inspector.checks.subjects import all_types, is_counted, name_of
+from inspector.checks.support import support
 from inspector.plugin.settings import settings_of
 
 if TYPE_CHECKING:

@@ -9,10 +9,12 @@ from _pytest.outcomes import Failed
 from _pytest.runner import runtestprotocol  # what plugins that run a test again use
 
 from inspector.checks.balance import balance_of_runs
-from inspector.checks.counts import support
-from inspector.checks.measure import Load, failing, measure
+from inspector.checks.blame import failing
+from inspector.checks.measuring import measure
 from inspector.checks.problem import CheckFailed, Problem
 from inspector.checks.rules import Rules
+from inspector.checks.screening import Load
+from inspector.checks.support import support
 from inspector.plugin.marks import resolve, spec_of, unchecked
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.checks.counts import support
+from inspector.checks.support import support
 
 if TYPE_CHECKING:
     from inspector.plugin.settings import Settings

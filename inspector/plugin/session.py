@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.checks.counts import collect, collections, moves, name_of, read, support, watch
-from inspector.checks.measure import Load, Suspects, confirm, failing, suspects_of
+from inspector.checks.blame import failing
+from inspector.checks.counts import collect
+from inspector.checks.measuring import confirm
 from inspector.checks.problem import Problem
 from inspector.checks.rules import Rules
+from inspector.checks.screening import Load, Screen, Suspects
+from inspector.checks.support import support
 from inspector.plugin import MARKS
 from inspector.plugin.protocol import MarkFailed, RepeatFailed, Runs, only_shown
 from inspector.plugin.report import Report
 from inspector.plugin.settings import settings_of
 
 if TYPE_CHECKING:
-    from inspector.checks.counts import Counts, TypeRef
     from inspector.plugin.settings import Settings
 
 __all__ = ["begin", "listen"]
@@ -45,6 +47,10 @@ def listen(config: pytest.Config, first: pytest.TestReport | None = None) -> Non
         report.pytest_runtest_logreport(first)
 
 
+ONCE = Load(lambda: None, 1)
+"""One run that has been: what a single growth is measured by."""
+
+
 class Watch:
     """Looks at every test that has no mark of its own."""
 
@@ -61,16 +67,16 @@ class Watch:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         runs = Runs(item, nextitem)
-        before, started = read(watch()), collections()
-        passed = runs.first()
+        load = Load(runs.again, self._settings.repeat)
+        with Screen() as screen:
+            passed = runs.first()
+            suspects, growth = self._suspects(screen)
         record: dict[str, Any] = {
             "nodeid": item.nodeid,
             "check": "leaks" if self._settings.leaks else "none",
             "outcome": "clean" if passed else "not run",
+            "growth": growth,
         }
-        load = Load(runs.again, self._settings.repeat)
-        suspects, after = self._suspects(before, started)
-        record["growth"] = _growth(before, after, suspects)
         if passed and suspects and self._settings.leaks:
             # Only a function can be run again: a doctest's names are gone by now.
             if isinstance(item, pytest.Function):
@@ -82,29 +88,22 @@ class Watch:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    def _suspects(self, before: Counts, started: int) -> tuple[Suspects, Counts]:
-        """Return what grew in one run, garbage left aside.
+    def _suspects(self, screen: Screen) -> tuple[Suspects, dict[str, int]]:
+        """Return what moved in one run, garbage left aside, and what grew, by name.
 
         There was no garbage before: whenever references grow, this collects.
         """
-        once = Load(lambda: None, 1)
-        after = read(before.refs)
-        suspects = suspects_of(before, after, self._rules, once, classes=True)
-        if not suspects and collections() == started:
-            return suspects, after
-        # What is fewer once garbage is gone may have been held by it; what was fewer
-        # before any collection has been given back by the test.
-        fewer = [] if collections() != started else _that(before, after, suspects, -1)
-        more: list[TypeRef] = []
+        suspects = screen.suspects(self._rules, ONCE)
+        if not suspects:
+            return suspects, {}
+        fewer = screen.fewer(suspects)
         # One collection is enough for most tests; finalizers may leave more to collect.
         for thorough in (gc.collect, collect):
             thorough()
-            after = read(before.refs)
-            suspects = suspects_of(before, after, self._rules, once, classes=True)
-            more = _that(before, after, suspects, 1)
-            if not more and not suspects.classes:
+            left, growth = screen.left(self._rules, ONCE)
+            if not left:
                 break
-        return Suspects([*more, *fewer], suspects.classes), after
+        return Suspects([*left.refs, *fewer], left.classes), growth
 
     def _confirmed(
         self, item: pytest.Item, runs: Runs, load: Load, suspects: Suspects
@@ -122,23 +121,3 @@ class Watch:
             "outcome": "failed" if wrong else "clean",
             "findings": [each.as_dict() for each in findings],
         }
-
-
-def _that(before: Counts, after: Counts, suspects: Suspects, sign: int) -> list[TypeRef]:
-    """Return the suspects that became more (sign 1) or fewer (sign -1)."""
-    chosen = set(map(id, suspects.refs))
-    changes = moves(before, after).items()
-    refs = [before.refs[number] for number, change in changes if change * sign > 0]
-    return [ref for ref in refs if id(ref) in chosen]
-
-
-def _growth(before: Counts, after: Counts, suspects: Suspects) -> dict[str, int]:
-    """Return the suspects' growth in the first run, by name."""
-    chosen = set(map(id, suspects.refs))
-    found: dict[str, int] = {}
-    for number, change in moves(before, after).items():
-        subject = before.refs[number]()
-        if subject is not None and id(before.refs[number]) in chosen and change > 0:
-            name = name_of(subject)
-            found[name] = found.get(name, 0) + change
-    return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector import checks
-from inspector.checks import Verdict, counts
+from inspector.checks import Verdict, counts, support
 from inspector.errors import NotAType, NotCounted
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.extension.fixture"]
 
 per_thread = pytest.mark.skipif(
-    not counts.support().threads, reason="this Python does not count per thread"
+    not support.support().threads, reason="this Python does not count per thread"
 )
 
 
@@ -96,7 +96,7 @@ def test_a_plain_decref_shows_as_many_in_the_header_as_per_thread(typerefs: Modu
     assert list(finding.contributions.values()) == [500] * 4
 
 
-@pytest.mark.skipif(counts.support().threads, reason="for builds with the GIL")
+@pytest.mark.skipif(support.support().threads, reason="for builds with the GIL")
 @pytest.mark.parametrize(
     ("name", "verdict"),
     [
@@ -274,7 +274,7 @@ def test_a_leak_is_found_while_another_thread_churns_the_same_type(typerefs: Mod
     assert verdict_of(problem) is Verdict.LEAKING
 
 
-@pytest.mark.skipif(counts.support().threads, reason="for builds with the GIL")
+@pytest.mark.skipif(support.support().threads, reason="for builds with the GIL")
 def test_with_the_gil_what_grows_without_a_run_is_blamed_on_a_thread_beside() -> None:
     kept: list[object] = []
     thread, stop = churning(lambda: kept.append(Widget()))

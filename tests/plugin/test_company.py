@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.checks import counts
+from inspector.checks import support
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Run
@@ -35,12 +35,18 @@ LEAKING = """
 """
 
 
-def test_without_the_plugin_marks_are_unknown_and_tests_run(run: Run) -> None:
-    result = run(LEAKING, "-p", "no:inspector", "-W", "default", subprocess=True)
+def test_without_the_plugin_marks_are_unknown_and_tests_run(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    result = run(LEAKING, "-p", "no:inspector", "-W", "default", subprocess=True, plugins=())
     result.assert_outcomes(passed=3, warnings=2)
 
 
-def test_a_run_that_asks_for_nothing_loads_nothing_of_the_checks(run: Run) -> None:
+def test_a_run_that_asks_for_nothing_loads_nothing_of_the_checks(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     result = run(
         """
         import sys
@@ -51,6 +57,7 @@ def test_a_run_that_asks_for_nothing_loads_nothing_of_the_checks(run: Run) -> No
             assert loaded == []
         """,
         subprocess=True,
+        plugins=(),
     )
     result.assert_outcomes(passed=1)
 
@@ -132,7 +139,7 @@ def test_run_parallel_runs_marked_tests_and_the_fixture_in_threads(run: Run) -> 
 
 
 @needs("pytest_run_parallel")
-@pytest.mark.skipif(not counts.support().threads, reason="this Python does not count per thread")
+@pytest.mark.skipif(not support.support().threads, reason="this Python does not count per thread")
 def test_run_parallel_shows_a_plain_decref_in_four_threads(run: Run) -> None:
     result = run(
         """
@@ -179,18 +186,24 @@ def test_hypothesis_tests_are_checked(run: Run) -> None:
     result = run(
         """
         import typerefs
-        from hypothesis import given, settings, strategies
+        from hypothesis import HealthCheck, given, settings, strategies
 
-        @settings(max_examples=20, database=None)
+        # A machine that is busy is no fault of the test.
+        ever = settings(
+            max_examples=5, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+        )
+
+        @ever
         @given(strategies.lists(strategies.integers()))
         def test_is_fine(numbers): sorted(numbers)
 
-        @settings(max_examples=20, database=None)
+        @ever
         @given(strategies.lists(strategies.integers()))
         def test_leaks(numbers): typerefs.Leaking()
         """,
         "--inspector-leaks",
         subprocess=True,
+        plugins=("inspector", "hypothesispytest"),
     )
     result.assert_outcomes(passed=1, failed=1)
 
@@ -257,7 +270,7 @@ def test_a_module_fixture_is_torn_down_once_and_its_error_reported(run: Run) -> 
     result.stdout.fnmatch_lines(["*RuntimeError: at the end"])
 
 
-@pytest.mark.skipif(not counts.support().threads, reason="this Python does not count per thread")
+@pytest.mark.skipif(not support.support().threads, reason="this Python does not count per thread")
 def test_a_thread_beside_the_test_is_named_and_the_test_passes(
     run: Run, pytester: pytest.Pytester
 ) -> None:

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.checks import counts
+from inspector.checks import support
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Run
 
 pytest_plugins = ["pytester", "tests.extension.fixture"]
 
-PER_THREAD = counts.support().threads
+PER_THREAD = support.support().threads
 
 
 # no_type_leaks
@@ -403,14 +403,14 @@ def test_the_rule_decides_what_a_mark_does_where_nobody_counts(
 ) -> None:
     pytester.makeconftest("""
         import os
-        from inspector.checks import counts
+        from inspector.checks import support
 
         def pytest_collection_finish():
-            answer = counts.Support(False, "nobody counts here", "")
-            counts._known_support.update(pid=os.getpid(), answer=answer)
+            answer = support.Support(False, "nobody counts here", "")
+            support._known_support.update(pid=os.getpid(), answer=answer)
 
         def pytest_unconfigure():
-            counts._known_support.clear()
+            support._known_support.clear()
     """)
     text = """
         import pytest

@@ -1,8 +1,7 @@
 """The measuring: run, count, run again, and believe only what persists.
 
-A screen of all types comes first.  It needs no collection, for garbage can only
-add references; what it does not suspect has not leaked.  A suspect is then
-confirmed with a collection after each run, and only what moved in every one of
+A screen of all types comes first; what it does not suspect has not leaked.  A suspect
+is then confirmed with a collection after each run, and only what moved in every one of
 them is reported: that is CPython's own rule for its leak tests, and a cache that
 is filled once does not fall under it.
 """
@@ -13,54 +12,25 @@ import threading
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from inspector.checks.counts import (
-    all_types,
-    collect,
-    collections,
-    is_own,
-    moves,
-    name_of,
-    read,
-    support,
-    watch,
-)
+from inspector.checks.blame import attribute, who_holds
+from inspector.checks.counts import collect, moves, read
 from inspector.checks.holders import held
 from inspector.checks.ledger import Ledger
 from inspector.checks.problem import Finding, Verdict
+from inspector.checks.screening import Load, Screen, Suspects
+from inspector.checks.subjects import Watched, all_types, is_own, name_of
+from inspector.checks.support import support
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from inspector.checks.counts import Counts, TypeRef
-    from inspector.checks.holders import Held
+    from inspector.checks.counts import Counts
     from inspector.checks.ledger import Move
     from inspector.checks.rules import Rules
 
-__all__ = ["Load", "Suspects", "attribute", "confirm", "failing", "measure", "suspects_of"]
-
-
-class Load(NamedTuple):
-    """What is run, and how often."""
-
-    run: Callable[[], object]
-    repeat: int
-    unit: str = "run"
-    """What a person calls one of its units."""
-    calls: int = 1
-    """Units in one run."""
-
-
-class Suspects(NamedTuple):
-    """What the screen could not clear."""
-
-    refs: list[TypeRef]
-    classes: bool
-    """There are more classes than before."""
-
-    def __bool__(self) -> bool:
-        return bool(self.refs) or self.classes
+__all__ = ["confirm", "measure"]
 
 
 def measure(load: Load, rules: Rules, types: Iterable[type] | None = None) -> list[Finding]:
@@ -69,49 +39,16 @@ def measure(load: Load, rules: Rules, types: Iterable[type] | None = None) -> li
     Looks at ``types``, by default at all types, classes that are created and stay
     included.  The caller has warmed up.
     """
-    suspects = _screen(load, rules, None if types is None else list(types))
-    return confirm(load, rules, suspects) if suspects else []
-
-
-def _screen(load: Load, rules: Rules, types: list[type] | None) -> Suspects:
-    """Run and tell what may have moved in every run.
-
-    A collection meanwhile may have freed older garbage and so hidden a growth: then
-    the runs are repeated between two collections.
-    """
-    for collected in (False, True):
-        if collected:
-            collect()
-        refs = watch(types)
-        started = collections()
-        before = read(refs)
+    with Screen(types) as screen:
         for _ in range(load.repeat):
             load.run()
-        if collected:
-            collect()
-        elif collections() != started:
-            continue
-        return suspects_of(before, read(refs), rules, load, classes=types is None)
-    raise AssertionError
-
-
-def suspects_of(
-    before: Counts, after: Counts, rules: Rules, load: Load, *, classes: bool
-) -> Suspects:
-    """Return the types that moved by at least what each run would have to add."""
-    found = []
-    for number, change in moves(before, after).items():
-        subject = before.refs[number]()
-        allowed = None if subject is None else rules.allowed(subject)
-        if allowed is not None and abs(change) >= load.repeat * (allowed * load.calls + 1):
-            found.append(before.refs[number])
-    more = classes and len(all_types()) - sum(each is not None for each in after.raw)
-    return Suspects(found, classes=more >= load.repeat)
+        suspects = screen.suspects(rules, load)
+    return confirm(load, rules, suspects) if suspects else []
 
 
 def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
     """Run again, with a collection after each run; return what moved in every run."""
-    refs = suspects.refs
+    refs = Watched(suspects.refs)
     run = _Run(load, rules, refs)
     with Ledger(refs, threads=True) as ledger:
         beside = {n: each for n, each in ledger.labels.items() if n != threading.get_native_id()}
@@ -136,7 +73,7 @@ def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
             run.finding(number, (first, last), moved.get(number), ledger.labels, beside)
             for number in run.steps
         ]
-        findings = _who_holds(findings, list(run.steps), visible, held(refs))
+        findings = who_holds(findings, list(run.steps), visible, held(refs))
         if not support().threads and threading.active_count() > 1:
             findings = _without_control(findings, list(run.steps), refs, load, seconds)
     return findings + [
@@ -158,7 +95,7 @@ def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
 class _Run:
     """The steps of the suspects that have moved in every run so far."""
 
-    def __init__(self, load: Load, rules: Rules, refs: list[TypeRef]) -> None:
+    def __init__(self, load: Load, rules: Rules, refs: Watched) -> None:
         self.load = load
         self.rules = rules
         self.refs = refs
@@ -227,43 +164,10 @@ class _Run:
         return attribute(finding, move, labels, beside)
 
 
-def attribute(
-    finding: Finding, move: Move | None, labels: Mapping[int, str], beside: Collection[int]
-) -> Finding:
-    """Add to a finding who counted what; blame the threads ``beside`` if it was them."""
-    if move is None or not support().threads:
-        return finding
-    named = {labels.get(n, f"thread {n}"): each for n, each in move.contributions.items()}
-    finding = replace(finding, header=move.header, contributions=named)
-    others = sum(each for n, each in move.contributions.items() if n in beside)
-    own = move.contributions.get(threading.get_native_id(), 0)
-    # The same number in every run that the checking thread counted itself is its own
-    # doing, whatever other threads do to the type.
-    its_own = own >= finding.change and len(set(finding.runs)) == 1
-    if others >= finding.change > 0 and not its_own:
-        return replace(finding, verdict=Verdict.BACKGROUND)
-    return finding
-
-
-def _who_holds(
-    findings: list[Finding], numbers: list[int], before: list[Held], after: list[Held]
-) -> list[Finding]:
-    """Tell references that something visible holds from those that nobody holds."""
-    result = []
-    for finding, number in zip(findings, numbers, strict=True):
-        instances = after[number].instances - before[number].instances
-        seen = after[number].references - before[number].references
-        each = replace(finding, instances=instances)
-        if each.verdict is Verdict.LEAKING and each.change - seen < len(each.runs):
-            each = replace(each, verdict=Verdict.KEPT)
-        result.append(each)
-    return result
-
-
 def _without_control(
     findings: list[Finding],
     numbers: list[int],
-    refs: list[TypeRef],
+    refs: Watched,
     load: Load,
     seconds: float,
 ) -> list[Finding]:
@@ -296,10 +200,3 @@ def _without_control(
 def _class_names() -> Counter[str]:
     """Count the classes by name, without those of inspector."""
     return Counter(name_of(each) for each in all_types() if not is_own(each))
-
-
-def failing(findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """Part the findings into those that fail a check and those that explain themselves."""
-    everything = list(findings)
-    noticed = tuple(each for each in everything if each.verdict is Verdict.BACKGROUND)
-    return tuple(each for each in everything if each not in noticed), noticed

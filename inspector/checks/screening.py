@@ -1,0 +1,131 @@
+"""The screen: which of all types may have moved, without a collection.
+
+Garbage can only add references, so what has not grown has not leaked.  Only
+collections blur that, for they free what was garbage before: what each of them
+frees is read and left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from inspector.checks.counts import moves, read, read_all
+from inspector.checks.subjects import name_of, watch
+from inspector.errors import InspectorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from inspector.checks.counts import Counts
+    from inspector.checks.rules import Rules
+    from inspector.checks.subjects import TypeRef
+
+__all__ = ["Load", "Screen", "Suspects"]
+
+OLDEST: Final = 2 if sys.version_info < (3, 14) and "t" not in sys.abiflags else 0
+"""The first generation whose collection can free what is older than the one before it.
+Free-threaded builds collect everything at once, 3.14 some of the old each time."""
+
+
+class Load(NamedTuple):
+    """What is run, and how often."""
+
+    run: Callable[[], object]
+    repeat: int
+    unit: str = "run"
+    """What a person calls one of its units."""
+    calls: int = 1
+    """Units in one run."""
+
+
+class Suspects(NamedTuple):
+    """What the screen could not clear."""
+
+    refs: list[TypeRef]
+    classes: bool
+    """There are more classes than before."""
+
+    def __bool__(self) -> bool:
+        return bool(self.refs) or self.classes
+
+
+class Screen:
+    """A context manager over some types, by default all: which of them moved inside it."""
+
+    def __init__(self, types: Iterable[type] | None = None) -> None:
+        self._types = None if types is None else list(types)
+        self._freed: dict[int, int] = {}
+        self._start: Counts | None = None
+        self._before: Counts
+        self._changes: dict[int, int] = {}
+        """By position, as the latest question found them."""
+
+    def __enter__(self) -> Self:
+        if OLDEST:
+            gc.collect(OLDEST - 1)  # what is young and garbage now cannot be freed inside
+        self._before = read_all() if self._types is None else read(watch(self._types))
+        gc.callbacks.append(self._collecting)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        gc.callbacks.remove(self._collecting)
+
+    def suspects(self, rules: Rules, load: Load) -> Suspects:
+        """Return what moved by at least what ``load.repeat`` runs would have to move."""
+        self._changes = moves(self._before, read(self._before.refs))
+        for number, change in self._freed.items():
+            self._changes[number] = self._changes.get(number, 0) - change
+        return self._suspects(rules, load)
+
+    def fewer(self, suspects: Suspects) -> list[TypeRef]:
+        """Return those of the latest suspects that lost references."""
+        chosen = set(map(id, suspects.refs))
+        refs = [self._before.refs[number] for number, each in self._changes.items() if each < 0]
+        return [ref for ref in refs if id(ref) in chosen]
+
+    def left(self, rules: Rules, load: Load) -> tuple[Suspects, dict[str, int]]:
+        """Return the suspects that are more than before, and by how much, by name.
+
+        To be asked after a collection; right if there was no garbage before.
+        """
+        changes = moves(self._before, read(self._before.refs))
+        self._changes = {number: change for number, change in changes.items() if change > 0}
+        suspects = self._suspects(rules, load)
+        growth = {id(self._before.refs[number]): each for number, each in self._changes.items()}
+        named = [(ref(), growth[id(ref)]) for ref in suspects.refs]
+        return suspects, {name_of(each): change for each, change in named if each is not None}
+
+    def _suspects(self, rules: Rules, load: Load) -> Suspects:
+        found: dict[int, TypeRef] = {}
+        for number, change in self._changes.items():
+            ref = self._before.refs[number]
+            subject = ref()
+            allowed = None if subject is None else rules.allowed(subject)
+            if allowed is not None and abs(change) >= load.repeat * (allowed * load.calls + 1):
+                found[id(ref)] = ref
+        more = self._types is None and self._before.refs.born() >= load.repeat
+        return Suspects(list(found.values()), classes=more)
+
+    def _collecting(self, phase: str, info: dict[str, int]) -> None:
+        """Note what a collection frees."""
+        if info["generation"] < OLDEST:
+            return
+        # An error would be shown as one of the collector; without this reading the
+        # screen is blurred, no more.
+        with contextlib.suppress(InspectorError):
+            now = read(self._before.refs, exact=False)
+            if phase == "start":
+                self._start = now
+            elif self._start is not None:
+                for number, change in moves(self._start, now).items():
+                    self._freed[number] = self._freed.get(number, 0) + min(change, 0)
+                self._start = None

@@ -1,0 +1,167 @@
+"""The types that are looked at: all that there are, and those that are counted.
+
+Nothing here runs code of a metaclass.
+"""
+
+from __future__ import annotations
+
+import weakref
+from itertools import repeat
+from operator import call, is_
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.census.totals import places
+from inspector.errors import NotAType, NotCounted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+__all__ = [
+    "Places",
+    "TypeRef",
+    "Watched",
+    "all_types",
+    "chosen",
+    "counted",
+    "is_counted",
+    "is_own",
+    "name_of",
+    "watch",
+]
+
+TypeRef = weakref.ReferenceType[type]
+
+HEAP_TYPE: Final = 1 << 9
+"""``Py_TPFLAGS_HEAPTYPE`` (Include/object.h): other types are not counted."""
+
+_flags_of = type.__dict__["__flags__"].__get__
+
+_module_of = type.__dict__["__module__"].__get__
+
+_qualname_of = type.__dict__["__qualname__"].__get__
+
+
+def name_of(subject: type) -> str:
+    """Return ``module.qualname`` without running code of a metaclass."""
+    try:
+        module = _module_of(subject)
+    except AttributeError:
+        module = None
+    qualname = str(_qualname_of(subject))
+    return f"{module}.{qualname}" if isinstance(module, str) else qualname
+
+
+def is_counted(subject: type) -> bool:
+    """Whether CPython counts the references that instances hold: heap types only."""
+    return bool(_flags_of(subject) & HEAP_TYPE)
+
+
+def is_own(subject: type) -> bool:
+    """Whether this is a type of inspector itself, which every reading moves."""
+    return name_of(subject).startswith("inspector.")
+
+
+def all_types() -> list[type]:
+    """Return every type, each once."""
+    return _each_once(_walk())
+
+
+def _walk() -> list[type]:
+    """Return every type, found from ``object`` down, as often as it has bases."""
+    found: list[type] = [object]
+    subclasses: Callable[[type], list[type]] = type.__subclasses__
+    for each in found:
+        # Most have none: asking first is faster than adding nothing.
+        if new := subclasses(each):
+            found.extend(new)
+    return found
+
+
+def _each_once(types: Iterable[type]) -> list[type]:
+    """Drop repetitions by identity: a metaclass may define what equality means."""
+    return list({id(each): each for each in types}.values())
+
+
+class Places(NamedTuple):
+    """Where the contributions to some types stand."""
+
+    table: bytes
+    """The pool's table that this is true for."""
+    of: list[int]
+    """Slot of each type in the threads' arrays; -1 for one without a unique id."""
+    numbers: dict[int, int]
+    """Slot -> position of its type."""
+
+
+class Watched(list[TypeRef]):
+    """Weak references to types that are read again and again, each type once.
+
+    A type that dies stays recognisable: another one at its address is not it.
+    """
+
+    steps = 0
+    """Steps of the walk that found these, if these are all types; else 0."""
+    places = Places(b"", [], {})
+
+    def alive(self) -> list[type | None]:
+        """Return the types, with None for those that are gone."""
+        return list(map(call, self))
+
+    def locate(self, table: bytes, types: Sequence[type | None]) -> Places:
+        """Return the places of the types, found anew only in a table that has changed."""
+        known = self.places
+        if table != known.table:
+            of = places(table, list(map(id, types)))
+            numbers = {place: number for number, place in enumerate(of) if place >= 0}
+            known = self.places = Places(table, of, numbers)
+        return known
+
+    def complete(self) -> bool:
+        """Whether these are exactly the types that there are."""
+        gone = any(map(is_, self.alive(), repeat(None)))
+        return not gone and len(_walk()) == self.steps
+
+    def born(self) -> int:
+        """Return how many types there are beside these."""
+        if self.complete():
+            return 0
+        return len(all_types()) - sum(ref() is not None for ref in self)
+
+
+def watch(subjects: Iterable[type] | None = None) -> Watched:
+    """Return weak references to types, by default to all of them."""
+    found = _walk() if subjects is None else list(subjects)
+    watched = Watched(map(weakref.ref, _each_once(found)))
+    if subjects is None:
+        watched.steps = len(found)
+    return watched
+
+
+def counted(subject: type) -> Watched:
+    """Return the type to watch alone.
+
+    Raises :class:`NotAType`, and :class:`NotCounted` for a static type.
+    """
+    if not isinstance(subject, type):
+        raise NotAType(
+            f"{type(subject).__name__} object is not a type",
+            subject=subject,
+            hint="true counts exist for types; sys.getrefcount is right for other objects",
+        )
+    if not is_counted(subject):
+        raise NotCounted(
+            f"{name_of(subject)} is static: CPython does not count its references",
+            subject=subject,
+            hint="only heap types, made by class statements or PyType_FromSpec, are counted",
+        )
+    return watch((subject,))
+
+
+def chosen(types: type | Iterable[type]) -> tuple[type, ...]:
+    """Return one type or several as a tuple; raise as :func:`counted`."""
+    found = (types,) if isinstance(types, type) else tuple(types)
+    if not found:
+        raise ValueError("no type was given")
+    for each in found:
+        counted(each)
+    return found
