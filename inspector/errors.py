@@ -20,7 +20,10 @@ The tree::
       Unsettled                         .tries
       ProgramError                      .program
       FileError                         .path
+      NotImportable                     .module
+      ExpressionError                   .expression
       GrowthFound
+      FaultFound
 
 The message states one fact, the hint says what to do about it.  Only the
 command line turns an error into an exit status; ``exit_code`` is the status it
@@ -32,6 +35,8 @@ from __future__ import annotations
 __all__ = [
     "AccessDenied",
     "AmbiguousName",
+    "ExpressionError",
+    "FaultFound",
     "FileError",
     "GrowthFound",
     "InspectorError",
@@ -42,6 +47,7 @@ __all__ = [
     "NotAType",
     "NotCounted",
     "NotFreeThreaded",
+    "NotImportable",
     "NotPython",
     "ProgramError",
     "SubjectError",
@@ -197,7 +203,33 @@ class FileError(InspectorError):
         self.path = path
 
 
+class NotImportable(InspectorError):
+    """A module whose types were to be audited does not exist, or its import failed."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, module: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.module = module
+
+
+class ExpressionError(InspectorError):
+    """An expression that was to make instances is none, or does not run."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, expression: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.expression = expression
+
+
 class GrowthFound(InspectorError):
     """What must not grow did: ``inspector diff --fail-on``."""
+
+    exit_code = 9
+
+
+class FaultFound(InspectorError):
+    """A type has a verdict that it must not have: ``inspector audit --fail-on``."""
 
     exit_code = 9

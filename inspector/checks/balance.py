@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from itertools import repeat as times
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.checks.counts import count
 from inspector.checks.ledger import Ledger, Move
@@ -22,9 +22,31 @@ from inspector.checks.subjects import counted, name_of, watch
 from inspector.checks.support import support
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["balance_of_calls", "balance_of_runs"]
+__all__ = ["Traffic", "balance_of_calls", "balance_of_runs", "lost_by_calls", "traffic_of_calls"]
+
+
+class Traffic(NamedTuple):
+    """What making and freeing instances of one type moved, in one run."""
+
+    subject: type
+    move: Move
+    calls: int
+    """In all threads together."""
+    collections: int
+    labels: dict[int, str]
+    """Native thread id -> ``name (native id)``."""
+    unique_id: bool
+    """The type has one: threads can count it in their arrays."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What keeps the type from being balanced, if anything does."""
+        if not self.unique_id:
+            return Verdict.NO_UNIQUE_ID
+        back = min(-self.move.header, sum(self.move.contributions.values()))
+        return Verdict.PLAIN_DECREF if back * 2 >= self.calls else None
 
 
 def balance_of_calls(factory: Callable[[], object], calls: int, threads: int) -> list[Finding]:
@@ -34,22 +56,37 @@ def balance_of_calls(factory: Callable[[], object], calls: int, threads: int) ->
     """
     subject = type(factory())
     counted(subject)
-    load = Load(lambda: _call_in_threads(factory, calls, threads), 3, "call", calls * threads)
-    if lost := measure(load, Rules.make(wanted=(subject,)), (subject,)):
+    if lost := lost_by_calls(subject, factory, calls, threads):
         return lost
     if not support().threads:
         return []
+    seen = traffic_of_calls(subject, factory, calls, threads)
+    if seen.verdict is None:
+        return []
+    return [_finding(subject, seen.verdict, [seen.move], seen.labels, "call")]
+
+
+def lost_by_calls(
+    subject: type, factory: Callable[[], object], calls: int, threads: int
+) -> list[Finding]:
+    """Return what calls of a factory do to the total of a type in every run: one, or none."""
+    load = Load(lambda: _call_in_threads(factory, calls, threads), 3, "call", calls * threads)
+    return measure(load, Rules.make(wanted=(subject,)), (subject,))
+
+
+def traffic_of_calls(
+    subject: type, factory: Callable[[], object], calls: int, threads: int
+) -> Traffic:
+    """Call a factory and return who counted what; for builds that count per thread."""
     with Ledger(watch((subject,))) as ledger:
         moved: dict[int, Move] = {}
         _call_in_threads(
             factory, calls, threads, ledger.restart, lambda: moved.update(ledger.moves()[1])
         )
         move = moved.get(0, Move(0, {}))
-        if ledger.restart().places.of[0] < 0:
-            return [_finding(subject, Verdict.NO_UNIQUE_ID, [move], ledger, "call")]
-        if min(-move.header, sum(move.contributions.values())) * 2 >= calls * threads:
-            return [_finding(subject, Verdict.PLAIN_DECREF, [move], ledger, "call")]
-    return []
+        merges, labels = ledger.collections, dict(ledger.labels)
+        unique_id = ledger.restart().places.of[0] >= 0
+        return Traffic(subject, move, calls * threads, merges, labels, unique_id)
 
 
 def _nothing() -> None:
@@ -141,10 +178,13 @@ def balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
             if subject is None:
                 continue
             if before.places.of[number] < 0:
-                findings.append(_finding(subject, Verdict.NO_UNIQUE_ID, [], ledger, load.unit))
+                findings.append(
+                    _finding(subject, Verdict.NO_UNIQUE_ID, [], ledger.labels, load.unit)
+                )
             elif all(number in moved for moved in seen):
                 steps = [moved[number] for moved in seen]
-                findings.append(_finding(subject, Verdict.PLAIN_DECREF, steps, ledger, load.unit))
+                finding = _finding(subject, Verdict.PLAIN_DECREF, steps, ledger.labels, load.unit)
+                findings.append(finding)
         return findings
 
 
@@ -152,14 +192,14 @@ def _finding(
     subject: type,
     verdict: Verdict,
     moved: list[Move],
-    ledger: Ledger,
+    labels: Mapping[int, str],
     unit: str,
 ) -> Finding:
     """Return the finding on a type that is not balanced."""
     contributions: dict[str, int] = {}
     for move in moved:
         for native, number in move.contributions.items():
-            label = ledger.labels.get(native, f"thread {native}")
+            label = labels.get(native, f"thread {native}")
             contributions[label] = contributions.get(label, 0) + number
     now = count(subject).total
     return Finding(

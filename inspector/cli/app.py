@@ -10,6 +10,7 @@ from typer.main import get_command
 
 import inspector
 from inspector.cli.attach import attach
+from inspector.cli.audit import audit_
 from inspector.cli.codes import EXIT_CODES
 from inspector.cli.diff import diff
 from inspector.cli.doctor import doctor
@@ -69,6 +70,7 @@ app.command()(doctor)
 app.command("record", cls=RecordCommand)(record_)
 app.command()(replay)
 app.command()(diff)
+app.command("audit")(audit_)
 
 
 def parse(words: Sequence[str]) -> Work | int:

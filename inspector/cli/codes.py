@@ -18,14 +18,14 @@ BROKEN_PIPE: Final = 141
 EXIT_CODES: Final = {
     0: "done",
     1: "anything else went wrong",
-    USAGE: "wrong usage, or a program or file cannot be opened",
+    USAGE: "wrong usage, or a program, module or file cannot be opened",
     3: "no such process, or it ended",
     4: "access to the process is denied",
     5: "not a Python that can be inspected",
     6: "no such object, or one without a count",
     7: "memory or CPython's structures cannot be read",
     8: "the process moved faster than it could be read",
-    9: "diff --fail-on found growth",
+    9: "what --fail-on names was found",
     INTERRUPTED: "interrupted",
     BROKEN_PIPE: "nobody reads the output",
 }

@@ -16,7 +16,7 @@ from inspector.census.snapshot import ObjectCount
 from inspector.errors import FileError
 from inspector.screen.dashboard.view import framed, view
 from inspector.screen.streams import output
-from inspector.screen.text import plain
+from inspector.screen.text import markdown, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,14 +138,8 @@ def _markdown(state: State) -> str:
         numbers = [row["total"], row["growth"], row["local"], shared]
         numbers += [row["contributed"], row["deferred"]]
         cells = ["?" if each is None else f"{each:,}" for each in numbers]
-        lines.append(f"| {_code(row['name'])} | {' | '.join(cells)} | {row['verdict'] or ''} |")
+        lines.append(f"| {markdown(row['name'])} | {' | '.join(cells)} | {row['verdict'] or ''} |")
     return "\n".join(lines) + "\n"
-
-
-def _code(name: str) -> str:
-    """Return a name that Markdown takes for nothing else."""
-    text = re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", plain(name))
-    return re.sub(r"\\([<>&])", lambda found: f"&#{ord(found[1])};", text)
 
 
 SUFFIXES: Final[dict[str, Callable[[State], str]]] = {

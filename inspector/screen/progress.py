@@ -1,4 +1,4 @@
-"""How far a recording is: a line on standard error, where that is a terminal."""
+"""How far a recording or an audit is: a line on standard error, where that is a terminal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from inspector.screen.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["progress"]
+__all__ = ["progress", "steps"]
 
 
 @contextmanager
@@ -34,5 +43,27 @@ def progress(duration: float | None) -> Iterator[Callable[[int, int, float], Non
         def tell(readings: int, size: int, seconds: float) -> None:
             done = seconds if duration is None else min(seconds, duration)
             bar.update(task, completed=done, readings=readings, size=decimal(size))
+
+        yield tell
+
+
+@contextmanager
+def steps(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show progress; hand out what takes steps done, steps in all, and the name of the next."""
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn(what),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[name]}", markup=False),
+    )
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with bar:
+        task = bar.add_task(what, total=None, name="")
+
+        def tell(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, name=plain(name, 60))
 
         yield tell

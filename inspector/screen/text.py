@@ -7,9 +7,10 @@ million characters.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-__all__ = ["count", "duration", "plain", "plural", "share"]
+__all__ = ["count", "duration", "markdown", "plain", "plural", "share"]
 
 LONGEST: Final = 1000
 """Characters of a name that are ever shown."""
@@ -23,6 +24,12 @@ def plain(text: str, longest: int = LONGEST) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def markdown(text: str) -> str:
+    """Return text that Markdown takes for nothing else."""
+    text = re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", plain(text))
+    return re.sub(r"\\([<>&])", lambda found: f"&#{ord(found[1])};", text)
 
 
 def middle_cut(text: str, longest: int) -> str:

@@ -28,12 +28,13 @@ BELOW = {
     "process": {"errors"},
     "cpython": {"errors", "process"},
     "census": {"errors", "process", "cpython"},
-    "screen": LIBRARY,
     "checks": LIBRARY,
+    "audit": LIBRARY | {"checks"},
+    "screen": LIBRARY | {"audit"},
     "": LIBRARY - {"cpython"},
     "launch": LIBRARY | {"screen", "checks", ""},
     "plugin": LIBRARY | {"screen", "checks", ""},
-    "cli": LIBRARY | {"screen", "checks", "", "launch"},
+    "cli": LIBRARY | {"screen", "checks", "audit", "", "launch"},
     "__main__": {"cli"},
 }
 """Room -> the rooms that it may import from; ``""`` is the door, the package itself."""

@@ -1,0 +1,100 @@
+"""What makes an instance of a type that cannot be made without arguments.
+
+One format, of a user's file and of the table for the standard library that comes
+with inspector (``stdlib.toml``)::
+
+    [make]
+    "decimal.Context" = "decimal.Context(prec=9)"
+
+    [skip]
+    "multiprocessing.pool.Pool" = "starts processes"
+
+A name under ``skip`` may also be a module's; its types are left alone then.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from inspector.audit.expressions import parsed
+from inspector.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Factories", "read_factories", "standard_library"]
+
+STANDARD_LIBRARY: Final = Path(__file__).with_name("stdlib.toml")
+
+SECTIONS: Final = ("make", "skip")
+
+FORMAT: Final = 'a table [make] of "module.Type" = "expression", and [skip] of names and reasons'
+
+
+@dataclass(frozen=True)
+class Factories:
+    """Expressions that make instances, and what is left alone."""
+
+    make: Mapping[str, str] = field(default_factory=dict)
+    """``module.qualname`` -> expression."""
+    skip: Mapping[str, str] = field(default_factory=dict)
+    """``module.qualname``, or a module -> why."""
+
+    def over(self, below: Factories) -> Factories:
+        """Return both, these where both speak of a name."""
+        skip = {name: why for name, why in below.skip.items() if name not in self.make}
+        return Factories({**below.make, **self.make}, {**skip, **self.skip})
+
+    def reason(self, name: str) -> str:
+        """Return why a type, or a module, is left alone; empty if it is not."""
+        parts = name.split(".")
+        paths = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((self.skip[path] for path in paths if path in self.skip), "")
+
+
+def read_factories(path: str | Path) -> Factories:
+    """Read a file; raise :class:`FileError`, and ``ExpressionError`` for what makes nothing."""
+    name = str(path)
+    try:
+        with Path(path).open("rb") as stream:
+            document = tomllib.load(stream)
+    except OSError as error:
+        raise FileError(f"cannot read {name}: {error.strerror}", path=name) from error
+    except ValueError as error:  # bytes that are no UTF-8 too
+        raise FileError(
+            f"{name} is not TOML: {error}", path=name, hint=f"write {FORMAT}"
+        ) from error
+    _demand(name, set(document) <= set(SECTIONS), _strange(set(document) - set(SECTIONS)))
+    sections = [document.get(section, {}) for section in SECTIONS]
+    for section, table in zip(SECTIONS, sections, strict=True):
+        _demand(name, isinstance(table, dict), f"{section} is no table")
+        wrong = [key for key, value in table.items() if not isinstance(value, str)]
+        _demand(name, not wrong, f"{section}: {_strange(wrong)} is not text")
+    for expression in sections[0].values():
+        parsed(expression)
+    make, skip = ({plain_name(key): each[key] for key in each} for each in sections)
+    return Factories(make, skip)
+
+
+def standard_library() -> Factories:
+    """Return the table for the standard library."""
+    return read_factories(STANDARD_LIBRARY)
+
+
+def plain_name(name: str) -> str:
+    """Return ``module.Type`` for either way to write it."""
+    return name.replace(":", ".")
+
+
+def _demand(path: str, fact: bool, otherwise: str) -> None:  # noqa: FBT001 - what is demanded
+    """Refuse a file of another format."""
+    if not fact:
+        raise FileError(f"{path}: {otherwise}", path=path, hint=f"write {FORMAT}; quote the names")
+
+
+def _strange(names: Iterable[str]) -> str:
+    """Return names in order."""
+    return ", ".join(sorted(names))

@@ -1,0 +1,129 @@
+"""What an audit found, as frozen values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from inspector.census.verdict import Evidence, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Audit", "Audited", "Exercise", "Made"]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What making and freeing instances moved, in so many threads."""
+
+    threads: int
+    calls: int
+    """Of the factory, in all threads together."""
+    evidence: Evidence
+
+    def per_call(self, number: int | None) -> float | None:
+        """Return what each call adds to a number of the evidence."""
+        return None if number is None else number / self.calls
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"threads": self.threads, "calls": self.calls, "evidence": self.evidence._asdict()}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Exercise:
+        """Return what :meth:`as_dict` made this of."""
+        return cls(document["threads"], document["calls"], Evidence(**document["evidence"]))
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One type: a verdict, or why there is none."""
+
+    type: str
+    """``module.qualname``."""
+    verdict: Verdict | None
+    """None for a type that was not exercised."""
+    make: str = ""
+    """The expression that made instances; empty where nothing did."""
+    written_in: str = "C"
+    """``C`` (or whatever calls the C API) or ``Python``, a class statement."""
+    reason: str = ""
+    """Why it was not exercised, or what ended it early."""
+    exercises: tuple[Exercise, ...] = ()
+    """In one thread, and in several."""
+
+    @property
+    def advice(self) -> str:
+        """What the verdict means and what to look at."""
+        return "" if self.verdict is None else self.verdict.advice
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            **asdict(self),
+            "verdict": None if self.verdict is None else self.verdict.value,
+            "advice": self.advice,
+            "exercises": [each.as_dict() for each in self.exercises],
+        }
+
+
+@dataclass(frozen=True)
+class Made:
+    """Which Python it was, and how it was done."""
+
+    python: str
+    """``3.14.7t``."""
+    build: str
+    """``sys.version`` on one line."""
+    machine: str
+    cores: int
+    """That the process may use."""
+    calls: int
+    """Of each factory in each thread and round."""
+    threads: int
+    seconds: float
+    gil_enabled: bool = False
+    """A module switched it on when it was imported."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All types of the targets."""
+
+    targets: tuple[str, ...]
+    rows: tuple[Audited, ...]
+    failed: Mapping[str, str]
+    """Module -> why it could not be imported."""
+    static: int
+    """Types that are not counted at all: static ones."""
+    made: Made
+
+    def verdicts(self) -> Counter[Verdict]:
+        """Count the verdicts."""
+        return Counter(each.verdict for each in self.rows if each.verdict is not None)
+
+    def exercised(self) -> list[Audited]:
+        """Return the types that have a verdict."""
+        return [each for each in self.rows if each.verdict is not None]
+
+    def left_out(self) -> list[Audited]:
+        """Return the types that have none."""
+        return [each for each in self.rows if each.verdict is None]
+
+    def with_any(self, verdicts: Iterable[Verdict]) -> list[Audited]:
+        """Return the types with one of these verdicts."""
+        wanted = set(verdicts)
+        return [each for each in self.rows if each.verdict in wanted]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "targets": list(self.targets),
+            "types": [each.as_dict() for each in self.rows],
+            "failed": dict(self.failed),
+            "static": self.static,
+            "verdicts": {verdict.value: n for verdict, n in self.verdicts().most_common()},
+            "made": asdict(self.made),
+        }

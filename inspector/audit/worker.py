@@ -1,0 +1,138 @@
+"""The process that exercises types: ``python -m inspector.audit.worker READ WRITE``.
+
+It is asked, and answers, in lines of JSON over two pipes whose descriptors are its
+arguments; its standard streams lead nowhere.  Whatever is asked may block it, end
+it or crash it: before each step it says what it is about to do.
+
+Requests, and the answers to each:
+
+``{"do": "find", "modules": [...], "single": [[module, qualname] …], "standard": false,
+"leave_out": [...]}``
+    ``{"importing": name}`` …, ``{"types": [[name, number, of_python] …], "static": n,
+    "failed": {module: why}, "wrong": [[target, what] …], "gil": false}``
+``{"do": "exercise", "name": …, "number": 0, "make": expression or null, "calls": n, "threads": n}``
+    ``{"name": …, "verdict": …, "exercise": …}`` …, ``{"done": true}`` or ``{"not_exercised":
+    why}``; with a number of null it is whatever type the expression makes
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from inspector.audit.exercise import NotExercised, exercised
+from inspector.audit.expressions import factory_of
+from inspector.audit.find import (
+    import_all,
+    of_python,
+    said,
+    standard_modules,
+    type_at,
+    types_of,
+)
+from inspector.checks.subjects import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Answer = dict[str, Any]
+
+__all__ = ["main"]
+
+PR_SET_PDEATHSIG: Final = 1
+"""``prctl(2)``: a signal when the parent ends (include/uapi/linux/prctl.h)."""
+
+
+class Worker:
+    """What one process knows from request to request."""
+
+    def __init__(self) -> None:
+        self.types: dict[str, list[type]] = {}
+
+    def find(self, request: Answer, tell: Callable[[Answer], None]) -> Iterator[Answer]:
+        """Import the modules and list their types."""
+        modules = standard_modules() if request["standard"] else request["modules"]
+        leave_out = set(request["leave_out"])
+        failed = import_all(modules, leave_out, lambda name: tell({"importing": name}))
+        self.types, static = types_of(set(modules))
+        wrong: list[tuple[str, str]] = []
+        for module, qualname in request["single"]:
+            tell({"importing": module})
+            try:
+                found = type_at(module, qualname)
+            except BaseException as error:  # noqa: BLE001 - a module may raise SystemExit too
+                failed[module] = said(error)
+                continue
+            if not isinstance(found, type):
+                wrong.append((f"{module}:{qualname}", found))
+            elif found not in self.types.setdefault(name_of(found), []):
+                self.types[name_of(found)].append(found)
+        yield {
+            "types": [
+                (name, number, of_python(each))
+                for name, same in self.types.items()
+                for number, each in enumerate(same)
+            ],
+            "static": static,
+            "failed": failed,
+            "wrong": wrong,
+            "gil": bool(getattr(sys, "_is_gil_enabled", bool)()),
+        }
+
+    def exercise(self, request: Answer, _: Callable[[Answer], None]) -> Iterator[Answer]:
+        """Make and free instances of one type."""
+        number = request["number"]
+        same = dict(enumerate(self.types.get(request["name"], ())))
+        if number is not None and number not in same:
+            yield {"not_exercised": "there was no such type when it was imported again"}
+            return
+        subject = None if number is None else same[number]
+        try:
+            factory = subject if request["make"] is None else factory_of(request["make"])
+            assert factory is not None  # noqa: S101 - for the type checker
+            for step in exercised(factory, subject, request["calls"], request["threads"]):
+                yield {
+                    "name": step.name,
+                    "verdict": step.verdict.value,
+                    "exercise": step.exercise.as_dict(),
+                }
+        except NotExercised as reason:
+            yield {"not_exercised": str(reason)}
+        except BaseException as error:  # noqa: BLE001 - a constructor may raise SystemExit too
+            yield {"not_exercised": said(error)}
+        else:
+            yield {"done": True}
+
+
+def main(reading: int, writing: int) -> None:
+    """Answer until nobody asks any more."""
+    # Whoever asked is gone: do not stay behind in a constructor that blocks.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's: whoever asked decides
+    for each in (reading, writing):
+        os.set_inheritable(each, False)  # noqa: FBT003 - os takes it so
+    worker = Worker()
+    answers = os.fdopen(writing, "w", encoding="utf-8", buffering=1)
+
+    def tell(answer: Answer) -> None:
+        answers.write(json.dumps(answer) + "\n")
+
+    with os.fdopen(reading, encoding="utf-8") as requests:
+        for line in requests:
+            request = json.loads(line)
+            for answer in getattr(worker, request["do"])(request, tell):
+                tell(answer)
+    # Types that lost too many references would crash a finalization; nobody waits for one.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,205 @@
+"""`inspector audit`: every heap type of modules made and freed, and what its count did."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+import inspector
+from inspector.census.verdict import Verdict
+from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.errors import FaultFound
+from inspector.screen.streams import standard_output
+from inspector.screen.text import plain, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import IO
+
+    from inspector.audit.auditing import Plan
+    from inspector.audit.result import Audit, Audited
+
+__all__ = ["audit_"]
+
+NAMED: Final = 3
+"""Types that an error names."""
+
+FAULTS: Final = {
+    "leak": Verdict.LEAKING,
+    "over-decref": Verdict.OVER_DECREF,
+    "plain-decref": Verdict.PLAIN_DECREF,
+    "no-unique-id": Verdict.NO_UNIQUE_ID,
+    "kept": Verdict.KEPT,
+}
+"""What ``--fail-on`` may name."""
+
+
+def _known_faults(words: str | None) -> str | None:
+    """Refuse what is no verdict to fail on."""
+    for word in (words or "leak").split(","):
+        if word.strip() not in FAULTS:
+            raise typer.BadParameter(f"{word.strip()!r} is none of {', '.join(FAULTS)}")
+    return words
+
+
+TargetArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]…",
+        help="A module or package, with all that is below it, or MODULE:TYPE.",
+    ),
+]
+StandardOption = Annotated[bool, typer.Option("--stdlib", help="The whole standard library.")]
+MakeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--make",
+        metavar="NAME=EXPR",
+        help="What makes an instance of the type NAME, say pkg.Node='pkg.Node(1)'; may be "
+        "repeated. Without a TARGET, what EXPR makes is audited alone.",
+    ),
+]
+FactoriesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--factories",
+        metavar="FILE",
+        help='The same from TOML: [make] "pkg.Node" = "pkg.Node(1)", and [skip] of names and '
+        "reasons.",
+    ),
+]
+CallsOption = Annotated[
+    int, typer.Option("--calls", metavar="N", min=1, max=10_000, help="Instances in each run.")
+]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", metavar="N", min=1, max=256, help="Threads, after one alone.")
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", min=0.1, help="That one type may take."),
+]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="The report as Markdown.")]
+FailOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-on",
+        metavar="WORD[,WORD]",
+        callback=_known_faults,
+        help=f"End with status 9 if any type has such a verdict: {', '.join(FAULTS)}.",
+    ),
+]
+
+
+def audit_(  # noqa: PLR0913 - a parameter per option
+    context: typer.Context,
+    targets: TargetArgument = None,
+    *,
+    stdlib: StandardOption = False,
+    make: MakeOption = None,
+    factories: FactoriesOption = None,
+    calls: CallsOption = 100,
+    threads: ThreadsOption = 2,
+    timeout: TimeoutOption = 10.0,
+    as_json: options.JsonOption = False,
+    as_markdown: MarkdownOption = False,
+    fail_on: FailOption = None,
+) -> None:
+    """Make and free instances of every heap type of a module, and say what that does to it.
+
+    Each type is exercised in a process apart, in one thread and in several. One that
+    blocks, exits or crashes costs its own line only; what nothing makes an instance of is
+    listed with the reason. LOST and HEADER are references per call.
+    """
+    if not (targets or stdlib or make):
+        raise typer.BadParameter("a TARGET is missing, or --stdlib, or --make NAME=EXPR")
+    if targets and stdlib:
+        raise typer.BadParameter("either TARGETs or --stdlib")
+    if as_json and as_markdown:
+        raise typer.BadParameter("either --json or --markdown")
+    made = [_parted(each) for each in make or ()]
+    faults = [FAULTS[each.strip()] for each in (fail_on or "").split(",") if each.strip()]
+    planned = partial(
+        _plan, targets or (), made, factories, stdlib, calls=calls, threads=threads, timeout=timeout
+    )
+    form = "json" if as_json else "markdown" if as_markdown else "table"
+    context.obj.append(partial(show, planned, form, faults))
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Return name and expression."""
+    name, equals, expression = (part.strip() for part in text.partition("="))
+    if not (name and equals and expression):
+        raise typer.BadParameter(f"--make {text!r} is not NAME=EXPR")
+    return name, expression
+
+
+def _plan(  # noqa: PLR0913 - what the options say
+    targets: Sequence[str],
+    made: Sequence[tuple[str, str]],
+    path: str | None,
+    standard: bool,  # noqa: FBT001 - an option
+    *,
+    calls: int,
+    threads: int,
+    timeout: float,
+) -> Plan:
+    """Return what the options say; raise for a file or an expression that is none."""
+    from inspector.audit import auditing  # noqa: PLC0415 - other verbs audit nothing
+    from inspector.audit import factories as tables  # noqa: PLC0415 - likewise
+    from inspector.audit.expressions import parsed  # noqa: PLC0415 - likewise
+
+    for _, expression in made:
+        parsed(expression)
+    given = tables.Factories({tables.plain_name(name): each for name, each in made})
+    alone = tuple(given.make)
+    if path is not None:
+        given = given.over(tables.read_factories(path))
+    return auditing.Plan(
+        # A name that has an expression needs no module of its own.
+        tuple(each for each in targets if ":" in each or each not in alone),
+        standard,
+        given.over(tables.standard_library()),
+        alone,
+        calls,
+        threads,
+        timeout,
+    )
+
+
+def show(planned: partial[Plan], form: str, faults: Sequence[Verdict]) -> None:
+    """Audit, and write what was found to standard output."""
+    inspector.attach()  # says why where nothing can be read
+    from inspector.audit.auditing import audit  # noqa: PLC0415 - other verbs audit nothing
+    from inspector.screen.progress import steps  # noqa: PLC0415 - likewise
+
+    plan = planned()
+    with steps("auditing") as tell:
+        found = audit(plan, tell)
+    with standard_output() as stream:
+        _write(stream, found, form)
+    if bad := found.with_any(faults):
+        raise _failure(bad)
+
+
+def _write(stream: IO[str], found: Audit, form: str) -> None:
+    if form == "json":
+        stream.write(json.dumps(found.as_dict()) + "\n")
+        return
+    from inspector.screen.audits import audit_markdown, audit_view  # noqa: PLC0415 - not for JSON
+
+    if form == "markdown":
+        stream.write(audit_markdown(found))
+        return
+    from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is for tables only
+
+    console = console_for(stream)
+    console.print(audit_view(found, console.width))
+
+
+def _failure(bad: Sequence[Audited]) -> FaultFound:
+    names = ", ".join(f"{plain(each.type, 80)} ({each.verdict})" for each in bad[:NAMED])
+    more = f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
+    return FaultFound(f"{plural(len(bad), 'type')} to mend: {names}{more}")

@@ -1,0 +1,204 @@
+"""Auditing modules: verdicts, types that end their process, targets that are none."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.audit.auditing import Plan, audit
+from inspector.audit.factories import Factories, standard_library
+from inspector.census.verdict import Verdict
+from inspector.cli import main
+from inspector.errors import (
+    ExpressionError,
+    FileError,
+    NoSuchObject,
+    NotAType,
+    NotCounted,
+    NotFreeThreaded,
+    NotImportable,
+)
+from tests.support import FREE_THREADED, ROOT, free_threaded_only
+
+if TYPE_CHECKING:
+    from inspector.audit.result import Audit, Audited
+
+pytest_plugins = ["tests.extension.fixture"]
+
+MODULES = Path(__file__).parent / "modules"
+
+
+def audited(plan: Plan) -> Audit:
+    return audit(plan, lambda _done, _all, _name: None)
+
+
+def by_name(found: Audit) -> dict[str, Audited]:
+    return {each.type: each for each in found.rows}
+
+
+@pytest.fixture
+def path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let audited processes find the modules of these tests."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(MODULES)]))
+
+
+@free_threaded_only
+def test_each_type_of_the_extension_gets_the_verdict_it_was_written_for(
+    typerefs_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(typerefs_path.parent)]))
+    rows = by_name(audited(Plan(("typerefs",))))
+    assert {name: row.verdict for name, row in rows.items()} == {
+        "typerefs.Balanced": Verdict.BALANCED,
+        "typerefs.PlainDecref": Verdict.PLAIN_DECREF,
+        "typerefs.Leaking": Verdict.LEAKING,
+        "typerefs.OverDecref": Verdict.OVER_DECREF,
+    }
+    for name, change in (("Leaking", 1), ("OverDecref", -1), ("PlainDecref", 0)):
+        assert [
+            each.per_call(each.evidence.total) for each in rows[f"typerefs.{name}"].exercises
+        ] == [change, change]
+    assert {row.written_in for row in rows.values()} == {"C"}
+
+
+@free_threaded_only
+@pytest.mark.usefixtures("path")
+def test_a_constructor_that_ends_its_process_costs_one_line() -> None:
+    rows = by_name(audited(Plan(("awkward",))))
+    reasons = {name.removeprefix("awkward."): row.reason for name, row in rows.items()}
+    assert reasons.pop("NeedsArguments").startswith("TypeError: ")
+    assert reasons == {
+        "AfterAll": "",
+        "Crashes": "crashed: SIGSEGV",
+        "CrashesInThreads": "then, with 2 threads: crashed: SIGSEGV",
+        "Exits": "exited with status 3",
+        "Leaves": "SystemExit: 4",
+        "OtherType": "makes builtins.object",
+    }
+    verdicts = {name for name, row in rows.items() if row.verdict is Verdict.BALANCED}
+    assert verdicts == {"awkward.AfterAll", "awkward.CrashesInThreads"}
+
+
+@free_threaded_only
+@pytest.mark.usefixtures("path")
+def test_a_constructor_that_blocks_is_given_up_in_time() -> None:
+    (row,) = audited(Plan(("blocking",), seconds=0.5)).rows
+    assert (row.verdict, row.reason) == (None, "no answer within 0.5 s")
+
+
+@free_threaded_only
+@pytest.mark.usefixtures("path")
+def test_a_factory_makes_what_takes_arguments() -> None:
+    factories = Factories({"awkward.NeedsArguments": "awkward.NeedsArguments(3)"})
+    (row,) = audited(Plan(("awkward:NeedsArguments",), factories=factories)).rows
+    assert (row.type, row.verdict) == ("awkward.NeedsArguments", Verdict.BALANCED)
+
+
+@free_threaded_only
+def test_an_expression_alone_is_audited_by_the_type_that_it_makes() -> None:
+    factories = Factories({"words": "xml.etree.ElementTree.Element('a')"})
+    (row,) = audited(Plan(factories=factories, alone=("words",))).rows
+    assert (row.type, row.verdict) == ("xml.etree.ElementTree.Element", Verdict.PLAIN_DECREF)
+
+
+@free_threaded_only
+def test_a_name_of_a_type_elsewhere_leads_to_it() -> None:
+    (row,) = audited(Plan(("threading:Lock",))).rows
+    assert (row.type, row.verdict) == ("_thread.lock", Verdict.PLAIN_DECREF)
+
+
+@free_threaded_only
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize(
+    ("target", "error", "said"),
+    [
+        ("no_such_module", NotImportable, "ModuleNotFoundError"),
+        ("collections.deque", NotImportable, "ModuleNotFoundError"),
+        ("broken", NotImportable, "RuntimeError: not today"),
+        ("broken:Type", NotImportable, "RuntimeError: not today"),
+        ("collections:Deque", NoSuchObject, "no type collections:Deque"),
+        ("re:match", NotAType, "not a type"),
+        ("builtins:int", NotCounted, "static"),
+    ],
+)
+def test_a_target_that_is_none_is_an_error_with_a_hint(
+    target: str, error: type[NotImportable], said: str
+) -> None:
+    with pytest.raises(error, match=said) as caught:
+        audited(Plan((target,)))
+    assert caught.value.hint
+
+
+@free_threaded_only
+@pytest.mark.parametrize(
+    ("fail_on", "status"), [("leak", 0), ("leak,plain-decref", 9), ("over-decref", 0)]
+)
+def test_fail_on_sets_the_exit_status(
+    fail_on: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", "collections:deque", "--json", "--fail-on", fail_on]) == status
+    document = json.loads(capsys.readouterr().out)
+    assert [each["verdict"] for each in document["types"]] == ["plain decref"]
+    assert document["made"]["threads"] == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["audit"],
+        ["audit", "re", "--fail-on", "leaks"],
+        ["audit", "re", "--make", "Pattern"],
+        ["audit", "re", "--json", "--markdown"],
+        ["audit", "re", "--stdlib"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "Usage: inspector audit" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(FREE_THREADED, reason="this Python can be inspected")
+def test_a_python_with_the_gil_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "re"]) == NotFreeThreaded.exit_code
+    assert "has the GIL built in" in capfd.readouterr().err
+
+
+@free_threaded_only
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("[make", FileError, "is not TOML"),
+        ("[made]", FileError, "made"),
+        ("make = 3", FileError, "make is no table"),
+        ("[make]\nre.Match = 're.match'", FileError, "make: re is not text"),
+        ("[make]\n're.Match' = 're.match('", ExpressionError, "not a Python expression"),
+    ],
+)
+def test_a_file_of_another_format_is_told_apart(
+    text: str,
+    error: type[FileError],
+    said: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "factories.toml"
+    file.write_text(text)
+    assert main(["audit", "re", "--factories", str(file)]) == error.exit_code
+    shown = capfd.readouterr().err
+    assert said in shown
+    assert "hint: " in shown
+
+
+@free_threaded_only
+def test_a_file_that_is_missing_is_status_2(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "re", "--factories", "/no/such/file"]) == 2
+    assert "No such file" in capfd.readouterr().err
+
+
+def test_the_table_for_the_standard_library_is_one() -> None:
+    assert standard_library().make
