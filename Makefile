@@ -10,7 +10,7 @@ TESTED = $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON),3.14t 3.
 # Linters need no free-threaded Python, and mypy is compiled for the others only.
 LINT = .venv-gil/bin
 
-.PHONY: help env run test test-one churn outside terminal lint format pydebug clean force
+.PHONY: help env run test test-one churn outside bench terminal lint format pydebug clean force
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -61,6 +61,21 @@ outside: ## 300 attachments to processes that never rest, a thousand to ones tha
 	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
 	INSPECTOR_ATTACHES=300 INSPECTOR_CYCLES=1000 .venv/bin/python -m pytest \
 	    -o faulthandler_timeout=9000 tests/live/test_load.py tests/live/test_ends.py
+
+BENCH = tests/benchmarks
+# An environment of its own: a plugin that measures is of no use to the tests.
+.venv-bench/.ready: pyproject.toml
+	@python=$$($(FIND) 3.14t) && uv=$$(python3 .ci/get_uv.py) && \
+	"$$uv" venv --quiet --clear --no-project --python "$$python" .venv-bench && \
+	"$$uv" pip install --quiet --python .venv-bench/bin/python --editable . --group test --group bench && \
+	touch $@
+
+bench: .venv-bench/.ready ## what is promised of speed, measured side by side (long; on a machine that rests)
+	@$(MAKE) --no-print-directory env PYTHON=3.15t
+	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
+	INSPECTOR_BENCH=1 .venv-bench/bin/python -m pytest -o faulthandler_timeout=3000 $(BENCH) \
+	    --benchmark-json=$(BENCH)/results.json && \
+	.venv-bench/bin/python $(BENCH)/report.py $(BENCH)/results.json $(BENCH)/README.md
 
 # Every run looks elsewhere; `make test` looks at a few hundred places that stay the same.
 FUZZ = 3000

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+
+# They measure and judge nothing: `make bench`.
+collect_ignore = [] if "INSPECTOR_BENCH" in os.environ else ["benchmarks"]
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and every
 # program that they start with them; some tests are about what Ctrl-C does.

@@ -1,0 +1,64 @@
+"""The pause of exact snapshots, a collection, and the bare reads, in turn; prints JSON.
+
+Arguments: how many classes, how many threads besides the main one, how many rounds.
+"""
+
+import gc
+import json
+import sys
+import threading
+import time
+
+import inspector
+from inspector.process.own import OwnProcess
+
+CLASSES, THREADS, ROUNDS = map(int, sys.argv[1:])
+
+classes = [type(f"Class{number}", (), {}) for number in range(CLASSES)]
+made = threading.Barrier(THREADS + 1)
+end = threading.Event()
+
+
+def hold(first: int) -> None:
+    mine = [each() for each in classes[first % 100 :: 100]]
+    made.wait()
+    end.wait()
+    mine.clear()
+
+
+def bare(target: inspector.Target) -> int:
+    """Return the nanoseconds of the system calls of a snapshot, made without a pause."""
+    assert isinstance(target._process, OwnProcess)
+    world = target._process.world
+    plan = next(iter(target._plans.values()))
+    calls = [
+        (world._readv, (target.pid, *call, 0)) for call in world._vectors.of(plan.ranges).calls
+    ]
+    begin = time.perf_counter_ns()
+    for function, arguments in calls:
+        function(*arguments)
+    return time.perf_counter_ns() - begin
+
+
+def main() -> None:
+    crowd = [threading.Thread(target=hold, args=(number,)) for number in range(THREADS)]
+    for each in crowd:
+        each.start()
+    made.wait()
+    target = inspector.attach()
+    target.snapshot()
+    seen: dict[str, list[int]] = {"pause": [], "collect": [], "bare": []}
+    gc.disable()
+    for _ in range(ROUNDS):
+        snapshot = target.snapshot()
+        seen["pause"].append(snapshot.pause_ns or 0)
+        seen["bare"].append(bare(target))
+        begin = time.perf_counter_ns()
+        gc.collect()
+        seen["collect"].append(time.perf_counter_ns() - begin)
+        target.snapshot()
+    end.set()
+    print(json.dumps(seen))
+
+
+main()
