@@ -1,25 +1,19 @@
-"""The command line's grammar: the verbs, and what `inspector` itself takes."""
+"""The command line's grammar: the verbs, and what `inspector` itself takes.
+
+A verb's module is imported when it is asked for, and all of them for the help.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 from typer.main import get_command
 
 import inspector
-from inspector.cli.attach import attach
-from inspector.cli.audit import audit_
 from inspector.cli.codes import EXIT_CODES
-from inspector.cli.diff import diff
-from inspector.cli.doctor import doctor
-from inspector.cli.dump import dump
-from inspector.cli.ps import ps
-from inspector.cli.record import RecordCommand, record_
-from inspector.cli.replay import replay
-from inspector.cli.run import RunCommand, run
-from inspector.cli.type_ import type_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,30 +48,52 @@ def _main(
 
 EPILOG = "Exit status: " + "; ".join(f"{code} {text}" for code, text in EXIT_CODES.items()) + "."
 
-app = typer.Typer(
-    callback=_main,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=EPILOG,
-)
-app.command()(dump)
-app.command(cls=RunCommand)(run)
-app.command("type")(type_)
-app.command()(attach)
-app.command()(ps)
-app.command()(doctor)
-app.command("record", cls=RecordCommand)(record_)
-app.command()(replay)
-app.command()(diff)
-app.command("audit")(audit_)
+
+class Verb(NamedTuple):
+    """Where a verb is: a module of this room, its function, and a command class of its own."""
+
+    module: str
+    function: str
+    command: str = ""
+
+
+VERBS: Final = {
+    "dump": Verb("dump", "dump"),
+    "run": Verb("run", "run", "RunCommand"),
+    "type": Verb("type_", "type_"),
+    "attach": Verb("attach", "attach"),
+    "ps": Verb("ps", "ps"),
+    "doctor": Verb("doctor", "doctor"),
+    "record": Verb("record", "record_", "RecordCommand"),
+    "replay": Verb("replay", "replay"),
+    "diff": Verb("diff", "diff"),
+    "audit": Verb("audit", "audit_"),
+}
+"""In the order of the help."""
+
+
+def _app(words: Sequence[str]) -> typer.Typer:
+    """Return the application for a command line: the one verb, or all of them."""
+    app = typer.Typer(
+        callback=_main,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=EPILOG,
+    )
+    for name in words[:1] if words[:1] and words[0] in VERBS else VERBS:
+        verb = VERBS[name]
+        module = import_module(f"inspector.cli.{verb.module}")
+        command = getattr(module, verb.command) if verb.command else None
+        app.command(name, cls=command)(getattr(module, verb.function))
+    return app
 
 
 def parse(words: Sequence[str]) -> Work | int:
     """Return what a command line asks for, or the exit status if that is done already."""
     work: list[Work] = []
     try:
-        get_command(app).main(args=list(words), prog_name="inspector", obj=work)
+        get_command(_app(words)).main(args=list(words), prog_name="inspector", obj=work)
     except SystemExit as end:
         if end.code or not work:
             return end.code if isinstance(end.code, int) else 0
