@@ -7,46 +7,49 @@
 >>> before["collections.deque"].contributions             # doctest: +SKIP
 {4242: 57}
 
-Importing this package loads the standard library only, and touches nothing.
+Importing this package loads nothing but itself; its names load what they need, from the
+standard library only.
+
+PYTEST_DONT_REWRITE: whoever imports it before pytest must not be warned of that.
 """
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from inspector.census.snapshot import (
-    InterpreterCount,
-    ObjectCount,
-    PoolCount,
-    PoolLife,
-    Snapshot,
-    TargetInfo,
-    ThreadCount,
-)
-from inspector.census.target import PAUSE_LIMIT, Target
-from inspector.errors import (
-    AccessDenied,
-    AmbiguousName,
-    InspectorError,
-    LayoutError,
-    MemoryFault,
-    NoSuchObject,
-    NoSuchTarget,
-    NotAType,
-    NotCounted,
-    NotFreeThreaded,
-    NotPython,
-    TargetChanged,
-    TargetError,
-    Unsettled,
-    UnsupportedVersion,
-)
-from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from contextlib import AbstractContextManager
+
+    from inspector.census.snapshot import (
+        InterpreterCount,
+        ObjectCount,
+        PoolCount,
+        PoolLife,
+        Snapshot,
+        TargetInfo,
+        ThreadCount,
+    )
+    from inspector.census.target import Target
+    from inspector.errors import (
+        AccessDenied,
+        AmbiguousName,
+        InspectorError,
+        LayoutError,
+        MemoryFault,
+        NoSuchObject,
+        NoSuchTarget,
+        NotAType,
+        NotCounted,
+        NotFreeThreaded,
+        NotPython,
+        TargetChanged,
+        TargetError,
+        Unsettled,
+        UnsupportedVersion,
+    )
 
 __all__ = [
     "AccessDenied",
@@ -82,8 +85,22 @@ __version__ = "0.1.0"
 
 _own: Target | None = None
 
+if not TYPE_CHECKING:  # type checkers see the imports above, and other names are wrong
 
-def attach(pid: int | None = None, *, pause_limit: float = PAUSE_LIMIT) -> Target:
+    def __getattr__(name: str) -> object:
+        """Import what is shown here when it is first asked for: pytest loads this in every run."""
+        for module in ("errors", "census.snapshot", "census.target") if name in __all__ else ():
+            room = import_module(f"inspector.{module}")
+            if hasattr(room, name):
+                return globals().setdefault(name, getattr(room, name))
+        raise AttributeError(f"module 'inspector' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """Return what is shown here, imported or not."""
+        return sorted({*globals(), *__all__})
+
+
+def attach(pid: int | None = None, *, pause_limit: float = 1.0) -> Target:
     """Attach to a process, by default the current one.
 
     Another process runs on meanwhile; one that moves too fast to be understood is
@@ -93,12 +110,16 @@ def attach(pid: int | None = None, *, pause_limit: float = PAUSE_LIMIT) -> Targe
     :class:`NotFreeThreaded`, :class:`UnsupportedVersion`,
     or :class:`LayoutError` when CPython's structures could not be made out.
     """
+    from inspector.census.target import Target  # noqa: PLC0415 - not for import inspector
+
     global _own  # noqa: PLW0603 - one attachment per process, found again after a fork
     if pid is not None and pid != os.getpid():
         from inspector.process.other import OtherProcess  # noqa: PLC0415 - not for the own process
 
         return Target(OtherProcess(pid), pause_limit)
     if _own is None or _own.pid != os.getpid():
+        from inspector.process.own import OwnProcess  # noqa: PLC0415 - likewise
+
         _own = Target(OwnProcess())
     return _own
 
@@ -125,7 +146,7 @@ def dashboard(
 
     Raises, when the context begins, what :func:`attach` raises.
     """
-    from inspector.launch.live import Board  # noqa: PLC0415 - Rich is not for import inspector
+    from inspector.launch.live import Board  # noqa: PLC0415 - likewise
     from inspector.launch.wish import Wish  # noqa: PLC0415 - likewise
 
     return Board(Wish(sort=sort, threads=threads, interval=interval, output=output))

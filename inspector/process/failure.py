@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from typing import TYPE_CHECKING
 
-from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged
+from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged, UnsupportedVersion
 
 if TYPE_CHECKING:
     from inspector.errors import TargetError
@@ -26,6 +27,12 @@ def process_error(code: int | None, pid: int, action: str = "read") -> TargetErr
     """Return the error for ``errno`` ``code`` of an attempt to ``action`` process ``pid``."""
     if code in MISSING:
         return _missing(pid)
+    if code == errno.ENOSYS:
+        return UnsupportedVersion(
+            f"{sys.platform} has no system call to {action} process {pid}",
+            pid=pid,
+            hint="inspector reads 64-bit Linux processes",
+        )
     if code in REFUSED:
         from inspector.process.permission import advice, permission  # noqa: PLC0415 - rarely needed
 

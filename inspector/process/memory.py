@@ -63,12 +63,24 @@ class StillMemory(Memory, Protocol):
 
 
 def _bind() -> Callable[..., int]:
-    """Return ``process_vm_readv`` with its types fixed once."""
-    function = ctypes.CDLL(None, use_errno=True).process_vm_readv
+    """Return ``process_vm_readv`` with its types fixed once.
+
+    Where the C library has none, the call fails as one that the kernel does not know.
+    """
+    try:
+        function = ctypes.CDLL(None, use_errno=True).process_vm_readv
+    except (AttributeError, TypeError):  # Windows names no library by None
+        return _unknown_call
     pointer, count = ctypes.c_void_p, ctypes.c_ulong
     function.argtypes = [ctypes.c_int, pointer, count, pointer, count, count]
     function.restype = ctypes.c_ssize_t
     return cast("Callable[..., int]", function)
+
+
+def _unknown_call(*arguments: object) -> int:  # noqa: ARG001 - those of process_vm_readv
+    """Fail with ``ENOSYS``."""
+    ctypes.set_errno(errno.ENOSYS)
+    return -1
 
 
 _process_vm_readv: Final = _bind()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 
 from inspector.errors import NotFreeThreaded, NotPython, UnsupportedVersion
 from inspector.process.memory import ProcessMemory
+from inspector.process.proc import task_name
 from inspector.process.runtime import own_runtime
 from inspector.process.world import OwnWorld
 
@@ -30,12 +32,19 @@ class OwnProcess:
         """Nothing: the own process is there, and no other one."""
 
     def thread_names(self) -> dict[int, str]:
-        """Return the names that :mod:`threading` knows, by native id."""
-        return {
+        """Return names by native id: those of :mod:`threading`, for other threads the kernel's."""
+        names = {
             thread.native_id: thread.name
             for thread in threading.enumerate()
             if thread.native_id is not None
         }
+        with suppress(OSError):
+            # Not scandir, which would move the counts of its own types.
+            tasks = map(int, os.listdir(f"/proc/{self.pid}/task"))  # noqa: PTH208
+            for task in names.keys() ^ {*names, *tasks}:
+                with suppress(OSError):  # it has ended
+                    names[task] = task_name(self.pid, task)
+        return names
 
     def command(self) -> str:
         """Return the program as it was started, without its arguments."""
@@ -58,10 +67,9 @@ def _require(pid: int) -> None:
             hint="here sys.getrefcount is the truth; run it with python3.14t or newer, "
             "or give the PID of a process that does",
         )
-    system = os.uname().sysname
-    if system != "Linux" or sys.maxsize != 2**63 - 1:
+    if sys.platform != "linux" or sys.maxsize != 2**63 - 1:
         raise UnsupportedVersion(
-            f"this is {system} with {sys.maxsize.bit_length() + 1}-bit words",
+            f"this is {sys.platform} with {sys.maxsize.bit_length() + 1}-bit words",
             pid=pid,
             hint="inspector reads 64-bit Linux processes",
         )

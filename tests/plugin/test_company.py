@@ -7,7 +7,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.assertion.rewrite import AssertionRewriter
 
+import inspector
 from inspector.checks import support
 
 if TYPE_CHECKING:
@@ -60,6 +62,10 @@ def test_a_run_that_asks_for_nothing_loads_nothing_of_the_checks(
         plugins=(),
     )
     result.assert_outcomes(passed=1)
+
+
+def test_pytest_does_not_warn_whoever_imported_the_package_before() -> None:
+    assert AssertionRewriter.is_rewrite_disabled(inspector.__doc__ or "")
 
 
 @needs("xdist")

@@ -178,15 +178,39 @@ def test_each_room_has_its_own_tools_from_outside() -> None:
     assert strange == []
 
 
+ALONE = """
+import sys
+import inspector
+print([name for name in sys.modules if name.startswith("inspector.")])
+"""
+
 LOADED = """
 import json, sys
 before = set(sys.modules)
 import inspector
+shown = [getattr(inspector, name) for name in inspector.__all__]
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
-def test_importing_the_package_loads_the_standard_library_only() -> None:
+def test_importing_the_package_loads_no_other_module_of_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", ALONE],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_the_door_has_no_names_but_those_that_it_shows() -> None:
+    assert set(inspector.__all__) <= set(dir(inspector))
+    with pytest.raises(AttributeError, match="no attribute 'refcuont'"):
+        getattr(inspector, "refcuont")  # noqa: B009 - mypy knows that it is not there
+
+
+def test_the_names_of_the_package_load_the_standard_library_only() -> None:
     # Without the site module no start-up file of the environment imports anything before.
     done = subprocess.run(
         [sys.executable, "-S", "-W", "error", "-c", LOADED],
@@ -201,7 +225,7 @@ def test_importing_the_package_loads_the_standard_library_only() -> None:
     assert loaded - {"inspector"} <= set(sys.stdlib_module_names)
 
 
-def test_importing_the_package_loads_no_room_that_shows_or_tests() -> None:
+def test_the_names_of_the_package_load_no_room_that_shows_or_tests() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADED],
         env=environment(),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.errors import MemoryFault
+from inspector.errors import MemoryFault, UnsupportedVersion
 from inspector.process import memory as memory_module
 from inspector.process.memory import ProcessMemory
 from inspector.process.vectors import ADDRESS_END, IOV_MAX, MAX_BYTES, PAGE, Vectors
@@ -174,6 +174,17 @@ def test_a_range_that_goes_beyond_what_is_mapped_is_a_fault(
     with pytest.raises(MemoryFault) as caught:
         memory.read(known.end - 8, 9)
     assert (caught.value.address, caught.value.size) == (known.end - 8, 9)
+
+
+def test_a_system_without_the_call_is_told_when_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+    monkeypatch.setattr(memory_module, "_process_vm_readv", memory_module._bind())
+    monkeypatch.setattr(ProcessMemory, "_open", lambda _: False)
+    with pytest.raises(UnsupportedVersion, match="no system call to read process") as caught:
+        ProcessMemory().read(4096, 8)
+    assert "Linux" in caught.value.hint
 
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM])
