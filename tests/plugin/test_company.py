@@ -79,6 +79,7 @@ def test_workers_of_xdist_check_and_the_controller_reports(
         "--inspector-report",
         "--inspector-json=it.json",
         subprocess=True,
+        plugins=("inspector", "xdist"),
     )
     result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines(
@@ -100,6 +101,7 @@ def test_wrong_marks_fail_the_collection_under_xdist(run: Run) -> None:
         """,
         "-n2",
         subprocess=True,
+        plugins=("inspector", "xdist"),
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["test_it.py::test_marked: no_type_leaks: repeat is 0*"])
@@ -136,6 +138,7 @@ def test_run_parallel_runs_marked_tests_and_the_fixture_in_threads(run: Run) -> 
         "--parallel-threads=4",
         "--ignore-gil-enabled",
         subprocess=True,
+        plugins=("inspector", "run-parallel"),
     )
     # It calls a failure an error, so that one can tell that threads were involved.
     result.assert_outcomes(passed=4, errors=1)
@@ -157,6 +160,7 @@ def test_run_parallel_shows_a_plain_decref_in_four_threads(run: Run) -> None:
         """,
         "--parallel-threads=4",
         subprocess=True,
+        plugins=("inspector", "run-parallel"),
     )
     result.stdout.fnmatch_lines(
         ["typerefs.PlainDecref is not balanced (plain decref)", "  header      -300"]
@@ -183,6 +187,7 @@ def test_async_tests_are_checked(run: Run) -> None:
             typerefs.Balanced()
         """,
         subprocess=True,
+        plugins=("inspector", "anyio"),
     )
     result.assert_outcomes(passed=1, failed=1)
 
@@ -239,6 +244,7 @@ def test_under_coverage_a_clean_test_is_clean_and_subprocesses_are_measured(
         "-W",
         "default",
         subprocess=True,
+        plugins=("inspector", "pytest_cov"),
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["child.py * 100%"])
