@@ -16,11 +16,12 @@ again, or reads through a memory that is still.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython import members, thread_state
 from inspector.cpython.layout import POOL_SIZE, Evidence, Layout
-from inspector.cpython.walk import Pool, follow_freelist, interpreters, split_table
+from inspector.cpython.walk import Pool, follow_freelist, interpreters
 from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault
 
@@ -120,7 +121,10 @@ def _is_pool(memory: Memory, pool: Pool) -> bool:
     visited = follow_freelist(words, pool)
     if visited is None:
         return False
-    table = split_table(words, pool)
+    # A free entry holds NULL or the address of another one; all others hold objects.
+    words.sort()
+    first, end = pool.table, pool.table + 8 * pool.size
+    free = bisect_left(words, 1) + bisect_left(words, end) - bisect_left(words, first)
     # An id that is taken or given back between the two reads changes one entry.
     moving = 64
-    return len(table.members) > 0 and abs(len(visited) - len(table.free)) <= moving
+    return free < len(words) and abs(len(visited) - free) <= moving

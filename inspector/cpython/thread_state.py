@@ -188,9 +188,7 @@ def _validate(
     for piece in pieces[1:]:
         if piece is None:
             raise MemoryFault(*ranges[1])
-        values = signed(piece)
-        stray = len(free.intersection(compress(range(len(values)), values)))
-        largest = max(map(abs, values), default=0)
+        stray, largest = _strays(piece, free)
         if stray > 8 + len(free) // 100 or largest > MAX_CONTRIBUTION:
             raise LayoutError(
                 "refcounts.values",
@@ -198,6 +196,24 @@ def _validate(
                 found=f"{stray} of {len(free)} are not",
             )
     return len(arrays)
+
+
+def _strays(array: bytes, free: set[int]) -> tuple[int, int]:
+    """Return how many free ids an array counts, and the largest of its counts.
+
+    Most of an array is 0, page by page.
+    """
+    stray = largest = 0
+    for start in range(0, len(array), BLOCK):
+        page = array[start : start + BLOCK]
+        if not page.strip(b"\0"):
+            continue
+        values = signed(page)
+        first = start // 8
+        stray += len(free.intersection(compress(range(first, first + len(values)), values)))
+        values.sort()
+        largest = max(largest, values[-1], -values[0])
+    return stray, largest
 
 
 def _c_stack_refs(memory: Memory, images: list[_Image], start: int, end: int) -> int | None:

@@ -55,7 +55,7 @@ class Vectors:
             raise MemoryFault(*max(ranges, key=lambda item: item[1]))
         segments, self._places = _merge(ranges)
         self._long = [each for each in self._places if each[1] - each[0] > PAGE]
-        self._buffer = array("B", bytes(sum(segments[1::2])))
+        self._buffer = array("B", b"\0") * sum(segments[1::2])
         self._remote = array("Q", segments)
         self._local = array("Q")
         offset = self._buffer.buffer_info()[0]
@@ -79,8 +79,8 @@ class Vectors:
 
     def pieces(self) -> list[bytes]:
         """Return the bytes of each range once every call has moved all of its part."""
-        data = self._buffer.tobytes()
-        return [data[start:end] for start, end in self._places]
+        with memoryview(self._buffer) as data:
+            return [data[start:end].tobytes() for start, end in self._places]
 
     def pieces_but(self, holes: Collection[int]) -> list[bytes | None]:
         """Return the bytes of each range, None where it has a page that is a hole.
