@@ -11,13 +11,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from inspector.census.frame import frame_of, key_of
-from inspector.census.traffic import ENOUGH, Flows, judge, merges
-from inspector.census.verdict import Evidence
+from inspector.census.heat import Heat
+from inspector.census.traffic import Flows, merges
+from inspector.census.verdict import ENOUGH, Evidence, judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inspector.census.frame import Frame, Key
+    from inspector.census.heat import Sampled
     from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.census.verdict import Judgement
 
@@ -47,15 +49,15 @@ class History:
         frame = frame_of(snapshot, None)
         return cls(snapshot, (frame,), frame, Flows.none(len(frame.keys)))
 
-    def add(self, snapshot: Snapshot) -> History:
-        """Return the history with one more reading."""
+    def add(self, snapshot: Snapshot, sampled: Sampled | None = None) -> History:
+        """Return the history with one more reading, and what was sampled before it."""
         before = self.frames[-1]
         frame = frame_of(snapshot, before)
         return replace(
             self,
             latest=snapshot,
             frames=(*self.frames[1 - FRAMES :], frame),
-            flows=self.flows.step(before, frame, merges(self.latest, snapshot)),
+            flows=self.flows.step(before, frame, merges(self.latest, snapshot), sampled),
         )
 
     def rebased(self) -> History:
@@ -83,26 +85,29 @@ class History:
         return None if grown is None or seconds <= 0 else grown / seconds
 
     def heat(self, row: ObjectCount) -> float | None:
-        """Return the share of readings since the baseline in which the header moved."""
+        """Return the share of samples since the baseline in which the header moved."""
         place = self.frames[-1].places.get(key_of(row))
-        if place is None or not self.flows.steps or row.shared is None:
+        if place is None or row.shared is None:
             return None
-        return self.flows.sums.moved[place] / self.flows.steps
+        sums = self.flows.sums
+        return Heat(sums.moved[place], sums.samples[place]).share
 
     def evidence(self, row: ObjectCount) -> Evidence:
         """Return what is known of the traffic since the baseline, merges left out."""
         place, flows = self.frames[-1].places.get(key_of(row)), self.flows
-        if place is None or row.counted is None or not flows.steps:
-            return Evidence(merges=flows.merges)
-        return Evidence(
-            flows.seconds,
-            self.growth(row),
-            flows.sums.header[place],
-            flows.sums.contributed[place],
-            flows.merges,
-            flows.steps,
-            flows.sums.moved[place],
-            deallocator=row.deallocator or "",
+        evidence = Evidence(merges=flows.merges, deallocator=row.deallocator or "")
+        if place is None or row.counted is None:
+            return evidence
+        sums = flows.sums
+        if sums.samples[place]:
+            evidence = evidence._replace(samples=sums.samples[place], moved=sums.moved[place])
+        if not flows.steps:
+            return evidence
+        return evidence._replace(
+            seconds=flows.seconds,
+            total=self.growth(row),
+            header=sums.header[place],
+            contributed=sums.contributed[place],
         )
 
     def totals(self, row: ObjectCount) -> list[int | None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inspector.census.anatomy import Anatomy, dissect
 from inspector.census.discovery import find_layout
 from inspector.census.ending import finalizing, lasting
+from inspector.census.heat import Sampler
 from inspector.census.life import Life
 from inspector.census.observe import Request, Seen, observe_running, observe_still
 from inspector.census.plan import Plan, Scope
@@ -153,6 +154,13 @@ class Target:
             return suspended_references(
                 self._process.world, self.layout, [id(each) for each in alive]
             )
+
+    def sampler(self, snapshot: Snapshot) -> Sampler:
+        """Return what samples the headers of a snapshot of this target, between two readings."""
+        wanted = {each.id for each in snapshot.interpreters}
+        chain = interpreters(self._process.memory, self.layout.published, self.layout.runtime)
+        chosen = [each for each in chain if self._identifier(each) in wanted]
+        return Sampler(self._process.memory, self.layout, chosen, snapshot)
 
     def anatomy(
         self, subject: type | str | int, *, blocking: bool = False, pause_limit: float = PAUSE_LIMIT

@@ -11,35 +11,21 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import repeat
 from operator import add, ne, sub
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from inspector.census.deallocators import HEADER, PER_THREAD
 from inspector.census.frame import UNKNOWN
-from inspector.census.verdict import Evidence, Judgement, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from inspector.census.frame import Frame
+    from inspector.census.heat import Sampled
     from inspector.census.interpreter import InterpreterCount
-    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.census.snapshot import Snapshot
 
-__all__ = ["ENOUGH", "HOT", "Flows", "Merges", "judge", "merges"]
-
-ENOUGH: Final = 4
-"""Readings, steps in one direction, or references, before anything is said of them."""
-
-HOT: Final = 0.5
-"""Share of samples in which a header moved."""
-
-DENSE: Final = 100
-"""Samples per second from which on that share says how busy a header is: one reference
-between two readings moves it, too."""
-
-BUSY: Final = 1000
-"""Net plain references per second that make a header hot, however seldom it was read;
-as many at least."""
+__all__ = ["Flows", "Merges", "merges"]
 
 SLOTS: Final = 8
 """Ids of one array that tell, all together, that it was merged."""
@@ -116,10 +102,12 @@ class Sums(NamedTuple):
     """Net: references that threads counted in their arrays."""
     used: array[int]
     """Steps in which any thread's contribution was seen to move."""
-    moved: array[int]
-    """Steps in which ``ob_ref_shared`` was not what it had been."""
     lost: array[int]
     """Steps in which the header gave back exactly twice what threads took."""
+    moved: array[int]
+    """Samples in which ``ob_ref_shared`` was not what it had been."""
+    samples: array[int]
+    """All of them: those taken between readings, or else the readings themselves."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +129,10 @@ class Flows:
         """Return those of so many objects that were read once."""
         return cls(Sums._make(array("q", bytes(8 * size)) for _ in Sums._fields))
 
-    def step(self, before: Frame, frame: Frame, merged: Merges) -> Flows:
-        """Return the sums with one more step."""
+    def step(
+        self, before: Frame, frame: Frame, merged: Merges, sampled: Sampled | None = None
+    ) -> Flows:
+        """Return the sums with one more step, and with what was sampled in it."""
         places = None
         if frame.places is not before.places:
             places = [before.places.get(key, -1) for key in frame.keys]
@@ -152,27 +142,44 @@ class Flows:
             merges=self.merges + merged.collections + merged.ended,
             ended=self.ended + merged.ended,
         )
+        nothing = bytes(8 * len(frame.keys))
+        heat = _sampled(frame, sampled) if sampled else (array("q", nothing), array("q", nothing))
         if not merged.none:
-            return flows
+            still = (array("q", nothing) for _ in range(4))
+            return replace(flows, sums=_plus(flows.sums, (*still, *heat)))
+        if sampled is None:
+            heat = _differ(before.shared, frame.shared, places), _looks(frame, places)
         contributed = _change(before.contributed, frame.contributed, places)
         counted = _change(before.counted, frame.counted, places)
+        pairs = zip(contributed, counted, strict=True)
         changes = (
             map(sub, counted, contributed),
             contributed,
             map(bool, contributed),
-            _differ(before.shared, frame.shared, places),
-            [
-                taken > 0 and all_ == -taken
-                for taken, all_ in zip(contributed, counted, strict=True)
-            ],
+            [taken > 0 and change == -taken for taken, change in pairs],
         )
-        pairs = zip(flows.sums, changes, strict=True)
         return replace(
             flows,
-            sums=Sums._make(array("q", map(add, *pair)) for pair in pairs),
+            sums=_plus(flows.sums, (*changes, *heat)),
             steps=self.steps + 1,
             seconds=self.seconds + (frame.taken_ns - before.taken_ns) / 1e9,
         )
+
+
+def _plus(sums: Sums, changes: Iterable[Iterable[int]]) -> Sums:
+    return Sums._make(array("q", map(add, *pair)) for pair in zip(sums, changes, strict=True))
+
+
+def _sampled(frame: Frame, sampled: Sampled) -> tuple[Iterable[int], Iterable[int]]:
+    """Return how often each object's header had moved, and was looked at."""
+    places = [sampled.places.get(key, -1) for key in frame.keys]
+    moved = [0 if place < 0 else sampled.moved[place] for place in places]
+    return moved, [0 if place < 0 else sampled.samples for place in places]
+
+
+def _looks(frame: Frame, places: Sequence[int] | None) -> Iterable[int]:
+    """Return 1 for each object that was there in the reading before."""
+    return repeat(1, len(frame.keys)) if places is None else [place >= 0 for place in places]
 
 
 def _placed(values: array[int], places: Sequence[int] | None) -> array[int]:
@@ -182,9 +189,7 @@ def _placed(values: array[int], places: Sequence[int] | None) -> array[int]:
     return array("q", [0 if place < 0 else values[place] for place in places])
 
 
-def _differ(
-    before: array[int], after: array[int], places: Sequence[int] | None
-) -> Sequence[bool] | map[bool]:
+def _differ(before: array[int], after: array[int], places: Sequence[int] | None) -> Iterable[int]:
     if places is None:
         return map(ne, before, after)
     return [place >= 0 and before[place] != now for place, now in zip(places, after, strict=True)]
@@ -199,45 +204,3 @@ def _change(before: array[int], after: array[int], places: Sequence[int] | None)
     if UNKNOWN not in was and UNKNOWN not in after:
         return list(map(sub, after, was))
     return [0 if UNKNOWN in pair else pair[0] - pair[1] for pair in zip(after, was, strict=True)]
-
-
-def judge(
-    row: ObjectCount,
-    evidence: Evidence,
-    *,
-    grown: Evidence | None = None,
-    used: int = 0,
-    lost: int = 0,
-) -> Judgement | None:
-    """Return what the traffic of an object comes to; None where nothing can be said.
-
-    ``evidence`` is of a window without merges, ``grown`` of one in which the total rose
-    all the time, or None.  ``used`` says in how many steps threads were seen to count the
-    object, ``lost`` in how many of these twice as much was given back.
-
-    Only a type whose deallocator counts in the header can be balanced by it.  What looks
-    the same from the numbers alone is no fault of the type: objects freed by a thread
-    whose array is too short for the id, or by another one than made them after that one
-    ended; and ``__class__`` assignments, which count plainly on both sides.
-    """
-    header, contributed = evidence.header or 0, evidence.contributed or 0
-    samples, moved = evidence.samples or 0, evidence.moved or 0
-    negative = row.settled and row.counted is not None and row.counted < 0
-    twice = row.deallocator == HEADER and lost >= ENOUGH and lost == used
-    no_id = row.kind == "type" and not row.unique_id and row.state != "?"
-    plain = row.deallocator == HEADER and min(-header, contributed) >= ENOUGH
-    seconds = evidence.seconds or 0.0
-    often = samples >= DENSE * max(seconds, 1.0) and moved >= HOT * samples
-    hot = often or abs(header) >= BUSY * max(seconds, 1.0)
-    balanced = row.deallocator == PER_THREAD and used > 0 and not header and not moved
-    # What weighs most comes first.
-    found = (
-        (row.state == "immortal", Verdict.IMMORTAL, Evidence()),
-        (negative or twice, Verdict.OVER_DECREF, evidence),
-        (grown is not None, Verdict.GROWING, grown or evidence),
-        (no_id, Verdict.NO_UNIQUE_ID, evidence),
-        (plain, Verdict.PLAIN_DECREF, evidence),
-        (hot, Verdict.HOT_HEADER, evidence),
-        (balanced, Verdict.BALANCED, evidence),
-    )
-    return next((Judgement(verdict, why) for holds, verdict, why in found if holds), None)

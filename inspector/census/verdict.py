@@ -7,9 +7,28 @@ command line all say the same of the same type.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-__all__ = ["Evidence", "Judgement", "Verdict"]
+from inspector.census.deallocators import HEADER, PER_THREAD
+
+if TYPE_CHECKING:
+    from inspector.census.snapshot import ObjectCount
+
+__all__ = ["ENOUGH", "Evidence", "Judgement", "Verdict", "judge"]
+
+ENOUGH: Final = 4
+"""Readings, steps in one direction, or references, before anything is said of them."""
+
+HOT: Final = 0.5
+"""Share of samples in which a header moved."""
+
+DENSE: Final = 100
+"""Samples per second from which on that share says how busy a header is: one reference
+between two readings moves it, too."""
+
+BUSY: Final = 1000
+"""Net plain references per second that make a header hot, however seldom it was read;
+as many at least."""
 
 
 class Verdict(StrEnum):
@@ -145,3 +164,45 @@ class Judgement(NamedTuple):
             "evidence": self.evidence._asdict(),
             "advice": self.advice,
         }
+
+
+def judge(
+    row: ObjectCount,
+    evidence: Evidence,
+    *,
+    grown: Evidence | None = None,
+    used: int = 0,
+    lost: int = 0,
+) -> Judgement | None:
+    """Return what the traffic of an object comes to; None where nothing can be said.
+
+    ``evidence`` is of a window without merges, ``grown`` of one in which the total rose
+    all the time, or None.  ``used`` says in how many steps threads were seen to count the
+    object, ``lost`` in how many of these twice as much was given back.
+
+    Only a type whose deallocator counts in the header can be balanced by it.  What looks
+    the same from the numbers alone is no fault of the type: objects freed by a thread
+    whose array is too short for the id, or by another one than made them after that one
+    ended; and ``__class__`` assignments, which count plainly on both sides.
+    """
+    header, contributed = evidence.header or 0, evidence.contributed or 0
+    samples, moved = evidence.samples or 0, evidence.moved or 0
+    negative = row.settled and row.counted is not None and row.counted < 0
+    twice = row.deallocator == HEADER and lost >= ENOUGH and lost == used
+    no_id = row.kind == "type" and not row.unique_id and row.state != "?"
+    plain = row.deallocator == HEADER and min(-header, contributed) >= ENOUGH
+    seconds = evidence.seconds or 0.0
+    often = samples >= DENSE * max(seconds, 1.0) and moved >= HOT * samples
+    hot = often or abs(header) >= BUSY * max(seconds, 1.0)
+    balanced = row.deallocator == PER_THREAD and used > 0 and not header and not moved
+    # What weighs most comes first.
+    found = (
+        (row.state == "immortal", Verdict.IMMORTAL, Evidence()),
+        (negative or twice, Verdict.OVER_DECREF, evidence),
+        (grown is not None, Verdict.GROWING, grown or evidence),
+        (no_id, Verdict.NO_UNIQUE_ID, evidence),
+        (plain, Verdict.PLAIN_DECREF, evidence),
+        (hot, Verdict.HOT_HEADER, evidence),
+        (balanced, Verdict.BALANCED, evidence),
+    )
+    return next((Judgement(verdict, why) for holds, verdict, why in found if holds), None)

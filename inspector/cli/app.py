@@ -62,6 +62,7 @@ VERBS: Final = {
     "run": Verb("run", "run", "RunCommand"),
     "type": Verb("type_", "type_"),
     "attach": Verb("attach", "attach"),
+    "hot": Verb("hot", "hot"),
     "ps": Verb("ps", "ps"),
     "doctor": Verb("doctor", "doctor"),
     "record": Verb("record", "record_", "RecordCommand"),

@@ -21,13 +21,23 @@ if TYPE_CHECKING:
     from inspector.process.memory import Memory
     from inspector.process.vectors import Range
 
-__all__ = ["PLAUSIBLE", "Collector", "collector_ranges", "decode_collector", "read_collector"]
+__all__ = [
+    "PLAUSIBLE",
+    "Collector",
+    "collector_ranges",
+    "collector_words",
+    "decode_collector",
+    "read_collector",
+]
 
 _STATS_314: Final = 72
 """Bytes of ``generation_stats[3]`` in 3.14."""
 
 _STATS_315: Final = 216
 """``sizeof(struct gc_stats)`` in 3.15, as published."""
+
+_OFFSETS: Final = {_STATS_314: (0, 24, 48), _STATS_315: (16, 88, 160)}
+"""By that size, where each generation has its number of collections."""
 
 PLAUSIBLE: Final = 1 << 40
 """More than anything that is counted one by one gets to."""
@@ -64,9 +74,16 @@ def decode_collector(pieces: Sequence[bytes | None]) -> Collector:
     collecting = flag is None or any(flag)
     if not stats:
         return Collector(collecting, None)
-    offsets = (0, 24, 48) if len(stats) == _STATS_314 else (16, 88, 160)
-    counts = [word_at(stats, offset) for offset in offsets]
+    counts = [word_at(stats, offset) for offset in _OFFSETS[len(stats)]]
     return Collector(collecting, sum(counts) if max(counts) < PLAUSIBLE else None)
+
+
+def collector_words(
+    memory: Memory, published: Published, interpreter: int
+) -> tuple[int, list[int]]:
+    """Return where ``collecting`` stands, and the numbers of collections where known."""
+    (collecting, _), (stats, size) = collector_ranges(memory, published, interpreter)
+    return collecting, [stats + offset for offset in _OFFSETS.get(size, ())]
 
 
 def read_collector(memory: Memory, ranges: tuple[Range, Range]) -> Collector:

@@ -137,6 +137,16 @@ class ProcessMemory:
             return self.read_many(ranges)
         return vectors.pieces_but(holes) if holes else list(vectors.pieces())
 
+    def move(self, vectors: Vectors) -> bool:
+        """Fill the buffer of vectors; False where not everything was read.
+
+        :meth:`read_many` of the same ranges then tells why.
+        """
+        return self._file < 0 and all(
+            _process_vm_readv(self.pid, *call, 0) == length
+            for call, length in zip(vectors.calls, vectors.lengths, strict=True)
+        )
+
     def _read_around(self, vectors: Vectors, number: int, moved: int, holes: set[int]) -> None:
         """Read what a call did not move; add the pages that are not there to ``holes``."""
         page = vectors.first_page(number)

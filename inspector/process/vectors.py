@@ -82,6 +82,14 @@ class Vectors:
         with memoryview(self._buffer) as data:
             return [data[start:end].tobytes() for start, end in self._places]
 
+    def words(self) -> memoryview[int]:
+        """Return the buffer as signed words, which change with every reading."""
+        return memoryview(self._buffer).cast("q")
+
+    def numbers(self) -> list[int]:
+        """Return where in :meth:`words` each range begins; ranges must be aligned."""
+        return [start // WORD for start, _ in self._places]
+
     def pieces_but(self, holes: Collection[int]) -> list[bytes | None]:
         """Return the bytes of each range, None where it has a page that is a hole.
 

@@ -1,4 +1,4 @@
-"""How far a recording or an audit is: a line on standard error, where that is a terminal."""
+"""How far it is: a line on standard error, where that is a terminal."""
 
 from __future__ import annotations
 
@@ -65,5 +65,27 @@ def steps(what: str) -> Iterator[Callable[[int, int, str], None]]:
 
         def tell(done: int, total: int, name: str) -> None:
             bar.update(task, completed=done, total=total, name=plain(name, 60))
+
+        yield tell
+
+
+@contextmanager
+def sampling(duration: float) -> Iterator[Callable[[float, int], None]]:
+    """Show progress; hand out what takes seconds and samples so far."""
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("sampling"),
+        BarColumn(20),
+        TextColumn("{task.fields[samples]:,} samples"),
+        TimeElapsedColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("sampling", total=duration, samples=0)
+
+        def tell(seconds: float, samples: int) -> None:
+            bar.update(task, completed=min(seconds, duration), samples=samples)
 
         yield tell

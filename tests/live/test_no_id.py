@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
+from inspector.census.history import History
+from inspector.census.verdict import Verdict
 from tests.support import TARGETS, environment, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from inspector.census.snapshot import ObjectCount, Snapshot
 
 pytestmark = free_threaded_only
 
@@ -75,6 +79,12 @@ def process(folder: Path) -> Iterator[subprocess.Popen[str]]:
         started.stdin.close()
 
 
+def verdict_on(row: ObjectCount, snapshot: Snapshot) -> Verdict | None:
+    """Return what a single reading says."""
+    judged = History.begin(snapshot).verdict(row)
+    return judged and judged.verdict
+
+
 def test_a_pybind11_class_is_listed_without_an_id(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,13 +97,16 @@ def test_a_pybind11_class_is_listed_without_an_id(
     assert row.counted is not None
     assert base.counted is not None
     assert row.counted == base.counted + len(kept)
+    assert verdict_on(row, inspector.snapshot()) is Verdict.NO_UNIQUE_ID
 
 
 def test_from_outside_too(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     attached = inspector.attach(int(process.stdout.readline()))
-    before = attached.snapshot()["bound.Bound"]
+    snapshot = attached.snapshot()
+    before = snapshot["bound.Bound"]
+    assert verdict_on(before, snapshot) is Verdict.NO_UNIQUE_ID
     process.stdin.write("\n")
     process.stdin.flush()
     assert process.stdout.readline() == "cleared\n"

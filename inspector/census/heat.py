@@ -1,0 +1,158 @@
+"""How busy headers are: sampled many times a second between two readings.
+
+Plain references that come and go in equal numbers leave no trace in two readings; the
+header shows them only by moving.  A collection, and a thread that ends, move headers
+as well, and are nobody's use of a type: an interval in which the collector worked, an
+array was merged or replaced, or a thread began, counts for nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from itertools import compress
+from operator import ne
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.census.frame import key_of
+from inspector.cpython.collector import collector_words
+from inspector.cpython.walk import LOCKED, threads
+from inspector.process.repeated import RepeatedWords
+from inspector.process.vectors import WORD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inspector.census.frame import Key
+    from inspector.census.snapshot import Snapshot
+    from inspector.cpython.layout import Layout
+    from inspector.process.memory import ProcessMemory
+
+__all__ = ["RATE", "Heat", "Sampled", "Sampler"]
+
+RATE: Final = 1000.0
+"""Samples per second at most."""
+
+SURE: Final = NormalDist().inv_cdf(0.975)
+"""Standard deviations to either side that 95 % lie within."""
+
+SHARED: Final = 16
+"""Offset of ``ob_ref_shared`` (Include/object.h, ``struct _object``, 3.14 and 3.15)."""
+
+
+class Heat(NamedTuple):
+    """In how many samples a header was not what it had been in the one before."""
+
+    moved: int
+    samples: int
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1; None without samples."""
+        return self.moved / self.samples if self.samples else None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Where the share lies with 95 % confidence, by Wilson's score."""
+        if not self.samples:
+            return 0.0, 1.0
+        n, share, square = self.samples, self.moved / self.samples, SURE * SURE
+        middle = (share + square / (2 * n)) / (1 + square / n)
+        spread = SURE * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
+        spread /= 1 + square / n
+        return max(0.0, middle - spread), min(1.0, middle + spread)
+
+
+class Sampled(NamedTuple):
+    """What was sampled between two readings."""
+
+    places: Mapping[Key, int]
+    moved: Sequence[int]
+    """Per object, in its place: samples in which its header had moved."""
+    samples: int
+    """That could be compared with the one before."""
+    left_out: int = 0
+    """In which headers may have moved by a merge."""
+
+
+class Sampler:
+    """Samples ``ob_ref_shared`` of all counted objects of a snapshot, without any pause."""
+
+    def __init__(
+        self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int], snapshot: Snapshot
+    ) -> None:
+        """``interpreters`` are the addresses of those that the snapshot is of."""
+        counted = [row for row in snapshot if row.shared is not None and row.state != "immortal"]
+        self._places = {key_of(row): place for place, row in enumerate(counted)}
+        self._flags: list[tuple[int, int]] = []
+        state = self._state_words(memory, layout, interpreters)
+        self._state = len(state)
+        self._words = RepeatedWords(memory, [*state, *(row.address + SHARED for row in counted)])
+        self._numbers = range(len(counted))
+        self._before: tuple[int, ...] = ()
+        self._moved = [0] * len(counted)
+        self._samples = self._left_out = 0
+
+    def _state_words(
+        self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int]
+    ) -> list[int]:
+        """Return the words that tell of merges; note those of which bits must be 0."""
+        published = layout.published
+        words: list[int] = []
+        for each in interpreters:
+            collecting, collections = collector_words(memory, published, each)
+            inside = 8 * (collecting % WORD)
+            self._flags.append((len(words), 0xFFFF_FFFF << inside))
+            words.append(collecting - collecting % WORD)
+            self._flags.append((len(words), LOCKED))
+            words.append(each + layout.unique_ids)
+            # Thread states that were ever made; see inspector.census.reading.
+            words.append(each + published["interpreter_state.threads_head"] - WORD)
+            words += collections
+            chain = threads(memory, published, each, layout.refcounts)
+            words += [thread.address + layout.refcounts for thread in chain]
+        return words
+
+    def sample(self) -> None:
+        """Take one sample.
+
+        Raises :class:`~inspector.errors.MemoryFault` when an object or a thread is gone
+        with its page, and what reading a process raises.
+        """
+        words = self._words.read()
+        before, self._before = self._before, words
+        if not before:
+            return
+        cut = self._state
+        quiet = not any(words[place] & bits for place, bits in self._flags)
+        if not quiet or words[:cut] != before[:cut]:
+            self._left_out += 1
+            return
+        self._samples += 1
+        moved = self._moved
+        for place in compress(self._numbers, map(ne, words[cut:], before[cut:])):
+            moved[place] += 1
+
+    def run(self, seconds: float, rate: float = RATE, share: float = 1.0) -> None:
+        """Sample for some time, at most ``rate`` times a second.
+
+        Takes at most a ``share`` of one core, and then samples less often.
+        """
+        begin = due = time.monotonic()
+        used = time.thread_time()
+        taken = 0
+        while (now := time.monotonic()) < begin + seconds:
+            self.sample()
+            taken += 1
+            cost = (time.thread_time() - used) / taken
+            # What was missed is not made up for: samples are to be evenly spread.
+            due = max(due + max(1 / rate, cost / share), now)
+            time.sleep(max(0.0, min(due, begin + seconds) - time.monotonic()))
+
+    def take(self) -> Sampled:
+        """Return what was sampled since this was last called."""
+        sampled = Sampled(self._places, self._moved, self._samples, self._left_out)
+        self._moved = [0] * len(self._moved)
+        self._samples = self._left_out = 0
+        return sampled

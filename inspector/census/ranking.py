@@ -1,0 +1,160 @@
+"""Which types' headers are the busiest, over some time: sampled, judged, ranked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from inspector.census.heat import RATE, Heat
+from inspector.census.history import History
+from inspector.errors import MemoryFault, NoSuchTarget, Unsettled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from inspector.census.interpreter import TargetInfo
+    from inspector.census.snapshot import ObjectCount
+    from inspector.census.target import Target
+    from inspector.census.verdict import Judgement
+
+__all__ = ["Ranked", "Ranking", "rank"]
+
+SLICE: Final = 0.5
+"""Seconds of sampling from one reading to the next."""
+
+
+class Ranked(NamedTuple):
+    """One object, and how busy its header was."""
+
+    row: ObjectCount
+    heat: Heat
+    header: float | None
+    """Net plain references per second; None where every step had a merge in it."""
+    contributed: float | None
+    """Net references per second that threads counted."""
+    judged: Judgement | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        row, heat = self.row, self.heat
+        low, high = heat.bounds
+        return {
+            "name": row.name,
+            "kind": row.kind,
+            "address": row.address,
+            "interpreter": row.interpreter,
+            "unique_id": row.unique_id,
+            "total": row.total,
+            "moved": heat.moved,
+            "samples": heat.samples,
+            "heat": heat.share,
+            "low": low if heat.samples else None,
+            "high": high if heat.samples else None,
+            "header_per_second": self.header,
+            "contributed_per_second": self.contributed,
+            "verdict": None,
+            "evidence": None,
+            "advice": None,
+            **(self.judged.as_dict() if self.judged else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What some time of sampling came to."""
+
+    target: TargetInfo
+    threads: int
+    """That the target has in the end."""
+    seconds: float
+    """Of sampling."""
+    samples: int
+    left_out: int
+    """Samples in which a collection or the end of a thread may have moved headers."""
+    merges: int
+    """Collections and ended threads meanwhile."""
+    ended: bool
+    """The process ended before the time was over."""
+    rows: tuple[Ranked, ...]
+    """The busiest first."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
+        target = self.target
+        return {
+            "target": {
+                "pid": target.pid,
+                "version": target.version,
+                "gil_enabled": target.gil_enabled,
+                "command": target.command,
+            },
+            "threads": self.threads,
+            "seconds": self.seconds,
+            "samples": self.samples,
+            "left_out": self.left_out,
+            "merges": self.merges,
+            "ended": self.ended,
+            "objects": [each.as_dict() for each in self.rows],
+        }
+
+
+def rank(
+    target: Target,
+    *,
+    duration: float,
+    rate: float = RATE,
+    kinds: Collection[str] = ("type",),
+    tell: Callable[[float, int], object] = lambda *_: None,
+) -> Ranking:
+    """Sample a target for ``duration`` seconds, at most ``rate`` times a second; never stop it.
+
+    ``tell`` hears of the seconds and samples so far.  A process that ends meanwhile is
+    ranked by what was seen of it.  Raises what a snapshot raises, before the first sample.
+    """
+    history = History.begin(target.snapshot(kinds=kinds))
+    seconds, samples, left_out, ended = 0.0, 0, 0, False
+    while seconds < duration and not ended:
+        begin = time.monotonic()
+        sampler = target.sampler(history.latest)
+        try:
+            sampler.run(min(SLICE, duration - seconds), rate)
+            snapshot = target.snapshot(kinds=kinds)
+        except (MemoryFault, Unsettled):
+            # An object or a thread went away: the next reading knows.
+            snapshot = None
+        except NoSuchTarget:
+            snapshot, ended = None, True
+        sampled = sampler.take()
+        samples += sampled.samples
+        left_out += sampled.left_out
+        if snapshot is not None:
+            history = history.add(snapshot, sampled)
+        seconds += time.monotonic() - begin
+        tell(seconds, samples)
+    rows = sorted(
+        (_ranked(history, row) for row in history.latest),
+        key=lambda each: (-(each.heat.share or 0.0), -each.heat.samples, each.row.name),
+    )
+    return Ranking(
+        history.latest.target,
+        len(history.latest.threads),
+        seconds,
+        samples,
+        left_out,
+        history.flows.merges,
+        ended,
+        tuple(rows),
+    )
+
+
+def _ranked(history: History, row: ObjectCount) -> Ranked:
+    judged = history.verdict(row)
+    evidence = history.evidence(row)
+    seconds = evidence.seconds
+    header, contributed = (
+        None if number is None or not seconds else number / seconds
+        for number in (evidence.header, evidence.contributed)
+    )
+    heat = Heat(evidence.moved or 0, evidence.samples or 0)
+    return Ranked(row, heat, header, contributed, judged)

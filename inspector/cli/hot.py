@@ -1,0 +1,99 @@
+"""`inspector hot`: which types' headers are the busiest."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+import inspector
+from inspector.census.heat import RATE
+from inspector.census.target import PAUSE_LIMIT
+from inspector.cli import options
+from inspector.cli.manner import KindOption, PauseLimitOption, kinds_of
+from inspector.screen.selection import matcher
+from inspector.screen.streams import standard_output
+
+if TYPE_CHECKING:
+    from inspector.screen.selection import Selection
+
+__all__ = ["hot"]
+
+ROWS: Final = 20
+FASTEST: Final = 10_000.0
+
+DurationOption = Annotated[
+    float,
+    typer.Option("--duration", metavar="SECONDS", min=0.01, help="Sample for this long."),
+]
+RateOption = Annotated[
+    float,
+    typer.Option(
+        "--rate",
+        metavar="HZ",
+        min=1,
+        max=FASTEST,
+        help="Samples per second at most; large targets take more time for each.",
+    ),
+]
+
+
+def hot(  # noqa: PLR0913 - a parameter per option
+    context: typer.Context,
+    pid: options.PidArgument = None,
+    *,
+    duration: DurationOption = 5.0,
+    rate: RateOption = RATE,
+    filters: options.FilterOption = None,
+    limit: options.LimitOption = None,
+    as_json: options.JsonOption = False,
+    kind: KindOption = "type",
+    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+) -> None:
+    """Rank types by how busy their headers are: what threads fight for.
+
+    HEAT is the share of samples in which the header's shared count was not what it had
+    been in the sample before. The process runs on all the time.
+    """
+    selection = options.view("total", filters, limit, threads=False, as_json=as_json).selection
+    context.obj.append(
+        partial(show, pid, (duration, rate, kind, pause_limit), selection, as_json=as_json)
+    )
+
+
+def show(
+    pid: int | None,
+    course: tuple[float, float, str, float],
+    selection: Selection,
+    *,
+    as_json: bool,
+) -> None:
+    """Sample a process and write the ranking to standard output."""
+    from inspector.census.ranking import rank  # noqa: PLC0415 - not for --help
+    from inspector.screen.progress import sampling  # noqa: PLC0415 - Rich is not for --help
+
+    duration, rate, kind, pause_limit = course
+    target = inspector.attach(pid, pause_limit=pause_limit)
+    with sampling(duration) as tell:
+        ranking = rank(target, duration=duration, rate=rate, kinds=kinds_of(kind), tell=tell)
+    matches = matcher(selection.filters)
+    rows = [each for each in ranking.rows if matches(each.row.name)]
+    with standard_output() as stream:
+        if as_json:
+            document = ranking.as_dict()
+            shown = rows[: selection.limit] if selection.limit else rows
+            document["objects"] = [each.as_dict() for each in shown]
+            stream.write(json.dumps(document) + "\n")
+            return
+        from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
+        from inspector.screen.dashboard.terminal import has_unicode  # noqa: PLC0415 - likewise
+        from inspector.screen.ranking import ranking_view  # noqa: PLC0415 - likewise
+
+        limit = ROWS if selection.limit is None else selection.limit
+        if selection.limit is None and not selection.filters:
+            rows = [each for each in rows if each.heat.moved]
+        console = console_for(stream)
+        shown = rows[:limit] if limit else rows
+        console.print(ranking_view(ranking, shown, console.width, unicode=has_unicode()))

@@ -1,0 +1,136 @@
+"""Headers sampled from outside, and what the verdicts on an extension's types are."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import inspector
+from inspector.census.history import History
+from inspector.census.verdict import Verdict
+from tests.live.puppets import Puppet, inspect
+from tests.support import FREE_THREADED, TARGETS, interpreters, python_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytest_plugins = ["tests.extension.fixture"]
+
+SAMPLES = 300
+
+
+class Hammer:
+    """A target whose threads tell how many rounds they have made."""
+
+    def __init__(self, puppet: Puppet, rounds: mmap.mmap) -> None:
+        self.pid = puppet.pid
+        self._rounds = rounds
+
+    def wait(self) -> None:
+        """Wait until some thread has made two more rounds, one of them in whole."""
+        before = memoryview(self._rounds).cast("q").tolist()
+        while all(
+            now < then + 2
+            for then, now in zip(before, memoryview(self._rounds).cast("q"), strict=True)
+        ):
+            time.sleep(0)
+
+
+@pytest.fixture(params=interpreters(debug=False))
+def hammer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hammer]:
+    path = tmp_path / "rounds"
+    path.write_bytes(bytes(16))
+    python = python_of(request.param)
+    process = Puppet(python, TARGETS / "hammer.py", path)
+    with path.open("r+b") as file:
+        rounds = mmap.mmap(file.fileno(), 16, access=mmap.ACCESS_READ)
+    try:
+        yield Hammer(process, rounds)
+    finally:
+        process.__exit__(None, None, None)
+
+
+def test_a_hammered_type_is_hot_and_idle_and_balanced_ones_are_cold(hammer: Hammer) -> None:
+    target = inspector.attach(hammer.pid)
+    snapshot = target.snapshot()
+    sampler = target.sampler(snapshot)
+    for _ in range(SAMPLES + 1):
+        hammer.wait()
+        sampler.sample()
+    sampled = sampler.take()
+    assert sampled.samples + sampled.left_out == SAMPLES
+    assert sampled.samples > SAMPLES / 2
+    moved = {name: sampled.moved[place] for (_, _, name), place in sampled.places.items()}
+    assert max(moved, key=moved.__getitem__) == "__main__.Hammered"
+    assert moved["__main__.Hammered"] > 0.9 * sampled.samples
+    assert (moved["__main__.Balanced"], moved["__main__.Idle"]) == (0, 0)
+    history = History.begin(snapshot).add(target.snapshot(), sampled)
+    judged = history.verdict(history.latest["__main__.Hammered"])
+    assert judged is not None
+    assert judged.verdict is Verdict.PLAIN_DECREF
+    assert judged.evidence.samples == sampled.samples
+    # What was taken is told once.
+    assert sampler.take().samples == 0
+
+
+def test_hot_ranks_types_with_their_confidence(hammer: Hammer) -> None:
+    found = inspect("hot", hammer.pid, "--duration", 0.5, "--limit", 2, "--json").document
+    first, second = found["objects"]
+    assert first["name"] == "__main__.Hammered"
+    assert first["verdict"] == "plain decref"
+    assert 0 < first["low"] <= first["heat"] <= first["high"] <= 1
+    assert second["heat"] <= first["heat"]
+    assert found["samples"] == first["samples"] > 0
+
+
+def test_hot_of_a_process_that_is_gone_says_so() -> None:
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    done = inspect("hot", child, "--duration", 1)
+    assert (done.status, done.output) == (3, "")
+
+
+@pytest.fixture(scope="module")
+def using(typerefs_path: Path) -> Iterator[Callable[..., Verdict | None]]:
+    """Return a function that has a type used step by step, and returns the verdict on it."""
+    if not FREE_THREADED:
+        pytest.skip("the extension is built for the interpreter that runs the tests")
+    import sys  # noqa: PLC0415 - as the tests' own interpreter
+
+    with Puppet(sys.executable, TARGETS / "uses.py", typerefs_path.parent) as puppet:
+        target = inspector.attach(puppet.pid)
+
+        def used(what: str, name: str, steps: int = 9) -> Verdict | None:
+            puppet.ask(what, name)
+            history = History.begin(target.snapshot())
+            for _ in range(steps):
+                puppet.ask(what, name)
+                history = history.add(target.snapshot())
+            judged = history.verdict(history.latest[name])
+            return judged and judged.verdict
+
+        yield used
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "verdict"),
+    [
+        ("Balanced", "keep", Verdict.BALANCED),
+        ("PlainDecref", "keep", Verdict.PLAIN_DECREF),
+        ("PlainDecref", "make", Verdict.PLAIN_DECREF),
+        # Whether instances hold the references cannot be seen from outside.
+        ("Leaking", "make", Verdict.GROWING),
+        ("OverDecref", "make", Verdict.OVER_DECREF),
+    ],
+)
+def test_types_of_an_extension_are_told_apart_from_outside(
+    using: Callable[..., Verdict | None], name: str, what: str, verdict: Verdict
+) -> None:
+    assert using(what, f"typerefs.{name}") is verdict
