@@ -26,6 +26,9 @@ SUFFIXES: Final = (".py", ".pyc")
 NEVER: Final = frozenset({"__main__", "test", "tests", "testing", "conftest"})
 """Parts of names of submodules that run something, or are about something else."""
 
+MADE_BY_PYTHON: Final = frozenset({"__firstlineno__", "_field_defaults", "_member_map_"})
+"""Names that stand in classes of Python code, and in no others."""
+
 _dict_of: Callable[[type], Mapping[str, object]] = type.__dict__["__dict__"].__get__
 
 
@@ -111,19 +114,22 @@ def type_at(module: str, qualname: str) -> type | str:
     found: object = importlib.import_module(module)
     for part in qualname.split("."):
         found = getattr(found, part, None)
-    if found is None:
-        same = [each for each in all_types() if name_of(each) == f"{module}.{qualname}"]
-        found = same[0] if same else "missing"
-    if found == "missing":
-        return "missing"
     if not isinstance(found, type):
-        return "not a type"
+        # As _csv.reader: the module's function of that name makes instances of the type.
+        same = [each for each in all_types() if name_of(each) == f"{module}.{qualname}"]
+        if not same:
+            return "missing" if found is None else "not a type"
+        found = same[0]
     return found if is_counted(found) else "static"
 
 
 def of_python(subject: type) -> bool:
-    """Whether a class statement made the type (it notes its line since Python 3.13)."""
-    return "__firstlineno__" in _dict_of(subject)
+    """Whether Python code made the type, as far as its own names tell.
+
+    A class statement notes its line since Python 3.13; named tuples and enumerations
+    are made by calls, as types of the C API are.
+    """
+    return not MADE_BY_PYTHON.isdisjoint(_dict_of(subject))
 
 
 def _is_below(path: str, names: Collection[str]) -> bool:

@@ -12,7 +12,7 @@ import threading
 from itertools import repeat as times
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.checks.counts import count
+from inspector.checks.counts import collect, count
 from inspector.checks.ledger import Ledger, Move
 from inspector.checks.measuring import measure
 from inspector.checks.problem import Finding, Verdict
@@ -79,11 +79,16 @@ def traffic_of_calls(
 ) -> Traffic:
     """Call a factory and return who counted what; for builds that count per thread."""
     with Ledger(watch((subject,))) as ledger:
-        moved: dict[int, Move] = {}
-        _call_in_threads(
-            factory, calls, threads, ledger.restart, lambda: moved.update(ledger.moves()[1])
-        )
-        move = moved.get(0, Move(0, {}))
+        move = Move(0, {})
+
+        def look() -> None:
+            nonlocal move
+            move = ledger.moves()[1].get(0, move)
+            if move.total:  # garbage, if it is no leak, that has not been given back yet
+                collect()
+                move = ledger.moves()[1].get(0, Move(0, {}))
+
+        _call_in_threads(factory, calls, threads, ledger.restart, look)
         merges, labels = ledger.collections, dict(ledger.labels)
         unique_id = ledger.restart().places.of[0] >= 0
         return Traffic(subject, move, calls * threads, merges, labels, unique_id)

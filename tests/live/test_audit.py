@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from inspector.errors import (
     NotFreeThreaded,
     NotImportable,
 )
+from tests.live.deallocators import BALANCED, PLAIN
 from tests.support import FREE_THREADED, ROOT, free_threaded_only
 
 if TYPE_CHECKING:
@@ -198,6 +200,32 @@ def test_a_file_of_another_format_is_told_apart(
 def test_a_file_that_is_missing_is_status_2(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "re", "--factories", "/no/such/file"]) == 2
     assert "No such file" in capfd.readouterr().err
+
+
+@free_threaded_only
+def test_the_verdicts_on_the_standard_library_are_what_cpythons_sources_say() -> None:
+    truth = {
+        target: Verdict.PLAIN_DECREF
+        for deallocators in PLAIN.values()
+        for targets in deallocators.values()
+        for target in targets.split()
+    }
+    assert len(truth) > 60
+    truth |= {
+        target: Verdict.BALANCED for targets in BALANCED.values() for target in targets.split()
+    }
+    truth = {target: verdict for target, verdict in truth.items() if is_built(target)}
+    plan = Plan(tuple(truth), factories=standard_library(), calls=20, threads=1)
+    found = {row.type: row.verdict or row.reason for row in audited(plan).rows}
+    told = {target.replace(":", "."): verdict for target, verdict in truth.items()}
+    assert found == told
+
+
+def is_built(target: str) -> bool:
+    """Whether this build has the extension module that the type is written in."""
+    module = target.partition(":")[0]
+    needed = {"decimal": "_decimal", "sqlite3": "_sqlite3", "ssl": "_ssl", "ctypes": "_ctypes"}
+    return find_spec(needed.get(module, module)) is not None
 
 
 def test_the_table_for_the_standard_library_is_one() -> None:

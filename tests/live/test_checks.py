@@ -113,6 +113,17 @@ def test_with_the_gil_balanced_means_that_nothing_is_lost(
 
 
 @per_thread
+def test_garbage_that_awaits_a_collection_does_not_hide_a_plain_decref(
+    typerefs: ModuleType,
+) -> None:
+    def make_a_cycle(self: object) -> None:
+        self.__dict__["me"] = self
+
+    subclass = type("Cycle", (typerefs.PlainDecref,), {"__init__": make_a_cycle})
+    assert verdict_of(checks.check_balanced(subclass, 50)) is Verdict.PLAIN_DECREF
+
+
+@per_thread
 def test_a_python_subclass_inherits_the_plain_decref(typerefs: ModuleType) -> None:
     subclass = type("Sub", (typerefs.PlainDecref,), {})
     assert verdict_of(checks.check_balanced(subclass)) is Verdict.PLAIN_DECREF
