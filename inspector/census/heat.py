@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from itertools import compress
 from operator import ne
 from statistics import NormalDist
@@ -23,6 +24,7 @@ from inspector.process.vectors import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from inspector.census.frame import Key
     from inspector.census.snapshot import Snapshot
@@ -134,16 +136,25 @@ class Sampler:
         for place in compress(self._numbers, map(ne, words[cut:], before[cut:])):
             moved[place] += 1
 
-    def run(self, seconds: float, rate: float = RATE, share: float = 1.0) -> None:
+    def run(
+        self,
+        seconds: float,
+        rate: float = RATE,
+        share: float = 1.0,
+        turn: AbstractContextManager[object] | None = None,
+    ) -> None:
         """Sample for some time, at most ``rate`` times a second.
 
-        Takes at most a ``share`` of one core, and then samples less often.
+        Takes at most a ``share`` of one core, and then samples less often.  ``turn`` is
+        held for each sample, for others to :meth:`take` in between.
         """
+        turn = nullcontext() if turn is None else turn
         begin = due = time.monotonic()
         used = time.thread_time()
         taken = 0
         while (now := time.monotonic()) < begin + seconds:
-            self.sample()
+            with turn:
+                self.sample()
             taken += 1
             cost = (time.thread_time() - used) / taken
             # What was missed is not made up for: samples are to be evenly spread.

@@ -22,6 +22,10 @@ ENOUGH: Final = 4
 HOT: Final = 0.5
 """Share of samples in which a header moved."""
 
+COLD: Final = 0.01
+"""Share of samples in which the header of a balanced type may have moved: somebody
+kept the type itself."""
+
 DENSE: Final = 100
 """Samples per second from which on that share says how busy a header is: one reference
 between two readings moves it, too."""
@@ -194,7 +198,8 @@ def judge(
     seconds = evidence.seconds or 0.0
     often = samples >= DENSE * max(seconds, 1.0) and moved >= HOT * samples
     hot = often or abs(header) >= BUSY * max(seconds, 1.0)
-    balanced = row.deallocator == PER_THREAD and used > 0 and not header and not moved
+    cold = abs(header) < ENOUGH and moved <= COLD * samples
+    balanced = row.deallocator == PER_THREAD and used > 0 and cold
     # What weighs most comes first.
     found = (
         (row.state == "immortal", Verdict.IMMORTAL, Evidence()),

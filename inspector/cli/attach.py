@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -128,15 +129,20 @@ def attach(  # noqa: PLR0913 - a parameter per option
     )
 
 
-def reader(pid: int | None, manner: Manner) -> Callable[[str], Snapshot]:
-    """Attach, and return what reads all objects of a kind."""
-    target = inspector.attach(pid, pause_limit=manner.pause_limit)
+def reader(target: inspector.Target, manner: Manner) -> Callable[[str], Snapshot]:
+    """Return what reads all objects of a kind."""
     return lambda kind: target.snapshot(**asdict(replace(manner, kinds=kinds_of(kind))))
 
 
 def start(pid: int | None, manner: Manner, state: State, course: Course) -> None:
     """Show the dashboard."""
-    from inspector.screen.dashboard.sources import Live  # noqa: PLC0415 - not for --help
+    from inspector.census.background import Background  # noqa: PLC0415 - not for --help
+    from inspector.screen.dashboard.sources import Live  # noqa: PLC0415 - likewise
     from inspector.screen.dashboard.start import show  # noqa: PLC0415 - likewise
 
-    show(state, Live(reader(pid, manner)), course)
+    target = inspector.attach(pid, pause_limit=manner.pause_limit)
+    with ExitStack() as stack:
+        background = None
+        if not target.is_own and not course.once:
+            background = stack.enter_context(closing(Background(target.sampler)))
+        show(state, Live(reader(target, manner), background), course)

@@ -95,7 +95,8 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     totals = history.totals(row)
     known = [each for each in totals if each is not None]
     heat, judged = history.heat(row), history.verdict(row)
-    moved = "?" if heat is None else f"{heat:.0%} of {history.flows.steps:,} readings"
+    samples = history.evidence(row).samples or 0
+    moved = "?" if heat is None else f"{heat:.1%} of {samples:,} samples"
     since = figures.clock(history.baseline.taken_ns)
     span = f"{count(min(known))} to {count(max(known))}" if known else "?"
     facts = [

@@ -11,6 +11,7 @@ from inspector.screen.dashboard.state import State, with_snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inspector.census.background import Background
     from inspector.census.snapshot import Snapshot
 
 __all__ = ["Live", "Source"]
@@ -30,10 +31,17 @@ class Source(Protocol):
 
 
 class Live:
-    """Readings of a process; ``read`` takes one of objects of some kind."""
+    """Readings of a process; ``read`` takes one of objects of some kind.
 
-    def __init__(self, read: Callable[[str], Snapshot]) -> None:
+    ``background`` samples headers in between; without one their heat is told from the
+    readings themselves.
+    """
+
+    def __init__(
+        self, read: Callable[[str], Snapshot], background: Background | None = None
+    ) -> None:
         self._read = read
+        self._background = background
 
     def advance(self, state: State, *, due: bool) -> State:
         """Read, if it is time to or there is nothing to show.
@@ -45,7 +53,9 @@ class Live:
         if state.ended or not (due or missing) or (state.paused and not missing):
             return state
         try:
-            return with_snapshot(state, self._read(state.kind))
+            snapshot = self._read(state.kind)
+            sampled = self._background.renew(snapshot) if self._background else None
+            return with_snapshot(state, snapshot, sampled)
         except NoSuchTarget:
             if state.history is None:
                 raise

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inspector.census.frame import Key
+    from inspector.census.heat import Sampled
     from inspector.census.snapshot import Snapshot
 
 __all__ = [
@@ -148,10 +149,10 @@ class State:
         return None if self.history is None else self.history.latest
 
 
-def with_snapshot(state: State, snapshot: Snapshot) -> State:
-    """Return the state with one more reading."""
+def with_snapshot(state: State, snapshot: Snapshot, sampled: Sampled | None = None) -> State:
+    """Return the state with one more reading, and what was sampled before it."""
     history = state.history
-    history = History.begin(snapshot) if history is None else history.add(snapshot)
+    history = History.begin(snapshot) if history is None else history.add(snapshot, sampled)
     return arranged(replace(state, history=history, trouble=""))
 
 
