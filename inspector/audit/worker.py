@@ -13,6 +13,9 @@ Requests, and the answers to each:
 ``{"do": "exercise", "name": …, "number": 0, "make": expression or null, "calls": n, "threads": n}``
     ``{"name": …, "verdict": …, "exercise": …}`` …, ``{"done": true}`` or ``{"not_exercised":
     why}``; with a number of null it is whatever type the expression makes
+
+``{"do": "rounds", …}``
+    see :mod:`inspector.audit.throughput`
 """
 
 from __future__ import annotations
@@ -108,6 +111,12 @@ class Worker:
             yield {"not_exercised": said(error)}
         else:
             yield {"done": True}
+
+    def rounds(self, request: Answer, _: Callable[[Answer], None]) -> Iterator[Answer]:
+        """Measure throughput."""
+        from inspector.audit.throughput import rounds  # noqa: PLC0415 - audits need none of it
+
+        yield from rounds(request)
 
 
 def main(reading: int, writing: int) -> None:

@@ -24,7 +24,14 @@ from inspector.checks.support import support
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Traffic", "balance_of_calls", "balance_of_runs", "lost_by_calls", "traffic_of_calls"]
+__all__ = [
+    "Traffic",
+    "balance_of_calls",
+    "balance_of_runs",
+    "call_in_threads",
+    "lost_by_calls",
+    "traffic_of_calls",
+]
 
 
 class Traffic(NamedTuple):
@@ -70,7 +77,7 @@ def lost_by_calls(
     subject: type, factory: Callable[[], object], calls: int, threads: int
 ) -> list[Finding]:
     """Return what calls of a factory do to the total of a type in every run: one, or none."""
-    load = Load(lambda: _call_in_threads(factory, calls, threads), 3, "call", calls * threads)
+    load = Load(lambda: call_in_threads(factory, calls, threads), 3, "call", calls * threads)
     return measure(load, Rules.make(wanted=(subject,)), (subject,))
 
 
@@ -88,7 +95,7 @@ def traffic_of_calls(
                 collect()
                 move = ledger.moves()[1].get(0, Move(0, {}))
 
-        _call_in_threads(factory, calls, threads, ledger.restart, look)
+        call_in_threads(factory, calls, threads, ledger.restart, look)
         merges, labels = ledger.collections, dict(ledger.labels)
         unique_id = ledger.restart().places.of[0] >= 0
         return Traffic(subject, move, calls * threads, merges, labels, unique_id)
@@ -98,7 +105,7 @@ def _nothing() -> None:
     """Look at nothing."""
 
 
-def _call_in_threads(
+def call_in_threads(
     factory: Callable[[], object],
     calls: int,
     threads: int,

@@ -69,6 +69,7 @@ VERBS: Final = {
     "replay": Verb("replay", "replay"),
     "diff": Verb("diff", "diff"),
     "audit": Verb("audit", "audit_"),
+    "scale": Verb("scale", "scale_"),
 }
 """In the order of the help."""
 

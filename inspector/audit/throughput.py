@@ -1,0 +1,136 @@
+"""How often expressions run in a second, in one thread and in several; in the worker.
+
+Knows: a machine's speed drifts, so the numbers of threads and the expressions take
+turns, round after round, and only runs of one round are compared.  As in
+:mod:`timeit`, no automatic collection falls into a run; each is preceded by one.
+Each thread runs a loop of its own code, so that threads share what the expression
+names and nothing of the measuring.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from itertools import repeat as times
+from typing import TYPE_CHECKING, Any, Final
+
+from inspector.audit.expressions import factory_of, loop_of
+from inspector.audit.find import said
+from inspector.checks.balance import call_in_threads
+from inspector.checks.ledger import Ledger
+from inspector.checks.subjects import name_of, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from inspector.checks.ledger import Move
+
+__all__ = ["rounds"]
+
+TRAFFIC_CALLS: Final = 1000
+"""In each thread, to see who counts what."""
+
+LEAST_TRAFFIC: Final = 0.05
+"""References per call below which it is the threads' own: their locks, say."""
+
+FIRST: Final = 64
+"""Calls of the first try when the length of a run is looked for."""
+
+
+def rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield traffic and calls per run of each expression, then every run, then ``done``.
+
+    ``{"traffic": [[threads, type, header, contributed] …], "expression": n, "calls": n}``,
+    ``{"expression": n, "threads": n, "round": n, "calls": n, "nanoseconds": n}``;
+    ``{"failed": why, "expression": n}`` ends it.
+    """
+    calls = []
+    for number, text in enumerate(request["expressions"]):
+        try:
+            factory_of(text)()
+            traffic = [row for n in request["threads"] for row in _traffic(text, n)]
+            calls.append(_calls_for(request["seconds"], loop_of(text)))
+        except BaseException as error:  # noqa: BLE001 - an expression may raise SystemExit too
+            yield {"failed": said(error), "expression": number}
+            return
+        yield {"expression": number, "traffic": traffic, "calls": calls[-1]}
+    gc.disable()
+    for turn in range(request["rounds"]):
+        for threads in request["threads"]:
+            for number, text in enumerate(request["expressions"]):
+                gc.collect()
+                yield {
+                    "expression": number,
+                    "threads": threads,
+                    "round": turn,
+                    "calls": calls[number] * threads,
+                    "nanoseconds": _run(text, calls[number], threads),
+                }
+    yield {"done": True, "gil": bool(getattr(sys, "_is_gil_enabled", bool)())}
+
+
+def _calls_for(seconds: float, loop: Callable[[Iterable[object]], None]) -> int:
+    """Return how many calls take so long in one thread."""
+    calls = FIRST
+    while True:
+        begin = time.perf_counter()
+        loop(times(None, calls))
+        taken = time.perf_counter() - begin
+        if taken >= seconds / 10:
+            return max(1, int(calls * seconds / taken))
+        calls *= 4
+
+
+def _run(text: str, calls: int, threads: int) -> int:
+    """Run an expression so often in each of so many threads; return the nanoseconds of it all."""
+    barrier = threading.Barrier(threads)
+    seen: list[tuple[int, int]] = []
+    failures: list[BaseException] = []
+
+    def work(loop: Callable[[Iterable[object]], None]) -> None:
+        try:
+            turns = times(None, calls)
+            barrier.wait()
+            begin = time.perf_counter_ns()
+            loop(turns)
+            seen.append((begin, time.perf_counter_ns()))
+        except BaseException as failure:  # noqa: BLE001 - raised again below
+            failures.append(failure)
+
+    workers = [threading.Thread(target=work, args=(loop_of(text),)) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if failures:
+        raise failures[0]
+    return max(end for _, end in seen) - min(begin for begin, _ in seen)
+
+
+def _traffic(text: str, threads: int) -> list[tuple[int, str, float, float]]:
+    """Return threads, type, and references per call in its header and per thread."""
+    factory = factory_of(text)
+    moved: dict[int, Move] = {}
+    refs = watch()
+    with Ledger(refs) as ledger:
+        call_in_threads(
+            factory,
+            TRAFFIC_CALLS,
+            threads,
+            ledger.restart,
+            lambda: moved.update(ledger.moves()[1]),
+        )
+    return sorted(_rows(moved, refs, threads), key=lambda row: -abs(row[2]))
+
+
+def _rows(
+    moved: dict[int, Move], refs: Sequence[Callable[[], type | None]], threads: int
+) -> Iterator[tuple[int, str, float, float]]:
+    calls = TRAFFIC_CALLS * threads
+    for number, move in moved.items():
+        subject = refs[number]()
+        header, contributed = move.header / calls, sum(move.contributions.values()) / calls
+        if subject is not None and max(abs(header), abs(contributed)) >= LEAST_TRAFFIC:
+            yield threads, name_of(subject), header, contributed

@@ -1,0 +1,94 @@
+"""`inspector scale`: throughput of expressions against threads, with the header traffic."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+import inspector
+from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.screen.streams import standard_output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["scale_"]
+
+MOST_THREADS: Final = 256
+
+
+def _numbers(words: str) -> str:
+    """Refuse what are no numbers of threads."""
+    for word in words.split(","):
+        if not word.strip().isdecimal() or not 1 <= int(word) <= MOST_THREADS:
+            raise typer.BadParameter(f"{word.strip()!r} is no number from 1 to {MOST_THREADS}")
+    return words
+
+
+ExpressionArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="EXPR…", help="A Python expression; modules it names are imported."),
+]
+ThreadsOption = Annotated[
+    str,
+    typer.Option(
+        "--threads", metavar="N[,N]", callback=_numbers, help="Numbers of threads to compare."
+    ),
+]
+RoundsOption = Annotated[
+    int, typer.Option("--rounds", metavar="N", min=1, max=1000, help="Turns that each takes.")
+]
+SecondsOption = Annotated[
+    float,
+    typer.Option("--seconds", metavar="S", min=0.001, help="Length of a run in one thread."),
+]
+
+
+def scale_(
+    context: typer.Context,
+    expressions: ExpressionArgument,
+    *,
+    threads: ThreadsOption = "1,2,4",
+    rounds: RoundsOption = 9,
+    seconds: SecondsOption = 0.1,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Measure how often an expression runs per second, in one thread and in several.
+
+    HEADER is how many references to types a call counts in headers that all threads share.
+    Numbers of threads and expressions take turns; there is no conclusion for more threads
+    than cores, nor where the spread of the rounds is wider than the effect.
+    """
+    numbers = sorted({int(word) for word in threads.split(",")})
+    context.obj.append(partial(show, expressions, numbers, rounds, seconds, as_json))
+
+
+def show(
+    expressions: Sequence[str],
+    threads: Sequence[int],
+    rounds: int,
+    seconds: float,
+    as_json: bool,  # noqa: FBT001 - an option
+) -> None:
+    """Measure, and write what was found to standard output."""
+    inspector.attach()  # says why where nothing can be read
+    from inspector.audit.expressions import parsed  # noqa: PLC0415 - other verbs measure nothing
+    from inspector.audit.scaling import scale  # noqa: PLC0415 - likewise
+    from inspector.screen.progress import steps  # noqa: PLC0415 - likewise
+
+    for each in expressions:
+        parsed(each)
+    with steps("measuring") as tell:
+        found = scale(expressions, threads, rounds, seconds, tell)
+    with standard_output() as stream:
+        if as_json:
+            stream.write(json.dumps(found.as_dict()) + "\n")
+            return
+        from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
+        from inspector.screen.scales import scaling_view  # noqa: PLC0415 - likewise
+
+        console = console_for(stream)
+        console.print(scaling_view(found, console.width))

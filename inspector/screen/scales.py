@@ -1,0 +1,114 @@
+"""Throughput against threads as a Rich renderable: bars, and the header traffic beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from inspector.screen.text import plain, plural
+
+if TYPE_CHECKING:
+    from inspector.audit.scaling import Point, Scale, Scaling
+
+__all__ = ["scaling_view"]
+
+BAR: Final = 24
+"""Cells of the longest bar."""
+
+STYLES: Final = {"loses": "red", "gains": "yellow", "scales": "green", "base": "", "": "dim"}
+
+SAID: Final = {
+    "base": "",
+    "scales": "scales",
+    "gains": "gains, but scales badly",
+    "loses": "slower than {fewest}",
+}
+
+
+def scaling_view(scaling: Scaling, width: int) -> Group:
+    """Return a table of bars per expression, and below it who counts what."""
+    parts: list[Table | Text] = []
+    for each in scaling.scales:
+        parts += [Text(plain(each.expression), "bold"), _bars(each, width)]
+        parts += [*_traffic(each), Text("")]
+    text = (
+        f"{plural(scaling.rounds, 'round')} in turns, runs of {scaling.seconds:g} s in one thread"
+    )
+    text += f", on {plural(scaling.cores, 'core')}; (from to): of the median, 95 % sure"
+    if scaling.gil_enabled:
+        text += "; a module that was imported switched the GIL on"
+    return Group(*parts, Text(text, "dim"))
+
+
+def _bars(scale: Scale, width: int) -> Table:
+    most = max(each.throughput.middle for each in scale.points)
+    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table.add_column("THREADS", justify="right", no_wrap=True)
+    if width >= 3 * BAR:
+        table.add_column("", width=BAR, no_wrap=True)
+    for head in ("CALLS/S", "RATIO", "HEADER"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, overflow="ellipsis")
+    for each in scale.points:
+        cells = [Text(str(each.threads))]
+        if width >= 3 * BAR:
+            cells.append(Text(_bar(each.throughput.middle / most), STYLES[each.verdict]))
+        cells += [
+            Text(_rate(each.throughput.middle)),
+            Text(_ratio(each)),
+            Text(_header(scale, each.threads)),
+            Text(_said(each, scale.points[0]), STYLES[each.verdict]),
+        ]
+        table.add_row(*cells)
+    return table
+
+
+def _bar(share: float) -> str:
+    """Return a bar of eighths of a cell."""
+    eighths = max(1, round(share * BAR * 8))
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def _ratio(point: Point) -> str:
+    if point.verdict == "base":
+        return "1.00"
+    ratio = point.ratio
+    return f"{ratio.middle:.2f} ({ratio.low:.2f} {ratio.high:.2f})"
+
+
+def _rate(number: float) -> str:
+    """Return calls per second in three digits or so."""
+    for unit, factor in (("M", 1e6), ("k", 1e3)):
+        if number >= factor:
+            return f"{number / factor:.{2 if number < 10 * factor else 1}f} {unit}"
+    return f"{number:.1f}"
+
+
+def _header(scale: Scale, threads: int) -> str:
+    """Return what a call counts in headers, all types together, signs aside."""
+    total = sum(abs(each.header) for each in scale.traffic if each.threads == threads)
+    return f"{total:.2f}"
+
+
+def _said(point: Point, base: Point) -> str:
+    if not point.verdict:
+        return f"no conclusion: {point.doubt}"
+    return SAID[point.verdict].format(fewest=plural(base.threads, "thread"))
+
+
+def _traffic(scale: Scale) -> list[Text]:
+    """Say which types the header traffic is of."""
+    threads = scale.points[-1].threads
+    rows = [each for each in scale.traffic if each.threads == threads]
+    loud = [each for each in rows if abs(each.header) >= 0.05]  # noqa: PLR2004 - what is shown as 0.1
+    if not loud:
+        quiet = f" ({plain(rows[0].type)} is counted per thread)" if rows else ""
+        return [Text(f"header traffic: none{quiet}", "dim")]
+    said = [
+        f"{plain(each.type)} {each.header:+.2f} per call, {each.contributed:+.2f} per thread"
+        for each in loud
+    ]
+    return [Text(f"header traffic: {'; '.join(said)}", "yellow")]

@@ -1,0 +1,107 @@
+"""Audits and scaling as text."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from inspector.audit.result import Audit, Audited, Exercise, Made
+from inspector.audit.scaling import Point, Scale, Scaling, Spread, Traffic
+from inspector.census.verdict import Evidence, Verdict
+from inspector.screen.audits import audit_markdown, audit_view
+from inspector.screen.scales import scaling_view
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def text(view: RenderableType, width: int) -> str:
+    console = Console(file=StringIO(), width=width, no_color=True)
+    console.print(view)
+    assert isinstance(console.file, StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def exercise(threads: int, total: int, header: int) -> Exercise:
+    return Exercise(threads, 100 * threads, Evidence(total=total, header=header, contributed=100))
+
+
+AUDIT = Audit(
+    ("pkg",),
+    (
+        Audited("pkg.Fine", Verdict.BALANCED, "pkg.Fine()", exercises=(exercise(1, 0, 0),)),
+        Audited(
+            "pkg.Leaks",
+            Verdict.LEAKING,
+            "pkg.Leaks()",
+            reason="then, with 2 threads: crashed: SIGSEGV",
+            exercises=(exercise(1, 100, 0),),
+        ),
+        Audited(
+            "pkg.Plain",
+            Verdict.PLAIN_DECREF,
+            "pkg.Plain(1|2)",
+            exercises=(exercise(1, 0, -100), exercise(2, 0, -201)),
+        ),
+        Audited("pkg.\x1b[31mRed", None, reason="TypeError: abstract"),
+    ),
+    {"pkg.windows": "ImportError: win32 only"},
+    1,
+    Made("3.14.7t", "3.14.7 free-threading build", "x86_64", 2, 100, 2, 1.5),
+)
+
+POINTS = (
+    Point(1, Spread(9e6, 1e7, 1.1e7), Spread(1, 1, 1), "base"),
+    Point(2, Spread(7e6, 8e6, 9e6), Spread(0.7, 0.8, 0.9), "loses"),
+    Point(4, Spread(7e6, 8e6, 9e6), Spread(0.7, 0.8, 0.9), "", "2 cores for 4 threads"),
+)
+
+
+def test_what_weighs_most_comes_first_and_what_was_not_exercised_says_why() -> None:
+    shown = text(audit_view(AUDIT, 140), 140)
+    lines = shown.splitlines()
+    assert lines[0] == "inspector audit · pkg · Python 3.14.7t"
+    names = [line.split()[0] for line in lines if line.startswith("pkg.")]
+    assert names == ["pkg.Leaks", "pkg.Plain", "pkg.Fine", "pkg.\\x1b[31mRed", "pkg.windows"]
+    assert "leaking (then, with 2 threads: crashed: SIGSEGV)    +1       0          ?" in shown
+    assert "plain decref" in shown
+    assert "TypeError: abstract" in shown
+    assert "1 static type, which nobody counts, left aside" in shown
+    assert "3 of 4 heap types exercised: 1 leaking, 1 plain decref, 1 balanced" in shown
+
+
+def test_a_narrow_screen_goes_without_the_expressions() -> None:
+    assert "MADE BY" in text(audit_view(AUDIT, 140), 140)
+    assert "MADE BY" not in text(audit_view(AUDIT, 60), 60)
+
+
+def test_the_markdown_is_safe_for_names_and_groups_what_was_not_exercised() -> None:
+    shown = audit_markdown(AUDIT)
+    assert "\x1b" not in shown
+    assert "| pkg.Plain | plain decref | 0 | -1 | -1 | pkg.Plain\\(1\\|2\\) |" in shown
+    assert "## Not exercised (1)" in shown
+    assert "| TypeError: abstract | pkg." in shown
+    assert "## Not imported" in shown
+
+
+def test_bars_are_as_long_as_the_throughput_and_stand_beside_the_header_traffic() -> None:
+    traffic = tuple(Traffic(n, "collections.deque", -1.0, 1.0) for n in (1, 2, 4))
+    scaling = Scaling(
+        (Scale("collections.deque()", POINTS, traffic),), 2, 9, 0.1, gil_enabled=False
+    )
+    lines = text(scaling_view(scaling, 120), 120).splitlines()
+    bars = [line.count("█") for line in lines if "█" in line]
+    assert bars == [24, 19, 19]
+    assert "0.80 (0.70 0.90)" in lines[3]
+    assert lines[3].endswith("1.00  slower than 1 thread")
+    assert lines[4].endswith("no conclusion: 2 cores for 4 threads")
+    assert lines[5] == "header traffic: collections.deque -1.00 per call, +1.00 per thread"
+
+
+def test_a_narrow_screen_goes_without_the_bars() -> None:
+    scaling = Scaling((Scale("object()", POINTS, ()),), 2, 9, 0.1, gil_enabled=False)
+    shown = text(scaling_view(scaling, 60), 60)
+    assert "█" not in shown
+    assert "header traffic: none" in shown
