@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -41,8 +42,15 @@ def run(pytester: pytest.Pytester, typerefs_path: Path, monkeypatch: pytest.Monk
         pytester.makeini(
             f"[pytest]\nfilterwarnings = error\npythonpath = {typerefs_path.parent}\n{ini}"
         )
-        start = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
         loaded = [word for name in plugins for word in ("-p", name)]
-        return start("-p", "no:cacheprovider", "-rA", *loaded, *arguments)
+        words = ["-p", "no:cacheprovider", "-rA", *loaded, *arguments]
+        if subprocess:
+            return pytester.runpytest_subprocess(*words)
+        # What is here before the run is no garbage of its, and holds nothing that it makes.
+        gc.freeze()
+        try:
+            return pytester.runpytest_inprocess(*words)
+        finally:
+            gc.unfreeze()
 
     return run
