@@ -25,8 +25,7 @@ from inspector.cli.manner import (
 from inspector.screen.dashboard.state import BOARD_SORTS, FASTEST, SLOWEST, Course, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from inspector.census.anatomy import Anatomy
     from inspector.census.snapshot import Snapshot
 
 __all__ = [
@@ -36,7 +35,6 @@ __all__ = [
     "IntervalOption",
     "OnceOption",
     "attach",
-    "reader",
 ]
 
 
@@ -129,11 +127,6 @@ def attach(  # noqa: PLR0913 - a parameter per option
     )
 
 
-def reader(target: inspector.Target, manner: Manner) -> Callable[[str], Snapshot]:
-    """Return what reads all objects of a kind."""
-    return lambda kind: target.snapshot(**asdict(replace(manner, kinds=kinds_of(kind))))
-
-
 def start(pid: int | None, manner: Manner, state: State, course: Course) -> None:
     """Show the dashboard."""
     from inspector.census.background import Background  # noqa: PLC0415 - not for --help
@@ -141,8 +134,15 @@ def start(pid: int | None, manner: Manner, state: State, course: Course) -> None
     from inspector.screen.dashboard.start import show  # noqa: PLC0415 - likewise
 
     target = inspector.attach(pid, pause_limit=manner.pause_limit)
+
+    def read(kind: str) -> Snapshot:
+        return target.snapshot(**asdict(replace(manner, kinds=kinds_of(kind))))
+
+    def look(address: int) -> Anatomy:
+        return target.anatomy(address, blocking=manner.blocking, pause_limit=manner.pause_limit)
+
     with ExitStack() as stack:
         background = None
         if not target.is_own and not course.once:
             background = stack.enter_context(closing(Background(target.sampler)))
-        show(state, Live(reader(target, manner), background), course)
+        show(state, Live(read, look, background), course)

@@ -130,7 +130,7 @@ class Board:
         with Terminal(terminal, terminal, signals=False) as screen:
             return watch(
                 state,
-                Live(_read),
+                Live(_read, inspector.attach().anatomy),
                 screen,
                 clock=time.monotonic,
                 output=None if wish.output else self._pane,

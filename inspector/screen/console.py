@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from io import StringIO
 from typing import IO, TYPE_CHECKING, Final
 
 from rich.console import Console
+from rich.text import Text
 
 from inspector.screen.selection import select
 from inspector.screen.tables import caption, heading, type_table
@@ -13,10 +15,12 @@ from inspector.screen.tables import caption, heading, type_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import RenderableType
+
     from inspector.census.snapshot import Snapshot
     from inspector.screen.view import View
 
-__all__ = ["console_for", "print_table"]
+__all__ = ["console_for", "lines_of", "print_table"]
 
 UNBOUNDED: Final = 1_000_000
 """Cells of a line that nobody wraps."""
@@ -45,6 +49,16 @@ def console_for(stream: IO[str]) -> Console:
         columns = os.environ.get("COLUMNS", "")
         width = int(columns) if columns.isdecimal() and int(columns) else UNBOUNDED
     return PlainConsole(file=stream, width=width)
+
+
+def lines_of(renderable: RenderableType, width: int) -> list[Text]:
+    """Return what Rich makes of something in so many cells, as lines of text with styles."""
+    console = Console(file=StringIO(), width=width, color_system="truecolor")
+    lines = console.render_lines(renderable, pad=False)
+    return [
+        Text.assemble(*((each.text, each.style or "") for each in line if not each.control))
+        for line in lines
+    ]
 
 
 def print_table(

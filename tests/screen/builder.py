@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from inspector.census.anatomy import Anatomy, Path
 from inspector.census.snapshot import (
     InterpreterCount,
     ObjectCount,
@@ -12,6 +13,7 @@ from inspector.census.snapshot import (
     TargetInfo,
     ThreadCount,
 )
+from inspector.cpython.refcount import Header
 
 BIAS = (2**63 - 1) // 8
 
@@ -71,3 +73,19 @@ def snapshot(*rows: ObjectCount, **values: Any) -> Snapshot:  # noqa: ANN401 - a
         "tries": 1,
     }
     return Snapshot(rows=tuple(map(tuple, rows)), **(fields | values))
+
+
+def anatomy(count: ObjectCount) -> Anatomy:
+    """Return the type of a row in full."""
+    return Anatomy(
+        count=count,
+        header=Header(4242, 0, 0, 64 | 1, count.local or 0, count.shared or 0, 0x9000),
+        owner_name="MainThread",
+        thread_names={4242: "MainThread"},
+        metatype="builtins.type",
+        basicsize=48,
+        flags=("HEAPTYPE", "BASETYPE"),
+        bases=(count.name, "builtins.object"),
+        subclasses=(),
+        paths=(Path("instance made", "per thread", "unique id 7"),),
+    )

@@ -11,11 +11,13 @@ from inspector.screen.dashboard.replay import Replay, replayed
 from inspector.screen.dashboard.sources import Live
 from inspector.screen.dashboard.state import State
 from tests.screen.boards import FakeScreen, reading
+from tests.screen.builder import anatomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from inspector.census.anatomy import Anatomy
     from inspector.census.snapshot import Snapshot
 
 GONE = NoSuchTarget("process 4242 does not exist", pid=4242)
@@ -185,3 +187,43 @@ def test_a_step_in_a_replay_shows_the_numbers_that_were_live(recording: str) -> 
         assert order[3] == (f"+{90 * number:,}" if number else "0")
         shown_numbers.append(number)
     assert shown_numbers == [0, 1, 11, 11, 10, 10, 99, 99, 0]
+
+
+class Looks:
+    """Types that are read in full, or fail to be."""
+
+    def __init__(self, *failures: Exception | None) -> None:
+        self.failures = list(failures)
+        self.addresses: list[int] = []
+
+    def __call__(self, address: int) -> Anatomy:
+        self.addresses.append(address)
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        count = next(each for each in reading(1) if each.address == address)
+        return anatomy(count)
+
+
+def test_the_type_of_the_details_is_read_in_full_with_each_reading() -> None:
+    screen, look = FakeScreen("enter", "x", "x", "escape", "x", height=60), Looks()
+    watch(State(interval=1.0), Live(Readings(), look), screen, clock=screen.clock)
+    chosen = next(each.address for each in reading(1) if each.name == "app.Order")
+    # At once, with the next reading, and no more once the table is back.
+    assert look.addresses == [chosen] * 2
+    assert not any("HEAPTYPE" in line for line in screen.frames[0])
+    assert any("HEAPTYPE" in line for line in screen.frames[1])
+
+
+def test_a_type_that_cannot_be_read_in_full_shows_what_the_reading_had() -> None:
+    screen = FakeScreen("enter", "x", height=40)
+    look = Looks(Unsettled("it moves", tries=3), Unsettled("it moves", tries=3))
+    watch(State(interval=1.0), Live(Readings(), look), screen, clock=screen.clock)
+    assert any("counted by its owner alone" in line for line in screen.frames[-1])
+    assert not any("it moves" in line for line in screen.frames[-1])
+
+
+def test_while_readings_are_paused_a_type_is_read_once() -> None:
+    screen, look, readings = FakeScreen("p", "enter", "x", "x", height=60), Looks(), Readings()
+    watch(State(interval=1.0), Live(readings, look), screen, clock=screen.clock)
+    assert (readings.taken, len(look.addresses)) == (1, 1)

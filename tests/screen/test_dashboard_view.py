@@ -12,7 +12,7 @@ from inspector.screen.dashboard.keys import press
 from inspector.screen.dashboard.state import Size, State, with_snapshot
 from inspector.screen.dashboard.view import framed, view
 from tests.screen.boards import board, lines, reading
-from tests.screen.builder import row, snapshot, unread
+from tests.screen.builder import anatomy, row, snapshot, unread
 
 SIZES = [(60, 12), (80, 24), (120, 30), (200, 50), (30, 5), (1, 1)]
 HOSTILE = (
@@ -26,15 +26,17 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("mode", ["table", "threads", "details", "help", "output"])
+@pytest.mark.parametrize("mode", ["table", "threads", "details", "type", "help", "output"])
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_the_screen_is_filled_and_nothing_is_wider(width: int, height: int, mode: str) -> None:
     state = board(width, height, output=("a line " * 40,) * 60)
     state = replace(state, threads=True) if mode == "threads" else state
     if mode in {"help", "output"}:
         state = replace(state, mode=mode)
-    if mode == "details":
+    if mode in {"details", "type"}:
         state = press(state, "enter")
+    if mode == "type":
+        state = with_anatomy(state)
     drawn = lines(state)
     assert len(drawn) == height
     assert all(cell_len(line) <= width for line in drawn)
@@ -109,6 +111,26 @@ def test_details_write_the_formula_out_with_its_numbers() -> None:
     assert re.search(r"^= total +452 ", text, re.MULTILINE)
     assert re.search(r"^MainThread +4242 +\+500 ", text, re.MULTILINE)
     assert re.search(r"^worker-1 +4243 +-50 ", text, re.MULTILINE)
+
+
+def test_details_of_a_type_are_all_that_is_known_of_it() -> None:
+    text = "\n".join(lines(with_anatomy(press(board(120, 60), "enter"))))
+    for words in (
+        "ob_ref_shared",
+        "HEAPTYPE BASETYPE",
+        "app.Order, builtins.object",
+        "unique id 7",
+    ):
+        assert words in text
+    assert "local + shared - bias + contributions" in text
+    assert re.search(r"^growth +", text, re.MULTILINE)
+    assert re.search(r"^worker-1 +4243 +-50 ", text, re.MULTILINE)
+
+
+def with_anatomy(state: State) -> State:
+    """Return the state with the type of its details in full."""
+    assert state.subject_row is not None
+    return replace(state, anatomy=anatomy(state.subject_row))
 
 
 def test_details_of_an_object_that_is_gone_stay_and_say_so() -> None:

@@ -1,4 +1,4 @@
-"""One object in full: the formula with its numbers, and every thread's part; pure."""
+"""One object in full: its anatomy, or the formula with its numbers, and what it did; pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from inspector.screen.anatomy import anatomy_view
+from inspector.screen.console import lines_of
 from inspector.screen.dashboard import figures
 from inspector.screen.dashboard.glyphs import sparkline, thread_bars
 from inspector.screen.text import count, plain
@@ -36,10 +38,16 @@ def detail_lines(state: State) -> list[Text]:
     known = state.subject in history.frames[-1].places
     name = plain(row.name)
     width = max(1, state.size.width)
-    lines = [Text(name[at : at + width], "bold") for at in range(0, len(name), width)] or [Text("")]
-    if not known:
-        lines.append(Text("it is gone: these are its last numbers", "bold red"))
-    lines += [Text(""), *_formula(row), Text(""), *_facts(row, snapshot), Text("")]
+    lines = [] if known else [Text("it is gone: these are its last numbers", "bold red")]
+    if state.anatomy is not None:
+        lines += [
+            *lines_of(anatomy_view(state.anatomy), width),
+            Text(""),
+            Text("over time", "bold"),
+        ]
+    else:
+        lines += [Text(name[at : at + width], "bold") for at in range(0, len(name), width)]
+        lines += [Text(""), *_formula(row), Text(""), *_facts(row, snapshot), Text("")]
     lines += [*_over_time(state, row, history), Text(""), *_threads(state, row, snapshot)]
     for line in lines:
         line.truncate(width)

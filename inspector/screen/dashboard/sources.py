@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from inspector.census.frame import key_of
 from inspector.errors import InspectorError, NoSuchTarget
 from inspector.screen.dashboard.state import State, with_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inspector.census.anatomy import Anatomy
     from inspector.census.background import Background
     from inspector.census.snapshot import Snapshot
 
@@ -31,16 +33,20 @@ class Source(Protocol):
 
 
 class Live:
-    """Readings of a process; ``read`` takes one of objects of some kind.
+    """Readings of a process: ``read`` takes one of objects of some kind.
 
-    ``background`` samples headers in between; without one their heat is told from the
-    readings themselves.
+    ``look`` reads the type at an address in full.  ``background`` samples headers in
+    between; without one their heat is told from the readings themselves.
     """
 
     def __init__(
-        self, read: Callable[[str], Snapshot], background: Background | None = None
+        self,
+        read: Callable[[str], Snapshot],
+        look: Callable[[int], Anatomy] | None = None,
+        background: Background | None = None,
     ) -> None:
         self._read = read
+        self._look = look
         self._background = background
 
     def advance(self, state: State, *, due: bool) -> State:
@@ -49,19 +55,37 @@ class Live:
         What failed is shown, and tried again next time; when the process is gone, the
         last reading stays.
         """
-        missing = state.history is None and not state.trouble
-        if state.ended or not (due or missing) or (state.paused and not missing):
+        if state.ended:
             return state
+        missing = state.history is None and not state.trouble
+        wanted = missing or (due and not state.paused)
         try:
-            snapshot = self._read(state.kind)
-            sampled = self._background.renew(snapshot) if self._background else None
-            return with_snapshot(state, snapshot, sampled)
+            if wanted:
+                snapshot = self._read(state.kind)
+                sampled = self._background.renew(snapshot) if self._background else None
+                state = with_snapshot(state, snapshot, sampled)
+            return self._looked(state, due=wanted)
         except NoSuchTarget:
             if state.history is None:
                 raise
             return replace(state, ended="the process ended")
         except InspectorError as failed:
             return replace(state, trouble=str(failed))
+
+    def _looked(self, state: State, *, due: bool) -> State:
+        """Read the type of the details in full, if it is time to or another one was chosen."""
+        row = state.subject_row
+        if self._look is None or state.mode != "details" or row is None or row.kind != "type":
+            return state
+        if state.anatomy is not None and not due:
+            return state
+        try:
+            anatomy = self._look(row.address)
+        except NoSuchTarget:
+            raise
+        except InspectorError:
+            return state  # the type is gone, or moved while it was read: what was seen stays
+        return replace(state, anatomy=anatomy if key_of(anatomy.count) == state.subject else None)
 
     def delay(self, state: State) -> float:
         """Return the interval that was asked for."""

@@ -13,6 +13,7 @@ from inspector.screen.selection import SORTS, matcher
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inspector.census.anatomy import Anatomy
     from inspector.census.frame import Key
     from inspector.census.heat import Sampled
     from inspector.census.snapshot import Snapshot
@@ -124,6 +125,8 @@ class State:
     """The object of the details."""
     subject_row: ObjectCount | None = None
     """As it was last seen."""
+    anatomy: Anatomy | None = None
+    """All that is known of it; None where that is not read, as of a recording."""
     prompt: Prompt | None = None
     message: str = ""
     trouble: str = ""
@@ -227,7 +230,8 @@ def selected(state: State) -> State:
     row = row_at(state, state.cursor)
     if row is None:
         return state
-    return replace(state, mode="details", scroll=0, subject=key_of(row), subject_row=row)
+    shown = replace(state, mode="details", scroll=0, subject_row=row, anatomy=None)
+    return replace(shown, subject=key_of(row))
 
 
 def _matcher(state: State) -> Callable[[str], bool]:
