@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from inspector.errors import NoSuchTarget, TargetChanged
 from inspector.process import proc
+from inspector.process.failure import process_error
 
-__all__ = ["DEAD", "named", "state_of", "tracer_of"]
+if TYPE_CHECKING:
+    from inspector.errors import TargetError
+
+__all__ = ["DEAD", "named", "state_of", "tracer_of", "vanished"]
 
 
 DEAD: Final = frozenset({"Z", "X", "x", ""})
@@ -36,3 +41,19 @@ def named(task: int) -> str:
         return f"process {group} ({proc.read_stat(group).name})"
     except OSError:
         return f"process {task}"
+
+
+def vanished(pid: int) -> TargetError:
+    """Say why a thread is gone without a report: another one called exec, or all ended."""
+    try:
+        main = proc.read_stat(pid)
+    except OSError as failure:
+        return process_error(failure.errno, pid, "stop")
+    # While others are there, a main thread that has ended is about to be replaced.
+    if main.state in DEAD and main.threads == 1:
+        return NoSuchTarget(f"process {pid} has ended", pid=pid)
+    return TargetChanged(
+        f"process {pid} ran another program (exec) while it was being stopped",
+        pid=pid,
+        hint="attach to it anew if you mean that",
+    )

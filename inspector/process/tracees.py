@@ -20,10 +20,10 @@ from array import array
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged, Unsettled
+from inspector.errors import AccessDenied, NoSuchTarget, Unsettled
 from inspector.process import proc
 from inspector.process.failure import process_error
-from inspector.process.tasks import DEAD, named, state_of, tracer_of
+from inspector.process.tasks import DEAD, named, state_of, tracer_of, vanished
 from inspector.process.tracing import (
     PTRACE_DETACH,
     PTRACE_EVENT_STOP,
@@ -38,8 +38,6 @@ from inspector.process.tracing import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from inspector.errors import TargetError
 
 __all__ = ["Tracees"]
 
@@ -63,6 +61,7 @@ class Tracees:
         self.begin_ns = 0
         """``perf_counter_ns`` of the first interruption; 0 before it."""
         self._signals: dict[int, int] = {}
+        self._taken: set[int] = set()
         self._refused = 0.0
         self._siginfo = array("i", bytes(SIGINFO_SIZE))
 
@@ -109,10 +108,13 @@ class Tracees:
         until the tracer has taken note that the threads it ended are gone (``de_thread``
         in fs/exec.c), for ever.  Any thread of the tracer's process may take note.
         """
+        ends = os.WEXITED | os.WNOHANG | WALL
         for task in list(self._signals):  # in one step, whatever that thread does
             if task != self.pid:
                 with suppress(ChildProcessError):
-                    os.waitid(os.P_PID, task, os.WEXITED | os.WNOHANG | WALL)
+                    if os.waitid(os.P_PID, task, ends | os.WNOWAIT):
+                        self._taken.add(task)
+                        os.waitid(os.P_PID, task, ends)
 
     def _complete(self) -> bool:
         """Seize threads that are new; True if all threads there are have stopped.
@@ -167,7 +169,7 @@ class Tracees:
         """Raise if a thread is traced by somebody else."""
         tracer = tracer_of(self.pid, task)
         if tracer == threading.get_native_id():
-            raise self._vanished()
+            raise vanished(self.pid)
         if tracer:
             raise AccessDenied(
                 f"process {self.pid} is traced already, by {named(tracer)}",
@@ -212,7 +214,9 @@ class Tracees:
         try:
             report = os.waitid(os.P_PID, task, ends | os.WNOHANG | WALL)
         except ChildProcessError:
-            raise self._vanished() from None
+            if task in self._taken:
+                return True
+            raise vanished(self.pid) from None
         if report is None or report.si_code not in STOPS:
             return report is not None
         with suppress(ChildProcessError):
@@ -223,19 +227,7 @@ class Tracees:
         """Raise if a thread that does not stop is no longer the one that was seized."""
         for task, signal in self._signals.items():
             if signal == RUNNING and tracer_of(self.pid, task) == 0:
-                raise self._vanished()
-
-    def _vanished(self) -> TargetError:
-        """Say why a thread is gone without a report: another one called exec, or all ended."""
-        main = self._ask(proc.read_stat)
-        # While others are there, a main thread that has ended is about to be replaced.
-        if main.state in DEAD and main.threads == 1:
-            return NoSuchTarget(f"process {self.pid} has ended", pid=self.pid)
-        return TargetChanged(
-            f"process {self.pid} ran another program (exec) while it was being stopped",
-            pid=self.pid,
-            hint="attach to it anew if you mean that",
-        )
+                raise vanished(self.pid)
 
     def _unsettled(self) -> Unsettled:
         """Say how many threads kept running, and why as far as the kernel tells."""
