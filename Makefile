@@ -43,8 +43,10 @@ test: ## the tests, on 3.14t, 3.15t and a Python with a GIL
 	done; \
 	if [ -n "$$failed" ]; then echo "## tests failed on:$$failed"; exit 1; fi
 
+# All tests share the processors; some that are named run one after the other.
 test-one: env
-	@variables=$$($(FIND) --for-tests) && eval "$$variables" && $(VENV)/bin/python -m pytest $(TESTS)
+	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
+	$(VENV)/bin/python -m pytest $(or $(TESTS),-n logical --dist worksteal)
 
 pydebug: env ## the live tests against a --with-pydebug build (built once, then slow)
 	@debug=$$($(FIND) 3.14t-debug) && variables=$$($(FIND) --for-tests 3.14t-debug) && \
