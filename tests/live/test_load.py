@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pytest
 
@@ -15,10 +16,12 @@ from tests.live.puppets import Puppet, inspect, is_running
 from tests.support import TARGETS, interpreters, python_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.cpython.layout import Layout
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.skipif(
     "INSPECTOR_ATTACHES" not in os.environ,
@@ -82,21 +85,21 @@ def watched(snapshot: Snapshot) -> list[ObjectCount]:
     return [row for row in snapshot if row.name in MOST]
 
 
-def readings(torrent: Truth, *, blocking: bool) -> Iterator[Snapshot]:
+def tried(torrent: Truth, times: int, look: Callable[[], T]) -> Iterator[T]:
     """Yield what could be read: of a target like this some readings are given up, and say so."""
     given_up = 0
-    for _ in range(READINGS):
+    for _ in range(times):
         try:
-            yield torrent.target.snapshot(blocking=blocking, retries=8)
+            yield look()
         except Unsettled:
             given_up += 1
-    assert given_up < READINGS / 2
+    assert given_up < times / 2
     assert is_running(torrent.puppet.pid)
 
 
 def test_what_is_settled_is_right(torrent: Truth) -> None:
     settled = 0
-    for snapshot in readings(torrent, blocking=False):
+    for snapshot in tried(torrent, READINGS, partial(torrent.target.snapshot, retries=8)):
         rows = watched(snapshot)
         assert len(rows) == len(MOST)
         settled += sum(map(torrent.check, rows))
@@ -106,7 +109,7 @@ def test_what_is_settled_is_right(torrent: Truth) -> None:
 
 
 def test_what_is_read_in_a_pause_is_exact(torrent: Truth) -> None:
-    for snapshot in readings(torrent, blocking=True):
+    for snapshot in tried(torrent, READINGS, partial(torrent.target.snapshot, blocking=True)):
         assert snapshot.exact
         assert snapshot.pause_ns
         for row in watched(snapshot):
@@ -117,10 +120,8 @@ def test_what_is_read_in_a_pause_is_exact(torrent: Truth) -> None:
 
 def test_no_layout_is_wrong_however_often_it_is_found(torrent: Truth) -> None:
     right = torrent.layout
-    for _ in range(ATTACHES):
-        found = inspector.attach(torrent.puppet.pid).layout
-        assert replace(found, evidence=()) == replace(right, evidence=())
-    assert is_running(torrent.puppet.pid)
+    for found in tried(torrent, ATTACHES, partial(inspector.attach, torrent.puppet.pid)):
+        assert replace(found.layout, evidence=()) == replace(right, evidence=())
 
 
 def test_a_table_marks_what_moved(torrent: Truth) -> None:
