@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["table_lines"]
 
-COMFORTABLE: Final = 22
+COMFORTABLE: Final = 20
 """Cells that names keep while there is another column to leave out."""
 WIDEST_NAME: Final = 60
 THREAD: Final = 11
