@@ -14,7 +14,7 @@ from inspector.census.deallocators import HEADER, PER_THREAD
 if TYPE_CHECKING:
     from inspector.census.snapshot import ObjectCount
 
-__all__ = ["ENOUGH", "Evidence", "Judgement", "Verdict", "judge"]
+__all__ = ["ENOUGH", "Evidence", "Judgement", "Used", "Verdict", "judge"]
 
 ENOUGH: Final = 4
 """Readings, steps in one direction, or references, before anything is said of them."""
@@ -148,6 +148,31 @@ class Evidence(NamedTuple):
         if self.merges:
             parts.append(f"{self.merges:,} merge{'s' * (self.merges > 1)} in it")
         return ", ".join(parts)
+
+
+class Used(NamedTuple):
+    """A type that was used in the whole run of a program, and what that says of it."""
+
+    row: ObjectCount
+    """At the end."""
+    called: bool
+    """By Python code; what C code makes instances of is seen by its counts only."""
+    verdict: Verdict | None
+    evidence: Evidence
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "name": self.row.name,
+            "address": self.row.address,
+            "interpreter": self.row.interpreter,
+            "unique_id": self.row.unique_id,
+            "total": self.row.total,
+            "called": self.called,
+            "verdict": None if self.verdict is None else self.verdict.value,
+            "evidence": self.evidence._asdict(),
+            "advice": None if self.verdict is None else self.verdict.advice,
+        }
 
 
 class Judgement(NamedTuple):

@@ -18,11 +18,12 @@ from inspector.checks.support import support
 from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType, TracebackType
 
     from inspector.checks.subjects import Watched
 
-__all__ = ["Ledger", "Move", "thread_labels"]
+__all__ = ["Farewell", "Ledger", "Move", "thread_labels"]
 
 
 class Move(NamedTuple):
@@ -136,7 +137,7 @@ class Ledger:
         """Run at a new thread's first event: leave something that its end destroys."""
         sys.setprofile(self._previous)
         self.labels.update(thread_labels())
-        self._farewell.last = _Farewell(self)
+        self._farewell.last = Farewell(self.ended)
 
     def ended(self) -> None:
         """Note the contributions of the calling thread, which ends."""
@@ -156,14 +157,17 @@ class Ledger:
                         merged[each] = merged.get(each, 0) + value
 
 
-class _Farewell:
-    """Destroyed with a thread's own data, before CPython merges what it counted."""
+class Farewell:
+    """Destroyed with a thread's own data, before CPython merges what it counted.
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    Held by a :class:`threading.local`; ``ended`` is called in the thread that ends.
+    """
+
+    def __init__(self, ended: Callable[[], object]) -> None:
+        self._ended = ended
 
     def __del__(self) -> None:
-        self._ledger.ended()
+        self._ended()
 
 
 def thread_labels() -> dict[int, str]:

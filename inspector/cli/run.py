@@ -14,7 +14,7 @@ import inspector
 from inspector.cli import options
 from inspector.cli.attach import ExportOption, IntervalOption  # noqa: TC001 - typer looks at them
 from inspector.launch.plan import Plan
-from inspector.launch.program import check_program, run_program
+from inspector.launch.program import LIVE, VERDICTS, check_program, run_program
 from inspector.launch.wish import Wish
 from inspector.screen.streams import has_terminal
 from inspector.screen.streams import output as opened
@@ -46,6 +46,14 @@ AtOption = Annotated[
 LiveOption = Annotated[
     bool,
     typer.Option("--live", help="A dashboard while it runs; without a terminal, as without this."),
+]
+VerdictsOption = Annotated[
+    bool,
+    typer.Option(
+        "--verdicts",
+        help="At the end say of every type that was used what is the matter with its "
+        "references, from the whole run. Makes calls of types slower.",
+    ),
 ]
 OutputOption = Annotated[
     str | None,
@@ -100,6 +108,7 @@ def run(  # noqa: PLR0913 - a parameter per option
     program: ProgramArgument,
     *,
     live: LiveOption = False,
+    verdicts: VerdictsOption = False,
     at: AtOption = None,
     output: OutputOption = None,
     sort: options.SortOption = "total",
@@ -119,12 +128,15 @@ def run(  # noqa: PLR0913 - a parameter per option
     the program writes goes to a pane, or with --output to a file; a terminal's input is
     empty for it. Ctrl-C interrupts the program, q leaves it alone with its terminal.
     """
+    if verdicts and (live or at):
+        raise typer.BadParameter("--verdicts are told at the end: not with --live or --at")
     if live and has_terminal():
         wish = Wish(sort, tuple(filters or ()), threads, interval, output, export or "")
         context.obj.append(partial(start_live, program, wish))
         return  # the report is the dashboard
     view = options.view(sort, filters, limit, threads, as_json)
-    context.obj.append(partial(start, program, view, at or [], output))
+    when = VERDICTS if verdicts else at or []
+    context.obj.append(partial(start, program, view, when, output))
 
 
 def start_live(program: Sequence[str], wish: Wish) -> None:
@@ -134,10 +146,12 @@ def start_live(program: Sequence[str], wish: Wish) -> None:
     if wish.output is not None:
         with opened(wish.output, "w"):
             wish = replace(wish, output=str(Path(wish.output).absolute()))
-    run_program(program, wish.dumps(), None)
+    run_program(program, wish.dumps(), LIVE)
 
 
-def start(program: Sequence[str], view: View, moments: Sequence[float], output: str | None) -> None:
+def start(
+    program: Sequence[str], view: View, when: Sequence[float] | str, output: str | None
+) -> None:
     """Make sure that there will be a report, and become the program."""
     check_program(program)
     inspector.attach()
@@ -145,4 +159,4 @@ def start(program: Sequence[str], view: View, moments: Sequence[float], output: 
         with opened(output, "w"):
             output = str(Path(output).absolute())  # the program may go elsewhere
     plan = Plan(view, output, module=program[0].startswith("-m"))
-    run_program(program, plan.dumps(), moments)
+    run_program(program, plan.dumps(), when)

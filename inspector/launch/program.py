@@ -23,9 +23,12 @@ from inspector.errors import ProgramError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["check_program", "interpreter_options", "run_program"]
+__all__ = ["LIVE", "VERDICTS", "check_program", "interpreter_options", "run_program"]
 
 STARTUP: Final = str(Path(__file__).absolute().parent / "startup")
+
+# Named in inspector.launch.startup.sitecustomize too.
+LIVE, VERDICTS = "live", "verdicts"
 
 LETTERS: Final = re.compile(r"(--.*|-[^-cmWX]*)([cmWX]?)(.*)", re.DOTALL)
 """A word of options: flags, then perhaps one that takes the rest or the next word."""
@@ -77,19 +80,20 @@ def _check_script(path: str) -> None:
         )
 
 
-def run_program(words: Sequence[str], plan: str, moments: Sequence[float] | None) -> NoReturn:
+def run_program(words: Sequence[str], plan: str, when: Sequence[float] | str) -> NoReturn:
     """Replace this process by Python running a program; see :func:`check_program`.
 
     ``plan`` is the text that a :class:`~inspector.launch.reporter.Reporter` is made of in
-    the new image; it reports at each of the ``moments`` (seconds) or when the program ends.
-    With None for moments it is that of a :class:`~inspector.launch.wish.Wish`.
+    the new image; it reports at each of the moments in ``when`` (seconds) or when the
+    program ends.  :data:`VERDICTS` stands for verdicts then, and for :data:`LIVE` the
+    text is that of a :class:`~inspector.launch.wish.Wish`.
     """
     environment = dict(os.environ)
     before = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [STARTUP, before]))
     environment["INSPECTOR_RUN"] = plan
     environment["INSPECTOR_RUN_AT"] = (
-        "live" if moments is None else " ".join(map(repr, sorted(moments)))
+        when if isinstance(when, str) else " ".join(map(repr, sorted(when)))
     )
     if before is not None:
         environment["INSPECTOR_RUN_PYTHONPATH"] = before

@@ -3,7 +3,8 @@
 Knows: :mod:`inspector.launch.program` put this directory first on ``PYTHONPATH``, so that
 :mod:`site` imports this file.  It takes that back, hands over to the
 ``sitecustomize`` that would have been found without it, and leaves behind one
-atexit callback and, with ``--at``, one thread.  All else, from ``sys.argv`` to the
+atexit callback and, with ``--at``, one thread; with ``--verdicts`` callbacks of the
+collector, of new threads and of calls.  All else, from ``sys.argv`` to the
 frames of a traceback, is then Python's own work.
 
 Without ``--at`` nothing is imported before the program has ended that is not
@@ -32,8 +33,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Named in inspector.launch.program too; importing that would load more than this file may.
 PLAN, MOMENTS, PYTHONPATH = "INSPECTOR_RUN", "INSPECTOR_RUN_AT", "INSPECTOR_RUN_PYTHONPATH"
-LIVE = "live"
-"""Stands for the moments: all the time."""
+LIVE, VERDICTS = "live", "verdicts"
+"""Stand for the moments: all the time, and from the start to a verdict at the end."""
 
 
 def withdraw() -> None:
@@ -114,6 +115,21 @@ def watch_live(wish: str) -> None:
     at_end(lambda: boards[0].end("the program ended"))
 
 
+def watch_whole(plan: str) -> None:
+    """See to verdicts at the end, from all that happens until then."""
+    loaded = list(sys.modules)
+    watching = []
+
+    def begin() -> None:
+        from inspector.launch.verdicts import Verdicts  # noqa: PLC0415 - not before it is needed
+
+        watching.append(Verdicts(plan, loaded))
+        watching[0].begin()
+
+    with_package(begin)
+    at_end(watching[0].end)
+
+
 def at_end(work: "Callable[[], None]") -> None:
     """Work when this process ends.
 
@@ -180,6 +196,8 @@ if PLAN in os.environ:
     words = os.environ.pop(MOMENTS).split()
     if words == [LIVE]:
         watch_live(handed_over)
+    elif words == [VERDICTS]:
+        watch_whole(handed_over)
     elif words:
         watch_moments(handed_over, [float(word) for word in words])
     else:

@@ -1,0 +1,70 @@
+"""Which types a program calls, from the interpreter's own events.
+
+Instances that come and go in one thread leave no trace in any count.  That a type was
+called tells that it was used all the same.  A place that called something else than a
+type is not listened to any more; one that calls types is, which slows it down a little.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
+__all__ = ["Calls"]
+
+_monitoring: Any = getattr(sys, "monitoring", None)
+"""New in 3.12; every Python that can be inspected has it."""
+
+OURS: Final = str(Path(__file__).parent.parent)
+"""What is called from here is no use that the program makes of it."""
+
+TOOLS: Final = (4, 3, 5, 1)
+"""Ids that a tool may have: those without a meaning first, never a debugger's or profiler's."""
+
+
+class Calls:
+    """The types that were called, from :meth:`begin` to :meth:`end`.
+
+    ``first`` is called with each type before its first call goes on.
+    """
+
+    def __init__(self, first: Callable[[type], object]) -> None:
+        self.seen: dict[int, weakref.ReferenceType[type]] = {}
+        """By address; another class may have taken the place of one that is gone."""
+        self._first = first
+        self._tool = -1
+
+    def begin(self) -> None:
+        """Begin to listen; where all ids are taken nothing is heard."""
+        for tool in TOOLS:
+            if _monitoring.get_tool(tool) is None:
+                _monitoring.use_tool_id(tool, "inspector")
+                _monitoring.register_callback(tool, _monitoring.events.CALL, self._called)
+                _monitoring.set_events(tool, _monitoring.events.CALL)
+                self._tool = tool
+                return
+
+    def end(self) -> None:
+        """Listen no more."""
+        if self._tool >= 0 and _monitoring.get_tool(self._tool) == "inspector":
+            _monitoring.set_events(self._tool, 0)
+            _monitoring.free_tool_id(self._tool)
+        self._tool = -1
+
+    def _called(self, code: CodeType, offset: int, called: object, first: object) -> object:  # noqa: ARG002 - sys.monitoring's
+        # The type of what is called: a proxy may say otherwise of itself.
+        if not issubclass(type(called), type):
+            return _monitoring.DISABLE
+        known = self.seen.get(id(called))
+        if (known is None or known() is not called) and isinstance(called, type):
+            if code.co_filename.startswith(OURS):
+                return _monitoring.DISABLE
+            self.seen[id(called)] = weakref.ref(called)
+            self._first(called)
+        return None

@@ -1,0 +1,47 @@
+"""Counts by address, and how much of them is inspector's own doing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from inspector.census.snapshot import Snapshot
+
+__all__ = ["Sums", "rehearsed", "sums_of"]
+
+REHEARSALS: Final = 20
+
+Sums = tuple[int, int]
+"""What was counted in the header, and by threads."""
+
+
+def sums_of(snapshot: Snapshot, merged: Mapping[int, int]) -> dict[int, Sums]:
+    """Return what is counted of each type, what was merged given back to the threads."""
+    return {
+        row.address: (row.header - merged.get(row.address, 0), threads + merged.get(row.address, 0))
+        for row in snapshot
+        if row.header is not None and row.counted is not None
+        for threads in [row.contributed or 0]
+    }
+
+
+def rehearsed(read: Callable[[], dict[int, Sums]], act: Callable[[], object]) -> dict[int, Sums]:
+    """Return what one act of inspector counts by itself, where that is anything.
+
+    ``read`` returns the counts of now.  What it does by itself is not the act's.
+    """
+    act()
+    before = read()
+    for _ in range(REHEARSALS):
+        act()
+    after, again = read(), read()
+    found = {
+        address: (
+            round((2 * after[address][0] - before[address][0] - again[address][0]) / REHEARSALS),
+            round((2 * after[address][1] - before[address][1] - again[address][1]) / REHEARSALS),
+        )
+        for address in before.keys() & after.keys() & again.keys()
+    }
+    return {address: each for address, each in found.items() if any(each)}

@@ -1,0 +1,60 @@
+"""Verdicts on the types that a program used, from inside its process."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from inspector.errors import InspectorError
+from inspector.launch.plan import Plan
+from inspector.launch.witness import Witness
+from inspector.screen.streams import output, print_error, say
+from inspector.screen.text import plural
+from inspector.screen.verdicts import write_verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["Verdicts"]
+
+
+class Verdicts:
+    """Watches the current process from :meth:`begin` to :meth:`end`, and reports as a plan says.
+
+    All that it needs is loaded before the program begins: that is not its use.
+    """
+
+    def __init__(self, plan: str, loaded: Collection[str]) -> None:
+        self._plan = Plan.loads(plan)
+        self._loaded = loaded
+        self._witness: Witness | None = None
+
+    def begin(self) -> None:
+        """Begin; what keeps this process from being read is said, and the program runs."""
+        try:
+            witness = Witness(self._loaded)
+            witness.begin()
+        except InspectorError as error:
+            print_error(error)
+        else:
+            self._witness = witness
+
+    def end(self) -> None:
+        """Report; what fails is said, not raised."""
+        if self._witness is None:
+            return
+        if self._plan.module and sys.modules["__main__"].__spec__ is None:
+            say("inspector: the program did not start: there is nothing to report")
+            return
+        try:
+            target, used = self._witness.end()
+            remarks = [f"from the whole run, with {plural(self._witness.merges, 'merge')} in it"]
+            if missed := self._witness.missed:
+                remarks.append(
+                    f"{plural(missed, 'merge')} could not be read: what was counted per thread "
+                    "until then stands with the header"
+                )
+            with output(self._plan.output, "a") as stream:
+                write_verdicts(target, used, self._plan.view, stream, remarks)
+        except InspectorError as error:
+            print_error(error)
