@@ -78,8 +78,9 @@ def _affordable(factory: Callable[[], object], calls: int) -> int:
 
 def _step(subject: type, factory: Callable[[], object], calls: int, threads: int) -> Step:
     """Call the factory in so many threads and judge."""
-    lost = lost_by_calls(subject, factory, calls, threads)
     seen = traffic_of_calls(subject, factory, calls, threads)
+    # What one run leaves may be a cache that it filled: only what every run leaves is lost.
+    lost = lost_by_calls(subject, factory, calls, threads) if seen.move.total else []
     evidence = Evidence(
         total=lost[0].change // len(lost[0].runs) if lost else 0,
         header=seen.move.header,
