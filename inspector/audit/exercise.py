@@ -6,8 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from inspector.audit.find import of_python
+from inspector.audit.heating import heat_of_calls
 from inspector.audit.result import Exercise
-from inspector.census.verdict import Evidence, Verdict
+from inspector.census.verdict import HOT, Evidence, Verdict
 from inspector.checks.balance import lost_by_calls, traffic_of_calls
 from inspector.checks.subjects import is_counted, name_of
 
@@ -52,7 +54,9 @@ def exercised(
     """
     found = type(factory())
     if subject is not None and found is not subject:
-        raise NotExercised(f"makes {name_of(found)}")
+        same = name_of(found) == name_of(subject)
+        other = "another type of that name" if same else name_of(found)
+        raise NotExercised(f"makes {other}")
     if not is_counted(found):
         raise NotExercised(f"{name_of(found)} is static: nobody counts its references")
     if sys.getrefcount(found) == sys.getrefcount(None):  # the same of whatever is immortal
@@ -89,4 +93,10 @@ def _step(subject: type, factory: Callable[[], object], calls: int, threads: int
         instances=lost[0].instances if lost else None,
     )
     verdict = lost[0].verdict if lost else seen.verdict or Verdict.BALANCED
+    # What Python code defines and gives back per thread touches no header.
+    if threads > 1 and (verdict is not Verdict.BALANCED or not of_python(subject)):
+        heat = heat_of_calls(subject, factory, threads)
+        evidence = evidence._replace(samples=heat.samples, moved=heat.moved)
+        if verdict is Verdict.BALANCED and heat.bounds[0] >= HOT:
+            verdict = Verdict.HOT_HEADER
     return Step(name_of(subject), verdict, Exercise(threads, seen.calls, evidence))

@@ -63,6 +63,8 @@ def said(error: BaseException) -> str:
     """Return an error on one line."""
     try:
         text = " ".join(str(error).split())
+        if isinstance(error, ImportError) and error.path:
+            text = text.removesuffix(f" ({error.path})")  # nobody else has it there
     except Exception:  # noqa: BLE001 - whoever audited this wrote its __str__
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

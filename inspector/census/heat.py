@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.memory import ProcessMemory
 
-__all__ = ["RATE", "Heat", "Sampled", "Sampler"]
+__all__ = ["RATE", "SHARED", "Heat", "Sampled", "Sampler"]
 
 RATE: Final = 1000.0
 """Samples per second at most."""

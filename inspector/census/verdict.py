@@ -14,7 +14,7 @@ from inspector.census.deallocators import HEADER, PER_THREAD
 if TYPE_CHECKING:
     from inspector.census.snapshot import ObjectCount
 
-__all__ = ["ENOUGH", "Evidence", "Judgement", "Used", "Verdict", "judge"]
+__all__ = ["ENOUGH", "HOT", "Evidence", "Judgement", "Used", "Verdict", "judge"]
 
 ENOUGH: Final = 4
 """Readings, steps in one direction, or references, before anything is said of them."""

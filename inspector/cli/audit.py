@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO
 
-    from inspector.audit.auditing import Plan
     from inspector.audit.result import Audit, Audited
+    from inspector.audit.workshop import Plan
 
 __all__ = ["audit_"]
 
@@ -147,9 +147,9 @@ def _plan(  # noqa: PLR0913 - what the options say
     timeout: float,
 ) -> Plan:
     """Return what the options say; raise for a file or an expression that is none."""
-    from inspector.audit import auditing  # noqa: PLC0415 - other verbs audit nothing
-    from inspector.audit import factories as tables  # noqa: PLC0415 - likewise
+    from inspector.audit import factories as tables  # noqa: PLC0415 - other verbs audit nothing
     from inspector.audit.expressions import parsed  # noqa: PLC0415 - likewise
+    from inspector.audit.workshop import Plan  # noqa: PLC0415 - likewise
 
     for _, expression in made:
         parsed(expression)
@@ -157,7 +157,7 @@ def _plan(  # noqa: PLR0913 - what the options say
     alone = tuple(given.make)
     if path is not None:
         given = given.over(tables.read_factories(path))
-    return auditing.Plan(
+    return Plan(
         # A name that has an expression needs no module of its own.
         tuple(each for each in targets if ":" in each or each not in alone),
         standard,
@@ -188,12 +188,13 @@ def _write(stream: IO[str], found: Audit, form: str) -> None:
     if form == "json":
         stream.write(json.dumps(found.as_dict()) + "\n")
         return
-    from inspector.screen.audits import audit_markdown, audit_view  # noqa: PLC0415 - not for JSON
-
     if form == "markdown":
+        from inspector.screen.audit_document import audit_markdown  # noqa: PLC0415 - not for JSON
+
         stream.write(audit_markdown(found))
         return
-    from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is for tables only
+    from inspector.screen.audits import audit_view  # noqa: PLC0415 - Rich is for tables only
+    from inspector.screen.console import console_for  # noqa: PLC0415 - likewise
 
     console = console_for(stream)
     console.print(audit_view(found, console.width))

@@ -1,8 +1,7 @@
-"""An audit as a Rich renderable and as Markdown; pure functions."""
+"""An audit as a Rich renderable; pure functions."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
@@ -10,14 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from inspector.census.verdict import Verdict
-from inspector.screen.text import markdown, plain, plural
+from inspector.screen.text import plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inspector.audit.result import Audit, Audited
 
-__all__ = ["audit_markdown", "audit_view"]
+__all__ = ["audit_view", "caption", "numbers", "ordered"]
 
 STYLES: Final = {
     Verdict.OVER_DECREF: "bold red",
@@ -41,14 +40,14 @@ NARROWEST: Final = 20
 def audit_view(audit: Audit, width: int) -> Group:
     """Return the types with a verdict, the others with the reason, and what it all means."""
     parts: list[Table | Text] = [Text(_heading(audit), "bold"), Text("")]
-    if exercised := _ordered(audit.exercised()):
+    if exercised := ordered(audit.exercised()):
         parts += [_verdicts(exercised, audit.made.threads, width), Text("")]
     if left_out := audit.left_out():
         parts += [_reasons("NOT EXERCISED", [(e.type, e.reason) for e in left_out]), Text("")]
     if audit.failed:
         parts += [_reasons("NOT IMPORTED", sorted(audit.failed.items())), Text("")]
     parts += [Text(f"{verdict}: {verdict.advice}") for verdict in _to_explain(audit)]
-    parts.append(Text(_caption(audit), "dim"))
+    parts.append(Text(caption(audit), "dim"))
     return Group(*parts)
 
 
@@ -56,28 +55,34 @@ def _verdicts(rows: list[Audited], threads: int, width: int) -> Table:
     table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
     table.add_column("TYPE", no_wrap=True, overflow="ellipsis")
     table.add_column("VERDICT", no_wrap=True)
-    for head in ("LOST", "HEADER", f"{threads} THREADS"):
+    for head in ("LOST", "HEADER", f"{threads} THREADS", "HEAT"):
         table.add_column(head, justify="right", no_wrap=True)
     made = max((len(each.make) for each in rows), default=0)
     longest = max((len(each.type) for each in rows), default=0)
-    if width >= longest + 50 + max(NARROWEST, min(made, 2 * NARROWEST)):
+    if width >= longest + 58 + max(NARROWEST, min(made, 2 * NARROWEST)):
         table.add_column("MADE BY", no_wrap=True, overflow="ellipsis", style="dim")
     for each in rows:
         style = STYLES.get(each.verdict, "") if each.verdict is not None else ""
         note = f" ({plain(each.reason)})" if each.reason else ""
         cells = [Text(plain(each.type)), Text(f"{each.verdict}{note}", style)]
-        cells += [Text(number) for number in _numbers(each)]
+        cells += [Text(number) for number in numbers(each)]
         table.add_row(*cells, *[Text(plain(each.make))][: len(table.columns) - len(cells)])
     return table
 
 
-def _numbers(row: Audited) -> list[str]:
-    """Return what a call loses, and what it counts in the header in one thread and several."""
+def numbers(row: Audited) -> list[str]:
+    """Return what a call loses and counts in the header, in one thread and several; heat."""
     lost = [each.per_call(each.evidence.total) for each in row.exercises]
     headers = [each.per_call(each.evidence.header) for each in row.exercises]
     most = max((each for each in lost if each is not None), key=abs, default=None)
     several = headers[1] if len(headers) > 1 else None
-    return [_number(most), _number(headers[0] if headers else None), _number(several)]
+    return [_number(most), _number(headers[0] if headers else None), _number(several), _heat(row)]
+
+
+def _heat(row: Audited) -> str:
+    """Return in which share of the samples the header had moved, while threads used the type."""
+    seen = [each.evidence for each in row.exercises if each.evidence.samples]
+    return share(seen[-1].moved or 0, seen[-1].samples or 1) if seen else "-"
 
 
 def _number(number: float | None) -> str:
@@ -96,7 +101,7 @@ def _reasons(head: str, pairs: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def _ordered(rows: list[Audited]) -> list[Audited]:
+def ordered(rows: list[Audited]) -> list[Audited]:
     """Return what weighs most first."""
     return sorted(rows, key=lambda each: (WEIGHT[each.verdict] if each.verdict else 0, each.type))
 
@@ -110,7 +115,8 @@ def _heading(audit: Audit) -> str:
     return f"inspector audit · {targets} · Python {audit.made.python}"
 
 
-def _caption(audit: Audit) -> str:
+def caption(audit: Audit) -> str:
+    """Return what was exercised, in how many ways, and how long that took."""
     verdicts = audit.verdicts()
     said = [f"{verdicts[each]:,} {each}" for each in Verdict if verdicts[each]]
     text = f"{len(audit.exercised()):,} of {plural(len(audit.rows), 'heap type')} exercised"
@@ -123,40 +129,3 @@ def _caption(audit: Audit) -> str:
     if made.gil_enabled:
         text += "; a module that was imported switched the GIL on"
     return text
-
-
-def audit_markdown(audit: Audit) -> str:
-    """Return the audit as a document."""
-    made = audit.made
-    lines = [
-        f"# Audit of {', '.join(map(markdown, audit.targets))} on Python {markdown(made.python)}",
-        "",
-        f"{markdown(made.build)}, {markdown(made.machine)}.",
-        f"{markdown(_caption(audit))}.",
-        "",
-    ]
-    exercised = _ordered(audit.exercised())
-    lines += [f"- **{each}** ({audit.verdicts()[each]}): {each.advice}" for each in Verdict]
-    lines = [line for line in lines if "** (0):" not in line]
-    if exercised:
-        head = f"| type | verdict | lost | header | {made.threads} threads | made by |"
-        lines += ["", head, "| --- | --- | ---: | ---: | ---: | --- |"]
-    for each in exercised:
-        note = f" ({markdown(each.reason)})" if each.reason else ""
-        name = markdown(each.type)
-        numbers = " | ".join(_numbers(each))
-        lines.append(f"| {name} | {each.verdict}{note} | {numbers} | {markdown(each.make)} |")
-    if exercised:
-        lines += ["", "Lost and header: references per call of the expression that makes one."]
-    left_out = audit.left_out()
-    if left_out:
-        lines += ["", f"## Not exercised ({len(left_out):,})", "", "| because | types |"]
-        lines += ["| --- | --- |"]
-        reasons = Counter(each.reason for each in left_out)
-        for reason, _ in reasons.most_common():
-            names = ", ".join(markdown(each.type) for each in left_out if each.reason == reason)
-            lines.append(f"| {markdown(reason)} | {names} |")
-    if audit.failed:
-        lines += ["", "## Not imported", "", "| module | because |", "| --- | --- |"]
-        lines += [f"| {markdown(m)} | {markdown(w)} |" for m, w in sorted(audit.failed.items())]
-    return "\n".join(lines) + "\n"

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.audit.auditing import Plan, audit
+from inspector.audit.auditing import audit
 from inspector.audit.factories import Factories, standard_library
+from inspector.audit.heating import heat_of_calls
+from inspector.audit.workshop import Plan
 from inspector.census.verdict import Verdict
 from inspector.cli import main
 from inspector.errors import (
@@ -27,6 +29,8 @@ from tests.live.deallocators import BALANCED, PLAIN
 from tests.support import FREE_THREADED, ROOT, free_threaded_only
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from inspector.audit.result import Audit, Audited
 
 pytest_plugins = ["tests.extension.fixture"]
@@ -65,6 +69,22 @@ def test_each_type_of_the_extension_gets_the_verdict_it_was_written_for(
             each.per_call(each.evidence.total) for each in rows[f"typerefs.{name}"].exercises
         ] == [change, change]
     assert {row.written_in for row in rows.values()} == {"C"}
+
+
+@free_threaded_only
+def test_the_header_of_a_plain_decref_moves_while_threads_use_it_and_of_a_class_does_not(
+    typerefs: ModuleType,
+) -> None:
+    assert heat_of_calls(typerefs.Balanced, typerefs.Balanced, 2).moved == 0
+    # On a machine that lets the threads sleep all the time, it takes another try.
+    tries = (heat_of_calls(typerefs.PlainDecref, typerefs.PlainDecref, 2) for _ in range(100))
+    assert any(heat.moved for heat in tries)
+
+
+@free_threaded_only
+def test_what_a_constructor_raises_in_a_thread_ends_the_sampling(typerefs: ModuleType) -> None:
+    with pytest.raises(ZeroDivisionError):
+        heat_of_calls(typerefs.Balanced, lambda: 1 / 0, 2)
 
 
 @free_threaded_only

@@ -10,7 +10,8 @@ from rich.console import Console
 from inspector.audit.result import Audit, Audited, Exercise, Made
 from inspector.audit.scaling import Point, Scale, Scaling, Spread, Traffic
 from inspector.census.verdict import Evidence, Verdict
-from inspector.screen.audits import audit_markdown, audit_view
+from inspector.screen.audit_document import audit_markdown
+from inspector.screen.audits import audit_view
 from inspector.screen.scales import scaling_view
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def exercise(threads: int, total: int, header: int) -> Exercise:
     return Exercise(threads, 100 * threads, Evidence(total=total, header=header, contributed=100))
 
 
+HOT = Exercise(2, 200, Evidence(total=0, header=-201, contributed=200, samples=50, moved=45))
+
 AUDIT = Audit(
     ("pkg",),
     (
@@ -43,7 +46,7 @@ AUDIT = Audit(
             "pkg.Plain",
             Verdict.PLAIN_DECREF,
             "pkg.Plain(1|2)",
-            exercises=(exercise(1, 0, -100), exercise(2, 0, -201)),
+            exercises=(exercise(1, 0, -100), HOT),
         ),
         Audited("pkg.\x1b[31mRed", None, reason="TypeError: abstract"),
     ),
@@ -65,7 +68,9 @@ def test_what_weighs_most_comes_first_and_what_was_not_exercised_says_why() -> N
     assert lines[0] == "inspector audit · pkg · Python 3.14.7t"
     names = [line.split()[0] for line in lines if line.startswith("pkg.")]
     assert names == ["pkg.Leaks", "pkg.Plain", "pkg.Fine", "pkg.\\x1b[31mRed", "pkg.windows"]
-    assert "leaking (then, with 2 threads: crashed: SIGSEGV)    +1       0          ?" in shown
+    assert (
+        "leaking (then, with 2 threads: crashed: SIGSEGV)    +1       0          ?     -" in shown
+    )
     assert "plain decref" in shown
     assert "TypeError: abstract" in shown
     assert "1 static type, which nobody counts, left aside" in shown
@@ -80,10 +85,10 @@ def test_a_narrow_screen_goes_without_the_expressions() -> None:
 def test_the_markdown_is_safe_for_names_and_groups_what_was_not_exercised() -> None:
     shown = audit_markdown(AUDIT)
     assert "\x1b" not in shown
-    assert "| pkg.Plain | plain decref | 0 | -1 | -1 | pkg.Plain\\(1\\|2\\) |" in shown
+    assert "| pkg.Plain | plain decref | 0 | -1 | -1 | 90.0 % | pkg.Plain\\(1\\|2\\) |" in shown
     assert "## Not exercised (1)" in shown
-    assert "| TypeError: abstract | pkg." in shown
-    assert "## Not imported" in shown
+    assert "- TypeError: abstract (1): pkg." in shown
+    assert "## Not imported (1)" in shown
 
 
 def test_bars_are_as_long_as_the_throughput_and_stand_beside_the_header_traffic() -> None:

@@ -1,0 +1,76 @@
+"""How busy a type's header is while several threads make and free instances.
+
+Plain references that are taken and dropped in equal numbers leave nothing in the
+counts before and after.  The header shows them by moving meanwhile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from inspector.census.heat import SHARED, Heat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["heat_of_calls"]
+
+SECONDS: Final = 0.05
+"""Of sampling: some fifty samples on a machine that is not busy with anything else."""
+
+PAUSE: Final = 0.0005
+"""Seconds between two samples."""
+
+
+def heat_of_calls(subject: type, factory: Callable[[], object], threads: int) -> Heat:
+    """Let so many threads call a factory, and sample the header of a type meanwhile.
+
+    A collection moves headers as well: a sample that one fell into counts for nothing.
+    """
+    word = ctypes.c_ssize_t.from_address(id(subject) + SHARED)
+    over = threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not over.is_set():
+                factory()
+        except BaseException as failure:  # noqa: BLE001 - raised again below
+            failures.append(failure)
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    try:
+        found = _sampled(word)
+    finally:
+        over.set()
+        for worker in workers:
+            worker.join()
+    if failures:
+        raise failures[0]
+    return found
+
+
+def _collections() -> int:
+    """Return how many collections there were so far."""
+    return sum(generation["collections"] for generation in gc.get_stats())
+
+
+def _sampled(word: ctypes.c_ssize_t) -> Heat:
+    """Return in how many samples a word was not what it had been."""
+    moved = samples = 0
+    last, merges = word.value, _collections()
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        time.sleep(PAUSE)
+        value, seen = word.value, _collections()
+        if seen == merges:
+            samples += 1
+            moved += value != last
+        last, merges = value, seen
+    return Heat(moved, samples)

@@ -1,0 +1,88 @@
+"""An audit as Markdown; pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from inspector.census.verdict import Verdict
+from inspector.screen.audits import caption, numbers, ordered
+from inspector.screen.text import markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from inspector.audit.result import Audit, Audited
+
+__all__ = ["audit_markdown"]
+
+
+def audit_markdown(audit: Audit) -> str:
+    """Return the audit as a document.
+
+    Balanced classes written in Python, of which there is little to say, are a list.
+    """
+    made = audit.made
+    verdicts = audit.verdicts()
+    lines = [
+        f"# Audit of {', '.join(map(markdown, audit.targets))} on Python {markdown(made.python)}",
+        "",
+        f"{markdown(made.build)}, {markdown(made.machine)}.",
+        f"{markdown(caption(audit))}.",
+        "",
+    ]
+    lines += [f"- **{v}** ({verdicts[v]:,}): {v.advice}" for v in Verdict if verdicts[v]]
+    exercised = ordered(audit.exercised())
+    lines += _table([each for each in exercised if not _is_plain_python(each)], made.threads)
+    if listed := [markdown(each.type) for each in exercised if _is_plain_python(each)]:
+        lines += ["", f"## Written in Python, balanced ({len(listed):,})", "", ", ".join(listed)]
+    if left_out := audit.left_out():
+        lines += ["", f"## Not exercised ({len(left_out):,})", ""]
+        lines += _reasons((_kind(each.reason), each.type) for each in left_out)
+    if audit.failed:
+        lines += ["", f"## Not imported ({len(audit.failed):,})", ""]
+        lines += _reasons((why, module) for module, why in sorted(audit.failed.items()))
+    return "\n".join(lines) + "\n"
+
+
+def _is_plain_python(row: Audited) -> bool:
+    return row.verdict is Verdict.BALANCED and row.written_in == "Python" and not row.reason
+
+
+def _table(rows: list[Audited], threads: int) -> Iterator[str]:
+    if not rows:
+        return
+    yield ""
+    yield f"| type | verdict | lost | header | {threads} threads | heat | made by |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | --- |"
+    for each in rows:
+        note = f" ({markdown(each.reason)})" if each.reason else ""
+        made_by = "" if each.make == f"{each.type}()" else markdown(each.make)
+        cells = [markdown(each.type), f"{each.verdict}{note}", *numbers(each), made_by]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+    yield (
+        "Lost and header: references per call, in one thread; then those counted in the header "
+        "when several threads call. Heat: the samples in which the header had moved meanwhile. "
+        "Made by: the type without arguments, where nothing is said."
+    )
+
+
+def _reasons(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Return each reason once, the commonest first, with everything that it is true of."""
+    grouped: dict[str, list[str]] = {}
+    for reason, name in pairs:
+        grouped.setdefault(reason, []).append(markdown(name))
+    order = Counter({reason: len(names) for reason, names in grouped.items()})
+    return [
+        f"- {markdown(reason)} ({number:,}): {', '.join(grouped[reason])}"
+        for reason, number in order.most_common()
+    ]
+
+
+def _kind(reason: str) -> str:
+    """Return a reason without the names that only one type has."""
+    reason = re.sub(r"^(TypeError): \S+ (missing .*?arguments?)\b.*", r"\1: \2", reason)
+    reason = re.sub(r"^(TypeError): Can't instantiate abstract class.*", r"\1: abstract", reason)
+    return re.sub(r"^(TypeError): cannot create '.*' instances$", r"\1: no constructor", reason)
