@@ -138,7 +138,9 @@ class Workshop:
             if target.partition(":")[0] != module:
                 continue
             hint = "it is imported as `python -m` would, from the working directory too"
-            if why.startswith("ModuleNotFoundError") and "." in module and ":" not in target:
+            if module.endswith(".py"):
+                hint = "give the module's name, not its file's"
+            elif why.startswith("ModuleNotFoundError") and "." in module and ":" not in target:
                 owner, _, name = module.rpartition(".")
                 hint = f"for a type write {owner}:{name}"
             raise NotImportable(f"cannot import {module}: {why}", module=module, hint=hint)

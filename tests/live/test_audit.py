@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from inspector.audit.auditing import audit
@@ -103,6 +107,43 @@ def test_a_constructor_that_ends_its_process_costs_one_line() -> None:
     }
     verdicts = {name for name, row in rows.items() if row.verdict is Verdict.BALANCED}
     assert verdicts == {"awkward.AfterAll", "awkward.CrashesInThreads"}
+
+
+@free_threaded_only
+@pytest.mark.usefixtures("path")
+def test_two_workers_at_once_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = audited(Plan(("awkward",), threads=1)).rows
+    monkeypatch.setattr("inspector.audit.auditing.MANY", 2)
+    monkeypatch.setattr("inspector.audit.auditing.cores", lambda: 2)
+    together = audited(Plan(("awkward",), threads=1)).rows
+    assert [(each.type, each.verdict, each.reason) for each in together] == [
+        (each.type, each.verdict, each.reason) for each in alone
+    ]
+
+
+@free_threaded_only
+@pytest.mark.usefixtures("path")
+def test_an_interrupted_audit_leaves_no_process_behind() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "inspector", "audit", "blocking", "--timeout", "100"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    ) as process:
+        worker = child_that_runs(process.pid, "inspector.audit.worker")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie"
+
+
+def child_that_runs(pid: int, module: str) -> int:
+    """Wait for a child of a process whose command line names a module, and return its pid."""
+    parent = psutil.Process(pid)
+    while parent.is_running():
+        for each in parent.children():
+            if module in each.cmdline():
+                return each.pid
+    raise AssertionError(module)
 
 
 @free_threaded_only
