@@ -7,24 +7,24 @@ before costs one comparison.
 from __future__ import annotations
 
 from itertools import compress
-from operator import ne
 from typing import TYPE_CHECKING
 
-from inspector.cpython.words import signed
+from inspector.census.totals import slot
+from inspector.cpython.words import differing, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inspector.cpython.walk import Thread
 
-__all__ = ["Contributions", "counting", "differing"]
+__all__ = ["Contributions", "counting", "moved"]
 
 
 class Contributions:
     """The contributions of one interpreter's threads, as the latest reading saw them."""
 
     def __init__(self) -> None:
-        self._arrays: dict[tuple[int, int], tuple[bytes, dict[int, int]]] = {}
+        self._arrays: dict[tuple[int, int], bytes] = {}
         self._by_index: dict[int, dict[int, int]] = {}
         self.changed: set[int] = set()
         """The indices of which the latest update changed something."""
@@ -36,19 +36,14 @@ class Contributions:
 
         The inner dictionaries of earlier readings stay as they were.
         """
-        now: dict[tuple[int, int], tuple[bytes, dict[int, int]]] = {}
+        now: dict[tuple[int, int], bytes] = {}
         changes: dict[int, dict[int, int]] = {}
         for thread, data in zip(threads, arrays, strict=True):
             key = (thread.address, thread.native_id)
-            before = self._arrays.pop(key, (b"", {}))
-            if before[0] == data:
-                now[key] = before
-                continue
-            counts = _sparse(data)
-            now[key] = (data, counts)
-            _note(changes, thread.native_id, before[1], counts)
-        for (_, native_id), (_, counts) in self._arrays.items():
-            _note(changes, native_id, counts, {})
+            now[key] = data
+            _note(changes, thread.native_id, self._arrays.pop(key, b""), data)
+        for (_, native_id), data in self._arrays.items():
+            _note(changes, native_id, data, b"")
         self._arrays = now
         self.changed = set(changes)
         for index, by_thread in changes.items():
@@ -64,12 +59,11 @@ class Contributions:
         return self._by_index
 
 
-def differing(first: Sequence[bytes], second: Sequence[bytes]) -> set[int]:
+def moved(first: Sequence[bytes], second: Sequence[bytes]) -> set[int]:
     """Return the indices at which some thread's array differs between two passes."""
     found: set[int] = set()
     for one, other in zip(first, second, strict=True):
-        if one != other:
-            found.update(compress(range(len(one) // 8), map(ne, signed(one), signed(other))))
+        found.update(differing(one, other))
     return found
 
 
@@ -82,21 +76,9 @@ def counting(arrays: Sequence[bytes]) -> set[int]:
     return found
 
 
-def _sparse(data: bytes) -> dict[int, int]:
-    """Return index -> value of an array, without the zeros."""
-    values = signed(data)
-    return dict(zip(compress(range(len(values)), values), filter(None, values), strict=True))
-
-
-def _note(
-    changes: dict[int, dict[int, int]],
-    native_id: int,
-    before: Mapping[int, int],
-    now: Mapping[int, int],
-) -> None:
+def _note(changes: dict[int, dict[int, int]], native_id: int, before: bytes, now: bytes) -> None:
     """Add what a thread's counts changed by."""
-    for index in before.keys() | now.keys():
-        change = now.get(index, 0) - before.get(index, 0)
-        if change:
-            of = changes.setdefault(index, {})
-            of[native_id] = of.get(native_id, 0) + change
+    for index in differing(before, now):
+        change = slot(now, index) - slot(before, index)
+        of = changes.setdefault(index, {})
+        of[native_id] = of.get(native_id, 0) + change

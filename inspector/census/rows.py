@@ -135,13 +135,18 @@ class Rows:
         reading = seen.reading
         before, self._before = self._before, None
         everything = range(len(reading.structures))
-        if seen.planned is not reading.plan or seen.again or any(seen.bounds):
+        if seen.planned is not reading.plan:
             return everything
-        self._before = _Before(seen.planned, owners, stacks, reading.structures)
+        doubtful = set(compress(everything, seen.bounds))
+        self._before = _Before(
+            seen.planned, owners, stacks, reading.structures, doubtful, set(seen.again)
+        )
         if before is None or before.planned is not seen.planned or before[1:3] != (owners, stacks):
             return everything
         moved = set(compress(everything, map(ne, before.structures, reading.structures)))
-        changed = self._contributions.changed
+        moved |= doubtful | before.doubtful
+        # What was read again had other contributions than the arrays of its reading.
+        changed = self._contributions.changed | before.again | seen.again.keys()
         if changed:
             ids = enumerate(member[0] - 1 for member in reading.plan.members)
             moved.update(place for place, index in ids if index in changed)
@@ -183,12 +188,16 @@ class _Kept(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """What all rows of the latest reading rest on, where they are all settled."""
+    """What the rows of the latest reading rest on."""
 
     planned: Plan
     owners: dict[int, int]
     stacks: dict[int, dict[int, int]] | None
     structures: list[bytes]
+    doubtful: set[int]
+    """Places of rows with bounds."""
+    again: set[int]
+    """Indices of contributions that were read again."""
 
 
 class _Facts(NamedTuple):

@@ -12,7 +12,7 @@ from itertools import compress
 from operator import eq
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.census.contributions import counting, differing
+from inspector.census.contributions import counting, moved
 from inspector.census.plan import Plan, slots_only
 from inspector.census.reading import Reading, read
 from inspector.census.rows import counted
@@ -84,7 +84,7 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
 
 def _moving(first: Reading, latest: Reading, *, quiet: bool) -> list[int]:
     """Return the members whose words differ between two passes, or were half merged."""
-    arrays = differing(first.arrays, latest.arrays)
+    arrays = moved(first.arrays, latest.arrays)
     if not quiet:
         arrays |= counting(latest.arrays)
     same = map(eq, first.structures, latest.structures)

@@ -11,12 +11,10 @@ move the very words that are compared.
 
 from __future__ import annotations
 
-from itertools import compress
-from operator import ne
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.walk import LOCKED, Pool, decode_thread, thread_ranges, threads
-from inspector.cpython.words import signed, unsigned
+from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault, Unsettled
 
 if TYPE_CHECKING:
@@ -26,13 +24,10 @@ if TYPE_CHECKING:
     from inspector.process.memory import Memory
     from inspector.process.vectors import Range
 
-__all__ = ["TRIES", "Arrays", "SlotReader", "Slots", "differing", "places", "slot"]
+__all__ = ["TRIES", "Arrays", "SlotReader", "Slots", "places", "slot"]
 
 TRIES: Final = 24
 """Readings that may fail because threads or classes come and go."""
-
-BLOCK: Final = 1 << 12
-"""Bytes that are compared as a whole first."""
 
 Arrays = dict[tuple[int, int], bytes]
 """(address of the thread state, native thread id) -> its array of contributions."""
@@ -123,18 +118,3 @@ def slot(array: bytes, place: int) -> int:
     if place < 0:
         return 0
     return int.from_bytes(array[8 * place : 8 * place + 8], "little", signed=True)
-
-
-def differing(before: bytes, after: bytes) -> list[int]:
-    """Return the slots at which two arrays differ; a shorter one goes on with zeros."""
-    size = max(len(before), len(after))
-    before, after = before.ljust(size, b"\0"), after.ljust(size, b"\0")
-    found: list[int] = []
-    # Nearly all blocks are the same, and comparing those needs no words.
-    for start in range(0, size, BLOCK):
-        old, new = before[start : start + BLOCK], after[start : start + BLOCK]
-        if old != new:
-            first = start // 8
-            numbers = range(first, first + len(old) // 8)
-            found += compress(numbers, map(ne, signed(old), signed(new)))
-    return found

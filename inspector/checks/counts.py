@@ -16,10 +16,11 @@ from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import inspector
-from inspector.census.totals import TRIES, Arrays, SlotReader, differing, slot
+from inspector.census.totals import TRIES, Arrays, SlotReader, slot
 from inspector.checks.subjects import Watched, counted, is_counted, is_own, name_of, watch
 from inspector.checks.support import require
 from inspector.cpython.refcount import BIAS
+from inspector.cpython.words import differing
 from inspector.errors import NotCounted, Unsettled
 from inspector.process.memory import ProcessMemory
 from inspector.process.world import OwnWorld

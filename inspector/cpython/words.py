@@ -6,7 +6,9 @@ heap type for every length it has seen, which a census of heap types then counts
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import compress
+from operator import ne
+from typing import TYPE_CHECKING, Final
 
 from inspector.process.vectors import PAGE, WORD
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
     from inspector.process.memory import Memory
 
-__all__ = ["read_words", "signed", "unsigned", "word_at"]
+__all__ = ["differing", "read_words", "signed", "unsigned", "word_at"]
+
+BLOCK: Final = 1 << 12
+"""Bytes that are compared as a whole first."""
 
 
 def unsigned(data: bytes) -> list[int]:
@@ -31,6 +36,23 @@ def signed(data: bytes) -> list[int]:
 def word_at(data: bytes, offset: int) -> int:
     """Return the ``uint64_t`` at a byte offset."""
     return int.from_bytes(data[offset : offset + 8], "little")
+
+
+def differing(before: bytes, after: bytes) -> list[int]:
+    """Return the indices of words that differ; what is shorter goes on with zeros."""
+    if before == after:
+        return []
+    size = max(len(before), len(after))
+    before, after = before.ljust(size, b"\0"), after.ljust(size, b"\0")
+    found: list[int] = []
+    # Nearly all blocks are the same, and comparing those needs no words.
+    for start in range(0, size, BLOCK):
+        old, new = before[start : start + BLOCK], after[start : start + BLOCK]
+        if old != new:
+            first = start // 8
+            numbers = range(first, first + len(old) // 8)
+            found += compress(numbers, map(ne, signed(old), signed(new)))
+    return found
 
 
 def read_words(memory: Memory, addresses: Sequence[int]) -> list[int]:
