@@ -10,17 +10,13 @@ Nothing is kept in memory but the reading before, however long it takes.
 
 from __future__ import annotations
 
-import gzip
-import importlib
 import json
-import tempfile
-import zlib
 from array import array
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from inspector.census.compressed import compressing, failed, plain
 from inspector.census.documents import row_of, snapshot_of
 from inspector.census.frame import key_of
 from inspector.census.snapshot import ObjectCount
@@ -39,13 +35,8 @@ FORMAT: Final = 1
 WHOLE_EVERY: Final = 60
 """Readings from one that is whole to the next: what a seek has to go through."""
 
-GZIP, ZSTD = ".gz", ".zst"
-MAGIC: Final = {b"\x1f\x8b": GZIP, b"\x28\xb5": ZSTD}
 START: Final = b'{"inspector": "recording"'
 WHOLE: Final = b'{"whole": true'
-WITH_HEADER: Final = 16 + zlib.MAX_WBITS
-"""What tells zlib that its data is a gzip file."""
-CHUNK: Final = 1 << 16
 COLUMNS: Final = ObjectCount._fields
 
 
@@ -66,10 +57,10 @@ class Writer:
         except FileExistsError as error:
             raise FileError(f"{path} exists", path=path, hint="--force overwrites it") from error
         except OSError as error:
-            raise _failed("write", path, error) from error
+            raise failed("write", path, error) from error
         self._raw = raw
         try:
-            self._file = _compressing(raw, path)
+            self._file = compressing(raw, path)
         except FileError:
             raw.close()
             Path(path).unlink()
@@ -89,7 +80,7 @@ class Writer:
                 self._file.close()
             self._raw.close()
         except OSError as failure:
-            raise _failed("write", self.path, failure) from failure
+            raise failed("write", self.path, failure) from failure
 
     @property
     def size(self) -> int:
@@ -130,7 +121,7 @@ class Writer:
             self._file.write(line)
             self._file.flush()
         except OSError as error:
-            raise _failed("write", self.path, error) from error
+            raise failed("write", self.path, error) from error
 
 
 class Reader:
@@ -142,10 +133,7 @@ class Reader:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        try:
-            self._file = _plain(path)
-        except (OSError, zlib.error) as error:
-            raise _failed("read", path, error) from error
+        self._file = plain(path)
         self._starts = array("q")
         self._whole: list[int] = []
         self._at = -1
@@ -237,56 +225,5 @@ class Reader:
 
 def is_recording(path: str) -> bool:
     """Whether a file begins as a recording does; raise :class:`FileError` if it cannot be read."""
-    try:
-        with _plain(path) as file:
-            return file.read(len(START)) == START
-    except (OSError, zlib.error) as error:
-        raise _failed("read", path, error) from error
-
-
-def _compressing(raw: IO[bytes], path: str) -> IO[bytes]:
-    """Return what compresses into a file, as its name says."""
-    suffix = Path(path).suffix.lower()
-    if suffix == GZIP:
-        # No name and time in it: the same readings are the same file.
-        return gzip.GzipFile("", "wb", 6, raw, mtime=0)  # type: ignore[return-value]
-    if suffix == ZSTD:
-        return _zstd(path).ZstdFile(raw, "wb")  # type: ignore[no-any-return]
-    return raw
-
-
-def _plain(path: str) -> IO[bytes]:
-    """Open a file; one that is compressed is unpacked, as far as it goes, into a nameless one."""
-    file = Path(path).open("rb")  # noqa: SIM115 - handed on
-    suffix = MAGIC.get(file.read(2))
-    file.seek(0)
-    if suffix is None:
-        return file
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - handed on
-    with file:
-        # Piece by piece, which gives all that there is where whoever wrote it was killed.
-        machine: Any = (
-            zlib.decompressobj(WITH_HEADER) if suffix == GZIP else _zstd(path).ZstdDecompressor()
-        )
-        with suppress(EOFError):  # bytes after the end
-            while piece := file.read(CHUNK):
-                unpacked.write(machine.decompress(piece))
-    unpacked.seek(0)
-    return unpacked
-
-
-def _zstd(path: str) -> Any:  # noqa: ANN401 - a module that not every Python has
-    try:
-        zstd = importlib.import_module("compression.zstd")
-    except ImportError as error:
-        raise FileError(
-            f"{path}: this Python cannot compress with zstd",
-            path=path,
-            hint="use .gz, or a Python 3.14 that was built with libzstd",
-        ) from error
-    return zstd
-
-
-def _failed(what: str, path: str, error: OSError | zlib.error) -> FileError:
-    reason = getattr(error, "strerror", None) or error
-    return FileError(f"cannot {what} {path}: {reason}", path=path)
+    with plain(path) as file:
+        return file.read(len(START)) == START

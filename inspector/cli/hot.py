@@ -88,7 +88,7 @@ def show(
             stream.write(json.dumps(document) + "\n")
             return
         from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
-        from inspector.screen.dashboard.terminal import has_unicode  # noqa: PLC0415 - likewise
+        from inspector.screen.dashboard.paint import has_unicode  # noqa: PLC0415 - likewise
         from inspector.screen.ranking import ranking_view  # noqa: PLC0415 - likewise
 
         limit = ROWS if selection.limit is None else selection.limit

@@ -20,9 +20,10 @@ import inspector
 from inspector.launch.guard import guard
 from inspector.launch.pane import Pane
 from inspector.screen.dashboard.loop import watch
+from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.sources import Live
 from inspector.screen.dashboard.state import State
-from inspector.screen.dashboard.terminal import Terminal, has_unicode
+from inspector.screen.dashboard.terminal import Terminal
 from inspector.screen.export import export
 from inspector.screen.streams import has_terminal, print_error
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inspector.census.snapshot import Snapshot
+
+
+def has_zstd() -> bool:
+    """Whether this Python compresses with Zstandard."""
+    try:
+        importlib.import_module(
+            "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+        )
+    except ImportError:
+        return False
+    return True
+
+
+needs_zstd = pytest.mark.skipif(not has_zstd(), reason="this Python was built without libzstd")
+SUFFIXES = ["jsonl", "jsonl.gz", pytest.param("jsonl.zst", marks=needs_zstd)]
 
 HOSTILE = "app.\x1b[2J\u202e\ud800[bold]\n"
 
@@ -43,7 +60,7 @@ def contents(whole: Snapshot) -> tuple[object, ...]:
     return (head, sorted(map(repr, whole.rows)))
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_was_recorded_is_what_is_read_from_any_place(tmp_path: Path, suffix: str) -> None:
     path = str(tmp_path / f"r.{suffix}")
     written = readings(2 * WHOLE_EVERY + 5)
@@ -66,7 +83,7 @@ def test_a_reading_in_which_nothing_changed_has_no_rows(tmp_path: Path) -> None:
     assert [len(line["rows"]) for line in lines[1:]] == [1, 0, 0]
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_wherever_a_file_is_cut_off_every_reading_but_the_last_is_there(
     tmp_path: Path, suffix: str
 ) -> None:
@@ -83,7 +100,9 @@ def test_wherever_a_file_is_cut_off_every_reading_but_the_last_is_there(
             torn.write_bytes(whole[:end])
             with Reader(str(torn)) as reader:
                 # What a compressor ends a piece with is no part of the line.
-                assert len(reader) in ({complete, complete + 1} if "gz" in suffix else {complete})
+                assert len(reader) in (
+                    {complete, complete + 1} if suffix != "jsonl" else {complete}
+                )
                 reader.read(complete - 1)
 
 
@@ -109,6 +128,31 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None
         path.write_bytes(data)
         with pytest.raises(FileError):
             Reader(str(path))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES[1:])
+def test_a_compressed_file_that_is_damaged_is_told(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"r.{suffix}"
+    with Writer(str(path), {}) as writer:
+        for each in readings(8):
+            writer.add(each)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:30] + bytes(40) + whole[70:])
+    for look in (is_recording, Reader):
+        with pytest.raises(FileError, match="cannot read"):
+            look(str(path))
+
+
+def test_a_python_without_zstd_says_what_else_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "compression.zstd", None)
+    monkeypatch.setitem(sys.modules, "backports.zstd", None)
+    path = tmp_path / "r.jsonl.zst"
+    with pytest.raises(FileError, match="no zstd") as caught:
+        Writer(str(path), {})
+    assert "use .gz" in caught.value.hint
+    assert not path.exists()
 
 
 def test_a_damaged_line_is_told_with_its_number(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, Final
 from inspector.screen.dashboard.columns import table_lines
 from inspector.screen.dashboard.head import head_lines
 from inspector.screen.dashboard.loop import watch
+from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.state import Size
-from inspector.screen.dashboard.terminal import Terminal, has_unicode
+from inspector.screen.dashboard.terminal import Terminal
 from inspector.screen.export import export, exported
 from inspector.screen.streams import has_terminal, standard_output
 

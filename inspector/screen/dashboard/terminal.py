@@ -11,25 +11,23 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import termios
 import threading
 import time
 from contextlib import suppress
-from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from rich.console import Console
-from rich.text import Text
-
 from inspector.screen.dashboard.decode import keys_of
+from inspector.screen.dashboard.paint import Paint, has_unicode
 from inspector.screen.dashboard.state import Size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType, TracebackType
 
-__all__ = ["Terminal", "has_unicode"]
+    from rich.text import Text
+
+__all__ = ["Terminal"]
 
 # The other screen, no cursor, no wrapping; and the way back.
 TAKE: Final = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J"
@@ -44,7 +42,6 @@ MOMENT: Final = 0.1
 """Seconds in which the kernel has stopped every thread of a process."""
 
 FALLBACK: Final = Size(80, 24)
-ASCII: Final = str.maketrans({"…": "~", "·": "-", "▏": "_", "⏎": "Enter", "µ": "u"})
 
 ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 HANDLED: Final = (*ENDING, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
@@ -71,7 +68,7 @@ class Terminal:
         self.ended_by: signal.Signals | None = None
         """What the process has to end of, once the terminal is given back."""
         self.unicode = has_unicode()
-        self._console = Console(file=StringIO(), force_terminal=True, legacy_windows=False)
+        self._paint = Paint(unicode=self.unicode)
 
     def __enter__(self) -> Self:
         if self._signals:
@@ -120,7 +117,7 @@ class Terminal:
             for number, line in enumerate(lines)
             if not self._shown or line != self._shown[number]
         ]
-        texts = self._rendered([lines[number] for number in changed])
+        texts = self._paint.rendered([lines[number] for number in changed])
         for number, text in zip(changed, texts, strict=True):
             parts.append(f"\x1b[{number + 1};1H\x1b[0m\x1b[2K{text}")
         self._shown = list(lines)
@@ -228,16 +225,6 @@ class Terminal:
             keys += more
         return keys
 
-    def _rendered(self, lines: Sequence[Text]) -> list[str]:
-        """Return lines with their colours, as far as the terminal has any."""
-        if not lines:
-            return []
-        with self._console.capture() as captured:
-            whole = Text("\n").join(lines)
-            self._console.print(whole, no_wrap=True, overflow="ignore", crop=False)
-        text = captured.get()
-        return (text if self.unicode else text.translate(ASCII)).split("\n")[:-1]
-
     def _write(self, text: str) -> None:
         encoding = "utf-8" if self.unicode else "ascii"
         data = memoryview(text.encode(encoding, "replace"))
@@ -246,9 +233,3 @@ class Terminal:
                 data = data[os.write(self._sink, data) :]
             except BlockingIOError:
                 select.select([], [self._sink], [])
-
-
-def has_unicode() -> bool:
-    """Whether standard output takes all letters, as the locale says."""
-    encoding = getattr(sys.__stdout__, "encoding", None) or "ascii"
-    return encoding.lower().replace("-", "").startswith("utf")

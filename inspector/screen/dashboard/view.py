@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len
 from rich.text import Text
 
+from inspector.screen.dashboard.acts import FAR
 from inspector.screen.dashboard.columns import table_lines
 from inspector.screen.dashboard.details import detail_lines
 from inspector.screen.dashboard.figures import cut
 from inspector.screen.dashboard.head import head_lines
-from inspector.screen.dashboard.keys import BINDINGS, FAR, applies
+from inspector.screen.dashboard.keys import BINDINGS, applies
 from inspector.screen.dashboard.sizes import body_height, table_height
 from inspector.screen.text import count, plain
 

@@ -1,0 +1,107 @@
+"""Files that are compressed, as their names say, and read as if they were not."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import tempfile
+import zlib
+from pathlib import Path
+from typing import IO, Any, Final
+
+from inspector.errors import FileError
+
+__all__ = ["compressing", "failed", "plain"]
+
+GZIP, ZSTD = ".gz", ".zst"
+MAGIC: Final = {b"\x1f\x8b": GZIP, b"\x28\xb5": ZSTD}
+WITH_HEADER: Final = 16 + zlib.MAX_WBITS
+"""What tells zlib that its data is a gzip file."""
+CHUNK: Final = 1 << 16
+
+
+def compressing(raw: IO[bytes], path: str) -> IO[bytes]:
+    """Return what compresses into a file, as its name says."""
+    suffix = Path(path).suffix.lower()
+    if suffix == GZIP:
+        # No name and time in it: the same readings are the same file.
+        return gzip.GzipFile("", "wb", 6, raw, mtime=0)  # type: ignore[return-value]
+    if suffix == ZSTD:
+        return _zstd(path).ZstdFile(raw, "wb")  # type: ignore[no-any-return]
+    return raw
+
+
+def plain(path: str) -> IO[bytes]:
+    """Open a file; one that is compressed is unpacked, as far as it goes, into a nameless one.
+
+    Raises :class:`FileError` where it cannot be read, or is damaged before its end.
+    """
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115 - handed on
+        suffix = MAGIC.get(file.read(2))
+        file.seek(0)
+    except OSError as error:
+        raise failed("read", path, error) from error
+    if suffix is None:
+        return file
+    with file:
+        machine = zlib.decompressobj(WITH_HEADER) if suffix == GZIP else _Frames(_zstd(path))
+        return _unpacked(file, machine, path)
+
+
+def _unpacked(file: IO[bytes], machine: Any, path: str) -> IO[bytes]:  # noqa: ANN401 - has decompress()
+    """Return what is in a compressed file, as a file."""
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - handed on
+    try:
+        # Piece by piece, which gives all that there is where whoever wrote it was killed.
+        while piece := file.read(CHUNK):
+            unpacked.write(machine.decompress(piece))
+    except (OSError, zlib.error, _Damaged) as error:
+        unpacked.close()
+        raise failed("read", path, error) from error
+    unpacked.seek(0)
+    return unpacked
+
+
+class _Damaged(Exception):
+    """Zstandard found what it cannot have written."""
+
+
+class _Frames:
+    """Frames of Zstandard, one after the other, as several recorders would leave them."""
+
+    def __init__(self, zstd: Any) -> None:  # noqa: ANN401 - a module that not every Python has
+        self._zstd = zstd
+        self._machine = zstd.ZstdDecompressor()
+
+    def decompress(self, data: bytes) -> bytes:
+        """Return what can be told so far."""
+        parts = []
+        try:
+            while data:
+                if self._machine.eof:
+                    self._machine = self._zstd.ZstdDecompressor()
+                parts.append(self._machine.decompress(data))
+                data = self._machine.unused_data
+        except self._zstd.ZstdError as error:
+            raise _Damaged(error) from error
+        return b"".join(parts)
+
+
+def _zstd(path: str) -> Any:  # noqa: ANN401 - a module that not every Python has
+    for module in ("compression.zstd", "backports.zstd"):
+        try:
+            return importlib.import_module(module)
+        except ImportError:
+            continue
+    raise FileError(
+        f"{path}: this Python has no zstd",
+        path=path,
+        hint="use .gz, a Python 3.14 that was built with libzstd, or pip install backports.zstd",
+    )
+
+
+def failed(what: str, path: str, error: Exception) -> FileError:
+    """Return the error for a file that cannot be read or written."""
+    reason = getattr(error, "strerror", None) or error
+    return FileError(f"cannot {what} {path}: {reason}", path=path)
