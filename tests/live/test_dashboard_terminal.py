@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(
-    "INSPECTOR_TERMINAL" not in os.environ, reason="long: `make terminal` runs it"
-)
+ALL = "INSPECTOR_TERMINAL" in os.environ
+"""`make terminal` tests with targets of every version, `make test` with one of this."""
+TARGETS = interpreters(debug=False) if ALL else interpreters(debug=False)[:1]
 
 
-@pytest.fixture(params=interpreters(debug=False))
+@pytest.fixture(params=TARGETS)
 def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
     with Puppet(python_of(request.param)) as target:
         target.ask("make", 5000)
@@ -66,7 +66,9 @@ def test_each_key_does_what_help_says(  # noqa: PLR0915 - there are that many
         terminal.send("t", "T", " ")
         terminal.until("paused", without="holder-1")
         terminal.send("p", "\r")
-        terminal.until("ob_ref_local, counted by its owner alone", r"= total +5,6\d\d")
+        terminal.until("__main__.Shared, builtins.object", "ob_ref_shared +0x", "HEAPTYPE")
+        terminal.send("\x1b[F")
+        terminal.until("over time", r"CONTRIBUTION", "holder-0")
         terminal.send("\x1b")
         terminal.until("TYPE +TOTAL")
         terminal.send("h")
@@ -81,8 +83,17 @@ def test_each_key_does_what_help_says(  # noqa: PLR0915 - there are that many
         terminal.until("CODE +TOTAL", "code objects")
         terminal.send("3")
         terminal.until("DICT +TOTAL")
+        terminal.send("4")
+        terminal.until("STATIC +TOTAL")
+        terminal.send("5")
+        terminal.until("ALL +TOTAL")
         terminal.send("1")
         terminal.until("TYPE +TOTAL")
+        terminal.resize(160, 24)
+        terminal.send("+")
+        terminal.until("every 0.2 s")
+        terminal.send("-")
+        terminal.until("every 0.1 s")
         terminal.send("\x1b[F")
         terminal.until(r"(\d+) of \1")
         terminal.send("\x1b[H")

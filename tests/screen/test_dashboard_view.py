@@ -59,8 +59,9 @@ def test_colour_says_nothing_that_the_text_does_not(width: int, color: bool) -> 
 @pytest.mark.parametrize(
     ("width", "heads"),
     [
-        (60, "TYPE TOTAL /s SHARED THREADS"),
-        (80, "TYPE TOTAL /s LOCAL SHARED THREADS TREND"),
+        (60, "TYPE TOTAL /s THREADS VERDICT"),
+        (80, "TYPE TOTAL /s LOCAL SHARED THREADS VERDICT"),
+        (100, "TYPE TOTAL /s LOCAL SHARED THREADS TREND HEAT VERDICT"),
         (200, "TYPE TOTAL /s GROWTH LOCAL SHARED THREADS STACK BY THREAD TREND HEAT VERDICT"),
     ],
 )

@@ -90,9 +90,9 @@ COLUMNS: Final = (
     Column("HEAT", 4, _heat, "heat"),
     Column("VERDICT", 12, _verdict, left=True),
 )
-FIRST: Final = ("TOTAL", "/s", "THREADS", "SHARED", "TREND", "LOCAL")
+FIRST: Final = ("TOTAL", "/s", "VERDICT", "THREADS", "SHARED", "LOCAL", "TREND", "HEAT")
 """The columns that matter most, in turn; then those that are added when there is room."""
-THEN: Final = ("VERDICT", "HEAT", "BY THREAD", "STACK", "GROWTH")
+THEN: Final = ("BY THREAD", "STACK", "GROWTH")
 
 
 def table_lines(state: State) -> list[Text]:
