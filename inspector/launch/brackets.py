@@ -17,10 +17,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import inspector
-from inspector.census.totals import SlotReader, differing, places, slot
+from inspector.census.totals import SlotReader, places, slot
 from inspector.checks.ledger import Farewell
 from inspector.cpython.refcount import HEADER_SIZE, count
-from inspector.cpython.words import unsigned
+from inspector.cpython.words import differing, unsigned
 from inspector.errors import InspectorError
 from inspector.process.memory import ProcessMemory
 from inspector.process.world import OwnWorld

@@ -190,6 +190,22 @@ def test_storms_of_new_sizes_are_followed(puppet: Puppet) -> None:
         assert "Traceback" not in terminal.written
 
 
+def test_twenty_thousand_types_and_a_hostile_name_are_shown(puppet: Puppet) -> None:
+    assert puppet.ask("classes", 20_000) == 20_000
+    with attached(puppet, "--interval", 1) as terminal:
+        terminal.until(r"1-\d+ of 20,\d\d\d")
+        terminal.send("/", "many.", "\r", "N")
+        terminal.until("1-.* of 20,000 of", r"many\.\\x1…", "many.Class0")
+        terminal.send("\r")
+        terminal.until(r"many\.\\x1b]0;owned\\x07")
+        terminal.send("q")
+        assert terminal.end() == 0
+        assert terminal.is_sane
+        assert "\x1b]0" not in terminal.written
+        assert "\u202e" not in terminal.written
+        assert "Traceback" not in terminal.written
+
+
 def test_no_color_and_no_unicode_are_obeyed(puppet: Puppet) -> None:
     variables = {"NO_COLOR": "1", "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
     with attached(puppet, **variables) as terminal:

@@ -27,6 +27,14 @@ def make(number: str) -> int:
     return len(kept)
 
 
+def classes(number: str) -> int:
+    """Make so many classes, one of them with a name that harms whoever prints it."""
+    names = ["\x1b]0;owned\x07\x1b[2J[red]\u202e\n" + "x" * 10_000]
+    names += [f"Class{place}" for place in range(int(number) - 1)]
+    others.extend(type(name, (), {"__module__": "many"}) for name in names)
+    return len(others)
+
+
 def drop(number: str) -> int:
     del kept[: int(number)]
     return len(kept)
@@ -115,7 +123,7 @@ def lines() -> str:
 
 COMMANDS = {
     each.__name__: each
-    for each in (make, drop, collect, threads, join, interpreter, fork, execute, become)
+    for each in (make, classes, drop, collect, threads, join, interpreter, fork, execute, become)
 }
 
 
