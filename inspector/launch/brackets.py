@@ -26,6 +26,7 @@ from inspector.process.memory import ProcessMemory
 from inspector.process.world import OwnWorld
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container
     from types import FrameType
 
 __all__ = ["Brackets"]
@@ -34,7 +35,9 @@ __all__ = ["Brackets"]
 class Brackets:
     """Sums of contributions from :meth:`begin` to :meth:`end`."""
 
-    def __init__(self) -> None:
+    def __init__(self, forget: Callable[[Container[int]], object]) -> None:
+        """Prepare; ``forget`` hears of the objects that are left after some were freed."""
+        self._forget = forget
         self.merged: dict[int, int] = {}
         """Address -> what was merged of it."""
         self.collections = self.ended = self.missed = 0
@@ -112,6 +115,7 @@ class Brackets:
             if table != self._table:
                 there = set(unsigned(table))
                 self.merged = {at: each for at, each in self.merged.items() if at in there}
+                self._forget(there)
 
     def _started(self, frame: FrameType, event: str, arg: object) -> None:  # noqa: ARG002 - sys's
         """Run at a new thread's first event: leave something that its end destroys."""

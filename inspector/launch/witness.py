@@ -7,6 +7,7 @@ left out, and so is what inspector itself does to types meanwhile.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -42,7 +43,7 @@ class Witness:
         """Prepare; ``loaded`` are the modules that were there without inspector."""
         self._brought = frozenset(sys.modules) - frozenset(loaded)
         self._target = inspector.attach()
-        self._brackets = Brackets()
+        self._brackets = Brackets(self._forget)
         self._calls = Calls(self._met)
         self._base: dict[int, Sums] = {}
         """Address -> what was counted before the program, or before the first call."""
@@ -104,7 +105,7 @@ class Witness:
         rows = [
             row
             for row in snapshot
-            if row.kind == "type"
+            if row.interpreter == snapshot.interpreters[0].id
             and not row.name.startswith("inspector.")
             and (row.address in called or self._moved(row, now))
         ]
@@ -127,6 +128,8 @@ class Witness:
         if holds := seen.get(row.address):
             evidence = evidence._replace(instances=holds.instances)
             lost = min((row.counted or 0) - holds.references, evidence.total or 0)
+            # A class that was born since holds some references to itself out of sight.
+            lost -= 0 if row.address in self._base else MANY
         # What was there before could be instances, but for a type that nobody had called.
         before = 0 if row.address in self._fresh else sum(self._base.get(row.address, (0, 0)))
         verdict = judged(row, evidence, lost, before)
@@ -134,7 +137,7 @@ class Witness:
 
     def _met(self, subject: type) -> None:
         """Note the counts of a type that is called for the first time."""
-        if id(subject) not in self._base:
+        if id(subject) not in self._base and os.getpid() == self._target.pid:
             self._met_types += 1
             try:
                 base = self._brackets.here(id(subject))
@@ -144,10 +147,16 @@ class Witness:
             if not base[1]:
                 self._fresh.add(id(subject))
 
+    def _forget(self, there: Container[int]) -> None:
+        """Forget types that were freed: another one may take their place."""
+        self._base = {at: each for at, each in self._base.items() if at in there}
+        self._fresh = {at for at in self._fresh if at in there}
+
     def _change(self, row: ObjectCount, now: Mapping[int, Sums]) -> Sums:
         """Return what the program counted in the header, and by threads."""
         header, threads = now.get(row.address, (0, 0))
-        base = self._base.get(row.address, (header, 0) if threads <= 0 else (header + threads, 0))
+        # What was born since, and not called before it was used, began with nothing.
+        base = self._base.get(row.address, (0, 0))
         own = self._own(row.address)
         return header - base[0] - own[0], threads - base[1] - own[1]
 

@@ -51,3 +51,22 @@ def test_read_from_outside_ten_times_a_second(benchmark: Benchmark, version: str
             ">= 0.99",
             ROUNDS,
         )
+
+
+@every_version
+def test_headers_sampled_a_thousand_times_a_second(benchmark: Benchmark, version: str) -> None:
+    with Crowd(python_of(version), 1000, 8) as crowd:
+        crowd.ask("begin")
+        target = inspector.attach(crowd.pid)
+        sampler = target.sampler(target.snapshot())
+
+        def look(end: threading.Event) -> None:
+            while not end.is_set():
+                sampler.run(WINDOW / 10, 1000.0)
+
+        note(
+            benchmark,
+            lambda: (watched(crowd, look), crowd.ask("work", WINDOW)),
+            ">= 0.98",
+            ROUNDS,
+        )

@@ -134,3 +134,28 @@ def test_types_of_an_extension_are_told_apart_from_outside(
     using: Callable[..., Verdict | None], name: str, what: str, verdict: Verdict
 ) -> None:
     assert using(what, f"typerefs.{name}") is verdict
+
+
+@pytest.fixture(params=interpreters(debug=False))
+def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
+    with Puppet(python_of(request.param)) as target:
+        yield target
+
+
+def test_a_merge_between_two_samples_makes_no_header_hot(puppet: Puppet) -> None:
+    target = inspector.attach(puppet.pid)
+    puppet.ask("make", 30)
+    puppet.ask("threads", 1, 20)
+    before = target.snapshot()
+    sampler = target.sampler(before)
+    sampler.sample()
+    for merge in ("collect", "join"):
+        puppet.ask(merge)
+        sampler.sample()
+    after = target.snapshot()
+    assert before["__main__.Shared"].shared != after["__main__.Shared"].shared
+    sampled = sampler.take()
+    assert (sampled.samples, sampled.left_out, sum(sampled.moved)) == (0, 2, 0)
+    # What comes after it counts again.
+    sampler.sample()
+    assert sampler.take().samples == 1
