@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from inspector.census.anatomy import Anatomy
 
-__all__ = ["anatomy_view"]
+__all__ = ["anatomy_view", "grid"]
 
 MOST: Final = 40
 """Subclasses, or threads, that are listed."""
@@ -58,7 +58,7 @@ def anatomy_view(anatomy: Anatomy) -> Group:
     paths = [(path.what, f"{path.how}: {path.why}") for path in anatomy.paths]
     return Group(
         Text(plain(row.name), "bold"),
-        _grid(facts),
+        grid(facts),
         _section("header, right after the counts", words),
         _section("references", sums),
         Text(f"  {anatomy.formula}", "dim"),
@@ -68,10 +68,10 @@ def anatomy_view(anatomy: Anatomy) -> Group:
 
 def _section(title: str, lines: Iterable[tuple[str, str]]) -> Group:
     """Return a title and the lines under it."""
-    return Group(Text(""), Text(title, "bold"), _grid(lines))
+    return Group(Text(""), Text(title, "bold"), grid(lines))
 
 
-def _grid(lines: Iterable[tuple[str, str]]) -> Table:
+def grid(lines: Iterable[tuple[str, str]]) -> Table:
     """Return lines of a word and what it stands for."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)

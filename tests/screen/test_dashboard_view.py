@@ -124,7 +124,7 @@ def test_details_of_a_type_are_all_that_is_known_of_it() -> None:
     ):
         assert words in text
     assert "local + shared - bias + contributions" in text
-    assert re.search(r"^growth +", text, re.MULTILINE)
+    assert re.search(r"^ *growth +", text, re.MULTILINE)
     assert re.search(r"^worker-1 +4243 +-50 ", text, re.MULTILINE)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from inspector.screen.anatomy import anatomy_view
+from inspector.screen.anatomy import anatomy_view, grid
 from inspector.screen.console import lines_of
 from inspector.screen.dashboard import figures
 from inspector.screen.dashboard.glyphs import sparkline, thread_bars
@@ -47,7 +47,7 @@ def detail_lines(state: State) -> list[Text]:
         ]
     else:
         lines += [Text(name[at : at + width], "bold") for at in range(0, len(name), width)]
-        lines += [Text(""), *_formula(row), Text(""), *_facts(row, snapshot), Text("")]
+        lines += [Text(""), *_formula(row), Text(""), *_facts(row, snapshot, width), Text("")]
     lines += [*_over_time(state, row, history), Text(""), *_threads(state, row, snapshot)]
     for line in lines:
         line.truncate(width)
@@ -84,7 +84,7 @@ def _certainty(row: ObjectCount) -> str:
     return "" if row.settled else "moved while it was read"
 
 
-def _facts(row: ObjectCount, snapshot: Snapshot) -> list[Text]:
+def _facts(row: ObjectCount, snapshot: Snapshot, width: int) -> list[Text]:
     names = {thread.native_id: thread.name for thread in snapshot.threads}
     flags = "; ".join(STATES[each] for each in row.state.split(" ") if each in STATES)
     owner = "nobody" if row.owner is None else f"{plain(names.get(row.owner, ''))} {row.owner}"
@@ -95,7 +95,7 @@ def _facts(row: ObjectCount, snapshot: Snapshot) -> list[Text]:
         ("owner", owner),
         ("sys.getrefcount", "?" if row.getrefcount is None else str(row.getrefcount)),
     ]
-    return [Text.assemble((f"{title:<17}", "dim"), text) for title, text in facts]
+    return lines_of(grid(facts), width)
 
 
 def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
@@ -116,7 +116,7 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     ]
     if judged is not None:
         facts.append(("evidence", judged.evidence.text()))
-    return [Text.assemble((f"{title:<17}", "dim"), text) for title, text in facts]
+    return lines_of(grid(facts), state.size.width)
 
 
 def _threads(state: State, row: ObjectCount, snapshot: Snapshot) -> list[Text]:

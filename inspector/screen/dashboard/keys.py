@@ -78,7 +78,7 @@ BINDINGS: Final = (
     Binding(
         ("/",),
         "/",
-        "filter as you type: part of a name, or a pattern as app.*",
+        "filter as you type: part of a name, or app.*",
         lambda s: replace(s, mode="table", prompt=Prompt("filter", s.filter)),
         footer="filter",
     ),

@@ -26,7 +26,7 @@ LEGEND: Final = (
     "TOTAL = LOCAL + SHARED + THREADS + STACK; ? is not known, ~ moved while it was read",
     "SHARED  ob_ref_shared without CPython's bias; THREADS  the threads' arrays, since a merge",
     "BY THREAD  the busiest threads, as the process lists them; hanging bars are below zero",
-    "HEAT  share of readings since the baseline in which ob_ref_shared moved, other than by a",
+    "HEAT  share of samples since the baseline in which ob_ref_shared moved, other than by a",
     "collection. It is what threads fight over: hot header from 50 % on",
     "growing, shrinking  the totals went nearly one way only; new  not there at the baseline",
 )
