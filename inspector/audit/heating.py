@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["heat_of_calls"]
 
+SAMPLES: Final = 25
+"""That are enough to tell busy from idle."""
+
 SECONDS: Final = 0.05
-"""Of sampling: some fifty samples on a machine that is not busy with anything else."""
+"""Of sampling at most, on a machine that is busy with other things."""
 
 PAUSE: Final = 0.0005
 """Seconds between two samples."""
@@ -66,7 +69,7 @@ def _sampled(word: ctypes.c_ssize_t) -> Heat:
     moved = samples = 0
     last, merges = word.value, _collections()
     end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
+    while samples < SAMPLES and time.monotonic() < end:
         time.sleep(PAUSE)
         value, seen = word.value, _collections()
         if seen == merges:

@@ -48,7 +48,7 @@ def _known_faults(words: str | None) -> str | None:
 TargetArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TARGET]…",
+        metavar="TARGET",
         help="A module or package, with all that is below it, or MODULE:TYPE.",
     ),
 ]
@@ -67,8 +67,8 @@ FactoriesOption = Annotated[
     typer.Option(
         "--factories",
         metavar="FILE",
-        help='The same from TOML: [make] "pkg.Node" = "pkg.Node(1)", and [skip] of names and '
-        "reasons.",
+        help='The same from a TOML file: a table make of "pkg.Node" = "pkg.Node(1)", and a table '
+        "skip of names and reasons.",
     ),
 ]
 CallsOption = Annotated[
@@ -111,7 +111,8 @@ def audit_(  # noqa: PLR0913 - a parameter per option
 
     Each type is exercised in a process apart, in one thread and in several. One that
     blocks, exits or crashes costs its own line only; what nothing makes an instance of is
-    listed with the reason. LOST and HEADER are references per call.
+    listed with the reason. LOST and HEADER are references per call; HEAT is the share of
+    samples in which the header had moved while several threads used the type.
     """
     if not (targets or stdlib or make):
         raise typer.BadParameter("a TARGET is missing, or --stdlib, or --make NAME=EXPR")

@@ -30,7 +30,7 @@ def _numbers(words: str) -> str:
 
 ExpressionArgument = Annotated[
     list[str],
-    typer.Argument(metavar="EXPR…", help="A Python expression; modules it names are imported."),
+    typer.Argument(metavar="EXPR", help="A Python expression; modules it names are imported."),
 ]
 ThreadsOption = Annotated[
     str,

@@ -72,6 +72,15 @@ def test_an_expression_that_fails_is_status_2_with_a_hint(
     assert "hint: " in shown
 
 
+@free_threaded_only
+def test_an_expression_that_blocks_is_given_up_in_time(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspector.audit.scaling.ROUND_SECONDS", 0.5)
+    assert main(["scale", "threading.Event().wait()", "--threads", "1"]) == 2
+    assert "no answer within 0.6 s" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words",
     [
