@@ -93,8 +93,9 @@ def _step(subject: type, factory: Callable[[], object], calls: int, threads: int
         instances=lost[0].instances if lost else None,
     )
     verdict = lost[0].verdict if lost else seen.verdict or Verdict.BALANCED
-    # What Python code defines and gives back per thread touches no header.
-    if threads > 1 and (verdict is not Verdict.BALANCED or not of_python(subject)):
+    # Sampling takes many calls: not of what each call makes worse. What Python code defines
+    # and gives back per thread touches no header.
+    if threads > 1 and not lost and (verdict is not Verdict.BALANCED or not of_python(subject)):
         heat = heat_of_calls(subject, factory, threads)
         evidence = evidence._replace(samples=heat.samples, moved=heat.moved)
         if verdict is Verdict.BALANCED and heat.bounds[0] >= HOT:
