@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
-from inspector.errors import InspectorError, NoSuchTarget, TargetChanged
+from inspector.errors import InspectorError, NoSuchTarget, TargetChanged, Unsettled
 from tests.live.puppets import Puppet, state_of
 from tests.support import interpreters, python_of
 
@@ -93,8 +93,10 @@ def test_targets_that_end_at_any_moment_are_said_to_have_ended(version: str) -> 
             error = cycle(python_of(version), (kill, leave, replace)[number % 3], chance)
             if error is not None:
                 errors[type(error)] += 1
-            assert inspector.attach(survivor.pid).snapshot(blocking=True).exact
+            assert inspector.attach(survivor.pid).snapshot(blocking=True, pause_limit=60).exact
         assert survivor.ask("join") == 0
         after = inspector.attach(survivor.pid).snapshot()["__main__.Shared"].counted
         assert after == (base or 0) - 30
-    assert set(errors) <= {NoSuchTarget, TargetChanged}
+    # On a machine that is busy with something else a pause may not come about in time.
+    assert set(errors) <= {NoSuchTarget, TargetChanged, Unsettled}
+    assert errors[Unsettled] <= CYCLES / 10
