@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,6 +75,10 @@ def frame_of(snapshot: Snapshot, before: Frame | None) -> Frame:
     # One that is None adds up to None: unknown is not "none at all".
     counts = [each.collections for each in snapshot.interpreters]
     read = any(row[12] is not None for row in rows)
+    contributed = [
+        UNKNOWN if counted is None else sum(each.values()) if each else 0
+        for each, counted in zip(map(_CONTRIBUTIONS, rows), map(_COUNTED, rows), strict=True)
+    ]
     return Frame(
         snapshot.taken_ns,
         keys,
@@ -82,19 +86,11 @@ def frame_of(snapshot: Snapshot, before: Frame | None) -> Frame:
         _column(map(_COUNTED, rows)),
         _column(map(_DEFERRED, rows)) if read else None,
         _column(map(_SHARED, rows)),
-        _column(map(_contributed, rows)),
+        array("q", contributed),
         None if None in counts else sum(filter(None, counts)),
         born,
         died,
     )
-
-
-def _contributed(row: tuple[Any, ...]) -> int | None:
-    """Return what threads contribute; None for a row whose count is not known."""
-    if _COUNTED(row) is None:
-        return None
-    each = _CONTRIBUTIONS(row)
-    return sum(each.values()) if each else 0
 
 
 def _column(values: Iterable[int | None]) -> array[int]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import repeat
-from operator import add, ne, sub
+from itertools import compress
+from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from inspector.census.frame import UNKNOWN
@@ -136,71 +136,63 @@ class Flows:
         places = None
         if frame.places is not before.places:
             places = [before.places.get(key, -1) for key in frame.keys]
+        sums = Sums._make(_placed(each, places, 0) for each in self.sums)
         flows = replace(
             self,
-            sums=Sums._make(_placed(each, places) for each in self.sums),
+            sums=sums,
             merges=self.merges + merged.collections + merged.ended,
             ended=self.ended + merged.ended,
         )
-        nothing = bytes(8 * len(frame.keys))
-        heat = _sampled(frame, sampled) if sampled else (array("q", nothing), array("q", nothing))
+        if sampled is not None:
+            _add_samples(sums, frame, sampled)
         if not merged.none:
-            still = (array("q", nothing) for _ in range(4))
-            return replace(flows, sums=_plus(flows.sums, (*still, *heat)))
+            return flows
+        counted = _placed(before.counted, places, UNKNOWN)
+        contributed = _placed(before.contributed, places, UNKNOWN)
+        _add_flows(sums, frame, counted, contributed)
         if sampled is None:
-            heat = _differ(before.shared, frame.shared, places), _looks(frame, places)
-        contributed = _change(before.contributed, frame.contributed, places)
-        counted = _change(before.counted, frame.counted, places)
-        pairs = zip(contributed, counted, strict=True)
-        changes = (
-            map(sub, counted, contributed),
-            contributed,
-            map(bool, contributed),
-            [taken > 0 and change == -taken for taken, change in pairs],
-        )
-        return replace(
-            flows,
-            sums=_plus(flows.sums, (*changes, *heat)),
-            steps=self.steps + 1,
-            seconds=self.seconds + (frame.taken_ns - before.taken_ns) / 1e9,
-        )
+            _add_looks(sums, frame, _placed(before.shared, places, UNKNOWN))
+        seconds = self.seconds + (frame.taken_ns - before.taken_ns) / 1e9
+        return replace(flows, steps=self.steps + 1, seconds=seconds)
 
 
-def _plus(sums: Sums, changes: Iterable[Iterable[int]]) -> Sums:
-    return Sums._make(array("q", map(add, *pair)) for pair in zip(sums, changes, strict=True))
-
-
-def _sampled(frame: Frame, sampled: Sampled) -> tuple[Iterable[int], Iterable[int]]:
-    """Return how often each object's header had moved, and was looked at."""
-    places = [sampled.places.get(key, -1) for key in frame.keys]
-    moved = [0 if place < 0 else sampled.moved[place] for place in places]
-    return moved, [0 if place < 0 else sampled.samples for place in places]
-
-
-def _looks(frame: Frame, places: Sequence[int] | None) -> Iterable[int]:
-    """Return 1 for each object that was there in the reading before."""
-    return repeat(1, len(frame.keys)) if places is None else [place >= 0 for place in places]
-
-
-def _placed(values: array[int], places: Sequence[int] | None) -> array[int]:
-    """Return values in the places of another frame, 0 for what was not there."""
+def _placed(values: array[int], places: Sequence[int] | None, nothing: int) -> array[int]:
+    """Return a copy of values in the places of another frame; ``nothing`` for what is new."""
     if places is None:
-        return values
-    return array("q", [0 if place < 0 else values[place] for place in places])
+        return values[:]
+    return array("q", [nothing if place < 0 else values[place] for place in places])
 
 
-def _differ(before: array[int], after: array[int], places: Sequence[int] | None) -> Iterable[int]:
-    if places is None:
-        return map(ne, before, after)
-    return [place >= 0 and before[place] != now for place, now in zip(places, after, strict=True)]
+def _different(before: array[int], after: array[int]) -> Iterable[int]:
+    """Return the places of two arrays at which they differ: few, of thousands."""
+    return compress(range(len(after)), map(ne, before, after))
 
 
-def _change(before: array[int], after: array[int], places: Sequence[int] | None) -> list[int]:
-    """Return by how much each value changed; 0 where it was or is unknown."""
-    if places is not None:
-        was = [UNKNOWN if place < 0 else before[place] for place in places]
-    else:
-        was = before.tolist()
-    if UNKNOWN not in was and UNKNOWN not in after:
-        return list(map(sub, after, was))
-    return [0 if UNKNOWN in pair else pair[0] - pair[1] for pair in zip(after, was, strict=True)]
+def _add_flows(sums: Sums, frame: Frame, counted: array[int], contributed: array[int]) -> None:
+    """Add what moved since the reading that had these numbers."""
+    moved = {*_different(counted, frame.counted), *_different(contributed, frame.contributed)}
+    for place in moved:
+        if UNKNOWN in (counted[place], frame.counted[place]):
+            continue
+        total = frame.counted[place] - counted[place]
+        taken = frame.contributed[place] - contributed[place]
+        sums.header[place] += total - taken
+        sums.contributed[place] += taken
+        sums.used[place] += taken != 0
+        sums.lost[place] += taken > 0 and total == -taken
+
+
+def _add_looks(sums: Sums, frame: Frame, shared: array[int]) -> None:
+    """Add a reading as a sample of each object that was there before."""
+    seen = zip(sums.samples, shared, strict=True)
+    sums.samples[:] = array("q", [number + (was != UNKNOWN) for number, was in seen])
+    for place in _different(shared, frame.shared):
+        sums.moved[place] += shared[place] != UNKNOWN
+
+
+def _add_samples(sums: Sums, frame: Frame, sampled: Sampled) -> None:
+    """Add what was sampled in between."""
+    for here, there in enumerate(map(sampled.places.get, frame.keys)):
+        if there is not None:
+            sums.samples[here] += sampled.samples
+            sums.moved[here] += sampled.moved[there]
