@@ -98,5 +98,5 @@ def test_targets_that_end_at_any_moment_are_said_to_have_ended(version: str) -> 
         after = inspector.attach(survivor.pid).snapshot()["__main__.Shared"].counted
         assert after == (base or 0) - 30
     # On a machine that is busy with something else a pause may not come about in time.
-    assert set(errors) <= {NoSuchTarget, TargetChanged, Unsettled}
+    assert all(issubclass(each, (NoSuchTarget, TargetChanged, Unsettled)) for each in errors)
     assert errors[Unsettled] <= CYCLES / 10
