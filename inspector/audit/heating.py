@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from inspector.census.heat import SHARED, Heat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["heat_of_calls"]
 
@@ -24,6 +24,9 @@ SAMPLES: Final = 25
 
 SECONDS: Final = 0.05
 """Of sampling at most, on a machine that is busy with other things."""
+
+BUDGET: Final = 0.02
+"""Seconds of processor time that each thread may spend: the machine is not ours alone."""
 
 PAUSE: Final = 0.0005
 """Seconds between two samples."""
@@ -40,7 +43,8 @@ def heat_of_calls(subject: type, factory: Callable[[], object], threads: int) ->
 
     def work() -> None:
         try:
-            while not over.is_set():
+            end = time.thread_time() + BUDGET
+            while not over.is_set() and time.thread_time() < end:
                 factory()
         except BaseException as failure:  # noqa: BLE001 - raised again below
             failures.append(failure)
@@ -49,7 +53,7 @@ def heat_of_calls(subject: type, factory: Callable[[], object], threads: int) ->
     for worker in workers:
         worker.start()
     try:
-        found = _sampled(word)
+        found = _sampled(word, workers)
     finally:
         over.set()
         for worker in workers:
@@ -64,13 +68,15 @@ def _collections() -> int:
     return sum(generation["collections"] for generation in gc.get_stats())
 
 
-def _sampled(word: ctypes.c_ssize_t) -> Heat:
-    """Return in how many samples a word was not what it had been."""
+def _sampled(word: ctypes.c_ssize_t, workers: Iterable[threading.Thread]) -> Heat:
+    """Return in how many samples a word was not what it had been, while any thread works."""
     moved = samples = 0
     last, merges = word.value, _collections()
     end = time.monotonic() + SECONDS
     while samples < SAMPLES and time.monotonic() < end:
         time.sleep(PAUSE)
+        if not any(worker.is_alive() for worker in workers):
+            break
         value, seen = word.value, _collections()
         if seen == merges:
             samples += 1
