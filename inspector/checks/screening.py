@@ -81,10 +81,11 @@ class Screen:
 
     def suspects(self, rules: Rules, load: Load) -> Suspects:
         """Return what moved by at least what ``load.repeat`` runs would have to move."""
-        self._changes = moves(self._before, read(self._before.refs))
+        now = read(self._before.refs)
+        self._changes = moves(self._before, now)
         for number, change in self._freed.items():
             self._changes[number] = self._changes.get(number, 0) - change
-        return self._suspects(rules, load)
+        return self._suspects(rules, load, now)
 
     def fewer(self, suspects: Suspects) -> list[TypeRef]:
         """Return those of the latest suspects that lost references."""
@@ -97,14 +98,15 @@ class Screen:
 
         To be asked after a collection; right if there was no garbage before.
         """
-        changes = moves(self._before, read(self._before.refs))
+        now = read(self._before.refs)
+        changes = moves(self._before, now)
         self._changes = {number: change for number, change in changes.items() if change > 0}
-        suspects = self._suspects(rules, load)
+        suspects = self._suspects(rules, load, now)
         growth = {id(self._before.refs[number]): each for number, each in self._changes.items()}
         named = [(ref(), growth[id(ref)]) for ref in suspects.refs]
         return suspects, {name_of(each): change for each, change in named if each is not None}
 
-    def _suspects(self, rules: Rules, load: Load) -> Suspects:
+    def _suspects(self, rules: Rules, load: Load, now: Counts) -> Suspects:
         found: dict[int, TypeRef] = {}
         for number, change in self._changes.items():
             ref = self._before.refs[number]
@@ -112,7 +114,7 @@ class Screen:
             allowed = None if subject is None else rules.allowed(subject)
             if allowed is not None and abs(change) >= load.repeat * (allowed * load.calls + 1):
                 found[id(ref)] = ref
-        more = self._types is None and self._before.refs.born() >= load.repeat
+        more = self._types is None and self._before.refs.born(now.places.table) >= load.repeat
         return Suspects(list(found.values()), classes=more)
 
     def _collecting(self, phase: str, info: dict[str, int]) -> None:

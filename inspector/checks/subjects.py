@@ -101,6 +101,8 @@ class Watched(list[TypeRef]):
 
     steps = 0
     """Steps of the walk that found these, if these are all types; else 0."""
+    whole = b""
+    """The pool's table when these were all types; empty where that is not known."""
     places = Places(b"", [], {})
 
     def alive(self) -> list[type | None]:
@@ -121,8 +123,11 @@ class Watched(list[TypeRef]):
         gone = any(map(is_, self.alive(), repeat(None)))
         return not gone and len(_walk()) == self.steps
 
-    def born(self) -> int:
-        """Return how many types there are beside these."""
+    def born(self, table: bytes) -> int:
+        """Return how many types there are beside these, now that this is the pool's table."""
+        if table and table == self.whole:
+            # Only classes without a unique id came or went.
+            return len(_walk()) - self.steps
         if self.complete():
             return 0
         return len(all_types()) - sum(ref() is not None for ref in self)
