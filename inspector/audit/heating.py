@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from inspector.census.heat import SHARED, Heat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["heat_of_calls"]
 
@@ -35,29 +35,35 @@ PAUSE: Final = 0.0005
 def heat_of_calls(subject: type, factory: Callable[[], object], threads: int) -> Heat:
     """Let so many threads call a factory, and sample the header of a type meanwhile.
 
-    A collection moves headers as well: a sample that one fell into counts for nothing.
+    A collection moves headers as well: a sample that one fell into counts for nothing,
+    nor does one before which no thread got as far as to make an instance.
     """
     word = ctypes.c_ssize_t.from_address(id(subject) + SHARED)
     over = threading.Event()
     failures: list[BaseException] = []
 
-    def work() -> None:
+    spent: list[list[int]] = []
+    tallies = [[0] for _ in range(threads)]
+
+    def work(tally: list[int]) -> None:
         try:
             end = time.thread_time() + BUDGET
             while not over.is_set() and time.thread_time() < end:
                 factory()
+                tally[0] += 1
         except BaseException as failure:  # noqa: BLE001 - raised again below
             failures.append(failure)
+        spent.append(tally)
+        over.wait()  # the end of a thread moves headers as well
 
-    workers = [threading.Thread(target=work) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
+    workers = [threading.Thread(target=work, args=(tally,)) for tally in tallies]
     try:
-        found = _sampled(word, workers)
+        found = _sampled(word, workers, tallies, spent)
     finally:
         over.set()
         for worker in workers:
-            worker.join()
+            if worker.ident is not None:
+                worker.join()
     if failures:
         raise failures[0]
     return found
@@ -68,18 +74,33 @@ def _collections() -> int:
     return sum(generation["collections"] for generation in gc.get_stats())
 
 
-def _sampled(word: ctypes.c_ssize_t, workers: Iterable[threading.Thread]) -> Heat:
-    """Return in how many samples a word was not what it had been, while any thread works."""
+def _sampled(
+    word: ctypes.c_ssize_t,
+    workers: Sequence[threading.Thread],
+    tallies: Sequence[Sequence[int]],
+    spent: Sequence[object],
+) -> Heat:
+    """Start the threads; return in how many samples a word was not what it had been."""
     moved = samples = 0
-    last, merges = word.value, _collections()
+    value, merges, made = word.value, _collections(), _made(tallies)
+    for worker in workers:
+        worker.start()
     end = time.monotonic() + SECONDS
-    while samples < SAMPLES and time.monotonic() < end:
+    done = False
+    while not done and samples < SAMPLES and time.monotonic() < end:
         time.sleep(PAUSE)
-        if not any(worker.is_alive() for worker in workers):
-            break
-        value, seen = word.value, _collections()
-        if seen == merges:
+        done = len(spent) == len(workers)
+        # The word is read last, and was read first: what was made in between lies between
+        # the two words, but for one that each thread had yet to tally.
+        busy = _made(tallies) - made > len(tallies)
+        last, value = value, word.value
+        made = _made(tallies)
+        before, merges = merges, _collections()
+        if busy and merges == before:
             samples += 1
             moved += value != last
-        last, merges = value, seen
     return Heat(moved, samples)
+
+
+def _made(tallies: Sequence[Sequence[int]]) -> int:
+    return sum(tally[0] for tally in tallies)

@@ -55,8 +55,10 @@ def _verdicts(rows: list[Audited], threads: int, width: int) -> Table:
     table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
     table.add_column("TYPE", no_wrap=True, overflow="ellipsis")
     table.add_column("VERDICT", no_wrap=True)
-    for head in ("LOST", "HEADER", f"{threads} THREADS", "HEAT"):
-        table.add_column(head, justify="right", no_wrap=True)
+    # The names give way on a narrow screen, and the numbers do not.
+    for number, head in enumerate(("LOST", "HEADER", f"{threads} THREADS", "HEAT")):
+        longest = max(len(head), *(len(numbers(each)[number]) for each in rows))
+        table.add_column(head, justify="right", no_wrap=True, min_width=longest)
     made = max((len(each.make) for each in rows), default=0)
     longest = max((len(each.type) for each in rows), default=0)
     if width >= longest + 58 + max(NARROWEST, min(made, 2 * NARROWEST)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,9 @@ __all__ = ["scaling_view"]
 
 BAR: Final = 24
 """Cells of the longest bar."""
+
+WIDE: Final = 100
+"""Cells of a screen that has room for bars beside the numbers and a remark."""
 
 STYLES: Final = {"loses": "red", "gains": "yellow", "scales": "green", "base": "", "": "dim"}
 
@@ -46,23 +50,23 @@ def scaling_view(scaling: Scaling, width: int) -> Group:
 def _bars(scale: Scale, width: int) -> Table:
     most = max(each.throughput.middle for each in scale.points)
     table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
-    table.add_column("THREADS", justify="right", no_wrap=True)
-    if width >= 3 * BAR:
-        table.add_column("", width=BAR, no_wrap=True)
-    for head in ("CALLS/S", "RATIO", "HEADER"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis")
-    for each in scale.points:
-        cells = [Text(str(each.threads))]
-        if width >= 3 * BAR:
-            cells.append(Text(_bar(each.throughput.middle / most), STYLES[each.verdict]))
-        cells += [
-            Text(_rate(each.throughput.middle)),
-            Text(_ratio(each)),
-            Text(_header(scale, each.threads)),
-            Text(_said(each, scale.points[0]), STYLES[each.verdict]),
-        ]
-        table.add_row(*cells)
+    columns = {
+        "THREADS": [str(each.threads) for each in scale.points],
+        "": [_bar(each.throughput.middle / most) for each in scale.points],
+        "CALLS/S": [_rate(each.throughput.middle) for each in scale.points],
+        "RATIO": [_ratio(each) for each in scale.points],
+        "HEADER": [_header(scale, each.threads) for each in scale.points],
+    }
+    if width < WIDE:
+        del columns[""]
+    for head, cells in columns.items():
+        cell = BAR if not head else max(map(cell_len, [head, *cells]))
+        table.add_column(head, width=cell, justify="right" if head else "left", no_wrap=True)
+    table.add_column("")
+    for number, each in enumerate(scale.points):
+        style = STYLES[each.verdict]
+        row = [Text(column[number], "" if head else style) for head, column in columns.items()]
+        table.add_row(*row, Text(_said(each, scale.points[0]), style))
     return table
 
 
