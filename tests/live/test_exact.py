@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import gc
 import importlib
@@ -226,3 +227,26 @@ def test_each_interpreter_has_its_own_pool_and_says_whether_it_is_exact() -> Non
     finally:
         other.close()
     assert len(inspector.snapshot().interpreters) == before
+
+
+def test_a_thread_that_threading_does_not_know_has_the_name_the_kernel_has() -> None:
+    ready, done, left = (_thread.allocate_lock() for _ in range(3))
+    for lock in (ready, done, left):
+        lock.acquire()
+
+    def work() -> None:
+        _thread.set_name("foreign")  # type: ignore[attr-defined]
+        ready.release()
+        done.acquire()
+        left.release()
+
+    _thread.start_new_thread(work, ())
+    ready.acquire()
+    try:
+        assert "foreign" not in {each.name for each in threading.enumerate()}
+        names = [each.name for each in inspector.snapshot().threads]
+    finally:
+        done.release()
+        left.acquire()
+    assert names.count("foreign") == 1
+    assert names.count("MainThread") == 1
