@@ -51,8 +51,9 @@ def run(path: Path, *arguments: str) -> float:
             "no:cacheprovider",
             "-p",
             "no:terminalreporter",
-        ]
-        + [*arguments, str(path)],
+            *arguments,
+            str(path),
+        ],
         plugins=[watch],
     )
     if code != 0:
