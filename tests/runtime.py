@@ -21,6 +21,7 @@ V314, V315 = 0x030E07F0, 0x030F00C2
 TO_ID: Final = {"type": "type_unique_id", "code": "code_unique_id", "dict": "dict_watcher_tag"}
 
 ACTIVE: Final = 1 << 4
+BOUND: Final = 0b11
 
 
 class Runtime:
@@ -133,6 +134,7 @@ class Interpreter:
         put(address + offsets["thread_state.interp"], self.address)
         put(address + offsets["thread_state.thread_id"], thread_id(native_id))
         put(address + offsets["thread_state.native_thread_id"], native_id)
+        put(address + offsets["thread_state.status"], BOUND)
         brc = address + shape.refcounts - 40
         put(brc, brc, brc, thread_id(native_id), 0, 0)
         qsbr = self.image.new(64)
@@ -196,7 +198,9 @@ class Interpreter:
 
     def set_active(self, native_id: int) -> None:
         """Let a thread be one that runs Python code."""
-        self.image.put(self.threads[native_id] + self.offsets["thread_state.status"], ACTIVE)
+        self.image.put(
+            self.threads[native_id] + self.offsets["thread_state.status"], BOUND | ACTIVE
+        )
 
     def set_collections(self, *counts: int) -> None:
         """Set the number of collections of the three generations."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from inspector.census.ending import lasting, refuse_finalizing
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["find_layout"]
 
 TRIES: Final = 12
+
+FIRST_WAIT, LONGEST_WAIT = 0.0002, 0.1
+"""Seconds between two pauses, in which the process gets on."""
 
 
 def find_layout(
@@ -62,12 +66,12 @@ def _find(
                 return layout, None
     assert not isinstance(process, OwnProcess)  # noqa: S101 - returned or raised above
     world = process.stopped(pause_limit)
-    for _ in range(TRIES):
+    for number in range(TRIES):
         try:
             with world.hold():
                 return discover(process.memory, published, process.runtime), world.pause_ns
         except (LayoutError, MemoryFault):
             # Stopped in the middle of a collection, or no layout that we know.
-            continue
+            time.sleep(min(FIRST_WAIT * 2**number, LONGEST_WAIT))
     with world.hold():
         return discover(process.memory, published, process.runtime), world.pause_ns

@@ -64,9 +64,9 @@ def find(memory: Memory, published: Published, interpreter: int, where: int) -> 
     states, and :class:`MemoryFault` when one of them went away.
     """
     start = published["thread_state.size"]
-    everyone = threads(memory, published, interpreter, start)
+    everyone = [each for each in threads(memory, published, interpreter, start) if each.bound]
     if not everyone:
-        raise LayoutError("threads_head", expected="a thread state", found="none")
+        raise LayoutError("threads_head", expected="a thread state that is bound", found="none")
     pool = Pool.decode(memory.read(where, 32))
     images = [_image(memory, start, each) for each in everyone[:: max(1, len(everyone) // SAMPLE)]]
     length = min(len(image.words) for image in images)

@@ -40,6 +40,9 @@ LOCKED: Final = 1
 
 ACTIVE: Final = 1 << 4
 """``PyThreadState._status.active`` (Include/cpython/pystate.h, 3.14 and 3.15)."""
+STAGES, BOUND = 0b1110_0111, 0b0000_0011
+"""Of the same bits: ``initialized`` and ``bound`` are set, and ``unbound``, ``finalizing``,
+``cleared`` and ``finalized`` are not."""
 
 MAX_POOL: Final = 1 << 26
 """Ids of one interpreter; half a gigabyte of table."""
@@ -101,6 +104,8 @@ class Thread(NamedTuple):
     finalized: bool
     attached: bool
     """It runs Python code, or could at any moment: its top frame is in motion."""
+    bound: bool
+    """Its OS thread has begun and is not ending: all of the structure is as it should be."""
 
     def fits(self, pool: Pool) -> bool:
         """Whether its array can be one of CPython's: never longer than the pool's table."""
@@ -155,6 +160,7 @@ def thread_ranges(published: Published, refcounts: int, address: int) -> tuple[R
 def decode_thread(published: Published, address: int, words: bytes, counts: bytes) -> Thread:
     """Decode what :func:`thread_ranges` names."""
     values, size, finalized = struct.unpack_from("=Qqi", counts)
+    status = words[published["thread_state.status"]]
     return Thread(
         address,
         word_at(words, published["thread_state.next"]),
@@ -163,7 +169,8 @@ def decode_thread(published: Published, address: int, words: bytes, counts: byte
         values,
         size,
         finalized != 0,
-        bool(words[published["thread_state.status"]] & ACTIVE),
+        bool(status & ACTIVE),
+        status & STAGES == BOUND,
     )
 
 

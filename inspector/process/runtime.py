@@ -17,7 +17,7 @@ import sys
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from inspector.errors import NotPython, UnsupportedVersion
+from inspector.errors import NotPython, TargetChanged, UnsupportedVersion
 from inspector.process import proc
 from inspector.process.elf import find_section, is_32_bit
 from inspector.process.failure import process_error
@@ -36,6 +36,7 @@ COOKIE: Final = b"xdebugpy"
 SECTION: Final = b".PyRuntime"
 ALIGNMENT: Final = 8
 MAJOR: Final = 3
+FIRST_WITH_COOKIE: Final = 13
 
 SCAN_PIECE: Final = 1 << 20
 SCAN_LIMIT: Final = 1 << 26
@@ -67,7 +68,8 @@ def find_runtime(pid: int, memory: Memory) -> int:
     """Return the address of ``_PyRuntime`` in process ``pid``.
 
     Raises :class:`UnsupportedVersion` for CPython 3.12 and older and for 32-bit
-    processes, :class:`NotPython` for all others, and what reading raises.
+    processes, :class:`TargetChanged` for a newer one that is just starting or ending,
+    :class:`NotPython` for all others, and what reading raises.
     """
     try:
         exe = proc.link(f"/proc/{pid}/exe")
@@ -178,6 +180,12 @@ def _not_found(pid: int, paths: Sequence[str], *, is_python: bool) -> TargetErro
             f"process {pid} ({program}) runs another Python than CPython",
             pid=pid,
             hint="inspector reads free-threaded CPython 3.14 or newer",
+        )
+    if version and int(version.partition(".")[2]) >= FIRST_WITH_COOKIE:
+        return TargetChanged(
+            f"the runtime of process {pid} ({program}) is not there",
+            pid=pid,
+            hint="the process may be starting or ending; try again",
         )
     if is_python or version:
         return UnsupportedVersion(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,17 @@ def test_a_python_of_before_314(minor: int, message: str) -> None:
     with Puppet(found[-1]) as target:
         assert_refused(inspect("dump", target.pid), 5, message, "python3.14t")
         assert_obeys(target)
+
+
+def test_a_python_that_has_not_begun_yet(tmp_path: Path) -> None:
+    """Here a program that only has the name."""
+    program = tmp_path / "python3.14t"
+    shutil.copy("/bin/cat", program)
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        outcome = inspect("dump", process.pid)
+        assert_refused(outcome, 3, "is not there", "starting or ending")
+        assert is_running(process.pid)
+        process.kill()
 
 
 def test_a_32_bit_process(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from inspector.cpython.walk import Thread
 def thread(native_id: int, address: int = 0) -> Thread:
     """Return a thread state."""
     words = (address or native_id * 0x1000, 0, 0, native_id, 0x5000, 8)
-    return Thread(*words, finalized=False, attached=False)
+    return Thread(*words, finalized=False, attached=False, bound=True)
 
 
 def data(*values: int) -> bytes:

@@ -70,6 +70,17 @@ def test_the_pool_of_the_main_interpreter_is_the_one_that_counts() -> None:
     assert runtime.layout().unique_ids == Shape().unique_ids
 
 
+@pytest.mark.parametrize("status", [0b1, 0b100011, 0b1100011], ids=["born", "ending", "cleared"])
+def test_a_thread_that_has_not_begun_or_is_ending_says_nothing_of_the_layout(status: int) -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    state = one.thread(104, size=0)
+    runtime.image.put(state + one.offsets["thread_state.status"], status)
+    runtime.image.put(state + one.offsets["thread_state.thread_id"], 0)
+    runtime.image.put(state + runtime.shape.refcounts - 40, 0, 0, 0)
+    assert runtime.layout().refcounts == runtime.shape.refcounts
+
+
 def test_threads_that_are_linked_with_others_are_found() -> None:
     runtime = small()
     one = runtime.interpreters[0]
