@@ -12,3 +12,7 @@ collect_ignore = [] if "INSPECTOR_BENCH" in os.environ else ["benchmarks"]
 # program that they start with them; some tests are about what Ctrl-C does.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Whoever runs the tests may have told how wide their terminal is; what is tested has none.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)

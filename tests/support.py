@@ -57,15 +57,8 @@ def source_of(version: str) -> Path | None:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return the environment for a program that imports this inspector from its source.
-
-    Whoever runs the tests may have told how wide their terminal is; programs of ours have none.
-    """
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith("PYTHON") and key not in ("COLUMNS", "LINES")
-    }
+    """Return the environment for a program that imports this inspector from its source."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return {**kept, "PYTHONPATH": str(ROOT), **variables}
 
 

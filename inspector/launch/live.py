@@ -14,6 +14,7 @@ import _thread
 import os
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 import inspector
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from inspector.census.snapshot import Snapshot
+    from inspector.census.target import Target
     from inspector.launch.wish import Wish
 
 __all__ = ["Board"]
@@ -51,13 +53,15 @@ class Board:
         self._done = _thread.allocate_lock()
         self._leaving = False
         self._pane: Pane | None = None
+        self._target: Target | None = None
         self._input = -1
 
     def begin(self) -> None:
         """Take terminal and output, and start; without a terminal do nothing."""
         if not has_terminal():
             return
-        inspector.attach()
+        # Here, where the import system still is ours.
+        self._target = inspector.attach()
         guard(os.getpid())
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
         sys.stdout.flush()
@@ -120,6 +124,7 @@ class Board:
 
     def _watched(self, terminal: int) -> State:
         wish = self._wish
+        target = self._target or inspector.attach()
         state = State(
             sort=wish.sort,
             patterns=wish.patterns,
@@ -131,7 +136,7 @@ class Board:
         with Terminal(terminal, terminal, signals=False) as screen:
             return watch(
                 state,
-                Live(_read, inspector.attach().anatomy),
+                Live(partial(_read, target), target.anatomy),
                 screen,
                 clock=time.monotonic,
                 output=None if wish.output else self._pane,
@@ -140,7 +145,7 @@ class Board:
             )
 
 
-def _read(kind: str) -> Snapshot:
+def _read(target: Target, kind: str) -> Snapshot:
     """Read this process."""
     kinds = ("type", "code", "dict") if kind == "all" else (kind,)
-    return inspector.attach().snapshot(kinds=kinds)
+    return target.snapshot(kinds=kinds)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.census.target import Target
     from inspector.screen.view import Writer
 
 __all__ = ["Reporter"]
@@ -40,6 +41,8 @@ class Reporter:
         self._loaded = frozenset(loaded)
         self._brought: frozenset[str] | None = None
         """Modules that were loaded for us; None until all are."""
+        self._target: Target | None = None
+        """The own process, for reports that are made while the program has the import system."""
         self._writer: Writer | None = None
         self._at_rest: dict[int, Counts] | None = None
         """What types of those modules had before the program started, by address."""
@@ -48,7 +51,8 @@ class Reporter:
         """Load all that reports need, for those to come while the program runs."""
         self._writer = writer(self._plan.view)
         try:
-            self._at_rest = {row.address: _counts(row) for row in inspector.snapshot()}
+            self._target = inspector.attach()
+            self._at_rest = {row.address: _counts(row) for row in self._target.snapshot()}
         except InspectorError as error:
             print_error(error)
         self._brought = frozenset(sys.modules) - self._loaded
@@ -70,7 +74,8 @@ class Reporter:
         It is not for a reporter to change how a program ends.
         """
         try:
-            snapshot = inspector.snapshot()
+            target = self._target or inspector.attach()
+            snapshot = target.snapshot()
             if self._brought is None:
                 self._brought = frozenset(sys.modules) - self._loaded
             asked = self._plan.view.selection.filters
@@ -81,7 +86,7 @@ class Reporter:
                 theirs = {row.address for row in snapshot} - ours
                 self._at_rest |= {
                     row.address: _counts(row)
-                    for row in inspector.snapshot()
+                    for row in target.snapshot()
                     if row.address not in theirs
                 }
         except InspectorError as error:

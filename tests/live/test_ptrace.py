@@ -115,7 +115,8 @@ def test_a_signal_to_the_reader_is_taken_once_the_target_runs(
         previous = signal.signal(number, lambda *_: taken.append(tracers(target.pid)))
         try:
             with stopped(target.pid, LONG):
-                os.kill(os.getpid(), number)
+                # To this thread: others do not know of the pause.
+                signal.pthread_kill(threading.get_ident(), number)
                 assert not taken
             assert taken == [{"0"}]
         finally:
