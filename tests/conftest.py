@@ -8,10 +8,14 @@ import signal
 # They measure and judge nothing: `make bench`.
 collect_ignore = [] if "INSPECTOR_BENCH" in os.environ else ["benchmarks"]
 
-# A shell that starts the tests in the background lets them ignore Ctrl-C, and every
-# program that they start with them; some tests are about what Ctrl-C does.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell that starts the tests in the background lets them ignore Ctrl-C, nohup the end of
+# the terminal, and every program that they start with them; some tests are about these.
+for number, usual in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 # Whoever runs the tests may have told how wide their terminal is; what is tested has none.
 for name in ("COLUMNS", "LINES"):
