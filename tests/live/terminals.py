@@ -11,6 +11,7 @@ import signal
 import struct
 import sys
 import termios
+import warnings
 from typing import TYPE_CHECKING, Self
 
 from tests.support import environment
@@ -32,7 +33,11 @@ class Terminal:
     def __init__(self, *words: object, **variables: str) -> None:
         """Start a program in a terminal of 100 x 24."""
         kept = {**environment(), "TERM": "xterm-256color", "LANG": "C.UTF-8", **variables}
-        self.pid, self._file = pty.fork()
+        with warnings.catch_warnings():
+            # Other threads of whoever runs the tests are no matter: the child becomes another
+            # program at once.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid, self._file = pty.fork()
         if not self.pid:
             os.chdir("/")
             os.execvpe(str(words[0]), [str(word) for word in words], kept)  # noqa: S606 - a program, no shell

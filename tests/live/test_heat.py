@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import mmap
-import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -89,11 +90,9 @@ def test_hot_ranks_types_with_their_confidence(hammer: Hammer) -> None:
 
 
 def test_hot_of_a_process_that_is_gone_says_so() -> None:
-    child = os.fork()
-    if not child:
-        os._exit(0)
-    os.waitpid(child, 0)
-    done = inspect("hot", child, "--duration", 1)
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        pass
+    done = inspect("hot", child.pid, "--duration", 1)
     assert (done.status, done.output) == (3, "")
 
 
