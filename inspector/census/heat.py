@@ -63,7 +63,8 @@ class Heat(NamedTuple):
         middle = (share + square / (2 * n)) / (1 + square / n)
         spread = SURE * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
         spread /= 1 + square / n
-        return max(0.0, middle - spread), min(1.0, middle + spread)
+        # Rounded, the bounds of 0 and of 1 would lie beside these.
+        return min(share, max(0.0, middle - spread)), max(share, min(1.0, middle + spread))
 
 
 class Sampled(NamedTuple):

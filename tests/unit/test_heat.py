@@ -43,3 +43,9 @@ def test_few_samples_make_no_header_hot() -> None:
     history = History.begin(snapshot(order, taken_ns=0))
     sampled = Sampled({(0, order.address, order.name): 0}, [90], 90)
     assert history.add(snapshot(order, taken_ns=10**9), sampled).verdict(order) is None
+
+
+@pytest.mark.parametrize("samples", range(1, 2000, 7))
+def test_the_bounds_hold_the_share_at_either_end(samples: int) -> None:
+    assert Heat(0, samples).bounds[0] == 0
+    assert Heat(samples, samples).bounds[1] == 1
