@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 from inspector.census.ending import lasting, refuse_finalizing
+from inspector.census.observe import give_way
 from inspector.cpython.discover import discover
 from inspector.cpython.published import newer, read_published
 from inspector.errors import LayoutError, MemoryFault
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["find_layout"]
 
 TRIES: Final = 12
-
-FIRST_WAIT, LONGEST_WAIT = 0.0002, 0.1
-"""Seconds between two pauses, in which the process gets on."""
 
 
 def find_layout(
@@ -72,6 +69,6 @@ def _find(
                 return discover(process.memory, published, process.runtime), world.pause_ns
         except (LayoutError, MemoryFault):
             # Stopped in the middle of a collection, or no layout that we know.
-            time.sleep(min(FIRST_WAIT * 2**number, LONGEST_WAIT))
+            give_way(number)
     with world.hold():
         return discover(process.memory, published, process.runtime), world.pause_ns

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory, StillMemory
 
-__all__ = ["Request", "Seen", "observe_running", "observe_still"]
+__all__ = ["Request", "Seen", "give_way", "observe_running", "observe_still"]
 
 TRIES: Final = 24
 """Readings that may fail because the target moved, before that is an error."""
@@ -133,6 +133,11 @@ def _existing(memory: Memory, layout: Layout, reading: Reading) -> Reading:
     )
 
 
+def give_way(number: int) -> None:
+    """Let the target get on before try ``number + 1``: longer each time."""
+    time.sleep(min(FIRST_WAIT * 2**number, LONGEST_WAIT))
+
+
 def _retry(attempt: Callable[[int], Seen], *, patient: bool) -> Seen:
     """Try until the target holds still long enough; ``patient`` waits a little in between."""
     failure: Exception | None = None
@@ -143,7 +148,7 @@ def _retry(attempt: Callable[[int], Seen], *, patient: bool) -> Seen:
             failure = moved
         if patient:
             # A collection takes milliseconds to seconds, and all readings fail in it.
-            time.sleep(min(FIRST_WAIT * 2**number, LONGEST_WAIT))
+            give_way(number)
     if isinstance(failure, LayoutError):
         raise failure
     raise Unsettled(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inspector.census.heat import RATE, Heat
@@ -81,14 +81,8 @@ class Ranking:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document."""
-        target = self.target
         return {
-            "target": {
-                "pid": target.pid,
-                "version": target.version,
-                "gil_enabled": target.gil_enabled,
-                "command": target.command,
-            },
+            "target": asdict(self.target),
             "threads": self.threads,
             "seconds": self.seconds,
             "samples": self.samples,

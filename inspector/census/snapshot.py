@@ -8,7 +8,7 @@ thousands of instances of a heap type, and show up in the next one.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -203,14 +203,8 @@ class Snapshot:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document that ``--json`` prints."""
-        target = self.target
         return {
-            "target": {
-                "pid": target.pid,
-                "version": target.version,
-                "gil_enabled": target.gil_enabled,
-                "command": target.command,
-            },
+            "target": asdict(self.target),
             "exact": self.exact,
             "pause_ns": self.pause_ns,
             "taken_ns": self.taken_ns,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from rich.console import Group
@@ -54,12 +55,7 @@ def write_verdicts(
     limit = view.selection.limit
     if view.json:
         document: dict[str, Any] = {
-            "target": {
-                "pid": target.pid,
-                "version": target.version,
-                "gil_enabled": target.gil_enabled,
-                "command": target.command,
-            },
+            "target": asdict(target),
             "remarks": list(remarks),
             "types": [each.as_dict() for each in (rows[:limit] if limit else rows)],
         }
