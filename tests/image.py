@@ -127,10 +127,11 @@ class Image:
         return [self._piece(address, size) for address, size in ranges]
 
     def read_all(
-        self, ranges: Sequence[Range], chains: Sequence[Chain]
-    ) -> tuple[list[bytes | None], list[list[Hop] | None]]:
+        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
+    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:
         """Read ranges and follow chains; nothing moves meanwhile."""
-        return self.read_many(ranges), follow(self, chains)
+        pieces = self.read_many([*ranges, *others])
+        return pieces[: len(ranges)], pieces[len(ranges) :], follow(self, chains)
 
     def hold(self) -> AbstractContextManager[None]:
         """Hold nothing: an image does not move by itself."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.kinds import classify
 from inspector.census.plan import Moved, Plan, Scope, plan
 from inspector.census.reading import Reading, understand
-from inspector.census.settle import is_quiet, settle
+from inspector.census.settle import Settled, is_quiet, settle
 from inspector.census.stacks import Moving, Shifted, Stacks, count_stacks, plan_stacks
 from inspector.errors import LayoutError, MemoryFault, Unsettled
 
@@ -43,10 +43,25 @@ class Request(NamedTuple):
     interpreter: int
     """Address of the ``PyInterpreterState``."""
     scope: Scope
-    last: Plan | None
-    """The plan of the reading before."""
+    last: Seen | None
+    """The reading before."""
     moving: Moving
     """Threads whose stacks did not hold still before."""
+
+    @property
+    def last_plan(self) -> Plan | None:
+        """The plan of the reading before."""
+        return self.last.planned if self.last else None
+
+    @property
+    def standing(self) -> Reading | None:
+        """The reading before, if its plan may do once more: nothing was seen to change it."""
+        last = self.last
+        if last is None or last.reading.plan is not last.planned:
+            return None
+        planned = last.planned
+        same = planned.scope == self.scope and planned.epoch is not None
+        return last.reading if same else None
 
 
 class Seen(NamedTuple):
@@ -76,15 +91,14 @@ def observe_still(request: Request, still: StillMemory, *, own: bool) -> Seen:
 
     def attempt(number: int) -> Seen:
         with nullcontext() if number <= PLANNED_BEFORE else still.hold():
-            planned = plan(memory, layout, request.interpreter, request.scope, request.last)
+            planned = plan(memory, layout, request.interpreter, request.scope, request.last_plan)
             look = plan_stacks(memory, layout, planned.threads, moving)
-            pieces, hops = still.read_all([*planned.ranges, *look.ranges], look.chains)
-        objects = len(planned.ranges)
-        reading = understand(memory, layout, planned, pieces[:objects])
+            pieces, stack_pieces, hops = still.read_all(planned.ranges, look.ranges, look.chains)
+        reading = understand(memory, layout, planned, pieces)
         if not own and not is_quiet(reading):
             raise Moved
         try:
-            stacks = count_stacks(layout, reading.threads, look, pieces[objects:], hops, own=own)
+            stacks = count_stacks(layout, reading.threads, look, stack_pieces, hops, own=own)
         except Shifted as shifted:
             moving.note(shifted.threads, shifted.slots)
             if number < TRIES // 2:
@@ -103,13 +117,22 @@ def observe_running(request: Request, *, retries: int) -> Seen:
     memory, layout = request.memory, request.layout
 
     def attempt(number: int) -> Seen:
-        planned = plan(memory, layout, request.interpreter, request.scope, request.last)
-        reading, again, bounds, merging = settle(memory, layout, planned, retries)
-        there = dict(zip(planned.members, bounds, strict=True))
-        reading = _existing(memory, layout, reading)
-        kept = [there.get(member) for member in reading.plan.members]
+        standing = request.standing if number == 1 else None
+        if standing is not None:
+            with suppress(Moved, MemoryFault):
+                return seen(settle(memory, layout, standing.plan, retries, standing), number)
+        planned = plan(memory, layout, request.interpreter, request.scope, request.last_plan)
+        return seen(settle(memory, layout, planned, retries), number)
+
+    def seen(settled: Settled, number: int) -> Seen:
+        read, again, bounds, merging = settled
+        planned = read.plan
+        reading = _existing(memory, layout, read)
+        if reading is not read:
+            there = dict(zip(planned.members, bounds, strict=True))
+            bounds = [there.get(member) for member in reading.plan.members]
         here = request.interpreter
-        return Seen(here, planned, reading, again, kept, None, False, number, merging)  # noqa: FBT003 - a tuple's field
+        return Seen(here, planned, reading, again, bounds, None, False, number, merging)  # noqa: FBT003 - a tuple's field
 
     return _retry(attempt, patient=True)
 

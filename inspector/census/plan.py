@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.kinds import classify
@@ -9,7 +10,6 @@ from inspector.cpython.collector import (
     collector_ranges,
     read_collector,
 )
-from inspector.cpython.refcount import HEADER_SIZE
 from inspector.cpython.subclasses import walk_types
 from inspector.cpython.walk import (
     Pool,
@@ -38,7 +38,6 @@ __all__ = [
     "Scope",
     "plan",
     "read_table",
-    "slots_only",
     "structure_sizes",
 ]
 
@@ -84,6 +83,8 @@ class Plan(NamedTuple):
     table: Table
     kinds: dict[tuple[int, int], str]
     """(pool index, address) -> kind, of all members that were looked at."""
+    tally: Counter[str | None]
+    """How many entries of the table there are of each kind."""
     unlisted: list[Member]
     """Types that are in no pool."""
     threads: list[Thread]
@@ -132,7 +133,8 @@ def plan(
     ]
     unlisted = _unlisted(memory, layout, interpreter, scope, kinds, table)
     members += unlisted
-    ranges = _ranges(layout, interpreter, state, pool, chain)
+    ids = max((unique_id for unique_id, _, _ in members), default=0)
+    ranges = _ranges(layout, interpreter, state, pool, chain, ids)
     sizes = structure_sizes(layout)
     ranges += [(address, sizes[kind]) for _, address, kind in members]
     return Plan(
@@ -143,6 +145,7 @@ def plan(
         table_words,
         table,
         kinds,
+        Counter(map(kinds.get, table.members.items())),
         unlisted,
         chain,
         members,
@@ -200,8 +203,12 @@ def _ranges(
     collector: tuple[Range, Range],
     pool: Pool,
     chain: list[Thread],
+    ids: int,
 ) -> list[Range]:
-    """List what is read besides objects: the fixed words, the table, threads, arrays."""
+    """List what is read besides objects: the fixed words, the table, threads, arrays.
+
+    Of the arrays the first ``ids`` slots are, up to the last one that a member has.
+    """
     published = layout.published
     ranges: list[Range] = [
         (layout.runtime + published["runtime_state.finalizing"], 8),
@@ -214,22 +221,8 @@ def _ranges(
         if not thread.fits(pool):
             raise Moved
         ranges += thread_ranges(published, layout.refcounts, thread.address)
-    ranges += [(thread.values, 8 * thread.size) for thread in chain]
+    ranges += [(thread.values, 8 * min(thread.size, ids)) for thread in chain]
     return ranges
-
-
-def slots_only(whole: Plan, numbers: list[int]) -> Plan:
-    """Return a plan for some of the members that reads only their slots of the arrays."""
-    members = [whole.members[number] for number in numbers]
-    first = FIXED + 2 * len(whole.threads)
-    objects = first + len(whole.threads)
-    ids = sorted({unique_id - 1 for unique_id, _, _ in members if unique_id})
-    slots = [[index for index in ids if index < thread.size] for thread in whole.threads]
-    ranges = whole.ranges[:first]
-    for thread, indices in zip(whole.threads, slots, strict=True):
-        ranges += [(thread.values + 8 * index, 8) for index in indices]
-    ranges += [(whole.ranges[objects + number][0], HEADER_SIZE) for number in numbers]
-    return whole._replace(members=members, ranges=ranges, slots=slots)
 
 
 def structure_sizes(layout: Layout) -> dict[str, int]:

@@ -47,6 +47,8 @@ class Reading(NamedTuple):
     gil_enabled: bool | None
     started: int | None
     """Thread states that were ever made; None where that is unknown."""
+    states: list[bytes | None]
+    """Per thread state, its fixed members and its ``refcounts``."""
     threads: list[Thread]
     table: Table
     arrays: list[bytes]
@@ -55,13 +57,19 @@ class Reading(NamedTuple):
     """Per member, its structure up to the unique id."""
 
 
-def read(memory: Memory, layout: Layout, plan: Plan) -> Reading:
+def read(memory: Memory, layout: Layout, plan: Plan, last: Reading | None = None) -> Reading:
     """Read a plan; raise :class:`Moved` when it no longer describes the interpreter."""
-    return understand(memory, layout, plan, memory.read_many(plan.ranges))
+    return understand(memory, layout, plan, memory.read_many(plan.ranges), last)
 
 
-def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | None]) -> Reading:
-    """Check and decode the bytes of a plan's ranges."""
+def understand(
+    memory: Memory,
+    layout: Layout,
+    plan: Plan,
+    pieces: list[bytes | None],
+    last: Reading | None = None,
+) -> Reading:
+    """Check and decode the bytes of a plan's ranges; ``last`` spares what did not change."""
     finalizing, pool_words, head, _, _, table_words = pieces[:FIXED]
     if finalizing is None or pool_words is None or head is None:
         raise MemoryFault(*plan.ranges[0])
@@ -69,7 +77,12 @@ def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | 
     if (pool.table, pool.size) != (plan.pool.table, plan.pool.size) or table_words is None:
         raise Moved
     arrays = FIXED + 2 * len(plan.threads)
-    chain = _check_threads(layout, plan, word_at(head, 8), pieces[FIXED:arrays])
+    states = pieces[FIXED:arrays]
+    if last is not None and last.plan is plan and last.states == states:
+        chain = last.threads
+    else:
+        chain = _decode_threads(layout, plan, states)
+    _check_head(word_at(head, 8), chain)
     objects = len(pieces) - len(plan.members)
     return Reading(
         plan,
@@ -78,6 +91,7 @@ def understand(memory: Memory, layout: Layout, plan: Plan, pieces: list[bytes | 
         any(finalizing),
         gil_enabled(memory, layout.published, plan.interpreter),
         _started(head, chain),
+        states,
         chain,
         read_table(table_words, pool, plan),
         _arrays(plan, pieces[arrays:objects]),
@@ -94,24 +108,25 @@ def _started(words: bytes, chain: list[Thread]) -> int | None:
     return number if len(chain) <= number < PLAUSIBLE else None
 
 
-def _check_threads(
-    layout: Layout, plan: Plan, head: int, pieces: list[bytes | None]
-) -> list[Thread]:
+def _decode_threads(layout: Layout, plan: Plan, states: list[bytes | None]) -> list[Thread]:
     """Return the threads as read; they must be the planned ones with the planned arrays."""
     chain = []
-    expected = head
     for number, planned in enumerate(plan.threads):
-        words, counts = pieces[2 * number], pieces[2 * number + 1]
-        if words is None or counts is None or planned.address != expected:
+        words, counts = states[2 * number], states[2 * number + 1]
+        if words is None or counts is None:
             raise Moved
         thread = decode_thread(layout.published, planned.address, words, counts)
         if (thread.values, thread.size) != (planned.values, planned.size):
             raise Moved
         chain.append(thread)
-        expected = thread.next
-    if expected:
-        raise Moved
     return chain
+
+
+def _check_head(head: int, chain: list[Thread]) -> None:
+    """Raise :class:`Moved` unless the list of threads is just this one."""
+    links = [head, *(thread.next for thread in chain)]
+    if links != [*(thread.address for thread in chain), 0]:
+        raise Moved
 
 
 def _arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
@@ -153,5 +168,6 @@ def _pool_count(plan: Plan, table: Table) -> PoolCount:
     size, used, free = plan.pool.size, len(table.members), len(table.free)
     if plan.scope.only:
         return PoolCount(size, used, free)
-    kinds = Counter(map(plan.kinds.get, table.members.items()))
+    same = table is plan.table
+    kinds = plan.tally if same else Counter(map(plan.kinds.get, table.members.items()))
     return PoolCount(size, used, free, kinds["type"], kinds["code"], kinds["dict"])

@@ -71,6 +71,7 @@ class Rows:
         self._tag = slice(tag, tag + 4)
         self._epoch: int | None = None
         self._kept: dict[int, _Kept] = {}
+        self._lines: list[Row] = []
         self._before: _Before | None = None
 
     def of(self, seen: Seen, interpreter: int) -> list[Row]:
@@ -124,9 +125,15 @@ class Rows:
             doubt = seen.stacks.doubtful.get(member[1], 0) if seen.stacks else 0
             facts = _Facts(name, interpreter, mine, stack, seen.bounds[place], doubt)
             kept[member[1]] = self._make(member, words, facts, owners)
-        self._kept = kept
-        self._names.forget_others(kept)
-        return [kept[address].row for _, address, _ in reading.plan.members]
+        if kept is self._kept:
+            lines = list(self._lines)
+            for place in places:
+                lines[place] = kept[reading.plan.members[place][1]].row
+        else:
+            lines = [kept[address].row for _, address, _ in reading.plan.members]
+            self._names.forget_others(kept)
+        self._kept, self._lines = kept, lines
+        return lines
 
     def _places(
         self, seen: Seen, owners: dict[int, int], stacks: dict[int, dict[int, int]] | None

@@ -9,16 +9,17 @@ up; then the smallest and the largest sum that was seen are its bounds.
 from __future__ import annotations
 
 from itertools import compress
-from operator import eq
+from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.contributions import counting, moved
-from inspector.census.plan import Plan, slots_only
+from inspector.census.plan import FIXED, Moved, Plan
 from inspector.census.reading import Reading, read
 from inspector.census.rows import counted
 from inspector.cpython.refcount import HEADER_SIZE
 from inspector.cpython.walk import LOCKED
 from inspector.cpython.words import signed
+from inspector.process.vectors import WORD
 
 if TYPE_CHECKING:
     from inspector.census.rows import Bounds
@@ -41,13 +42,21 @@ class Settled(NamedTuple):
     """Contributions may have moved into headers between the first pass and the last."""
 
 
-def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
+def settle(
+    memory: Memory, layout: Layout, plan: Plan, tries: int, before: Reading | None = None
+) -> Settled:
     """Read a plan until its members agree in two passes, at most ``tries`` times more.
 
-    Raises :class:`~inspector.census.reading.Moved` when the plan itself is outdated.
+    ``before`` is an earlier reading of this plan.  Where no contribution was merged since
+    and no object came or went, it is as good as a first pass: what reads as it did then
+    was the same at every moment in between.
+
+    Raises :class:`~inspector.census.plan.Moved` when the plan itself is outdated.
     """
-    first = read(memory, layout, plan)
-    latest = read(memory, layout, plan)
+    first = read(memory, layout, plan) if before is None else before
+    latest = read(memory, layout, plan, first)
+    if before is not None and not _goes_on(before, latest):
+        raise Moved
     quiet = is_quiet(first) and is_quiet(latest)
     last = merges(latest)
     merging = not quiet or merges(first) != last
@@ -55,7 +64,7 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
     structures = list(latest.structures)
     contributions: dict[int, dict[int, int]] = {}
     seen: dict[int, set[int]] = {number: set() for number in open_}
-    before: dict[int, object] = {}
+    earlier: dict[int, object] = {}
     calm = False
     for _ in range(tries + 1):
         if not open_:
@@ -70,11 +79,11 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
             # What cannot be read any more is gone, whatever was there before.
             structures[number] = words and words + structures[number][len(words) :]
             contributions[plan.members[number][0] - 1] = mine
-            alike = number in before and before[number] == (words, mine)
+            alike = number in earlier and earlier[number] == (words, mine)
             # Without a contribution nothing can be half merged.
             if not (alike and ((calm_before and calm) or not mine)):
                 rest.append(number)
-            before[number] = (words, mine)
+            earlier[number] = (words, mine)
         open_ = rest
     bounds: list[Bounds | None] = [None] * len(plan.members)
     for number in open_:
@@ -82,21 +91,29 @@ def settle(memory: Memory, layout: Layout, plan: Plan, tries: int) -> Settled:
     return Settled(latest._replace(structures=structures), contributions, bounds, merging)
 
 
+def _goes_on(before: Reading, now: Reading) -> bool:
+    """Whether nothing was merged between two readings of one plan, and its objects are there."""
+    return (
+        is_quiet(before)
+        and is_quiet(now)
+        and merges(before) == merges(now)
+        and now.collector.collections == now.plan.epoch
+        and now.table.members == now.plan.table.members
+    )
+
+
 def _moving(first: Reading, latest: Reading, *, quiet: bool) -> list[int]:
     """Return the members whose words differ between two passes, or were half merged."""
     arrays = moved(first.arrays, latest.arrays)
     if not quiet:
         arrays |= counting(latest.arrays)
-    same = map(eq, first.structures, latest.structures)
-    return [
-        number
-        for number, (member, alike) in enumerate(zip(latest.plan.members, same, strict=True))
-        if member[0] - 1 in arrays
-        or (
-            not alike
-            and first.structures[number][:HEADER_SIZE] != latest.structures[number][:HEADER_SIZE]
-        )
-    ]
+    one, other = first.structures, latest.structures
+    differ = compress(range(len(other)), map(ne, one, other))
+    found = {each for each in differ if one[each][:HEADER_SIZE] != other[each][:HEADER_SIZE]}
+    if arrays:
+        members = enumerate(latest.plan.members)
+        found.update(number for number, member in members if member[0] - 1 in arrays)
+    return sorted(found)
 
 
 class _Part(NamedTuple):
@@ -115,9 +132,9 @@ def _read_again(memory: Memory, layout: Layout, plan: Plan, numbers: list[int]) 
     if len(numbers) * len(plan.threads) > SINGLY:
         reading = read(memory, layout, plan)
         headers = [reading.structures[number][:HEADER_SIZE] for number in numbers]
-        slots = [list(range(thread.size)) for thread in reading.threads]
+        slots = [list(range(len(data) // WORD)) for data in reading.arrays]
     else:
-        part = slots_only(plan, numbers)
+        part = _slots_only(plan, numbers)
         reading = read(memory, layout, part)
         headers, slots = reading.structures, part.slots or []
     counts = _by_slot(reading, slots)
@@ -152,3 +169,17 @@ def is_quiet(reading: Reading) -> bool:
     holds the pool's mutex; in between a count stands in both places.
     """
     return not reading.collector.collecting and not reading.mutex & LOCKED
+
+
+def _slots_only(whole: Plan, numbers: list[int]) -> Plan:
+    """Return a plan for some of the members that reads only their slots of the arrays."""
+    members = [whole.members[number] for number in numbers]
+    first = FIXED + 2 * len(whole.threads)
+    objects = first + len(whole.threads)
+    ids = sorted({unique_id - 1 for unique_id, _, _ in members if unique_id})
+    slots = [[index for index in ids if index < thread.size] for thread in whole.threads]
+    ranges = whole.ranges[:first]
+    for thread, indices in zip(whole.threads, slots, strict=True):
+        ranges += [(thread.values + 8 * index, 8) for index in indices]
+    ranges += [(whole.ranges[objects + number][0], HEADER_SIZE) for number in numbers]
+    return whole._replace(members=members, ranges=ranges, slots=slots)

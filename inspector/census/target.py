@@ -15,7 +15,7 @@ from inspector.census.ending import finalizing, lasting
 from inspector.census.heat import Sampler
 from inspector.census.life import Life
 from inspector.census.observe import Request, Seen, observe_running, observe_still
-from inspector.census.plan import Plan, Scope
+from inspector.census.plan import Scope
 from inspector.census.reading import interpreter_count
 from inspector.census.rows import Rows
 from inspector.census.snapshot import (
@@ -67,7 +67,7 @@ class Target:
         self.layout, self.discovery_pause_ns = find_layout(process, pause_limit)
         """The nanoseconds tell for how long the process was stopped; None if it was not."""
         self._rows: dict[int, Rows] = {}
-        self._plans: dict[int, Plan] = {}
+        self._latest: dict[int, Seen] = {}
         self._lives: dict[int, Life] = {}
         self._moving: dict[int, Moving] = {}
 
@@ -200,7 +200,7 @@ class Target:
                 continue
             own = address == own_at
             still = world if own else stopped
-            last = self._plans.get(address)
+            last = self._latest.get(address)
             moving = self._moving.setdefault(address, Moving())
             moving.own_thread = threading.get_native_id() if own else 0
             request = Request(process.memory, self.layout, address, scope, last, moving)
@@ -212,7 +212,7 @@ class Target:
         process.check()
         self._refuse(seen, interpreter)
         if not scope.only:
-            self._plans = {each.interpreter: each.planned for each in seen}
+            self._latest = {each.interpreter: each for each in seen}
         still = stopped or world
         return self._assemble(seen, taken, still.pause_ns if still else None)
 

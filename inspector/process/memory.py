@@ -14,14 +14,16 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol
 
 from inspector.errors import MemoryFault
+from inspector.process.calls import process_vm_readv
 from inspector.process.failure import process_error
-from inspector.process.vectors import MAX_BYTES, PAGE, LastVectors
+from inspector.process.kept import KeptVectors
+from inspector.process.vectors import MAX_BYTES, PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from inspector.process.chains import Chain, Hop
@@ -49,10 +51,11 @@ class StillMemory(Memory, Protocol):
     """Nanoseconds that those threads stood still."""
 
     def read_all(
-        self, ranges: Sequence[Range], chains: Sequence[Chain]
-    ) -> tuple[list[bytes | None], list[list[Hop] | None]]:
-        """Read ranges, and follow chains, at one and the same instant.
+        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
+    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:
+        """Read ranges and others, and follow chains, at one and the same instant.
 
+        ``ranges`` may well be read again, ``others`` not.
         See :func:`inspector.process.chains.follow` for what is returned of chains.
         """
         ...
@@ -62,28 +65,7 @@ class StillMemory(Memory, Protocol):
         ...
 
 
-def _bind() -> Callable[..., int]:
-    """Return ``process_vm_readv`` with its types fixed once.
-
-    Where the C library has none, the call fails as one that the kernel does not know.
-    """
-    try:
-        function = ctypes.CDLL(None, use_errno=True).process_vm_readv
-    except (AttributeError, TypeError):  # Windows names no library by None
-        return _unknown_call
-    pointer, count = ctypes.c_void_p, ctypes.c_ulong
-    function.argtypes = [ctypes.c_int, pointer, count, pointer, count, count]
-    function.restype = ctypes.c_ssize_t
-    return cast("Callable[..., int]", function)
-
-
-def _unknown_call(*arguments: object) -> int:  # noqa: ARG001 - those of process_vm_readv
-    """Fail with ``ENOSYS``."""
-    ctypes.set_errno(errno.ENOSYS)
-    return -1
-
-
-_process_vm_readv: Final = _bind()
+_process_vm_readv: Final = process_vm_readv
 
 
 class ProcessMemory:
@@ -97,7 +79,7 @@ class ProcessMemory:
     def __init__(self, pid: int | None = None) -> None:
         self.pid = os.getpid() if pid is None else pid
         self._file = -1
-        self._vectors = LastVectors()
+        self._vectors = KeptVectors(steady=self.pid == os.getpid())
 
     def close(self) -> None:
         """Close ``/proc/PID/mem`` if it was needed."""
@@ -121,13 +103,14 @@ class ProcessMemory:
         if self._file >= 0:
             return [self._pread(address, size) for address, size in ranges]
         try:
-            vectors = self._vectors.of(ranges)
+            kept = self._vectors.of(ranges)
         except MemoryFault:
             # More bytes than any reading takes: one range, or some, lie about their size.
             middle = len(ranges) // 2
             if not middle:
                 return [None]
             return self.read_many(ranges[:middle]) + self.read_many(ranges[middle:])
+        vectors = kept.next
         holes: set[int] = set()
         for number, length in enumerate(vectors.lengths):
             moved = _process_vm_readv(self.pid, *vectors.calls[number], 0)
@@ -135,7 +118,7 @@ class ProcessMemory:
                 self._read_around(vectors, number, moved, holes)
         if self._file >= 0:
             return self.read_many(ranges)
-        return vectors.pieces_but(holes) if holes else list(vectors.pieces())
+        return vectors.pieces_but(holes) if holes else list[bytes | None](kept.pieces())
 
     def move(self, vectors: Vectors) -> bool:
         """Fill the buffer of vectors; False where not everything was read.

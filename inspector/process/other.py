@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 from inspector.errors import InspectorError
 from inspector.process import identity, proc
 from inspector.process.failure import process_error
@@ -10,6 +13,9 @@ from inspector.process.runtime import find_runtime
 from inspector.process.stopped import StoppedWorld
 
 __all__ = ["OtherProcess"]
+
+NAMES_LAST: Final = 1.0
+"""Seconds for which the names of the same threads are taken to stay."""
 
 
 class OtherProcess:
@@ -22,6 +28,9 @@ class OtherProcess:
         self.memory = ProcessMemory(pid)
         self.runtime = self._find_runtime()
         """Address of ``_PyRuntime``."""
+        self._named: list[int] = []
+        self._asked = 0.0
+        self._names: dict[int, str] = {}
 
     def _find_runtime(self) -> int:
         """Find it, or tell that the process ended or became another while it was looked for."""
@@ -36,8 +45,19 @@ class OtherProcess:
         identity.check(self.identity)
 
     def thread_names(self) -> dict[int, str]:
-        """Return the kernel's names, by native id as the target sees it."""
-        return identity.thread_names(self.pid)
+        """Return the kernel's names, by native id as the target sees it.
+
+        What a thread is called is asked once a second: that takes three calls for each.
+        """
+        now = time.monotonic()
+        try:
+            tasks = proc.task_ids(self.pid)
+        except OSError as failure:
+            raise process_error(failure.errno, self.pid) from None
+        if tasks != self._named or now > self._asked + NAMES_LAST:
+            self._named, self._asked = tasks, now
+            self._names = identity.thread_names(self.pid)
+        return self._names
 
     def command(self) -> str:
         """Return the command line, as far as it can be printed."""

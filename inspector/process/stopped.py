@@ -38,16 +38,17 @@ class StoppedWorld:
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
         """Return the bytes of all ranges at one instant, or None where unreadable."""
-        return self.read_all(ranges, ())[0]
+        return self.read_all(ranges, (), ())[0]
 
     def read_all(
-        self, ranges: Sequence[Range], chains: Sequence[Chain]
-    ) -> tuple[list[bytes | None], list[list[Hop] | None]]:
-        """Read ranges and follow chains at one and the same instant."""
-        if self._held:
-            return self._memory.read_many(ranges), follow(self._memory, chains)
-        with self.hold():
-            return self.read_all(ranges, chains)
+        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
+    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:
+        """Read ranges and others, and follow chains, at one and the same instant."""
+        if not self._held:
+            with self.hold():
+                return self.read_all(ranges, others, chains)
+        memory = self._memory
+        return memory.read_many(ranges), memory.read_many(others), follow(memory, chains)
 
     @contextmanager
     def hold(self) -> Iterator[None]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from copy import copy
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from inspector.errors import MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "LastVectors", "Range", "Vectors"]
+__all__ = ["IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "Range", "Vectors"]
 
 WORD: Final = 8
 """Bytes of a pointer and of ``Py_ssize_t``: only LP64 targets are read."""
@@ -47,23 +48,29 @@ class Vectors:
 
     ``calls`` holds one tuple (local, local count, remote, remote count) per
     system call, ``lengths`` the bytes each is to move; the arrays live as long as
-    this object does, and the calls can be made again.
+    this object does, and the calls can be made again.  ``places`` says for each range
+    where it (start, end) lies in the buffer.
     """
 
     def __init__(self, ranges: Sequence[Range]) -> None:
         if sum(size for _, size in ranges) > MAX_BYTES:
             raise MemoryFault(*max(ranges, key=lambda item: item[1]))
-        segments, self._places = _merge(ranges)
-        self._long = [each for each in self._places if each[1] - each[0] > PAGE]
-        self._buffer = array("B", b"\0") * sum(segments[1::2])
+        segments, self.places = _merge(ranges)
+        self._long = [each for each in self.places if each[1] - each[0] > PAGE]
         self._remote = array("Q", segments)
+        self.lengths = [
+            sum(segments[start + 1 : start + 2 * IOV_MAX : 2])
+            for start in range(0, len(segments), 2 * IOV_MAX)
+        ]
+        self._allot()
+
+    def _allot(self) -> None:
+        """Make the buffer, and the calls that fill it."""
+        self._buffer = array("B", b"\0") * sum(self.lengths)
         self._local = array("Q")
         offset = self._buffer.buffer_info()[0]
-        self.lengths: list[int] = []
-        for start in range(0, len(segments), 2 * IOV_MAX):
-            length = sum(segments[start + 1 : start + 2 * IOV_MAX : 2])
+        for length in self.lengths:
             self._local.extend((offset, length))
-            self.lengths.append(length)
             offset += length
         local, remote = self._local.buffer_info()[0], self._remote.buffer_info()[0]
         self._rest = self._local, self._remote
@@ -72,15 +79,32 @@ class Vectors:
                 local + number * 16,
                 1,
                 remote + number * IOV_MAX * 16,
-                min(IOV_MAX, len(segments) // 2 - number * IOV_MAX),
+                min(IOV_MAX, len(self._remote) // 2 - number * IOV_MAX),
             )
             for number in range(len(self.lengths))
         ]
 
+    def twin(self) -> Vectors:
+        """Return vectors of the same ranges with a buffer of their own."""
+        made = copy(self)
+        made._allot()  # noqa: SLF001 - of the same class
+        return made
+
+    @property
+    def buffer(self) -> Range:
+        """Address and size of the buffer."""
+        address, size = self._buffer.buffer_info()
+        return address, size
+
     def pieces(self) -> list[bytes]:
         """Return the bytes of each range once every call has moved all of its part."""
         with memoryview(self._buffer) as data:
-            return [data[start:end].tobytes() for start, end in self._places]
+            return [data[start:end].tobytes() for start, end in self.places]
+
+    def some(self, numbers: Iterable[int]) -> list[bytes]:
+        """Return the bytes of some ranges, given by their numbers."""
+        with memoryview(self._buffer) as data:
+            return [data[slice(*self.places[number])].tobytes() for number in numbers]
 
     def words(self) -> memoryview[int]:
         """Return the buffer as signed words, which change with every reading."""
@@ -88,7 +112,7 @@ class Vectors:
 
     def numbers(self) -> list[int]:
         """Return where in :meth:`words` each range begins; ranges must be aligned."""
-        return [start // WORD for start, _ in self._places]
+        return [start // WORD for start, _ in self.places]
 
     def pieces_but(self, holes: Collection[int]) -> list[bytes | None]:
         """Return the bytes of each range, None where it has a page that is a hole.
@@ -99,7 +123,7 @@ class Vectors:
             None
             if start < end and any(p in holes for p in range(start >> PAGE_BITS, _behind(end)))
             else piece
-            for piece, (start, end) in zip(self.pieces(), self._places, strict=True)
+            for piece, (start, end) in zip(self.pieces(), self.places, strict=True)
         ]
 
     def first_page(self, number: int) -> int:
@@ -138,30 +162,6 @@ class Vectors:
 def _behind(end: int) -> int:
     """Return the number of the page behind the last one of a place."""
     return (end - 1 >> PAGE_BITS) + 1
-
-
-SHORT: Final = 512
-"""Ranges that are taken apart as fast as they are compared."""
-
-
-class LastVectors:
-    """The vectors of the latest ranges: a plan that stays is not taken apart again.
-
-    Short ones, of pointers that are followed between two readings of a plan, are not kept.
-    """
-
-    def __init__(self) -> None:
-        self._ranges: Sequence[Range] = []
-        self._vectors = Vectors(())
-
-    def of(self, ranges: Sequence[Range]) -> Vectors:
-        """Return vectors for the ranges, the same ones for equal ranges."""
-        if len(ranges) < SHORT:
-            return Vectors(ranges)
-        if ranges != self._ranges:
-            self._vectors = Vectors(ranges)
-            self._ranges = ranges
-        return self._vectors
 
 
 def _merge(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:

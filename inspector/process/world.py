@@ -18,12 +18,14 @@ import operator
 import os
 import time
 from contextlib import nullcontext
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from inspector.errors import MemoryFault
 from inspector.process.chains import Chase
+from inspector.process.kept import KeptVectors
 from inspector.process.memory import ProcessMemory
-from inspector.process.vectors import LastVectors, Vectors
+from inspector.process.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +52,7 @@ class OwnWorld:
 
     def __init__(self) -> None:
         self._memory = ProcessMemory()
-        self._vectors = LastVectors()
+        self._vectors = KeptVectors(steady=True)
         # A library object of our own: its functions are shared with nobody who
         # could hold their lock while stopped, or change their argument types.
         library = ctypes.PyDLL(None)
@@ -73,50 +75,51 @@ class OwnWorld:
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
         """Return the bytes of all ranges at one instant, or None where unreadable."""
-        return self.read_all(ranges, ())[0]
+        return self.read_all(ranges, (), ())[0]
 
     def read_all(
-        self, ranges: Sequence[Range], chains: Sequence[Chain]
-    ) -> tuple[list[bytes | None], list[list[Hop] | None]]:
-        """Read ranges and follow chains at one and the same instant.
+        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
+    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:
+        """Read ranges and others, and follow chains, at one and the same instant.
 
         See :func:`inspector.process.chains.follow` for what is returned of chains.
         """
         chases = [Chase(chain) if chain[0] else None for chain in chains]
         calls = [call for chase in chases if chase for call in chase.calls]
-        pieces, moved = self._read(ranges, calls)
+        pieces, others_pieces, moved = self._read(ranges, others, calls)
         start = 0
         found: list[list[Hop] | None] = []
         for chase in chases:
             end = start + (len(chase.calls) if chase else 0)
             found.append(chase.hops(moved[start:end]) if chase else [])
             start = end
-        return pieces, found
+        return pieces, others_pieces, found
 
     def hold(self) -> AbstractContextManager[None]:
         """Hold nothing: no Python code may run while the own world is stopped."""
         return nullcontext()
 
     def _read(
-        self, ranges: Sequence[Range], more: Sequence[Call]
-    ) -> tuple[list[bytes | None], list[int]]:
-        """Read ranges, and make more calls; return the bytes, and what those moved."""
-        vectors = self._vectors.of(ranges)
-        moved = self._run([*vectors.calls, *more])
-        count = len(vectors.calls)
-        if moved[:count] == vectors.lengths:
-            return list(vectors.pieces()), moved[count:]
+        self, ranges: Sequence[Range], others: Sequence[Range], more: Sequence[Call]
+    ) -> tuple[list[bytes | None], list[bytes | None], list[int]]:
+        """Read ranges and others, and make more calls; return the bytes, and what those moved."""
+        kept, loose = self._vectors.of(ranges), Vectors(others)
+        calls = [*kept.next.calls, *loose.calls]
+        moved = self._run([*calls, *more])
+        if moved[: len(calls)] == [*kept.next.lengths, *loose.lengths]:
+            return [*kept.pieces()], [*loose.pieces()], moved[len(calls) :]
         # A range went away after it was planned.  Leave out what cannot be read
         # now, and take the rest at a new instant.
-        alive = [piece is not None for piece in self._memory.read_many(ranges)]
-        kept = [item for item, readable in zip(ranges, alive, strict=True) if readable]
-        vectors = Vectors(kept)
+        both = [*ranges, *others]
+        alive = [piece is not None for piece in self._memory.read_many(both)]
+        vectors = Vectors(list(compress(both, alive)))
         moved = self._run([*vectors.calls, *more])
         count = len(vectors.calls)
         if moved[:count] != vectors.lengths:
-            raise MemoryFault(*ranges[0])
-        pieces = iter(vectors.pieces())
-        return [next(pieces) if readable else None for readable in alive], moved[count:]
+            raise MemoryFault(*both[0])
+        there = iter(vectors.pieces())
+        pieces = [next(there) if readable else None for readable in alive]
+        return pieces[: len(ranges)], pieces[len(ranges) :], moved[count:]
 
     def _run(self, calls: Sequence[Call]) -> list[int]:
         """Stop, make every call, start; return the bytes that each call moved."""

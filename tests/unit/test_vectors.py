@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.errors import MemoryFault, UnsupportedVersion
+from inspector.process import calls
 from inspector.process import memory as memory_module
 from inspector.process.memory import ProcessMemory
 from inspector.process.vectors import ADDRESS_END, IOV_MAX, MAX_BYTES, PAGE, Vectors
@@ -180,7 +181,7 @@ def test_a_system_without_the_call_is_told_when_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
-    monkeypatch.setattr(memory_module, "_process_vm_readv", memory_module._bind())
+    monkeypatch.setattr(memory_module, "_process_vm_readv", calls._bind()[0])
     monkeypatch.setattr(ProcessMemory, "_open", lambda _: False)
     with pytest.raises(UnsupportedVersion, match="no system call to read process") as caught:
         ProcessMemory().read(4096, 8)

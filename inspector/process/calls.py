@@ -1,0 +1,40 @@
+"""The functions of the C library that reading takes, each with its types fixed once.
+
+Of one library object: each one that ctypes makes is a new heap type, and a tool that
+counts types must not make any while it reads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["memcmp", "process_vm_readv"]
+
+_POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ulong
+
+
+def _unknown_call(*arguments: object) -> int:  # noqa: ARG001 - those of any function
+    """Fail with ``ENOSYS``, as a call that the kernel does not know."""
+    ctypes.set_errno(errno.ENOSYS)
+    return -1
+
+
+def _bind() -> tuple[Callable[..., int], Callable[..., int]]:
+    """Return ``process_vm_readv`` and ``memcmp``; calls that fail where there are none."""
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        readv, compare = library.process_vm_readv, library.memcmp
+    except (AttributeError, TypeError):  # Windows names no library by None
+        return _unknown_call, _unknown_call
+    readv.argtypes = [ctypes.c_int, _POINTER, _COUNT, _POINTER, _COUNT, _COUNT]
+    readv.restype = ctypes.c_ssize_t
+    compare.argtypes, compare.restype = [_POINTER, _POINTER, ctypes.c_size_t], ctypes.c_int
+    return readv, compare
+
+
+process_vm_readv, memcmp = _bind()

@@ -1,0 +1,138 @@
+"""Ranges that are read again and again, of the own process, while their bytes change."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.process import kept
+from inspector.process.kept import Kept, KeptVectors
+from inspector.process.memory import ProcessMemory
+from inspector.process.vectors import PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.process.vectors import Range
+
+PAGES = 100
+NO_RIGHTS = 0
+"""``PROT_NONE``."""
+
+
+class Ground:
+    """Bytes of the own process that a test changes, and ranges of them."""
+
+    def __init__(self) -> None:
+        self.bytes = mmap.mmap(-1, PAGES * PAGE)
+        self.pin = ctypes.c_char.from_buffer(self.bytes)
+        self.at = ctypes.addressof(self.pin)
+
+    def close(self) -> None:
+        """Give it back."""
+        del self.pin
+        self.bytes.close()
+
+    def now(self, ranges: list[Range]) -> list[bytes]:
+        """Return what stands there."""
+        return [self.bytes[at - self.at : at - self.at + size] for at, size in ranges]
+
+
+@pytest.fixture
+def ground() -> Iterator[Ground]:
+    made = Ground()
+    yield made
+    made.close()
+
+
+def many(ground: Ground, chance: random.Random) -> list[Range]:
+    """Return more ranges than are taken for a few, of all kinds of sizes."""
+    return [
+        (ground.at + chance.randrange((PAGES - 4) * PAGE), chance.choice([0, 8, 32, 960, 3 * PAGE]))
+        for _ in range(kept.SHORT)
+    ]
+
+
+@pytest.mark.parametrize("steady", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_changes_between_two_readings_is_seen(
+    ground: Ground, seed: int, *, steady: bool
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test that runs the same each time
+    memory = ProcessMemory()
+    memory._vectors = KeptVectors(steady=steady)
+    ranges = many(ground, chance)
+    before = memory.read_many(ranges)
+    for _ in range(12):
+        for _ in range(chance.choice([0, 1, 3, 200])):
+            ground.bytes[chance.randrange(PAGES * PAGE)] = chance.randrange(256)
+        now = memory.read_many(ranges)
+        assert now == ground.now(ranges)
+        assert all((a is b) == (a == b) for a, b in zip(before, now, strict=True))
+        before = now
+
+
+def test_a_list_that_was_returned_stays_as_it_is(ground: Ground) -> None:
+    memory = ProcessMemory()
+    ranges = [(ground.at + 8 * number, 8) for number in range(kept.SHORT)]
+    before = memory.read_many(ranges)
+    ground.bytes[0:8] = b"changed!"
+    after = memory.read_many(ranges)
+    assert before[0] == bytes(8)
+    assert after[0] == b"changed!"
+    before[1] = None
+    assert memory.read_many(ranges) == after
+
+
+def test_a_reading_that_finds_a_hole_does_not_spoil_the_next(ground: Ground) -> None:
+    memory = ProcessMemory()
+    ranges = [(ground.at + 64 * number, 8) for number in range(kept.SHORT)]
+    first = memory.read_many(ranges)
+    libc = ctypes.CDLL(None)
+    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    assert not libc.mprotect(ground.at + PAGE, PAGE, NO_RIGHTS)
+    ground.bytes[0:8] = b"changed!"
+    try:
+        torn = memory.read_many(ranges)
+    finally:
+        assert not libc.mprotect(ground.at + PAGE, PAGE, mmap.PROT_READ | mmap.PROT_WRITE)
+    assert torn[0] == b"changed!"
+    assert torn[PAGE // 64] is None
+    ground.bytes[0:8] = b"anew now"
+    assert memory.read_many(ranges) == [b"anew now", *first[1:]]
+
+
+def test_several_sets_of_ranges_are_kept_beside_each_other(ground: Ground) -> None:
+    vectors = KeptVectors()
+    sets = [[(ground.at + 8 * n, 8) for n in range(start, start + 600)] for start in range(6)]
+    made = [vectors.of(ranges) for ranges in sets[: kept.MOST]]
+    assert [vectors.of(list(ranges)) for ranges in sets[: kept.MOST]] == made
+    vectors.of(sets[-1])
+    assert vectors.of(sets[1]) is made[1]
+    assert vectors.of(sets[0]) is not made[0]
+
+
+def test_steady_vectors_hold_as_many_objects_at_any_time(ground: Ground) -> None:
+    vectors = KeptVectors(steady=True)
+
+    def held() -> list[int]:
+        return [len({id(each.next), id(each._last)}) for each in vectors._kept]
+
+    seen = [held()]
+    for start in range(3):
+        for _ in range(3):
+            each = vectors.of([(ground.at + 8 * n, 8) for n in range(start, start + 600)])
+            each.pieces()
+            seen.append(held())
+    assert seen == [[2]] * len(seen)
+
+
+def test_a_few_ranges_are_not_kept(ground: Ground) -> None:
+    vectors = KeptVectors()
+    few = [(ground.at, 8)]
+    assert isinstance(vectors.of(few), Kept)
+    assert vectors.of(few) is not vectors.of(few)
