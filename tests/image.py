@@ -126,6 +126,10 @@ class Image:
         self._count(len(ranges))
         return [self._piece(address, size) for address, size in ranges]
 
+    def read_again(self, ranges: Sequence[Range]) -> list[bytes | None]:
+        """Do what :meth:`read_many` does."""
+        return self.read_many(ranges)
+
     def read_all(
         self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
     ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:

@@ -13,7 +13,6 @@ import time
 from contextlib import nullcontext
 from itertools import compress
 from operator import ne
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.frame import key_of
@@ -36,8 +35,9 @@ __all__ = ["RATE", "SHARED", "Heat", "Sampled", "Sampler"]
 RATE: Final = 1000.0
 """Samples per second at most."""
 
-SURE: Final = NormalDist().inv_cdf(0.975)
-"""Standard deviations to either side that 95 % lie within."""
+SURE: Final = 1.959963984540054
+"""Standard deviations to either side that 95 % lie within: the normal distribution's 0.975
+quantile, whose function is in a module that is slow to import."""
 
 SHARED: Final = 16
 """Offset of ``ob_ref_shared`` (Include/object.h, ``struct _object``, 3.14 and 3.15)."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inspector.census.rows import Bounds
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory, StillMemory
+    from inspector.process.memory import Memory, StandingMemory, StillMemory
 
 __all__ = ["Request", "Seen", "give_way", "observe_running", "observe_still"]
 
@@ -37,7 +37,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.0002, 0.1
 class Request(NamedTuple):
     """What is to be read."""
 
-    memory: Memory
+    memory: StandingMemory
     """For all that needs no single instant."""
     layout: Layout
     interpreter: int

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from inspector.census.interpreter import PoolLife
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.memory import Memory, StandingMemory
 
 __all__ = ["Reading", "interpreter_count", "read", "understand"]
 
@@ -57,9 +57,12 @@ class Reading(NamedTuple):
     """Per member, its structure up to the unique id."""
 
 
-def read(memory: Memory, layout: Layout, plan: Plan, last: Reading | None = None) -> Reading:
+def read(
+    memory: StandingMemory, layout: Layout, plan: Plan, last: Reading | None = None
+) -> Reading:
     """Read a plan; raise :class:`Moved` when it no longer describes the interpreter."""
-    return understand(memory, layout, plan, memory.read_many(plan.ranges), last)
+    look = memory.read_again if plan.slots is None else memory.read_many
+    return understand(memory, layout, plan, look(plan.ranges), last)
 
 
 def understand(

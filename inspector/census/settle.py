@@ -24,7 +24,7 @@ from inspector.process.vectors import WORD
 if TYPE_CHECKING:
     from inspector.census.rows import Bounds
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.memory import StandingMemory
 
 __all__ = ["Settled", "settle"]
 
@@ -43,7 +43,7 @@ class Settled(NamedTuple):
 
 
 def settle(
-    memory: Memory, layout: Layout, plan: Plan, tries: int, before: Reading | None = None
+    memory: StandingMemory, layout: Layout, plan: Plan, tries: int, before: Reading | None = None
 ) -> Settled:
     """Read a plan until its members agree in two passes, at most ``tries`` times more.
 
@@ -127,7 +127,7 @@ class _Part(NamedTuple):
     """Per member native thread id -> count."""
 
 
-def _read_again(memory: Memory, layout: Layout, plan: Plan, numbers: list[int]) -> _Part:
+def _read_again(memory: StandingMemory, layout: Layout, plan: Plan, numbers: list[int]) -> _Part:
     """Read some members: on their own, or with all others where those are few."""
     if len(numbers) * len(plan.threads) > SINGLY:
         reading = read(memory, layout, plan)

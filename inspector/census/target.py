@@ -7,34 +7,25 @@ import threading
 import time
 import types
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from inspector.census.anatomy import Anatomy, dissect
+from inspector.census.assembly import Assembly
 from inspector.census.discovery import find_layout
 from inspector.census.ending import finalizing, lasting
-from inspector.census.heat import Sampler
-from inspector.census.life import Life
 from inspector.census.observe import Request, Seen, observe_running, observe_still
 from inspector.census.plan import Scope
-from inspector.census.reading import interpreter_count
-from inspector.census.rows import Rows
-from inspector.census.snapshot import (
-    KINDS,
-    ObjectCount,
-    PoolLife,
-    Snapshot,
-    TargetInfo,
-)
+from inspector.census.snapshot import KINDS
 from inspector.census.stacks import Moving
-from inspector.census.suspended import suspended_references
-from inspector.cpython.published import version_text
-from inspector.cpython.walk import interpreters, read_pointer
+from inspector.cpython.walk import interpreter_id, interpreters
 from inspector.errors import NoSuchObject, NotAType, NotCounted
 from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from inspector.census.anatomy import Anatomy
+    from inspector.census.heat import Sampler
+    from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.process.memory import StillMemory
     from inspector.process.other import OtherProcess
 
@@ -66,9 +57,8 @@ class Target:
         self._lock = threading.Lock()
         self.layout, self.discovery_pause_ns = find_layout(process, pause_limit)
         """The nanoseconds tell for how long the process was stopped; None if it was not."""
-        self._rows: dict[int, Rows] = {}
         self._latest: dict[int, Seen] = {}
-        self._lives: dict[int, Life] = {}
+        self._assembly = Assembly(process, self.layout)
         self._moving: dict[int, Moving] = {}
 
     @property
@@ -148,6 +138,8 @@ class Target:
         """
         if not isinstance(self._process, OwnProcess):
             return None
+        from inspector.census.suspended import suspended_references  # noqa: PLC0415 - seldom asked
+
         kinds = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
         alive = [each for each in gc.get_objects() if isinstance(each, kinds)]
         with self._lock:
@@ -157,9 +149,10 @@ class Target:
 
     def sampler(self, snapshot: Snapshot) -> Sampler:
         """Return what samples the headers of a snapshot of this target, between two readings."""
+        from inspector.census.heat import Sampler  # noqa: PLC0415 - seldom asked for
+
         wanted = {each.id for each in snapshot.interpreters}
-        chain = interpreters(self._process.memory, self.layout.published, self.layout.runtime)
-        chosen = [each for each in chain if self._identifier(each) in wanted]
+        chosen = [at for identifier, at in self._interpreters() if identifier in wanted]
         return Sampler(self._process.memory, self.layout, chosen, snapshot)
 
     def anatomy(
@@ -170,13 +163,16 @@ class Target:
         Raises :class:`NoSuchObject`, :class:`~inspector.errors.AmbiguousName`, and
         what :meth:`snapshot` raises.
         """
+        from inspector.census.anatomy import dissect  # noqa: PLC0415 - seldom asked for
+
         snapshot = self.snapshot(
             kinds=("type", "static"), blocking=blocking, pause_limit=pause_limit
         )
         count = snapshot[subject]
         memory = self._process.memory
-        chain = interpreters(memory, self.layout.published, self.layout.runtime)
-        interpreter = next(each for each in chain if self._identifier(each) == count.interpreter)
+        interpreter = dict(self._interpreters()).get(count.interpreter)
+        if interpreter is None:
+            raise NoSuchObject(f"interpreter {count.interpreter} has just ended", subject=subject)
         anatomy = dissect(memory, self.layout, interpreter, snapshot, count)
         suspended = self.suspended()
         if suspended is None:
@@ -192,11 +188,11 @@ class Target:
         taken = time.time_ns()
         seen = []
         world = process.world if isinstance(process, OwnProcess) else None
-        chain = interpreters(process.memory, self.layout.published, self.layout.runtime)
         # The main interpreter first, the newest last; the own one before all.
         own_at = world.interpreter if world is not None else 0
-        for address in sorted(reversed(chain), key=lambda at: at != own_at):  # noqa: C414 - oldest first
-            if interpreter is not None and self._identifier(address) != interpreter:
+        oldest_first = reversed(self._interpreters())
+        for identifier, address in sorted(oldest_first, key=lambda each: each[1] != own_at):
+            if interpreter not in (None, identifier):
                 continue
             own = address == own_at
             still = world if own else stopped
@@ -214,7 +210,14 @@ class Target:
         if not scope.only:
             self._latest = {each.interpreter: each for each in seen}
         still = stopped or world
-        return self._assemble(seen, taken, still.pause_ns if still else None)
+        pause = still.pause_ns if still else None
+        return self._assembly.snapshot(seen, taken, pause)
+
+    def _interpreters(self) -> list[tuple[int, int]]:
+        """Return (id, address) of each interpreter, the newest first."""
+        memory, published = self._process.memory, self.layout.published
+        chain = interpreters(memory, published, self.layout.runtime)
+        return [(interpreter_id(memory, published, each), each) for each in chain]
 
     def _refuse(self, seen: list[Seen], interpreter: int | None) -> None:
         """Raise where there is nothing to report."""
@@ -226,40 +229,3 @@ class Target:
             )
         if any(each.reading.finalizing for each in seen):
             raise finalizing(self.pid)
-
-    def _assemble(self, seen: list[Seen], taken: int, pause: int | None) -> Snapshot:
-        """Name the objects and threads, and freeze it all."""
-        threads = self._process.thread_names()
-        counts = []
-        lines: list[tuple[Any, ...]] = []
-        for each in seen:
-            identifier = self._identifier(each.interpreter)
-            reading = each.reading
-            life = PoolLife()
-            if not reading.plan.scope.only:
-                life = self._lives.setdefault(each.interpreter, Life()).update(reading)
-            counted = interpreter_count(reading, identifier, threads, life)
-            counts.append(replace(counted, exact=each.exact, merging=each.merging))
-            made = self._rows.get(each.interpreter)
-            if made is None:
-                made = self._rows[each.interpreter] = Rows(self._process.memory, self.layout)
-            lines += made.of(each, identifier)
-        return Snapshot(
-            target=TargetInfo(
-                self.pid,
-                version_text(self.layout.published.version),
-                seen[0].reading.gil_enabled,
-                self._process.command(),
-            ),
-            exact=all(each.exact for each in seen),
-            pause_ns=pause,
-            interpreters=tuple(counts),
-            taken_ns=taken,
-            tries=max(each.tries for each in seen),
-            rows=tuple(lines),
-        )
-
-    def _identifier(self, interpreter: int) -> int:
-        """Return CPython's id of an interpreter."""
-        at = self.layout.published["interpreter_state.id"]
-        return read_pointer(self._process.memory, interpreter + at)

@@ -1,7 +1,8 @@
 """The command `inspector`: the only place that turns an error into an exit status.
 
 One module per verb.  typer only parses: it is let go of before a verb does its
-work, and its import, the slowest part of a start, happens nowhere else.
+work, and its import, the slowest part of a start, happens nowhere else, and not at
+all for what :mod:`inspector.cli.short` understands.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from inspector.cli.codes import BROKEN_PIPE, INTERRUPTED
+from inspector.cli.short import short
 from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["main"]
 
@@ -21,9 +23,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what a command line says (by default ``sys.argv``) and return the exit status."""
     try:
-        from inspector.cli.app import parse  # noqa: PLC0415 - see the module's docstring
-
-        work = parse(sys.argv[1:] if arguments is None else list(arguments))
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        work = short(words) or _parsed(words)
         if isinstance(work, int):
             return work
         return work() or 0
@@ -36,3 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
+
+
+def _parsed(words: Sequence[str]) -> Callable[[], int | None] | int:
+    """Return what a command line asks for, or the exit status if that is done already."""
+    from inspector.cli.app import parse  # noqa: PLC0415 - see the module's docstring
+
+    return parse(words)

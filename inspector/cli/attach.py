@@ -13,15 +13,7 @@ import typer
 import inspector
 from inspector.census.target import PAUSE_LIMIT, RETRIES
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
-from inspector.cli.manner import (
-    BlockingOption,
-    InterpreterOption,
-    KindOption,
-    Manner,
-    PauseLimitOption,
-    RetriesOption,
-    kinds_of,
-)
+from inspector.cli.show import Manner, kinds_of
 from inspector.screen.dashboard.state import BOARD_SORTS, FASTEST, SLOWEST, Course, State
 
 if TYPE_CHECKING:
@@ -102,11 +94,11 @@ def attach(  # noqa: PLR0913 - a parameter per option
     threads: options.ThreadsOption = False,
     as_json: options.JsonOption = False,
     export: ExportOption = None,
-    kind: KindOption = "type",
-    blocking: BlockingOption = False,
-    interpreter: InterpreterOption = None,
-    retries: RetriesOption = RETRIES,
-    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+    kind: options.KindOption = "type",
+    blocking: options.BlockingOption = False,
+    interpreter: options.InterpreterOption = None,
+    retries: options.RetriesOption = RETRIES,
+    pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Watch a process live; h tells the keys, q quits.
 

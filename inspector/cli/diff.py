@@ -12,7 +12,6 @@ import typer
 import inspector
 from inspector.census.change import changes, same_process
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
-from inspector.cli.manner import BlockingOption  # noqa: TC001 - likewise
 from inspector.errors import FileError, GrowthFound
 from inspector.screen.selection import matcher
 from inspector.screen.streams import standard_output
@@ -57,7 +56,7 @@ def diff(  # noqa: PLR0913 - a parameter per option
     limit: options.LimitOption = None,
     as_json: options.JsonOption = False,
     fail_on: FailOption = None,
-    blocking: BlockingOption = False,
+    blocking: options.BlockingOption = False,
 ) -> None:
     """Compare the last readings of two files, or of a file with a process as it is now.
 

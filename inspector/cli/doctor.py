@@ -10,7 +10,6 @@ import typer
 
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
-from inspector.cli.manner import PauseLimitOption  # noqa: TC001 - likewise
 from inspector.screen.streams import standard_output
 
 __all__ = ["doctor"]
@@ -26,7 +25,7 @@ def doctor(
     *,
     timing: TimingOption = False,
     as_json: options.JsonOption = False,
-    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+    pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Tell whether a process may be read, and whether what is read of it is right.
 

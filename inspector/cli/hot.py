@@ -12,7 +12,7 @@ import inspector
 from inspector.census.heat import RATE
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options
-from inspector.cli.manner import KindOption, PauseLimitOption, kinds_of
+from inspector.cli.show import kinds_of
 from inspector.screen.selection import matcher
 from inspector.screen.streams import standard_output
 
@@ -49,8 +49,8 @@ def hot(  # noqa: PLR0913 - a parameter per option
     filters: options.FilterOption = None,
     limit: options.LimitOption = None,
     as_json: options.JsonOption = False,
-    kind: KindOption = "type",
-    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+    kind: options.KindOption = "type",
+    pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Rank types by how busy their headers are: what threads fight for.
 

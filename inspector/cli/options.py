@@ -6,14 +6,20 @@ from typing import Annotated
 
 import typer
 
+from inspector.census.snapshot import KINDS
 from inspector.screen.selection import SORTS, Selection
 from inspector.screen.view import View
 
 __all__ = [
+    "BlockingOption",
     "FilterOption",
+    "InterpreterOption",
     "JsonOption",
+    "KindOption",
     "LimitOption",
+    "PauseLimitOption",
     "PidArgument",
+    "RetriesOption",
     "SortOption",
     "ThreadsOption",
     "view",
@@ -61,6 +67,56 @@ LimitOption = Annotated[
 ]
 ThreadsOption = Annotated[bool, typer.Option("--threads", help="A column per thread.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on one line.")]
+
+
+BlockingOption = Annotated[
+    bool,
+    typer.Option(
+        "--blocking",
+        help="Stop the process for the moment of the reading: exact, with what is on its stacks.",
+    ),
+]
+InterpreterOption = Annotated[
+    int | None,
+    typer.Option(
+        "--interpreter", metavar="ID", min=0, help="Only this interpreter; by default all."
+    ),
+]
+RetriesOption = Annotated[
+    int,
+    typer.Option(
+        "--retries",
+        metavar="N",
+        min=0,
+        help="Look up to N times more at what moved while it was read.",
+    ),
+]
+PauseLimitOption = Annotated[
+    float,
+    typer.Option(
+        "--pause-limit", metavar="SECONDS", min=0.001, help="Never stop the process for longer."
+    ),
+]
+
+
+def _known_kind(kind: str) -> str:
+    """Refuse what there are no rows of."""
+    if kind not in (*KINDS, "all"):
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}, all")
+    return kind
+
+
+KindOption = Annotated[
+    str,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        callback=_known_kind,
+        autocompletion=lambda: [*KINDS, "all"],
+        help="What is listed: type, code (objects, by file and line), dict (of modules), "
+        "all of these, or static (types, which nobody counts).",
+    ),
+]
 
 
 def view(

@@ -11,17 +11,10 @@ from typer.core import TyperCommand
 
 import inspector
 from inspector.census.target import PAUSE_LIMIT, RETRIES
+from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
 from inspector.cli.attach import DurationOption, IntervalOption  # noqa: TC001 - for typer
-from inspector.cli.manner import (
-    BlockingOption,
-    InterpreterOption,
-    KindOption,
-    Manner,
-    PauseLimitOption,
-    RetriesOption,
-    kinds_of,
-)
 from inspector.cli.run import RunCommand
+from inspector.cli.show import Manner, kinds_of
 from inspector.launch.recorder import Course, record, started
 from inspector.screen.streams import say
 from inspector.screen.text import plural
@@ -69,11 +62,11 @@ def record_(  # noqa: PLR0913 - a parameter per option
     interval: IntervalOption = 1.0,
     duration: DurationOption = None,
     force: ForceOption = False,
-    kind: KindOption = "type",
-    blocking: BlockingOption = False,
-    interpreter: InterpreterOption = None,
-    retries: RetriesOption = RETRIES,
-    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+    kind: options.KindOption = "type",
+    blocking: options.BlockingOption = False,
+    interpreter: options.InterpreterOption = None,
+    retries: options.RetriesOption = RETRIES,
+    pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Record the counts of a process over time, to replay or compare them.
 

@@ -11,7 +11,6 @@ import typer
 import inspector
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
-from inspector.cli.manner import BlockingOption, PauseLimitOption  # noqa: TC001 - likewise
 from inspector.screen.streams import standard_output
 
 __all__ = ["type_"]
@@ -26,8 +25,8 @@ def type_(
     pid: options.PidArgument = None,
     *,
     as_json: options.JsonOption = False,
-    blocking: BlockingOption = False,
-    pause_limit: PauseLimitOption = PAUSE_LIMIT,
+    blocking: options.BlockingOption = False,
+    pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Print all that is known of one type: words, formula, threads, bases, how it is counted."""
     context.obj.append(partial(show, subject, pid, as_json, blocking, pause_limit))

@@ -24,6 +24,7 @@ from inspector.cpython.layout import POOL_SIZE, Evidence, Layout
 from inspector.cpython.walk import Pool, follow_freelist, interpreters
 from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault
+from inspector.process.vectors import PAGE
 
 if TYPE_CHECKING:
     from inspector.cpython.published import Published
@@ -95,10 +96,9 @@ def _pool_candidates(
     """Return every (offset, pool) of the interpreter's structure that is shaped like a pool."""
     size = published["interpreter_state.size"] // 8 * 8
     data = memory.read(interpreter, size)
-    words = unsigned(data)
     found = []
-    for index in range(3, len(words)):
-        if words[index] in _POOL_SIZES:
+    for index, word in enumerate(memoryview(data).cast("Q")):
+        if word in _POOL_SIZES and index >= 3:  # noqa: PLR2004 - the fourth word of a pool
             offset = 8 * (index - 3)
             pool = Pool.decode(data[offset : offset + POOL_SIZE])
             if pool.plausible and _is_pool(memory, pool):
@@ -115,7 +115,9 @@ def _pool_candidates(
 def _is_pool(memory: Memory, pool: Pool) -> bool:
     """Whether the table's free entries are just those that the free list visits."""
     try:
-        words = unsigned(memory.read(pool.table, 8 * pool.size))
+        # Only the last free entry holds NULL: most of what is no pool is not read whole.
+        head = unsigned(memory.read(pool.table, min(PAGE, 8 * pool.size)))
+        words = unsigned(memory.read(pool.table, 8 * pool.size)) if head.count(0) <= 1 else []
     except MemoryFault:
         return False
     visited = follow_freelist(words, pool)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inspector.cpython.layout import Evidence
 from inspector.cpython.refcount import HEADER_SIZE, decode
 from inspector.cpython.walk import Pool, read_pointer, split_table
-from inspector.cpython.words import unsigned
+from inspector.cpython.words import unsigned, word_at
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
@@ -214,10 +214,13 @@ def _one_offset(
     count = max(0, end - start) // 8
     shown = _FIELDS[field]
     pieces = _read_members(memory, pool, members, (start, 8 * count))
-    rows = [(index + 1, unsigned(words)) for index, words in pieces.items()]
+    rows = [(index + 1, words) for index, words in pieces.items()]
     # Nearly all offsets are out after a few rows; only the rest is worth counting.
-    slots = {slot for id_, words in rows[:8] for slot in range(count) if shown(words[slot]) == id_}
-    votes = {slot: sum(shown(words[slot]) == id_ for id_, words in rows) for slot in slots}
+    few = [(id_, unsigned(words)) for id_, words in rows[:8]]
+    slots = {slot for id_, words in few for slot in range(count) if shown(words[slot]) == id_}
+    votes = {
+        slot: sum(shown(word_at(words, 8 * slot)) == id_ for id_, words in rows) for slot in slots
+    }
     winners = [slot for slot, each in votes.items() if each == len(rows)]
     if len(winners) != 1:
         raise LayoutError(

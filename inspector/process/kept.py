@@ -23,9 +23,6 @@ __all__ = ["Kept", "KeptVectors"]
 BLOCK: Final = 1 << 17
 """Bytes that are compared as a whole first."""
 
-SHORT: Final = 512
-"""Ranges that are taken apart as fast as they are compared."""
-
 MOST: Final = 4
 """Sets of ranges that are kept: one per interpreter that is read, nearly always."""
 
@@ -82,10 +79,7 @@ class Kept:
 
 
 class KeptVectors:
-    """The vectors of the latest ranges: a plan that stays is not laid out again.
-
-    Short ones, of pointers that are followed between two readings of a plan, are not kept.
-    """
+    """The vectors of the latest ranges: a plan that stays is not laid out again."""
 
     def __init__(self, *, steady: bool = False) -> None:
         """Be ``steady`` in the process that is read: as many objects are held at any time."""
@@ -95,8 +89,6 @@ class KeptVectors:
 
     def of(self, ranges: Sequence[Range]) -> Kept:
         """Return vectors for the ranges, the same ones for equal ranges."""
-        if len(ranges) < SHORT:
-            return Kept(ranges)
         for place, each in enumerate(self._kept):
             if each.ranges is ranges or each.ranges == ranges:
                 self._kept.insert(0, self._kept.pop(place))

@@ -20,16 +20,16 @@ from inspector.errors import MemoryFault
 from inspector.process.calls import process_vm_readv
 from inspector.process.failure import process_error
 from inspector.process.kept import KeptVectors
-from inspector.process.vectors import MAX_BYTES, PAGE
+from inspector.process.vectors import MAX_BYTES, PAGE, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from inspector.process.chains import Chain, Hop
-    from inspector.process.vectors import Range, Vectors
+    from inspector.process.vectors import Range
 
-__all__ = ["Memory", "ProcessMemory", "StillMemory"]
+__all__ = ["Memory", "ProcessMemory", "StandingMemory", "StillMemory"]
 
 
 class Memory(Protocol):
@@ -41,6 +41,17 @@ class Memory(Protocol):
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
         """Return the bytes of each range, None where any of its bytes is unreadable."""
+        ...
+
+
+class StandingMemory(Memory, Protocol):
+    """A memory of which the same ranges are read again and again."""
+
+    def read_again(self, ranges: Sequence[Range]) -> list[bytes | None]:
+        """Do what :meth:`read_many` does, for many ranges that are read again and again.
+
+        What reads as it did is the very object of the time before.
+        """
         ...
 
 
@@ -103,22 +114,39 @@ class ProcessMemory:
         if self._file >= 0:
             return [self._pread(address, size) for address, size in ranges]
         try:
-            kept = self._vectors.of(ranges)
+            vectors = Vectors(ranges)
         except MemoryFault:
             # More bytes than any reading takes: one range, or some, lie about their size.
             middle = len(ranges) // 2
             if not middle:
                 return [None]
             return self.read_many(ranges[:middle]) + self.read_many(ranges[middle:])
-        vectors = kept.next
+        holes = self._fill(vectors)
+        if self._file >= 0:
+            return self.read_many(ranges)
+        return vectors.pieces_but(holes) if holes else list[bytes | None](vectors.pieces())
+
+    def read_again(self, ranges: Sequence[Range]) -> list[bytes | None]:
+        """Do what :meth:`read_many` does, for many ranges that are read again and again.
+
+        What reads as it did is the very object of the time before.
+        """
+        try:
+            kept = self._vectors.of(ranges)
+        except MemoryFault:
+            return self.read_many(ranges)
+        if self._file < 0 and not self._fill(kept.next) and self._file < 0:
+            return list[bytes | None](kept.pieces())
+        return self.read_many(ranges)
+
+    def _fill(self, vectors: Vectors) -> set[int]:
+        """Read into a buffer; return the pages, as they lie in it, that are not there."""
         holes: set[int] = set()
         for number, length in enumerate(vectors.lengths):
             moved = _process_vm_readv(self.pid, *vectors.calls[number], 0)
             if moved != length:
                 self._read_around(vectors, number, moved, holes)
-        if self._file >= 0:
-            return self.read_many(ranges)
-        return vectors.pieces_but(holes) if holes else list[bytes | None](kept.pieces())
+        return holes
 
     def move(self, vectors: Vectors) -> bool:
         """Fill the buffer of vectors; False where not everything was read.

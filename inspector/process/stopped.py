@@ -48,7 +48,7 @@ class StoppedWorld:
             with self.hold():
                 return self.read_all(ranges, others, chains)
         memory = self._memory
-        return memory.read_many(ranges), memory.read_many(others), follow(memory, chains)
+        return memory.read_again(ranges), memory.read_many(others), follow(memory, chains)
 
     @contextmanager
     def hold(self) -> Iterator[None]:

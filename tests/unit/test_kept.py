@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.process import kept
-from inspector.process.kept import Kept, KeptVectors
+from inspector.process.kept import KeptVectors
 from inspector.process.memory import ProcessMemory
 from inspector.process.vectors import PAGE
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from inspector.process.vectors import Range
 
 PAGES = 100
+MANY = 512
 NO_RIGHTS = 0
 """``PROT_NONE``."""
 
@@ -53,7 +54,7 @@ def many(ground: Ground, chance: random.Random) -> list[Range]:
     """Return more ranges than are taken for a few, of all kinds of sizes."""
     return [
         (ground.at + chance.randrange((PAGES - 4) * PAGE), chance.choice([0, 8, 32, 960, 3 * PAGE]))
-        for _ in range(kept.SHORT)
+        for _ in range(MANY)
     ]
 
 
@@ -66,11 +67,11 @@ def test_whatever_changes_between_two_readings_is_seen(
     memory = ProcessMemory()
     memory._vectors = KeptVectors(steady=steady)
     ranges = many(ground, chance)
-    before = memory.read_many(ranges)
+    before = memory.read_again(ranges)
     for _ in range(12):
         for _ in range(chance.choice([0, 1, 3, 200])):
             ground.bytes[chance.randrange(PAGES * PAGE)] = chance.randrange(256)
-        now = memory.read_many(ranges)
+        now = memory.read_again(ranges)
         assert now == ground.now(ranges)
         assert all((a is b) == (a == b) for a, b in zip(before, now, strict=True))
         before = now
@@ -78,32 +79,32 @@ def test_whatever_changes_between_two_readings_is_seen(
 
 def test_a_list_that_was_returned_stays_as_it_is(ground: Ground) -> None:
     memory = ProcessMemory()
-    ranges = [(ground.at + 8 * number, 8) for number in range(kept.SHORT)]
-    before = memory.read_many(ranges)
+    ranges = [(ground.at + 8 * number, 8) for number in range(MANY)]
+    before = memory.read_again(ranges)
     ground.bytes[0:8] = b"changed!"
-    after = memory.read_many(ranges)
+    after = memory.read_again(ranges)
     assert before[0] == bytes(8)
     assert after[0] == b"changed!"
     before[1] = None
-    assert memory.read_many(ranges) == after
+    assert memory.read_again(ranges) == after
 
 
 def test_a_reading_that_finds_a_hole_does_not_spoil_the_next(ground: Ground) -> None:
     memory = ProcessMemory()
-    ranges = [(ground.at + 64 * number, 8) for number in range(kept.SHORT)]
-    first = memory.read_many(ranges)
+    ranges = [(ground.at + 64 * number, 8) for number in range(MANY)]
+    first = memory.read_again(ranges)
     libc = ctypes.CDLL(None)
     libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     assert not libc.mprotect(ground.at + PAGE, PAGE, NO_RIGHTS)
     ground.bytes[0:8] = b"changed!"
     try:
-        torn = memory.read_many(ranges)
+        torn = memory.read_again(ranges)
     finally:
         assert not libc.mprotect(ground.at + PAGE, PAGE, mmap.PROT_READ | mmap.PROT_WRITE)
     assert torn[0] == b"changed!"
     assert torn[PAGE // 64] is None
     ground.bytes[0:8] = b"anew now"
-    assert memory.read_many(ranges) == [b"anew now", *first[1:]]
+    assert memory.read_again(ranges) == [b"anew now", *first[1:]]
 
 
 def test_several_sets_of_ranges_are_kept_beside_each_other(ground: Ground) -> None:
@@ -129,10 +130,3 @@ def test_steady_vectors_hold_as_many_objects_at_any_time(ground: Ground) -> None
             each.pieces()
             seen.append(held())
     assert seen == [[2]] * len(seen)
-
-
-def test_a_few_ranges_are_not_kept(ground: Ground) -> None:
-    vectors = KeptVectors()
-    few = [(ground.at, 8)]
-    assert isinstance(vectors.of(few), Kept)
-    assert vectors.of(few) is not vectors.of(few)

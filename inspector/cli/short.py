@@ -1,0 +1,29 @@
+"""The commonest command lines, understood without typer.
+
+Its import takes longer than all else that one reading does.  Whatever is not said just
+so is typer's to parse, or to refuse.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["short"]
+
+
+def short(words: Sequence[str]) -> Callable[[], None] | None:
+    """Return what ``dump [PID] [--json] [--blocking]`` asks for; None for anything else."""
+    verb, *rest = words or [""]
+    flags = {each for each in rest if each in ("--json", "--blocking")}
+    pids = [each for each in rest if each.isdecimal() and each.isascii() and int(each)]
+    if verb != "dump" or len(pids) > 1 or len(flags) + len(pids) != len(rest):
+        return None
+    from inspector.cli.show import Manner, show  # noqa: PLC0415 - not for other verbs
+    from inspector.screen.view import View  # noqa: PLC0415 - likewise
+
+    pid = int(pids[0]) if pids else None
+    return partial(show, pid, View(json="--json" in flags), Manner("--blocking" in flags))

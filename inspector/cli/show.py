@@ -1,0 +1,71 @@
+"""One reading, printed; it needs no typer, whose import takes longer than all of this."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import inspector
+from inspector.census.target import PAUSE_LIMIT, RETRIES
+from inspector.screen.streams import standard_output
+from inspector.screen.text import duration
+from inspector.screen.view import write
+
+if TYPE_CHECKING:
+    from inspector.screen.view import View
+
+__all__ = ["Manner", "kinds_of", "show", "show_pool"]
+
+COUNTED = ("type", "code", "dict")
+"""Kinds of objects that have a count."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What the options for a reading say."""
+
+    blocking: bool = False
+    interpreter: int | None = None
+    retries: int = RETRIES
+    pause_limit: float = PAUSE_LIMIT
+    """Seconds."""
+    kinds: tuple[str, ...] = ("type",)
+    """Of :data:`inspector.census.snapshot.KINDS`."""
+
+
+def kinds_of(kind: str) -> tuple[str, ...]:
+    """Return what `--kind` stands for; everything that is counted for ``all``."""
+    return COUNTED if kind == "all" else (kind,)
+
+
+def show(pid: int | None, view: View, manner: Manner) -> None:
+    """Read a process, by default this one, and write it to standard output."""
+    target = inspector.attach(pid, pause_limit=manner.pause_limit)
+    snapshot = target.snapshot(**asdict(manner))
+    with standard_output() as stream:
+        write(snapshot, view, stream, remarks(target.discovery_pause_ns))
+
+
+def show_pool(pid: int | None, view: View, manner: Manner) -> None:
+    """Read a process and write its pools and its threads' arrays to standard output."""
+    target = inspector.attach(pid, pause_limit=manner.pause_limit)
+    snapshot = target.snapshot(**asdict(manner))
+    with standard_output() as stream:
+        if view.json:
+            document = snapshot.as_dict()
+            del document["objects"]
+            stream.write(json.dumps(document) + "\n")
+            return
+        from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
+        from inspector.screen.pool import pool_view  # noqa: PLC0415 - likewise
+        from inspector.screen.tables import heading  # noqa: PLC0415 - likewise
+
+        console_for(stream).print(heading(snapshot), "", pool_view(snapshot), sep="\n")
+
+
+def remarks(discovery_pause_ns: int | None) -> tuple[str, ...]:
+    """Return what a user should know beside the table."""
+    if discovery_pause_ns is None:
+        return ()
+    return (f"the process was stopped for {duration(discovery_pause_ns)} to find its layout",)
