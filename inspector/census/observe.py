@@ -164,16 +164,21 @@ def give_way(number: int) -> None:
 def _retry(attempt: Callable[[int], Seen], *, patient: bool) -> Seen:
     """Try until the target holds still long enough; ``patient`` waits a little in between."""
     failure: Exception | None = None
-    for number in range(1, TRIES + 1):
-        try:
-            return attempt(number)
-        except (Moved, MemoryFault, LayoutError) as moved:
-            failure = moved
-        if patient:
-            # A collection takes milliseconds to seconds, and all readings fail in it.
-            give_way(number)
-    if isinstance(failure, LayoutError):
-        raise failure
+    try:
+        for number in range(1, TRIES + 1):
+            try:
+                return attempt(number)
+            except (Moved, MemoryFault, LayoutError) as moved:
+                failure = moved
+            if patient:
+                # A collection takes milliseconds to seconds, and all readings fail in it.
+                give_way(number)
+        if isinstance(failure, LayoutError):
+            raise failure
+    finally:
+        # It holds the frames that it came through, this one and its callers' among them:
+        # a cycle that would keep what they refer to until the next collection.
+        del failure
     raise Unsettled(
         f"the target did not hold still in {TRIES} readings",
         tries=TRIES,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
@@ -354,3 +356,33 @@ def test_an_array_that_cannot_be_is_never_read(look: Callable[[Request], Seen], 
     one.image.put(one.threads[101] + one.shape.refcounts + 8, size)
     with pytest.raises(Unsettled):
         look(request_of(runtime))
+
+
+class Held:
+    """What a caller refers to while it reads."""
+
+
+@pytest.mark.parametrize("look", [running, stopped, own])
+def test_a_reading_that_was_tried_again_leaves_nothing_to_the_collector(
+    look: Callable[[Request], Seen],
+) -> None:
+    runtime = small()
+    request = request_of(runtime)
+
+    def happen(number: int) -> None:
+        if number == 8:
+            begin_thread(runtime.interpreters[0])
+
+    runtime.image.before_read = happen
+
+    def read_holding(held: Held) -> tuple[int, weakref.ref[Held]]:
+        return look(request).tries, weakref.ref(held)
+
+    gc.collect()
+    gc.disable()
+    try:
+        tries, held = read_holding(Held())
+        assert tries > 1
+        assert held() is None
+    finally:
+        gc.enable()
