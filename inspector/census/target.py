@@ -7,16 +7,22 @@ import threading
 import time
 import types
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from inspector.census.assembly import Assembly
 from inspector.census.discovery import find_layout
 from inspector.census.ending import finalizing, lasting
-from inspector.census.observe import Request, Seen, observe_running, observe_still
+from inspector.census.everyone import Wanted, observe_all
+from inspector.census.known import Known, identifiers, knowing
 from inspector.census.plan import Scope
-from inspector.census.snapshot import KINDS
-from inspector.census.stacks import Moving
-from inspector.cpython.walk import interpreter_id, interpreters
+from inspector.census.reading import interpreter_count
+from inspector.census.snapshot import (
+    KINDS,
+    ObjectCount,
+    PoolLife,
+    Snapshot,
+    TargetInfo,
+)
+from inspector.cpython.published import version_text
 from inspector.errors import NoSuchObject, NotAType, NotCounted
 from inspector.process.own import OwnProcess
 
@@ -25,8 +31,7 @@ if TYPE_CHECKING:
 
     from inspector.census.anatomy import Anatomy
     from inspector.census.heat import Sampler
-    from inspector.census.snapshot import ObjectCount, Snapshot
-    from inspector.process.memory import StillMemory
+    from inspector.census.observe import Seen
     from inspector.process.other import OtherProcess
 
 __all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]
@@ -57,9 +62,8 @@ class Target:
         self._lock = threading.Lock()
         self.layout, self.discovery_pause_ns = find_layout(process, pause_limit)
         """The nanoseconds tell for how long the process was stopped; None if it was not."""
-        self._latest: dict[int, Seen] = {}
-        self._assembly = Assembly(process, self.layout)
-        self._moving: dict[int, Moving] = {}
+        self._known: dict[int, Known] = {}
+        """By address of the interpreter."""
 
     @property
     def pid(self) -> int:
@@ -104,7 +108,7 @@ class Target:
             still = self._process.stopped(pause_limit)
         with self._lock, lasting(self._process, self.layout.published):
             scope = Scope(tuple(kinds), unlisted=unlisted)
-            return self._snapshot(scope, interpreter, still, retries)
+            return self._snapshot(Wanted(scope, interpreter, still, retries))
 
     def refcount(self, subject: object) -> ObjectCount:
         """Read one type of the own process.
@@ -119,7 +123,7 @@ class Target:
             )
         with self._lock:
             scope = Scope(("type",), frozenset((id(subject),)))
-            snapshot = self._snapshot(scope, None, None, RETRIES)
+            snapshot = self._snapshot(Wanted(scope, None, None, RETRIES))
         count = snapshot[id(subject)]
         if count.state == "immortal":
             raise NotCounted(
@@ -152,7 +156,8 @@ class Target:
         from inspector.census.heat import Sampler  # noqa: PLC0415 - seldom asked for
 
         wanted = {each.id for each in snapshot.interpreters}
-        chosen = [at for identifier, at in self._interpreters() if identifier in wanted]
+        chain = identifiers(self._process.memory, self.layout).items()
+        chosen = [at for at, number in chain if number in wanted]
         return Sampler(self._process.memory, self.layout, chosen, snapshot)
 
     def anatomy(
@@ -170,7 +175,8 @@ class Target:
         )
         count = snapshot[subject]
         memory = self._process.memory
-        interpreter = dict(self._interpreters()).get(count.interpreter)
+        chain = identifiers(memory, self.layout).items()
+        interpreter = next((at for at, number in chain if number == count.interpreter), None)
         if interpreter is None:
             raise NoSuchObject(f"interpreter {count.interpreter} has just ended", subject=subject)
         anatomy = dissect(memory, self.layout, interpreter, snapshot, count)
@@ -179,45 +185,23 @@ class Target:
             return anatomy
         return replace(anatomy, suspended=suspended.get(count.address, 0))
 
-    def _snapshot(
-        self, scope: Scope, interpreter: int | None, stopped: StillMemory | None, retries: int
-    ) -> Snapshot:
+    def _snapshot(self, wanted: Wanted) -> Snapshot:
         """Read every interpreter, or one; the lock is held."""
-        process = self._process
-        process.check()
+        self._process.check()
         taken = time.time_ns()
-        seen = []
-        world = process.world if isinstance(process, OwnProcess) else None
-        # The main interpreter first, the newest last; the own one before all.
-        own_at = world.interpreter if world is not None else 0
-        oldest_first = reversed(self._interpreters())
-        for identifier, address in sorted(oldest_first, key=lambda each: each[1] != own_at):
-            if interpreter not in (None, identifier):
-                continue
-            own = address == own_at
-            still = world if own else stopped
-            last = self._latest.get(address)
-            moving = self._moving.setdefault(address, Moving())
-            moving.own_thread = threading.get_native_id() if own else 0
-            request = Request(process.memory, self.layout, address, scope, last, moving)
-            if still is not None:
-                seen.append(observe_still(request, still, own=own))
-            elif not scope.only:
-                seen.append(observe_running(request, retries=retries))
+        memory, layout = self._process.memory, self.layout
+        self._known = knowing(self._known, identifiers(memory, layout), memory, layout)
+        seen = observe_all(self._process, layout, self._known, wanted)
         # Numbers of a process that took this one's place are worth nothing.
-        process.check()
-        self._refuse(seen, interpreter)
-        if not scope.only:
-            self._latest = {each.interpreter: each for each in seen}
-        still = stopped or world
-        pause = still.pause_ns if still else None
-        return self._assembly.snapshot(seen, taken, pause)
-
-    def _interpreters(self) -> list[tuple[int, int]]:
-        """Return (id, address) of each interpreter, the newest first."""
-        memory, published = self._process.memory, self.layout.published
-        chain = interpreters(memory, published, self.layout.runtime)
-        return [(interpreter_id(memory, published, each), each) for each in chain]
+        self._process.check()
+        self._refuse(seen, wanted.interpreter)
+        if not wanted.scope.only:
+            latest = {each.interpreter: each for each in seen}
+            for address, known in self._known.items():
+                known.latest = latest.get(address)
+        world = self._process.world if isinstance(self._process, OwnProcess) else None
+        still = wanted.stopped or world
+        return self._assemble(seen, taken, still.pause_ns if still else None)
 
     def _refuse(self, seen: list[Seen], interpreter: int | None) -> None:
         """Raise where there is nothing to report."""
@@ -229,3 +213,29 @@ class Target:
             )
         if any(each.reading.finalizing for each in seen):
             raise finalizing(self.pid)
+
+    def _assemble(self, seen: list[Seen], taken: int, pause: int | None) -> Snapshot:
+        """Name the objects and threads, and freeze it all."""
+        threads = self._process.thread_names()
+        counts = []
+        lines: list[tuple[Any, ...]] = []
+        for each in seen:
+            known, reading = self._known[each.interpreter], each.reading
+            life = PoolLife() if reading.plan.scope.only else known.life.update(reading)
+            counted = interpreter_count(reading, known.id, threads, life)
+            counts.append(replace(counted, exact=each.exact, merging=each.merging))
+            lines += known.rows.of(each, known.id)
+        return Snapshot(
+            target=TargetInfo(
+                self.pid,
+                version_text(self.layout.published.version),
+                seen[0].reading.gil_enabled,
+                self._process.command(),
+            ),
+            exact=all(each.exact for each in seen),
+            pause_ns=pause,
+            interpreters=tuple(counts),
+            taken_ns=taken,
+            tries=max(each.tries for each in seen),
+            rows=tuple(lines),
+        )

@@ -26,7 +26,6 @@ __all__ = [
     "decode_thread",
     "follow_freelist",
     "gil_enabled",
-    "interpreter_id",
     "interpreters",
     "read_pointer",
     "split_table",
@@ -137,11 +136,6 @@ def interpreters(memory: Memory, published: Published, runtime: int) -> list[int
         found.append(address)
         address = read_pointer(memory, address + published["interpreter_state.next"])
     return found
-
-
-def interpreter_id(memory: Memory, published: Published, interpreter: int) -> int:
-    """Return CPython's id of an interpreter."""
-    return read_pointer(memory, interpreter + published["interpreter_state.id"])
 
 
 def gil_enabled(memory: Memory, published: Published, interpreter: int) -> bool | None:

@@ -30,7 +30,9 @@ def bare(target: inspector.Target) -> int:
     """Return the nanoseconds of the system calls of a snapshot, made without a pause."""
     assert isinstance(target._process, OwnProcess)
     world = target._process.world
-    plan = next(iter(target._latest.values())).planned
+    latest = next(iter(target._known.values())).latest
+    assert latest is not None
+    plan = latest.planned
     calls = [
         (world._readv, (target.pid, *call, 0)) for call in world._vectors.of(plan.ranges).next.calls
     ]
