@@ -35,7 +35,7 @@ __all__ = ["RATE", "SHARED", "Heat", "Sampled", "Sampler"]
 RATE: Final = 1000.0
 """Samples per second at most."""
 
-SURE: Final = 1.959963984540054
+SURE: Final = 1.9599639845400536
 """Standard deviations to either side that 95 % lie within: the normal distribution's 0.975
 quantile, whose function is in a module that is slow to import."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import pytest
 
-from inspector.census.heat import Heat, Sampled
+from inspector.census.heat import SURE, Heat, Sampled
 from inspector.census.history import History
 from inspector.census.verdict import Verdict
 from tests.screen.builder import row, snapshot
@@ -15,6 +17,10 @@ def test_the_bounds_are_those_of_wilsons_score() -> None:
     assert Heat(81, 263).bounds == pytest.approx((0.2553, 0.3662), abs=1e-4)
     assert Heat(0, 20).bounds == pytest.approx((0.0, 0.1611), abs=1e-4)
     assert Heat(20, 20).bounds == pytest.approx((0.8389, 1.0), abs=1e-4)
+
+
+def test_the_bounds_are_those_that_95_percent_lie_within() -> None:
+    assert pytest.approx(NormalDist().inv_cdf(0.975), abs=1e-12) == SURE
 
 
 def test_without_samples_nothing_is_known() -> None:
