@@ -131,6 +131,7 @@ class Board:
             threads=wish.threads,
             interval=wish.interval,
             hidden=OURS,
+            inside=True,
             unicode=has_unicode(),
         )
         with Terminal(terminal, terminal, signals=False) as screen:

@@ -26,7 +26,7 @@ class Binding(NamedTuple):
     text: str
     act: Callable[[State], State]
     where: str = ""
-    """``live``, ``replay``, ``output``: only there; else everywhere."""
+    """``live``, ``replay``, ``output``, ``inside`` or ``outside``: only there; else everywhere."""
     footer: str = ""
     """The word in the footer; none if it is not there."""
 
@@ -46,6 +46,8 @@ def applies(binding: Binding, state: State) -> bool:
     """Whether a binding is for what is watched."""
     if binding.where == "output":
         return state.output is not None
+    if binding.where in {"inside", "outside"}:
+        return (binding.where == "inside") == state.inside
     return not binding.where or (binding.where == "replay") == (state.playing is not None)
 
 
@@ -128,11 +130,13 @@ BINDINGS: Final = (
     ),
     Binding(("down", "j"), "↓ j", "down", acts.move(1)),
     Binding(("up", "k"), "↑ k", "up", acts.move(-1)),
-    Binding(("pagedown", "ctrl-f"), "PgDn", "a page down", acts.page(1)),
-    Binding(("pageup", "ctrl-b"), "PgUp", "a page up", acts.page(-1)),
+    Binding(("pagedown", "ctrl-f"), "PgDn", "a page down, as Ctrl-F", acts.page(1)),
+    Binding(("pageup", "ctrl-b"), "PgUp", "a page up, as Ctrl-B", acts.page(-1)),
     Binding(("home", "g"), "Home g", "to the first row", acts.move(-acts.FAR)),
     Binding(("end",), "End", "to the last row", acts.move(acts.FAR)),
     Binding(("ctrl-l",), "Ctrl-L", "draw the screen anew", lambda s: replace(s, redraw=True)),
     Binding(("ctrl-z",), "Ctrl-Z", "suspend", lambda s: replace(s, suspending=True)),
-    Binding(("ctrl-c",), "Ctrl-C", "quit", lambda s: replace(s, leaving=True)),
+    Binding(("ctrl-c",), "Ctrl-C", "quit", lambda s: replace(s, leaving=True), "outside"),
+    # A signal of the terminal to the program: the key does not come here.
+    Binding(("ctrl-c",), "Ctrl-C", "interrupt the program", lambda s: s, "inside"),
 )

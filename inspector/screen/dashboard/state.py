@@ -137,6 +137,8 @@ class State:
     interval: float = 1.0
     """Seconds."""
     playing: Playing | None = None
+    inside: bool = False
+    """It is this process that is shown, in a thread beside the program's."""
     output: tuple[str, ...] | None = None
     """Lines that the program wrote; None where that is not ours to show."""
     export: str = ""
