@@ -46,6 +46,8 @@ class Terminal:
         self._rest = ""
         self._rows: dict[int, dict[int, str]] = {}
         self._at = (0, 0)
+        self._reversed = False
+        self._marked: set[int] = set()
         self.other_screen = False
         self.hidden_cursor = False
         self.status: int | None = None
@@ -78,6 +80,12 @@ class Terminal:
         """Type something."""
         os.write(self._file, "".join(keys).encode())
 
+    def scribble(self, text: str) -> None:
+        """Write on the screen as a program would that has nothing to do with the tested one."""
+        with open(f"/proc/{self.pid}/fd/1", "w", encoding="utf-8") as screen:  # noqa: PTH123 - a terminal
+            screen.write(text)
+        self.until_true(lambda: text in self.written, "it is on the screen")
+
     @property
     def lines(self) -> list[str]:
         """What stands on the screen."""
@@ -93,6 +101,12 @@ class Terminal:
     def text(self) -> str:
         """The screen as one text."""
         return "\n".join(self.lines)
+
+    @property
+    def marked(self) -> str:
+        """The screen as one text, with ``>`` before what is drawn reversed: the cursor's row."""
+        lines = enumerate(self.lines)
+        return "\n".join(f">{line}" if number in self._marked else line for number, line in lines)
 
     @property
     def is_sane(self) -> bool:
@@ -155,6 +169,8 @@ class Terminal:
                 self._at = (row, 0)
             elif match[3]:
                 self._rows.setdefault(row, {})[column] = match[3]
+                if self._reversed:
+                    self._marked.add(row)
                 self._at = (row, column + 1)
         self._rest = text[end:]
 
@@ -165,9 +181,13 @@ class Terminal:
             at = [int(value or 1) for value in (values or "1;1").split(";")]
             self._at = (at[0] - 1, at[1] - 1)
         elif letter == "J":
-            self._rows = {}
+            self._rows, self._marked = {}, set()
         elif letter == "K":
             self._rows.pop(row, None)
+            self._marked.discard(row)
+        elif letter == "m":
+            styles = values.split(";")
+            self._reversed = "7" in styles or (self._reversed and "0" not in styles)
         elif values == "?1049":
             self.other_screen = letter == "h"
         elif values == "?25":

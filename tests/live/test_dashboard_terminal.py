@@ -12,8 +12,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.census.recording import Writer
+from inspector.screen.dashboard.keys import BINDINGS
+from tests.live.keystrokes import (
+    ANEW,
+    INSIDE,
+    INTERRUPT,
+    QUIT,
+    REPLAYED,
+    SUSPEND,
+    WATCHED,
+    exporting,
+    play,
+    pressed,
+)
 from tests.live.puppets import Puppet, inspect
 from tests.live.terminals import Terminal
+from tests.screen.boards import reading
 from tests.support import environment, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
@@ -38,76 +53,40 @@ def attached(puppet: Puppet, *words: object, **variables: str) -> Terminal:
     return terminal
 
 
-def test_each_key_does_what_help_says(  # noqa: PLR0915 - there are that many
-    puppet: Puppet, tmp_path: Path
-) -> None:
+def test_every_key_of_every_binding_is_pressed_in_a_terminal_by_a_test_below() -> None:
+    done = pressed()
+    assert {(each.text, key) for each in BINDINGS for key in each.keys} == done.bindings
+    assert done.prompts == {"enter", "escape", "backspace", "ctrl-u", "down"}
+
+
+def test_each_key_does_what_help_says(puppet: Puppet, tmp_path: Path) -> None:
     puppet.ask("threads", 2, 300)
     with attached(puppet) as terminal:
         assert terminal.other_screen
-        terminal.send("N")
-        terminal.until("by name")
-        terminal.send("i")
-        terminal.until("by name up")
-        terminal.send("s")
-        terminal.until("by total")
-        terminal.send("S")
-        terminal.until("by name")
-        for key, sort in zip("TRGLACDH", SORTS, strict=True):
-            terminal.send(key)
-            terminal.until(f"by {sort} ")
-        terminal.send("/", "main__.sh")
-        terminal.until("filter: main__.sh", "__main__.Shared", without="_abc._abc_data")
-        terminal.send("\r")
-        terminal.until("1-1 of 1 of")
-        terminal.send("c")
-        terminal.until(r"1-\d\d of", "_abc._abc_data", without="1-1 of 1 of")
-        terminal.send("t")
-        terminal.until("holder-0", "holder-1")
-        terminal.send("t", "T", " ")
-        terminal.until("paused", without="holder-1")
-        terminal.send("p", "\r")
-        terminal.until("__main__.Shared, builtins.object", "ob_ref_shared +0x", "HEAPTYPE")
-        terminal.send("\x1b[F")
-        terminal.until("over time", r"CONTRIBUTION", "holder-0")
-        terminal.send("\x1b")
-        terminal.until("TYPE +TOTAL")
-        terminal.send("h")
-        terminal.until("q  quit", "sort by the next column")
-        terminal.send("\x1b[6~")
-        terminal.until("reset the baseline", without="q  quit")
-        terminal.send("?")
-        terminal.until("TYPE +TOTAL")
-        terminal.send("r")
-        terminal.until("new baseline")
-        terminal.send("2")
-        terminal.until("CODE +TOTAL", "code objects")
-        terminal.send("3")
-        terminal.until("DICT +TOTAL")
-        terminal.send("4")
-        terminal.until("STATIC +TOTAL")
-        terminal.send("5")
-        terminal.until("ALL +TOTAL")
-        terminal.send("1")
-        terminal.until("TYPE +TOTAL")
-        terminal.resize(160, 24)
-        terminal.send("+")
-        terminal.until("every 0.2 s")
-        terminal.send("-")
-        terminal.until("every 0.1 s")
-        terminal.send("\x1b[F")
-        terminal.until(r"(\d+) of \1")
-        terminal.send("\x1b[H")
-        terminal.until(r"  1-\d+ of")
-        terminal.send("e", "\x15", str(tmp_path / "x.svg"), "\r")
-        terminal.until("written to")
+        terminal.resize(130, 24)
+        play(terminal, WATCHED)
+        terminal.scribble("scribbled")
+        play(terminal, [ANEW, *exporting(tmp_path / "x.svg")])
         assert (tmp_path / "x.svg").read_text().startswith("<svg")
-        terminal.send("q")
+        terminal.send(QUIT)
+        assert terminal.end() == 0
+        assert terminal.is_sane
+
+
+def test_each_key_of_a_replay_does_what_help_says(tmp_path: Path) -> None:
+    path = tmp_path / "readings.jsonl"
+    with Writer(str(path), {}) as writer:
+        for number in range(200):
+            writer.add(reading(number))
+    with Terminal.inspector("replay", path) as terminal:
+        terminal.until("app.Order", "replay 1/200")
+        play(terminal, REPLAYED)
+        terminal.send(QUIT)
         assert terminal.end() == 0
         assert terminal.is_sane
 
 
 STYLE = re.compile(r"\x1b\[([\d;]*)m")
-SORTS = ("total", "rate", "growth", "local", "shared", "contributions", "deferred", "heat")
 
 
 def test_what_grows_is_seen_to_grow(puppet: Puppet) -> None:
@@ -133,7 +112,7 @@ def test_a_signal_ends_it_and_the_terminal_is_given_back(
 
 def test_ctrl_c_is_an_interrupt(puppet: Puppet) -> None:
     with attached(puppet) as terminal:
-        terminal.send("\x03")
+        terminal.send(INTERRUPT)
         assert terminal.end() == 130
         assert terminal.is_sane
 
@@ -145,7 +124,7 @@ def test_a_stopped_dashboard_leaves_the_terminal_and_comes_back(puppet: Puppet, 
     with Terminal("bash", "-c", shell, "bash", *words) as terminal:
         terminal.until("__main__.Shared")
         if how == "key":
-            terminal.send("\x1a")
+            terminal.send(SUSPEND)
         else:
             children = f"/proc/{terminal.pid}/task/{terminal.pid}/children"
             with open(children, encoding="ascii") as file:  # noqa: PTH123 - a file of the kernel
@@ -258,24 +237,30 @@ sys.exit(7)
 
 
 @free_threaded_only
-@pytest.mark.parametrize("end", ["q", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("end", ["q", "Ctrl-C", "SIGTERM", "SIGKILL"])
 def test_a_program_that_is_run_live_has_its_output_and_status(tmp_path: Path, end: str) -> None:
     pipe, script = tmp_path / "pipe", tmp_path / "script.py"
     os.mkfifo(pipe)
     script.write_text(PROGRAM)
     with Terminal.inspector("run", "--live", "--interval", 0.1, script, pipe) as terminal:
         terminal.until(r"__main__.Order +1,0\d\d")
-        terminal.send("o")
-        terminal.until("out False 1", "err", "no input")
+        play(terminal, INSIDE)
+        if end == "Ctrl-C":
+            terminal.send(INTERRUPT)
+            terminal.until("the program ended: this is the last reading")
+            terminal.send(QUIT)
+            assert terminal.end() == -signal.SIGINT
+            assert terminal.is_sane
+            return
         if end != "q":
             os.kill(terminal.pid, signal.Signals[end])
             terminal.until_true(lambda: terminal.is_sane, "the guard gave the terminal back")
             assert terminal.end() == -signal.Signals[end]
             return
         pipe.write_text("")
-        terminal.until("the program ended: this is the last reading", "bye")
+        terminal.until("the program ended: this is the last reading")
         terminal.send("o")
-        terminal.until(r"__main__.Order +1,0\d\d")
+        terminal.until("bye")
         terminal.send("q")
         assert terminal.end() == 7
         assert terminal.is_sane

@@ -7,7 +7,7 @@ import pytest
 
 from inspector.census.snapshot import ObjectCount
 from inspector.screen.dashboard.decode import keys_of
-from inspector.screen.dashboard.keys import BINDINGS, press
+from inspector.screen.dashboard.keys import BINDINGS, applies, press
 from inspector.screen.dashboard.state import BOARD_SORTS, Playing, row_at, with_snapshot
 from inspector.screen.dashboard.view import framed
 from tests.screen.boards import board, lines, reading
@@ -35,12 +35,12 @@ def many(rows: int, height: int = 20) -> State:
     return framed(with_snapshot(board(100, height, readings=0), reading(1, *whole)))
 
 
-def test_no_key_does_two_things() -> None:
-    for where in ("live", "replay"):
-        keys = [
-            key for each in BINDINGS if each.where in {"", "output", where} for key in each.keys
-        ]
-        assert len(keys) == len(set(keys))
+@pytest.mark.parametrize(
+    "state", [board(), board(playing=Playing(0, 9)), board(output=(), inside=True)]
+)
+def test_no_key_does_two_things(state: State) -> None:
+    keys = [key for each in BINDINGS if applies(each, state) for key in each.keys]
+    assert len(keys) == len(set(keys))
 
 
 @pytest.mark.parametrize(
