@@ -8,8 +8,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from inspector.screen.dashboard.columns import table_lines
 from inspector.screen.dashboard.keys import press
-from inspector.screen.dashboard.state import Size, State, with_snapshot
+from inspector.screen.dashboard.state import BOARD_SORTS, Size, State, with_snapshot
 from inspector.screen.dashboard.view import framed, view
 from tests.screen.boards import board, lines, reading
 from tests.screen.builder import anatomy, row, snapshot, unread
@@ -40,6 +41,26 @@ def test_the_screen_is_filled_and_nothing_is_wider(width: int, height: int, mode
     drawn = lines(state)
     assert len(drawn) == height
     assert all(cell_len(line) <= width for line in drawn)
+
+
+@pytest.mark.parametrize("threads", [False, True])
+@pytest.mark.parametrize("sort", BOARD_SORTS)
+def test_no_number_loses_its_end_on_any_terminal_that_is_worth_it(
+    *, sort: str, threads: bool
+) -> None:
+    crowd = [(100 + number, f"worker-{number}") for number in range(64)]
+    large = row(
+        "app." + "x" * 50, local=10**9, contributions=dict.fromkeys(range(100, 164), -(10**12))
+    )
+    state = with_snapshot(State(threads=threads, sort=sort), reading(1, large, threads=crowd))
+    for width in range(60, 240):
+        table = table_lines(replace(state, size=Size(width, 12), cursor=-1))
+        assert max(line.cell_len for line in table) <= width
+
+
+def test_what_does_not_fit_is_seen_to_be_cut() -> None:
+    assert lines(board(24, 12, threads=True))[4].endswith("…")
+    assert lines(board(60, 12, output=("x" * 70,), mode="output"))[2] == "x" * 59 + "…"
 
 
 @pytest.mark.parametrize("color", [False, True])

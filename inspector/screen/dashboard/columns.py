@@ -25,6 +25,8 @@ __all__ = ["table_lines"]
 
 COMFORTABLE: Final = 20
 """Cells that names keep while there is another column to leave out."""
+LEAST: Final = 12
+"""Cells that names keep in any case."""
 WIDEST_NAME: Final = 60
 THREAD: Final = 11
 """Cells of the column of one thread, its gap included."""
@@ -124,7 +126,7 @@ def table_lines(state: State) -> list[Text]:
         if place == state.cursor:
             # Without the colours of its cells, which would be patches in the bar.
             line = Text(line.plain, SELECTED, no_wrap=True)
-            line.truncate(state.size.width, pad=True)
+            line.truncate(state.size.width, overflow="ellipsis", pad=True)
         lines.append(line)
     return lines
 
@@ -136,8 +138,9 @@ def fitting(state: State, longest: int) -> tuple[int, list[Column]]:
     wanted = [*FIRST[:1], *sorted_by, *FIRST[1:], *THEN]
     if state.threads:
         wanted = [*FIRST[:1], *sorted_by, "/s", "THREADS"]
-    names = max(12, min(longest, COMFORTABLE))
-    room = state.size.width - names
+    names = max(LEAST, min(longest, COMFORTABLE))
+    # A column per thread is at least two: one of them, and the sum of the others.
+    room = state.size.width - names - (2 * THREAD if state.threads else 0)
     chosen = set()
     for title in wanted:
         width = by_head[title].width + 1
@@ -146,7 +149,7 @@ def fitting(state: State, longest: int) -> tuple[int, list[Column]]:
             room -= width
     space = min(longest, names + max(0, room))
     if state.threads:
-        space = min(longest, max(names, 34))
+        space = min(space, max(names, 34))
     return space, [column for column in COLUMNS if column.head in chosen]
 
 
@@ -218,7 +221,6 @@ def _heads(state: State, head: str, space: int, chosen: Sequence[Column]) -> lis
             line.append(" " if column.left else " " * (1 + gap))
             line.append(text, style if text else "")
             line.append(" " * gap if column.left else "")
-        line.truncate(state.size.width)
         lines.append(line)
     return lines
 

@@ -49,8 +49,6 @@ def detail_lines(state: State) -> list[Text]:
         lines += [Text(name[at : at + width], "bold") for at in range(0, len(name), width)]
         lines += [Text(""), *_formula(row), Text(""), *_facts(row, snapshot, width), Text("")]
     lines += [*_over_time(state, row, history), Text(""), *_threads(state, row, snapshot)]
-    for line in lines:
-        line.truncate(width)
     return lines
 
 

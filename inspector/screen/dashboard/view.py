@@ -49,7 +49,8 @@ def view(state: State) -> list[Text]:
     lines = [*lines[: max(0, state.size.height - 1)], footer(state)]
     for line in lines:
         line.no_wrap = True
-        line.truncate(state.size.width)
+        # A number whose end is missing would be another number.
+        line.truncate(state.size.width, overflow="ellipsis")
     return lines
 
 
