@@ -10,7 +10,8 @@ TESTED = $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON),3.14t 3.
 # Linters need no free-threaded Python, and mypy is compiled for the others only.
 LINT = .venv-gil/bin
 
-.PHONY: help env run test test-one churn outside bench terminal lint format pydebug clean force
+.PHONY: help env run test test-one churn outside bench fuzz terminal wheel lint format pydebug \
+    clean force
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -87,6 +88,13 @@ fuzz: env ## memory that lies: FUZZ=3000 examples for each test
 terminal: env ## the dashboard driven by keys in a terminal (long)
 	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
 	INSPECTOR_TERMINAL=1 $(VENV)/bin/python -m pytest tests/live/test_dashboard_terminal.py
+
+wheel: ## the wheel, built and installed in fresh environments on each Python
+	@for version in 3.14t 3.15t gil; do \
+	    $(MAKE) --no-print-directory env PYTHON=$$version || exit; \
+	done
+	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
+	INSPECTOR_WHEEL=1 .venv/bin/python -m pytest tests/packaging
 
 lint: ## ruff and mypy
 	@$(MAKE) --no-print-directory env PYTHON=gil
