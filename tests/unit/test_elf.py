@@ -116,3 +116,23 @@ def test_only_regular_files_are_opened(tmp_path: Path, kind: str) -> None:
     with pytest.raises(OSError, match=r"regular file|No such file"):
         open_regular("/dev/zero" if kind == "device" else str(path))
     assert os.listdir("/proc/self/fd") == before  # noqa: PTH208 - as above
+
+
+def test_a_name_that_changes_its_meaning_after_the_check_opens_what_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "name"
+    path.write_bytes(b"checked")
+    look_at = os.fstat
+
+    def swapped(descriptor: int) -> os.stat_result:
+        facts = look_at(descriptor)
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+        return facts
+
+    monkeypatch.setattr("inspector.process.proc.os.fstat", swapped)
+    handle = open_regular(str(path))
+    monkeypatch.undo()
+    assert os.read(handle, 10) == b"checked"
+    os.close(handle)
