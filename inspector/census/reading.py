@@ -7,7 +7,7 @@ changed: the thread list, each thread's array, the pool and its table.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from inspector.census.interpreter import InterpreterCount, PoolCount, ThreadCount
 from inspector.census.plan import FIXED, Moved, Plan, read_table
@@ -85,7 +85,8 @@ def understand(
         chain = last.threads
     else:
         chain = _decode_threads(layout, plan, states)
-    _check_head(word_at(head, 8), chain)
+    if word_at(head, 8) != (chain[0].address if chain else 0):
+        raise Moved
     objects = len(pieces) - len(plan.members)
     return Reading(
         plan,
@@ -98,7 +99,7 @@ def understand(
         chain,
         read_table(table_words, pool, plan),
         _arrays(plan, pieces[arrays:objects]),
-        [words or b"" for words in pieces[objects:]],
+        _bytes(pieces[objects:]),
     )
 
 
@@ -122,14 +123,17 @@ def _decode_threads(layout: Layout, plan: Plan, states: list[bytes | None]) -> l
         if (thread.values, thread.size) != (planned.values, planned.size):
             raise Moved
         chain.append(thread)
+    following = [*(thread.address for thread in chain), 0][1:]
+    if [thread.next for thread in chain] != following:
+        raise Moved
     return chain
 
 
-def _check_head(head: int, chain: list[Thread]) -> None:
-    """Raise :class:`Moved` unless the list of threads is just this one."""
-    links = [head, *(thread.next for thread in chain)]
-    if links != [*(thread.address for thread in chain), 0]:
-        raise Moved
+def _bytes(pieces: list[bytes | None]) -> list[bytes]:
+    """Return the pieces, empty where nothing could be read."""
+    if all(pieces):  # nearly always, and sooner seen than done
+        return cast("list[bytes]", pieces)
+    return [words or b"" for words in pieces]
 
 
 def _arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:

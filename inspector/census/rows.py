@@ -144,14 +144,15 @@ class Rows:
         everything = range(len(reading.structures))
         if seen.planned is not reading.plan:
             return everything
-        doubtful = set(compress(everything, seen.bounds))
+        doubtful = set(compress(everything, seen.bounds)) if any(seen.bounds) else set()
         self._before = _Before(
             seen.planned, owners, stacks, reading.structures, doubtful, set(seen.again)
         )
         if before is None or before.planned is not seen.planned or before[1:3] != (owners, stacks):
             return everything
-        moved = set(compress(everything, map(ne, before.structures, reading.structures)))
-        moved |= doubtful | before.doubtful
+        moved = doubtful | before.doubtful
+        if before.structures != reading.structures:
+            moved.update(compress(everything, map(ne, before.structures, reading.structures)))
         # What was read again had other contributions than the arrays of its reading.
         changed = self._contributions.changed | before.again | seen.again.keys()
         if changed:

@@ -108,7 +108,8 @@ def _moving(first: Reading, latest: Reading, *, quiet: bool) -> list[int]:
     if not quiet:
         arrays |= counting(latest.arrays)
     one, other = first.structures, latest.structures
-    differ = compress(range(len(other)), map(ne, one, other))
+    # Where nothing changed, two lists of the same objects are the same at once.
+    differ = compress(range(len(other)), map(ne, one, other)) if one != other else ()
     found = {each for each in differ if one[each][:HEADER_SIZE] != other[each][:HEADER_SIZE]}
     if arrays:
         members = enumerate(latest.plan.members)

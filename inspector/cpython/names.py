@@ -75,6 +75,8 @@ class Names:
 
         ``epoch`` counts collections: no object can have died in the same one.
         """
+        if not objects:
+            return []
         new: dict[str, list[Named]] = {kind: [] for kind in self._identity}
         for each in objects:
             before = self._known.get(each[1])

@@ -46,7 +46,7 @@ class Kept:
         if self.next is self._last:
             self.next = self._last.twin()
 
-    def pieces(self) -> list[bytes]:
+    def pieces(self) -> list[bytes | None]:
         """Return the bytes of each range once all of ``next`` has been filled.
 
         Of a range that reads as it did, that is the very object of the reading before:

@@ -136,7 +136,7 @@ class ProcessMemory:
         except MemoryFault:
             return self.read_many(ranges)
         if self._file < 0 and not self._fill(kept.next) and self._file < 0:
-            return list[bytes | None](kept.pieces())
+            return kept.pieces()
         return self.read_many(ranges)
 
     def _fill(self, vectors: Vectors) -> set[int]:

@@ -107,7 +107,7 @@ class OwnWorld:
         calls = [*kept.next.calls, *loose.calls]
         moved = self._run([*calls, *more])
         if moved[: len(calls)] == [*kept.next.lengths, *loose.lengths]:
-            return [*kept.pieces()], [*loose.pieces()], moved[len(calls) :]
+            return kept.pieces(), [*loose.pieces()], moved[len(calls) :]
         # A range went away after it was planned.  Leave out what cannot be read
         # now, and take the rest at a new instant.
         both = [*ranges, *others]
