@@ -1,7 +1,7 @@
 """The pytest plugin: marks, options and a fixture over :mod:`inspector.checks`.
 
 pytest loads this in every run of an environment that has inspector, so it does
-next to nothing until a test is marked or an option is given.
+nothing while tests run unless one is marked or an option is given.
 
 Marks::
 
@@ -93,7 +93,6 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if "balanced" not in vars(pytest.mark):
         setattr(pytest.mark, "balanced", _Balanced())  # noqa: B010 - pytest.mark declares none
-    config.pluginmanager.register(_Listener(config), "inspector-listener")
     wanted = ("leaks", "report", "json")
     if any(config.getoption(f"inspector_{x}") or config.getini(f"inspector_{x}") for x in wanted):
         from inspector.plugin.session import begin  # noqa: PLC0415 - only if asked for
@@ -145,14 +144,61 @@ class _Listener:
             listen(self._config, report)
 
 
+class _Checker:
+    """Runs tests that are marked."""
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fail or skip a marked test that cannot be checked, if the rule says so."""
+        if is_marked(item):
+            from inspector.plugin.marks import refuse  # noqa: PLC0415 - only if asked for
+
+            refuse(item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
+        """Run a test that is to be checked, as often as that takes."""
+        if not is_marked(item):
+            return None
+        from inspector.plugin.protocol import run_marked  # noqa: PLC0415 - only if asked for
+
+        return run_marked(item, nextitem)
+
+
+def is_marked(item: pytest.Item) -> bool:
+    """Whether a test has a mark of this plugin, its own or one of its class or module."""
+    return any(map(item.get_closest_marker, MARKS))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Listen to workers of pytest-xdist: their controller collects no tests of its own."""
+    if session.config.pluginmanager.has_plugin("dsession"):
+        session.config.pluginmanager.register(_Listener(session.config), "inspector-listener")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Take part in the run if any test is marked, perhaps by somebody else's hook."""
+    marked = [each for each in session.items if is_marked(each)]
+    if not marked:
+        return
+    from inspector.plugin.marks import prepare  # noqa: PLC0415 - only if asked for
+
+    wrong = prepare(marked)
+    if wrong:
+        raise pytest.UsageError(*wrong)
+    manager = session.config.pluginmanager
+    if not manager.has_plugin("inspector-checker"):
+        manager.register(_Checker(), "inspector-checker")
+        manager.register(_Listener(session.config), "inspector-listener")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Read the marks of what was collected; fail the collection if one is wrong."""
     report = yield
     marked = [
-        each
-        for each in report.result or ()
-        if isinstance(each, pytest.Item) and any(map(each.get_closest_marker, MARKS))
+        each for each in report.result or () if isinstance(each, pytest.Item) and is_marked(each)
     ]
     if marked:
         from inspector.plugin.marks import prepare  # noqa: PLC0415 - only if asked for
@@ -163,24 +209,6 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
             report.longrepr = "\n".join(wrong)
             report.result = []
     return report
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail or skip a marked test that cannot be checked, if the rule says so."""
-    if any(map(item.get_closest_marker, MARKS)):
-        from inspector.plugin.marks import refuse  # noqa: PLC0415 - only if asked for
-
-        refuse(item)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Run a test that is to be checked, as often as that takes."""
-    if not any(map(item.get_closest_marker, MARKS)):
-        return None
-    from inspector.plugin.protocol import run_marked  # noqa: PLC0415 - only if asked for
-
-    return run_marked(item, nextitem)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from inspector.checks.problem import Problem
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load, Screen, Suspects
 from inspector.checks.support import support
-from inspector.plugin import MARKS
+from inspector.plugin import is_marked
 from inspector.plugin.protocol import MarkFailed, RepeatFailed, Runs, only_shown
 from inspector.plugin.report import Report
 from inspector.plugin.settings import settings_of
@@ -63,7 +63,7 @@ class Watch:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> bool | None:
         """Run a test once, and again if references grew and that is to be a failure."""
-        if only_shown(item) or any(map(item.get_closest_marker, MARKS)):
+        if only_shown(item) or is_marked(item):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         runs = Runs(item, nextitem)

@@ -56,6 +56,62 @@ def test_an_over_decref_fails_and_a_correct_type_passes(run: Run) -> None:
     result.stdout.fnmatch_lines(["typerefs.OverDecref: -1 reference per run*(over-decref)"])
 
 
+def test_a_mark_that_a_conftest_adds_is_checked_too(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("""
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.no_type_leaks(repeat=2))
+    """)
+    result = run("""
+        import typerefs
+
+        def test_leaks():
+            typerefs.Leaking()
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["typerefs.Leaking: +1 reference per run, in every one of 2 runs*"])
+
+
+def test_a_wrong_mark_that_a_conftest_adds_is_a_usage_error(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest("""
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            items[0].add_marker(pytest.mark.no_type_leaks(repeat=0))
+    """)
+    result = run("def test_it(): ...")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: test_it.py::test_it: no_type_leaks: repeat is 0*"])
+
+
+def test_while_no_test_is_marked_no_hook_of_a_test_is_ours(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest("""
+        import pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_setup(item):
+            hooks = vars(item.config.hook)
+            ours = {
+                name
+                for name, hook in hooks.items()
+                if name.startswith("pytest_runtest")
+                for each in hook.get_hookimpls()
+                if "inspector" in each.plugin_name
+            }
+            print("hooks of ours:", sorted(ours))
+    """)
+    text = "import pytest, typerefs\n{}\ndef test_it():\n    typerefs.Balanced()\n"
+    run(text.format("")).stdout.fnmatch_lines(["hooks of ours: []"])
+    marked = run(text.format("pytestmark = pytest.mark.no_type_leaks"))
+    marked.stdout.fnmatch_lines(["hooks of ours: *'pytest_runtest_protocol'*"])
+
+
 def test_a_marked_test_runs_once_more_than_repeat_with_its_fixtures_anew(run: Run) -> None:
     result = run(
         """
