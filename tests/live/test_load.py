@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -69,16 +70,29 @@ MOST = {
 """By how many instances there may be more than at rest."""
 
 
-@pytest.fixture(params=interpreters(debug=False))
-def torrent(request: pytest.FixtureRequest) -> Iterator[Truth]:
-    counts = map(str, (MAKERS, BREEDERS, STARTERS))
-    with Torrent(python_of(request.param), TARGETS / "torrent.py", *counts) as puppet:
+@contextmanager
+def begun(python: str, *threads: int) -> Iterator[Truth]:
+    """Start a torrent; yield what is true of it."""
+    with Torrent(python, TARGETS / "torrent.py", *map(str, threads)) as puppet:
         Puppet.until_blocked(puppet)
         target = inspector.attach(puppet.pid)
         snapshot = target.snapshot()
         base = {name: snapshot[name].counted or 0 for name in MOST}
         puppet.ask("go")
         yield Truth(target, target.layout, base, puppet)
+
+
+@pytest.fixture(params=interpreters(debug=False))
+def torrent(request: pytest.FixtureRequest) -> Iterator[Truth]:
+    with begun(python_of(request.param), MAKERS, BREEDERS, STARTERS) as truth:
+        yield truth
+
+
+@pytest.fixture(params=interpreters(debug=False))
+def makers(request: pytest.FixtureRequest) -> Iterator[Truth]:
+    """Only instances come and go: one reading goes on from the one before."""
+    with begun(python_of(request.param), MAKERS, 0, 0) as truth:
+        yield truth
 
 
 def watched(snapshot: Snapshot) -> list[ObjectCount]:
@@ -106,6 +120,19 @@ def test_what_is_settled_is_right(torrent: Truth) -> None:
         for row in snapshot:
             assert row.settled or row.bounds is None or row.bounds[0] <= row.bounds[1]
     assert settled > 0
+
+
+def test_what_is_settled_since_the_reading_before_is_right(makers: Truth) -> None:
+    settled = same = 0
+    plans = []
+    for snapshot in tried(makers, 10 * READINGS, makers.target.snapshot):
+        rows = watched(snapshot)
+        assert len(rows) == len(MOST)
+        settled += sum(map(makers.check, rows))
+        plans.append([each.latest.planned for each in makers.target._known.values() if each.latest])
+        same += len(plans) > 1 and plans[-1][0] is plans[-2][0]
+    assert settled > READINGS
+    assert same > READINGS
 
 
 def test_what_is_read_in_a_pause_is_exact(torrent: Truth) -> None:
