@@ -28,9 +28,13 @@ class Puppet:
         program: str | Path,
         *arguments: str | Path,
         before: Sequence[str] = (),
+        wait: bool = True,
         **variables: str,
     ) -> None:
-        """Start a program; without arguments it is a Python, and gets the puppet."""
+        """Start a program; without arguments it is a Python, and gets the puppet.
+
+        Unless it is to ``wait``, the target's first answer is still to come.
+        """
         kept = {k: v for k, v in environment().items() if k != "PYTHONPATH"}
         self.process = subprocess.Popen(
             [*before, program, *(arguments or [TARGETS / "puppet.py"])],
@@ -39,7 +43,7 @@ class Puppet:
             env={**kept, **variables},
             cwd="/",
         )
-        self.ready = self.answer()
+        self.ready: Any = self.answer() if wait else None
         """What the target said when it was ready; the puppet says its pid."""
 
     @property
@@ -76,7 +80,8 @@ class Puppet:
             before, now = now, tasks(self.pid)
 
     def __enter__(self) -> Self:
-        self.until_blocked()
+        if self.ready is not None:
+            self.until_blocked()
         return self
 
     def __exit__(
