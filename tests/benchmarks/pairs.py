@@ -81,7 +81,9 @@ class Crowd:
     def __init__(self, python: str, classes: int, threads: int, objects: int = 0) -> None:
         words = [python, str(CROWD), str(classes), str(threads), str(objects)]
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True)
+        self.process = subprocess.Popen(
+            words, stdin=pipe, stdout=pipe, text=True, env=environment()
+        )
         assert self._answer() == "ready"
 
     @property

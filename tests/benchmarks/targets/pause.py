@@ -6,24 +6,13 @@ Arguments: how many classes, how many threads besides the main one, how many rou
 import gc
 import json
 import sys
-import threading
 import time
 
 import inspector
 from inspector.process.own import OwnProcess
+from tests.benchmarks.targets.busy import Busy
 
 CLASSES, THREADS, ROUNDS = map(int, sys.argv[1:])
-
-classes = [type(f"Class{number}", (), {}) for number in range(CLASSES)]
-made = threading.Barrier(THREADS + 1)
-end = threading.Event()
-
-
-def hold(first: int) -> None:
-    mine = [each() for each in classes[first % 100 :: 100]]
-    made.wait()
-    end.wait()
-    mine.clear()
 
 
 def bare(target: inspector.Target) -> int:
@@ -32,10 +21,8 @@ def bare(target: inspector.Target) -> int:
     world = target._process.world
     latest = next(iter(target._known.values())).latest
     assert latest is not None
-    plan = latest.planned
-    calls = [
-        (world._readv, (target.pid, *call, 0)) for call in world._vectors.of(plan.ranges).next.calls
-    ]
+    kept = world._vectors.of(latest.planned.ranges)
+    calls = [(world._readv, (target.pid, *call, 0)) for call in kept.next.calls]
     begin = time.perf_counter_ns()
     for function, arguments in calls:
         function(*arguments)
@@ -43,10 +30,7 @@ def bare(target: inspector.Target) -> int:
 
 
 def main() -> None:
-    crowd = [threading.Thread(target=hold, args=(number,)) for number in range(THREADS)]
-    for each in crowd:
-        each.start()
-    made.wait()
+    busy = Busy(CLASSES, THREADS)
     target = inspector.attach()
     target.snapshot()
     seen: dict[str, list[int]] = {"pause": [], "collect": [], "bare": []}
@@ -59,7 +43,7 @@ def main() -> None:
         gc.collect()
         seen["collect"].append(time.perf_counter_ns() - begin)
         target.snapshot()
-    end.set()
+    busy.end()
     print(json.dumps(seen))
 
 
