@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-__all__ = ["Outcome", "Puppet", "inspect", "is_running", "state_of", "tasks"]
+__all__ = ["Outcome", "Puppet", "inspect", "is_running", "state_of", "tasks", "until_blocked"]
 
 
 class Puppet:
@@ -74,10 +74,7 @@ class Puppet:
 
     def until_blocked(self) -> None:
         """Wait until every thread sleeps, and none has run while that was found out."""
-        before, now = None, tasks(self.pid)
-        while before != now or {state for state, _ in now.values()} != {"S"}:
-            assert self.process.poll() is None
-            before, now = now, tasks(self.pid)
+        until_blocked(self.pid)
 
     def __enter__(self) -> Self:
         if self.ready is not None:
@@ -136,6 +133,14 @@ def state_of(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def until_blocked(pid: int) -> None:
+    """Wait until every thread of a process sleeps, and none has run while that was found out."""
+    before, now = None, tasks(pid)
+    while before != now or {state for state, _ in now.values()} != {"S"}:
+        assert state_of(pid) not in {"", "Z"}
+        before, now = now, tasks(pid)
 
 
 def tasks(pid: int) -> dict[str, tuple[str, int]]:

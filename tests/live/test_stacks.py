@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
+from tests.live.puppets import until_blocked
 from tests.support import TARGETS, environment, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
@@ -127,9 +128,13 @@ def target(version: str) -> Iterator[tuple[dict[str, int], Callable[[str], None]
         process.stdin.write(word + "\n")
         process.stdin.flush()
         assert json.loads(process.stdout.readline()) == {"done": word}
+        # It has answered, and still has to come to rest.
+        until_blocked(process.pid)
 
     try:
-        yield json.loads(process.stdout.readline()), command
+        said = json.loads(process.stdout.readline())
+        until_blocked(process.pid)
+        yield said, command
     finally:
         process.stdin.close()
         process.wait(30)
