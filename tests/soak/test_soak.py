@@ -34,9 +34,10 @@ class Length(NamedTuple):
 OWN = Length(100_000, SECONDS * 2 / 3) if LONG else Length(150, 30)
 OUTSIDE = Length(50_000, SECONDS / 3) if LONG else Length(100, 30)
 
-SLACK = 16 * MIB if LONG else 64 * MIB
+SLACK = 12 * MIB if LONG else 64 * MIB
 """Bytes by which the memory of a reader may grow from the second tenth to the last: of
-100,000 snapshots a leak of 200 bytes each is more."""
+100,000 snapshots a leak of 300 bytes each is more, even if CPython kept a little less of
+the interpreters than is taken off for them."""
 
 
 def show(title: str, seen: dict[str, Any], done: int) -> None:
@@ -84,9 +85,9 @@ def test_targets_that_start_fork_exec_and_die_are_read_right_or_said_to_be_gone(
     assert min(seen[each] for each in ("kill", "leave", "replace", "forks")) > 0
 
 
-def test_a_leak_of_200_bytes_per_snapshot_is_not_taken_for_noise() -> None:
+def test_a_leak_of_300_bytes_per_snapshot_is_not_taken_for_noise() -> None:
     noise = [number * 7919 % 5 * MIB for number in range(2000)]
     assert abs(growth(noise)) <= MIB
     # 100,000 snapshots, looked at every fifty.
-    leak = [each + number * 50 * 220 for number, each in enumerate(noise)]
-    assert growth(leak) > 16 * MIB
+    leak = [each + number * 50 * 300 for number, each in enumerate(noise)]
+    assert growth(leak) > 20 * MIB

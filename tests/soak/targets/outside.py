@@ -109,7 +109,7 @@ class Life:
             held = self.chance.randrange(1, MOST_HELD)
             puppet.ask("threads", THREADS, held)
             self.held = THREADS * held
-            self.rest(puppet.pid, self.chance.randrange(10, 30))
+            self.rest(puppet.pid, self.chance.randrange(15, 45))
             if self.number % 2:
                 self.child = puppet.ask("fork")
                 self.seen.figures["forks"] += 1
