@@ -54,12 +54,13 @@ def discover(memory: Memory, published: Published, runtime: int) -> Layout:
         try:
             ids = members.find_ids(memory, published, types, pool)
         except LayoutError as refusal:
-            refused.append(refusal)
+            # With the frames that it came through it would hold itself, by way of this one.
+            refused.append(refusal.with_traceback(None))
         else:
             found.append((offset, ids))
     if len(found) != 1:
         if refused and not found:
-            raise refused[0]
+            raise refused.pop(0)
         raise LayoutError(
             "PyInterpreterState.unique_ids",
             expected="one structure that is a pool of ids",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -340,3 +343,35 @@ def test_all_offsets_are_told_apart_even_where_all_counts_are_zero() -> None:
         one.new_module(f"module{number}")
     one.thread(101)
     assert runtime.layout().refcounts == 7000
+
+
+class Held:
+    """What a caller refers to while a layout is found."""
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["a layout", "an error"])
+def test_what_is_refused_on_the_way_to_a_layout_leaves_nothing_to_the_collector(
+    *, others: bool
+) -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    # Shaped like a pool, but what it lists are strings.
+    table = runtime.image.new(64)
+    entries = [runtime.heap.text("no object with an id"), *range(table + 16, table + 64, 8), 0]
+    runtime.image.put(table, *entries)
+    runtime.image.put(one.pool + 512, 0, table, table + 8, 8)
+    if not others:
+        no_pool(runtime)
+
+    def find_holding(held: Held) -> weakref.ref[Held]:
+        with nullcontext() if others else pytest.raises(LayoutError, match="0 of 1 members are"):
+            runtime.layout()
+        return weakref.ref(held)
+
+    gc.collect()
+    gc.disable()
+    try:
+        held = find_holding(Held())
+        assert held() is None
+    finally:
+        gc.enable()
