@@ -10,8 +10,8 @@ TESTED = $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON),3.14t 3.
 # Linters need no free-threaded Python, and mypy is compiled for the others only.
 LINT = .venv-gil/bin
 
-.PHONY: help env run test test-one soak outside bench fuzz terminal wheel lint format pydebug \
-    clean force
+.PHONY: help env run test test-one coverage soak outside bench fuzz terminal wheel lint format \
+    pydebug clean force
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -47,7 +47,22 @@ test: ## the tests, on 3.14t, 3.15t and a Python with a GIL
 # All tests share the processors; some that are named run one after the other.
 test-one: env
 	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
-	$(VENV)/bin/python -m pytest $(or $(TESTS),-n logical --dist worksteal)
+	$(VENV)/bin/python $(MEASURED) -m pytest $(if $(MEASURED),-p no:cov) \
+	    $(or $(TESTS),-n logical --dist worksteal)
+
+# Processes that tests start are measured too, each into a file of its own.
+coverage: ## lines and branches that the tests reach on all of these Pythons together (long)
+	@for version in $(TESTED); do \
+	    $(MAKE) --no-print-directory env PYTHON=$$version || exit; \
+	done
+	@rm -f .coverage .coverage.*
+	@export COVERAGE_FILE=$(CURDIR)/.coverage COVERAGE_RCFILE=$(CURDIR)/pyproject.toml; failed=; \
+	for version in $(TESTED); do \
+	    $(MAKE) --no-print-directory test-one PYTHON=$$version \
+	        MEASURED='-m coverage run --source=$(CURDIR)/inspector' || failed="$$failed $$version"; \
+	done; \
+	$(VENV)/bin/python -m coverage combine --quiet && $(VENV)/bin/python -m coverage report && \
+	if [ -n "$$failed" ]; then echo "## tests failed on:$$failed"; exit 1; fi
 
 pydebug: env ## the live tests against a --with-pydebug build (built once, then slow)
 	@debug=$$($(FIND) 3.14t-debug) && variables=$$($(FIND) --for-tests 3.14t-debug) && \

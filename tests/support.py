@@ -20,6 +20,12 @@ free_threaded_only = pytest.mark.skipif(
     not FREE_THREADED, reason="reads its own process, which must be free-threaded 3.14 or newer"
 )
 
+
+def unmeasured(reason: str) -> pytest.MarkDecorator:
+    """Return the mark of a test that cannot hold in a process whose coverage is measured."""
+    return pytest.mark.skipif("COVERAGE_RUN" in os.environ, reason=f"make coverage: {reason}")
+
+
 VARIABLES = {
     "3.14t": "INSPECTOR_PYTHON_3_14T",
     "3.15t": "INSPECTOR_PYTHON_3_15T",

@@ -16,7 +16,7 @@ import inspector
 from inspector.errors import NoSuchTarget, NotFreeThreaded, TargetChanged, UnsupportedVersion
 from inspector.process.ptrace import stopped
 from tests.live.puppets import Outcome, Puppet, inspect, is_running, state_of
-from tests.support import TARGETS, environment, interpreters, python_of
+from tests.support import TARGETS, environment, interpreters, python_of, unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,6 +164,7 @@ sys.exit(inspector.cli.main(sys.argv[1:]))
 
 
 @root_only
+@unmeasured("nobody may not write what was measured")
 def test_a_process_of_another_user(puppet: Puppet) -> None:
     done = subprocess.run(
         [sys.executable, "-c", AS_NOBODY, "dump", str(puppet.pid)],

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.live.puppets import Puppet, inspect, is_running
-from tests.support import interpreters, python_of
+from tests.support import interpreters, python_of, unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+pytestmark = unmeasured("it writes what it measures")
 
 STOPS = {"PTRACE_SEIZE", "PTRACE_INTERRUPT", "PTRACE_GETSIGINFO", "PTRACE_DETACH"}
 """Requests that stop a thread, ask why it stopped, and let it go."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import environment, free_threaded_only
+from tests.support import environment, free_threaded_only, unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,6 +184,7 @@ assert threading.main_thread() is threading.current_thread()
     assert len(interpreter["threads"]) == 2
 
 
+@unmeasured("its modules are there before the program, and are some of ours")
 def test_types_that_came_with_inspector_are_left_out_unless_asked_for(tmp_path: Path) -> None:
     [document] = reports("class Order: pass", tmp_path)
     names = set(totals(document))

@@ -8,12 +8,13 @@ import pytest
 
 from inspector.cli import main
 from inspector.errors import NotFreeThreaded
-from tests.support import FREE_THREADED, free_threaded_only
+from tests.support import FREE_THREADED, free_threaded_only, unmeasured
 
 QUICK = ["--rounds", "2", "--seconds", "0.001"]
 
 
 @free_threaded_only
+@unmeasured("its callbacks are traffic")
 def test_the_header_traffic_of_each_expression_stands_beside_its_throughput(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -42,6 +43,7 @@ def ratios(scale: dict[str, list[dict[str, list[float]]]]) -> list[list[float]]:
 
 
 @free_threaded_only
+@unmeasured("its callbacks are traffic")
 def test_more_threads_than_cores_are_measured_and_not_judged(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -221,8 +222,11 @@ def test_hypothesis_tests_are_checked(run: Run) -> None:
 
 @needs("pytest_cov")
 def test_under_coverage_a_clean_test_is_clean_and_subprocesses_are_measured(
-    run: Run, pytester: pytest.Pytester
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # `make coverage` measures this, and its data is not to be taken for that of the run below.
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(name)
     pytester.makefile(
         ".toml", pyproject="[tool.coverage.run]\npatch = ['subprocess']\nparallel = true"
     )
