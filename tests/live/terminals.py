@@ -24,7 +24,10 @@ __all__ = ["Terminal"]
 
 PATIENCE = 60
 """Seconds without a byte, after which there will be none."""
-WRITTEN = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b[=>]|([^\x1b])", re.DOTALL)
+# A sequence whose writer was killed in the middle of it ends where the next one begins.
+WRITTEN = re.compile(
+    r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b[=>]|([^\x1b])|\x1b(?:\[[0-9;?]*)?(?=\x1b)", re.DOTALL
+)
 
 
 class Terminal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -221,6 +222,20 @@ def test_fail_on_sets_the_exit_status(
     document = json.loads(capsys.readouterr().out)
     assert [each["verdict"] for each in document["types"]] == ["plain decref"]
     assert document["made"]["threads"] == 2
+
+
+@free_threaded_only
+def test_the_table_and_the_document_say_what_json_says(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["audit", "collections:deque", "--make", "collections.deque = collections.deque([1])"]
+    shown = {}
+    for form in ((), ("--markdown",), ("--json",)):
+        assert main([*words, *form]) == 0
+        shown[form] = capsys.readouterr().out
+    (row,) = json.loads(shown["--json",])["types"]
+    assert (row["verdict"], row["make"]) == ("plain decref", "collections.deque([1])")
+    assert re.search(r"^collections\.deque +plain decref ", shown[()], re.MULTILINE)
+    line = r"^\| collections\.deque \| plain decref \|.*\| collections\.deque\\\(\\\[1\\\]\\\) \|$"
+    assert re.search(line, shown["--markdown",], re.MULTILINE)
 
 
 @pytest.mark.parametrize(

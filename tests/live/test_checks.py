@@ -423,3 +423,17 @@ def test_the_error_of_a_factory_passes_through_from_every_thread() -> None:
     calls = iter([Widget()])
     with pytest.raises(StopIteration):
         checks.check_balanced(lambda: next(calls), threads=3)
+
+
+def test_what_a_check_returns_its_assertion_raises(typerefs: ModuleType) -> None:
+    problem = checks.check_no_leak_per_call(typerefs.Leaking, 5)
+    with pytest.raises(checks.CheckFailed) as raised:
+        checks.assert_no_leak_per_call(typerefs.Leaking, 5)
+    assert problem is not None
+    (finding,) = raised.value.problem.findings
+    assert [(finding.type, finding.runs, finding.verdict)] == [
+        (each.type, each.runs, each.verdict) for each in problem.findings
+    ]
+    with checks.check_refcount_unchanged(typerefs.Leaking) as window:
+        typerefs.Leaking()
+    assert verdict_of(window.problem) is Verdict.LEAKING

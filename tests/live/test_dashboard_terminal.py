@@ -219,6 +219,18 @@ def test_once_is_one_table_or_one_document(puppet: Puppet) -> None:
     assert [json.loads(line)["target"]["pid"] for line in lines] == [puppet.pid]
 
 
+def test_once_fits_the_terminal_and_the_view_is_exported(puppet: Puppet, tmp_path: Path) -> None:
+    path = tmp_path / "view.md"
+    with Terminal.inspector("attach", puppet.pid, "--once", "--export", path) as terminal:
+        assert terminal.end() == 0
+        assert terminal.is_sane
+        assert "\x1b[?1049h" not in terminal.written
+        lines = terminal.written.splitlines()
+    assert 20 < len(lines) <= 24
+    assert max(map(len, lines)) <= 100
+    assert "| \\_\\_main\\_\\_.Shared | 5," in path.read_text()
+
+
 PROGRAM = """
 import sys, threading
 class Order: pass
@@ -284,3 +296,20 @@ def test_a_program_goes_on_with_its_terminal_when_the_dashboard_is_left(tmp_path
         terminal.send("you\r")
         assert terminal.end() == 0
         assert "hello you" in terminal.written
+
+
+@free_threaded_only
+def test_output_goes_to_a_file_and_ctrl_c_leaves_a_program_that_has_ended(tmp_path: Path) -> None:
+    script, output, view = (tmp_path / name for name in ("script.py", "output", "view.json"))
+    script.write_text("class Order: pass\nkept = Order()\nprint('into the file')\n")
+    words = ("run", "--live", "--output", output, "--export", view, script)
+    with Terminal.inspector(*words) as terminal:
+        terminal.until("the program ended: this is the last reading")
+        terminal.send("o", "h")
+        terminal.until("this help", without="what the program wrote")
+        terminal.send(INTERRUPT)
+        assert terminal.end() == 0
+        assert terminal.is_sane
+        assert "into the file" not in terminal.written
+    assert output.read_text() == "into the file\n"
+    assert "__main__.Order" in {each["name"] for each in json.loads(view.read_text())["objects"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -171,6 +172,23 @@ def test_timing_tells_every_phase_and_its_system_calls(puppet: Puppet) -> None:
         assert phases["read"]["bytes"] > 100_000
     # Nothing is planned or named anew where nothing changed.
     assert timing["next"][1]["bytes"] < timing["first"][1]["bytes"]
+
+
+def test_the_tables_of_timing_add_up(puppet: Puppet) -> None:
+    outcome = inspect("doctor", puppet.pid, "--timing")
+    assert outcome.status == 0
+    tables = re.findall(
+        r" TIME +READS +KIB *\n((?:.*\n)+?together +\S+ \S+ +([\d,]+) +([\d,]+) *\n)",
+        outcome.output,
+    )
+    assert len(tables) == 3
+    for text, *sums in tables:
+        *phases, _ = re.findall(r" ([\d,]+) +([\d,]+) *$", text, re.MULTILINE)
+        reads, kib = (
+            [int(each.replace(",", "")) for each in column] for column in zip(*phases, strict=True)
+        )
+        assert sum(reads) == int(sums[0].replace(",", ""))
+        assert 0 <= int(sums[1].replace(",", "")) - sum(kib) <= len(kib)
 
 
 @pytest.mark.skipif(not FREE_THREADED, reason="reads its own process")

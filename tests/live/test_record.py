@@ -181,3 +181,44 @@ def test_json_of_a_difference_names_both_readings(puppet: Puppet, tmp_path: Path
     document = json.loads(inspect("diff", path, puppet.pid, "--json").output)
     assert document["same_process"]
     assert document["before"]["pid"] == document["after"]["pid"] == puppet.pid
+
+
+def test_ctrl_c_ends_a_recording_and_leaves_it_whole(puppet: Puppet, tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with subprocess.Popen(
+        recorder_of(puppet, path), env=environment(), stderr=subprocess.PIPE, text=True
+    ) as recorder:
+        while readings(path) < 2:
+            assert recorder.poll() is None
+        recorder.send_signal(signal.SIGINT)
+        _, told = recorder.communicate()
+    assert recorder.returncode == 0
+    assert f"{readings(path)} readings in {path}, {path.stat().st_size:,} bytes" in told
+
+
+def test_types_that_came_and_went_are_told_apart(puppet: Puppet, tmp_path: Path) -> None:
+    before = recorded(puppet, tmp_path / "before.jsonl")
+    puppet.ask("classes", 3)
+    after = recorded(puppet, tmp_path / "after.jsonl")
+    for words, what, sign in (((before, after), "new", 1), ((after, before), "gone", -1)):
+        changes = inspect("diff", *words, "--json").document["changes"]
+        made = {each["name"]: each for each in changes if each["name"].startswith("many.")}
+        assert {"many.Class0", "many.Class1"} < made.keys()
+        assert {each["what"] for each in made.values()} == {what}
+        assert all(each["growth"] * sign > 0 for each in made.values())
+
+
+def test_two_processes_are_compared_by_the_names_of_their_types(
+    puppet: Puppet, tmp_path: Path
+) -> None:
+    puppet.ask("make", 10)
+    path = recorded(puppet, tmp_path / "r.jsonl")
+    with Puppet(str(puppet.process.args[0])) as other:  # type: ignore[index]
+        other.ask("collect")
+        other.ask("make", 110)
+        document = inspect("diff", path, other.pid, "--json").document
+        shown = inspect("diff", path, other.pid).output
+    (change,) = [each for each in document["changes"] if each["name"] == SHARED]
+    assert not document["same_process"]
+    assert change["growth"] == 100
+    assert "two processes: objects of one name are counted together" in shown
