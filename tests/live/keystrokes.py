@@ -162,7 +162,7 @@ def exporting(path: object) -> tuple[Stroke, ...]:
     )
 
 
-# Of 200 readings, a second apart, from the first one on.
+# Of 200 readings, a second apart; which one is shown while it plays is nobody's to say.
 REPLAYED: Final = (
     _stroke(">", "2 times as fast"),
     _stroke("+", "4 times as fast"),
@@ -174,7 +174,7 @@ REPLAYED: Final = (
     _stroke("(", "replay 1/200 .* paused"),
     _stroke("]", "replay 2/200 .* paused"),
     _stroke("}", "replay 12/200 .* paused"),
-    _stroke("p", "replay 1[2-9]/200", gone="paused"),
+    _stroke("p", r"replay \d+/200", gone="paused"),
 )
 
 # Of a program that writes "out", from inside of it.
