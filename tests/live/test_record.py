@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inspector.census.recording import Reader
-from inspector.errors import FileError
+from inspector.census.target import PAUSE_LIMIT
+from inspector.errors import FileError, NoSuchTarget
+from inspector.launch.recorder import started
 from tests.live.puppets import Puppet, inspect
 from tests.support import environment, free_threaded_only, interpreters, python_of
 
@@ -222,3 +225,14 @@ def test_two_processes_are_compared_by_the_names_of_their_types(
     assert not document["same_process"]
     assert change["growth"] == 100
     assert "two processes: objects of one name are counted together" in shown
+
+
+@free_threaded_only
+def test_a_program_that_ends_before_it_is_read_is_told_with_its_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "script.py"
+    script.touch()
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(NoSuchTarget, match="ended with status 1 before it was read"):
+        started([str(script)], PAUSE_LIMIT)
