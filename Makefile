@@ -99,7 +99,7 @@ bench: .venv-bench/.ready ## what is promised of speed, measured side by side (l
 
 # Every run looks elsewhere; `make test` looks at a few hundred places that stay the same.
 FUZZ = 100000
-fuzz: env ## memory that lies: FUZZ=100000 cases in all (half an hour on two processors)
+fuzz: env ## memory that lies: FUZZ=100000 cases in all (a quarter of an hour on two processors)
 	INSPECTOR_FUZZ=$(FUZZ) $(VENV)/bin/python -m pytest -n logical --dist worksteal \
 	    --hypothesis-show-statistics -o faulthandler_timeout=7200 tests/unit/test_fuzz.py
 
