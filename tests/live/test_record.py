@@ -219,8 +219,14 @@ def test_two_processes_are_compared_by_the_names_of_their_types(
     with Puppet(str(puppet.process.args[0])) as other:  # type: ignore[index]
         other.ask("collect")
         other.ask("make", 110)
+        other.ask("classes", 2)
         document = inspect("diff", path, other.pid, "--json").document
         shown = inspect("diff", path, other.pid).output
+        later = recorded(other, tmp_path / "other.jsonl")
+    turned = inspect("diff", later, path, "--json").document
+    for each, what in ((document, "new"), (turned, "gone")):
+        found = {row["name"]: row["what"] for row in each["changes"]}
+        assert found["many.Class0"] == what
     (change,) = [each for each in document["changes"] if each["name"] == SHARED]
     assert not document["same_process"]
     assert change["growth"] == 100
