@@ -16,7 +16,7 @@ from inspector.cpython.words import word_at
 from inspector.errors import MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
@@ -51,13 +51,13 @@ class Deallocators:
         self._epoch: int | None = None
         self._bases: dict[int, _Type | None] = {}
 
-    def learn(self, types: Mapping[int, bytes], epoch: int | None) -> None:
-        """Take note of all heap types, by address; of another epoch some may have died."""
+    def learn(self, types: Iterable[bytes], epoch: int | None) -> None:
+        """Take note of all heap types, by their words; of another epoch some may have died."""
         if epoch is None or epoch != self._epoch:
             self._bases.clear()
         self._epoch = epoch
-        if not self._common and types:
-            functions = Counter(word_at(words, self._dealloc) for words in types.values() if words)
+        if not self._common:
+            functions = Counter(word_at(words, self._dealloc) for words in types if words)
             self._common = functions.most_common(1)[0][0] if functions else 0
 
     def of(self, words: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,7 +24,7 @@ from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
@@ -92,6 +93,19 @@ class Plan(NamedTuple):
     ranges: list[Range]
     slots: list[list[int]] | None = None
     """Per thread the indices of its array that are read; None for whole arrays."""
+
+    def places(self, indices: Iterable[int]) -> list[int]:
+        """Return where in ``members`` the objects at these pool indices stand, if they do.
+
+        Members stand in the order of their ids; those without one follow.
+        """
+        found = []
+        end = len(self.members) - len(self.unlisted)
+        for index in indices:
+            place = bisect_left(self.members, (index + 1,), hi=end)
+            if place < end and self.members[place][0] == index + 1:
+                found.append(place)
+        return found
 
 
 def plan(

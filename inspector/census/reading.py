@@ -81,7 +81,7 @@ def understand(
         raise Moved
     arrays = FIXED + 2 * len(plan.threads)
     states = pieces[FIXED:arrays]
-    if last is not None and last.plan is plan and last.states == states:
+    if last is not None and last.plan.threads is plan.threads and last.states == states:
         chain = last.threads
     else:
         chain = _decode_threads(layout, plan, states)

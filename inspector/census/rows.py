@@ -118,7 +118,7 @@ class Rows:
         )
         if new and not reading.plan.scope.only:
             members = zip(reading.plan.members, reading.structures, strict=True)
-            types = {at: words for (_, at, kind), words in members if kind == "type"}
+            types = (words for (_, _, kind), words in members if kind == "type")
             self._deallocators.learn(types, epoch)
         for (place, mine, stack), name in zip(new, names, strict=True):
             member, words = reading.plan.members[place], reading.structures[place]
@@ -155,9 +155,7 @@ class Rows:
             moved.update(compress(everything, map(ne, before.structures, reading.structures)))
         # What was read again had other contributions than the arrays of its reading.
         changed = self._contributions.changed | before.again | seen.again.keys()
-        if changed:
-            ids = enumerate(member[0] - 1 for member in reading.plan.members)
-            moved.update(place for place, index in ids if index in changed)
+        moved.update(reading.plan.places(changed))
         return sorted(moved)
 
     def _make(

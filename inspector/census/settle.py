@@ -22,8 +22,12 @@ from inspector.cpython.words import signed
 from inspector.process.vectors import WORD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.census.plan import Member
     from inspector.census.rows import Bounds
     from inspector.cpython.layout import Layout
+    from inspector.cpython.walk import Thread
     from inspector.process.memory import StandingMemory
 
 __all__ = ["Settled", "settle"]
@@ -58,36 +62,50 @@ def settle(
     if before is not None and not _goes_on(before, latest):
         raise Moved
     quiet = is_quiet(first) and is_quiet(latest)
-    last = merges(latest)
-    merging = not quiet or merges(first) != last
+    merging = not quiet or merges(first) != merges(latest)
     open_ = _moving(first, latest, quiet=quiet)
+    if not open_:
+        return Settled(latest, {}, [None] * len(plan.members), merging)
+    settled = _follow(memory, layout, latest, open_, tries)
+    return settled._replace(merging=settled.merging or merging)
+
+
+def _follow(
+    memory: StandingMemory, layout: Layout, latest: Reading, open_: list[int], tries: int
+) -> Settled:
+    """Read members that moved until two passes agree, of which ``latest`` may be one."""
+    plan = latest.plan
     structures = list(latest.structures)
-    contributions: dict[int, dict[int, int]] = {}
-    seen: dict[int, set[int]] = {number: set() for number in open_}
-    earlier: dict[int, object] = {}
-    calm = False
-    for _ in range(tries + 1):
+    part = _part_of(latest, open_)
+    earlier = dict(zip(open_, part.counts, strict=True))
+    contributions = {plan.members[number][0] - 1: earlier[number][1] for number in open_}
+    seen = {
+        number: {counted(*earlier[number])} if earlier[number][0] else set() for number in open_
+    }
+    merging = False
+    for _ in range(tries):
         if not open_:
             break
-        part = _read_again(memory, layout, plan, open_)
-        calm_before, calm = calm, part.calm
-        merging |= not part.calm or part.merges != last
+        calm_before = part.calm
+        part = _read_again(memory, layout, latest, open_)
+        calm = calm_before and part.calm
+        merging |= not part.calm or part.merges != merges(latest)
         rest = []
-        for number, words, mine in zip(open_, part.headers, part.contributions, strict=True):
-            if words and (sum_ := counted(words, mine)) is not None:
-                seen[number].add(sum_)
+        for number, (words, mine) in zip(open_, part.counts, strict=True):
+            if words:
+                seen[number].add(counted(words, mine))
             # What cannot be read any more is gone, whatever was there before.
             structures[number] = words and words + structures[number][len(words) :]
             contributions[plan.members[number][0] - 1] = mine
-            alike = number in earlier and earlier[number] == (words, mine)
             # Without a contribution nothing can be half merged.
-            if not (alike and ((calm_before and calm) or not mine)):
+            if earlier[number] != (words, mine) or not (calm or not mine):
                 rest.append(number)
             earlier[number] = (words, mine)
         open_ = rest
     bounds: list[Bounds | None] = [None] * len(plan.members)
     for number in open_:
-        bounds[number] = (min(seen[number], default=0), max(seen[number], default=0))
+        sums = [each for each in seen[number] if each is not None]
+        bounds[number] = (min(sums, default=0), max(sums, default=0))
     return Settled(latest._replace(structures=structures), contributions, bounds, merging)
 
 
@@ -111,43 +129,60 @@ def _moving(first: Reading, latest: Reading, *, quiet: bool) -> list[int]:
     # Where nothing changed, two lists of the same objects are the same at once.
     differ = compress(range(len(other)), map(ne, one, other)) if one != other else ()
     found = {each for each in differ if one[each][:HEADER_SIZE] != other[each][:HEADER_SIZE]}
-    if arrays:
-        members = enumerate(latest.plan.members)
-        found.update(number for number, member in members if member[0] - 1 in arrays)
+    found.update(latest.plan.places(arrays))
     return sorted(found)
 
 
 class _Part(NamedTuple):
-    """Some members, read once more."""
+    """Some members as one reading has them."""
 
     calm: bool
     """No merge was under way."""
     merges: tuple[int | None, int | None]
-    headers: list[bytes]
-    contributions: list[dict[int, int]]
-    """Per member native thread id -> count."""
+    counts: list[tuple[bytes, dict[int, int]]]
+    """Per member its header, and native thread id -> contribution."""
 
 
-def _read_again(memory: StandingMemory, layout: Layout, plan: Plan, numbers: list[int]) -> _Part:
+def _read_again(
+    memory: StandingMemory, layout: Layout, latest: Reading, numbers: list[int]
+) -> _Part:
     """Read some members: on their own, or with all others where those are few."""
+    plan = latest.plan
     if len(numbers) * len(plan.threads) > SINGLY:
-        reading = read(memory, layout, plan)
-        headers = [reading.structures[number][:HEADER_SIZE] for number in numbers]
-        slots = [list(range(len(data) // WORD)) for data in reading.arrays]
-    else:
-        part = _slots_only(plan, numbers)
-        reading = read(memory, layout, part)
-        headers, slots = reading.structures, part.slots or []
+        return _part_of(read(memory, layout, plan, latest), numbers)
+    part = _slots_only(plan, numbers)
+    reading = read(memory, layout, part, latest)
+    return _part(reading, reading.structures, part.members, part.slots or [])
+
+
+def _part_of(whole: Reading, numbers: list[int]) -> _Part:
+    """Return some members as a whole reading has them."""
+    members = [whole.plan.members[number] for number in numbers]
+    headers = [whole.structures[number][:HEADER_SIZE] for number in numbers]
+    if len(numbers) * len(whole.threads) > SINGLY:
+        return _part(whole, headers, members, [range(len(each) // WORD) for each in whole.arrays])
+    slots = _slots(whole.threads, members)
+    arrays = [
+        b"".join(data[WORD * index : WORD * (index + 1)] for index in indices)
+        for data, indices in zip(whole.arrays, slots, strict=True)
+    ]
+    return _part(whole._replace(arrays=arrays), headers, members, slots)
+
+
+def _part(
+    reading: Reading, headers: list[bytes], members: list[Member], slots: Sequence[Sequence[int]]
+) -> _Part:
+    """Return members by their headers, and by the slots that the arrays of a reading are of."""
     counts = _by_slot(reading, slots)
-    mine = [counts.get(plan.members[number][0] - 1, {}) for number in numbers]
-    return _Part(is_quiet(reading), merges(reading), headers, mine)
+    mine = [counts.get(unique_id - 1, {}) for unique_id, _, _ in members]
+    return _Part(is_quiet(reading), merges(reading), list(zip(headers, mine, strict=True)))
 
 
 SINGLY: Final = 2048
 """Slots that are sooner read one by one than with all the others."""
 
 
-def _by_slot(reading: Reading, slots: list[list[int]]) -> dict[int, dict[int, int]]:
+def _by_slot(reading: Reading, slots: Sequence[Sequence[int]]) -> dict[int, dict[int, int]]:
     """Return pool index -> native thread id -> count, given the indices read per thread."""
     found: dict[int, dict[int, int]] = {}
     for thread, data, indices in zip(reading.threads, reading.arrays, slots, strict=True):
@@ -172,13 +207,18 @@ def is_quiet(reading: Reading) -> bool:
     return not reading.collector.collecting and not reading.mutex & LOCKED
 
 
+def _slots(threads: Sequence[Thread], members: list[Member]) -> list[list[int]]:
+    """Return, per thread, the indices of its array that count some members."""
+    ids = sorted({unique_id - 1 for unique_id, _, _ in members if unique_id})
+    return [[index for index in ids if index < thread.size] for thread in threads]
+
+
 def _slots_only(whole: Plan, numbers: list[int]) -> Plan:
     """Return a plan for some of the members that reads only their slots of the arrays."""
     members = [whole.members[number] for number in numbers]
     first = FIXED + 2 * len(whole.threads)
     objects = first + len(whole.threads)
-    ids = sorted({unique_id - 1 for unique_id, _, _ in members if unique_id})
-    slots = [[index for index in ids if index < thread.size] for thread in whole.threads]
+    slots = _slots(whole.threads, members)
     ranges = whole.ranges[:first]
     for thread, indices in zip(whole.threads, slots, strict=True):
         ranges += [(thread.values + 8 * index, 8) for index in indices]
