@@ -8,6 +8,7 @@ type is not listened to any more; one that calls types is, which slows it down a
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,10 @@ _monitoring: Any = getattr(sys, "monitoring", None)
 OURS: Final = str(Path(__file__).parent.parent)
 """What is called from here is no use that the program makes of it."""
 
+PATIENCE: Final = 0.5
+"""Seconds that a thread waits for another one to tell of a type: a finalizer that runs in
+that one meanwhile may want a lock that this one holds."""
+
 TOOLS: Final = (4, 3, 5, 1)
 """Ids that a tool may have: those without a meaning first, never a debugger's or profiler's."""
 
@@ -31,13 +36,16 @@ TOOLS: Final = (4, 3, 5, 1)
 class Calls:
     """The types that were called, from :meth:`begin` to :meth:`end`.
 
-    ``first`` is called with each type before its first call goes on.
+    ``first`` is called with each type before its first call goes on, and before any other
+    thread's call of it does.
     """
 
     def __init__(self, first: Callable[[type], object]) -> None:
         self.seen: dict[int, weakref.ReferenceType[type]] = {}
         """By address; another class may have taken the place of one that is gone."""
         self._first = first
+        self._telling: dict[int, Any] = {}
+        """Address of a type that is being told of -> what others wait for."""
         self._tool = -1
 
     def begin(self) -> None:
@@ -65,6 +73,19 @@ class Calls:
         if (known is None or known() is not called) and isinstance(called, type):
             if code.co_filename.startswith(OURS):
                 return _monitoring.DISABLE
-            self.seen[id(called)] = weakref.ref(called)
-            self._first(called)
+            self._meet(called)
         return None
+
+    def _meet(self, called: type) -> None:
+        """Tell of a type, unless another thread has done so by now."""
+        lock = self._telling.setdefault(id(called), threading.RLock())
+        held = lock.acquire(timeout=PATIENCE)
+        try:
+            known = self.seen.get(id(called))
+            if known is None or known() is not called:
+                self._first(called)
+                self.seen[id(called)] = weakref.ref(called)
+        finally:
+            self._telling.pop(id(called), None)
+            if held:
+                lock.release()

@@ -143,7 +143,7 @@ def until_blocked(pid: int) -> None:
         before, now = now, tasks(pid)
 
 
-def tasks(pid: int) -> dict[str, tuple[str, int]]:
+def tasks(pid: int | str) -> dict[str, tuple[str, int]]:
     """Return the state of each thread of a process, and how often it stopped running."""
     found = {}
     for entry in os.scandir(f"/proc/{pid}/task"):

@@ -1,0 +1,76 @@
+"""Types that are called, as the interpreter tells of them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import pytest
+
+from inspector.launch import calls
+from inspector.launch.calls import Calls
+from tests.live.puppets import tasks
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
+
+
+class Subject:
+    """Is called by two threads at once."""
+
+    def __init__(self, order: list[str]) -> None:
+        order.append("made")
+
+
+def test_no_thread_calls_a_type_before_its_first_call_was_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls, "PATIENCE", 60)
+    order: list[str] = []
+    told, go = threading.Event(), threading.Event()
+
+    def first(subject: type) -> None:
+        if subject is Subject:
+            told.set()
+            go.wait()
+            order.append("told")
+
+    threads = [threading.Thread(target=Subject, args=(order,)) for _ in range(2)]
+    heard = Calls(first)
+    heard.begin()
+    try:
+        threads[0].start()
+        told.wait()
+        threads[1].start()
+        # The other one waits too, or is done where it should not be.
+        while threads[1].is_alive() and tasks("self")[str(threads[1].native_id)][0] != "S":
+            pass
+        go.set()
+        for each in threads:
+            each.join()
+    finally:
+        go.set()
+        heard.end()
+    assert order == ["told", "made", "made"]
+    assert heard.seen[id(Subject)]() is Subject
+
+
+def test_a_thread_that_waits_too_long_for_another_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "PATIENCE", 0.01)
+    order: list[str] = []
+    made = threading.Event()
+
+    def first(subject: type) -> None:
+        if subject is Subject and not made.is_set():
+            other = threading.Thread(target=heard._meet, args=(Subject,))
+            made.set()
+            other.start()
+            other.join()
+            order.append("told")
+
+    heard = Calls(first)
+    heard.begin()
+    try:
+        Subject(order)
+    finally:
+        heard.end()
+    assert order == ["told", "made"]
