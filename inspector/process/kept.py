@@ -85,7 +85,7 @@ class KeptVectors:
         """Be ``steady`` in the process that is read: as many objects are held at any time."""
         self._steady = steady
         self._most = 1 if steady else MOST
-        self._kept = [self._make(())] * steady
+        self._kept = [self._make(())] if steady else []
 
     def of(self, ranges: Sequence[Range]) -> Kept:
         """Return vectors for the ranges, the same ones for equal ranges."""
