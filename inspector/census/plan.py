@@ -97,7 +97,8 @@ class Plan(NamedTuple):
     def places(self, indices: Iterable[int]) -> list[int]:
         """Return where in ``members`` the objects at these pool indices stand, if they do.
 
-        Members stand in the order of their ids; those without one follow.
+        Members stand in the order of their ids, and those without one follow: in a plan as
+        it was made, not in one of some members only.
         """
         found = []
         end = len(self.members) - len(self.unlisted)
