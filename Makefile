@@ -69,8 +69,8 @@ pydebug: env ## the live tests against a --with-pydebug build (built once, then 
 	eval "$$variables" && $(VENV)/bin/python -m pytest tests/live
 
 # Seconds for each of two versions; what is not done by then is said.
-SOAK = 1650
-soak: ## 100,000 exact snapshots and 50,000 readings from outside while everything changes, on 3.14t and 3.15t (an hour)
+SOAK = 2100
+soak: ## 100,000 exact snapshots and 50,000 readings from outside while everything changes, on 3.14t and 3.15t (an hour and a quarter)
 	@for version in 3.14t 3.15t; do \
 	    INSPECTOR_SOAK=$(SOAK) PYTEST_ADDOPTS='-s -o faulthandler_timeout=$(SOAK)0' \
 	    $(MAKE) --no-print-directory test-one PYTHON=$$version TESTS=tests/soak || exit; \
