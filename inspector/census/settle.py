@@ -98,7 +98,7 @@ def _follow(
             structures[number] = words and words + structures[number][len(words) :]
             contributions[plan.members[number][0] - 1] = mine
             # Without a contribution nothing can be half merged.
-            if earlier[number] != (words, mine) or not (calm or not mine):
+            if earlier[number] != (words, mine) or (mine and not calm):
                 rest.append(number)
             earlier[number] = (words, mine)
         open_ = rest
