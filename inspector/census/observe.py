@@ -7,9 +7,11 @@ from contextlib import nullcontext, suppress
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from inspector.census.halves import halve, joined
 from inspector.census.kinds import classify
 from inspector.census.plan import Moved, Plan, Scope, plan
 from inspector.census.reading import Reading, understand
+from inspector.census.rows import holds_id
 from inspector.census.settle import Settled, is_quiet, settle
 from inspector.census.stacks import Moving, Shifted, Stacks, count_stacks, plan_stacks
 from inspector.errors import LayoutError, MemoryFault, Unsettled
@@ -93,8 +95,19 @@ def observe_still(request: Request, still: StillMemory, *, own: bool) -> Seen:
         with nullcontext() if number <= PLANNED_BEFORE else still.hold():
             planned = plan(memory, layout, request.interpreter, request.scope, request.last_plan)
             look = plan_stacks(memory, layout, planned.threads, moving)
-            pieces, stack_pieces, hops = still.read_all(planned.ranges, look.ranges, look.chains)
-        reading = understand(memory, layout, planned, pieces)
+            # What takes longer until the pause is sooner overtaken: it is done once.
+            prepared = number == 1 and not request.scope.only
+            halves = None
+            if prepared and own and planned.epoch is not None:
+                if planned.halves is None:
+                    planned = planned._replace(halves=halve(planned))
+                halves = planned.halves
+            instant, before = halves or (planned.ranges, [])
+            bodies = still.ready(instant, before) if prepared else []
+            pieces, stack_pieces, hops = still.read_all(instant, look.ranges, look.chains)
+        reading = understand(memory, layout, planned, joined(pieces, bodies))
+        if halves and not _one_whole(layout, reading, request.last_plan):
+            raise Moved
         if not own and not is_quiet(reading):
             raise Moved
         try:
@@ -110,6 +123,17 @@ def observe_still(request: Request, still: StillMemory, *, own: bool) -> Seen:
         return Seen(here, planned, reading, {}, bounds, stacks, True, number, merging)  # noqa: FBT003 - a tuple's field
 
     return _retry(attempt, patient=not own)
+
+
+def _one_whole(layout: Layout, reading: Reading, last: Plan | None) -> bool:
+    """Whether halves are of the same objects: none can have died, and none was half made."""
+    planned = reading.plan
+    if reading.collector.collections != planned.epoch:
+        return False
+    if last is not None and last.halves is planned.halves:
+        return True  # the same objects as before
+    pairs = zip(planned.members, reading.structures, strict=True)
+    return all(holds_id(layout, member, words) for member, words in pairs)
 
 
 def observe_running(request: Request, *, retries: int) -> Seen:

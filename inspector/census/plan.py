@@ -7,10 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.kinds import classify
-from inspector.cpython.collector import (
-    collector_ranges,
-    read_collector,
-)
+from inspector.cpython.collector import collector_ranges, read_collector
 from inspector.cpython.subclasses import walk_types
 from inspector.cpython.walk import (
     Pool,
@@ -26,6 +23,7 @@ from inspector.errors import LayoutError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from inspector.census.halves import Halves
     from inspector.cpython.layout import Layout
     from inspector.process.memory import Memory
     from inspector.process.vectors import Range
@@ -93,6 +91,8 @@ class Plan(NamedTuple):
     ranges: list[Range]
     slots: list[list[int]] | None = None
     """Per thread the indices of its array that are read; None for whole arrays."""
+    halves: Halves | None = None
+    """The same ranges in two halves, once they were asked for."""
 
     def places(self, indices: Iterable[int]) -> list[int]:
         """Return where in ``members`` the objects at these pool indices stand, if they do.

@@ -30,13 +30,13 @@ MOST: Final = 4
 class Kept:
     """The vectors of some ranges, and the bytes of each as they were read last."""
 
-    def __init__(self, ranges: Sequence[Range], *, steady: bool = False) -> None:
+    def __init__(self, ranges: Sequence[Range], *, steady: bool, apart: bool) -> None:
         """Lay out the ranges; raise :class:`MemoryFault` for more bytes than are ever read.
 
         What is ``steady`` has both of its buffers from the start.
         """
         self.ranges = ranges
-        self.next = Vectors(ranges)
+        self.next = Vectors(ranges, apart=apart)
         """To be filled by the reading to come."""
         self._last = self.next.twin() if steady else self.next
         self._pieces: list[bytes] | None = None
@@ -81,9 +81,12 @@ class Kept:
 class KeptVectors:
     """The vectors of the latest ranges: a plan that stays is not laid out again."""
 
-    def __init__(self, *, steady: bool = False) -> None:
-        """Be ``steady`` in the process that is read: as many objects are held at any time."""
-        self._steady = steady
+    def __init__(self, *, steady: bool = False, apart: bool = False) -> None:
+        """Be ``steady`` in the process that is read: as many objects are held at any time.
+
+        Lay out the ranges ``apart`` for :attr:`~inspector.process.vectors.Vectors.gathering`.
+        """
+        self._steady, self._apart = steady, apart
         self._most = 1 if steady else MOST
         self._kept = [self._make(())] if steady else []
 
@@ -99,7 +102,7 @@ class KeptVectors:
         return made
 
     def _make(self, ranges: Sequence[Range]) -> Kept:
-        return Kept(ranges, steady=self._steady)
+        return Kept(ranges, steady=self._steady, apart=self._apart)
 
 
 def _pages_that_differ(before: Range, now: Range) -> list[int]:

@@ -71,6 +71,13 @@ class StillMemory(Memory, Protocol):
         """
         ...
 
+    def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
+        """Return the bytes of ``before``; make the pause of a :meth:`read_all` of ranges shorter.
+
+        Neither is one instant.
+        """
+        ...
+
     def hold(self) -> AbstractContextManager[None]:
         """Make all reads in the context one instant, where that is possible."""
         ...

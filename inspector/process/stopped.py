@@ -50,6 +50,14 @@ class StoppedWorld:
         memory = self._memory
         return memory.read_again(ranges), memory.read_many(others), follow(memory, chains)
 
+    def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
+        """Return the bytes of ``before``, and read ranges, all without a pause.
+
+        The next pause then takes apart only what changed.
+        """
+        self._memory.read_again(ranges)
+        return self._memory.read_many(before)
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Keep the target stopped across several reads.

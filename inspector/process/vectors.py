@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from copy import copy
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Final
 
 from inspector.errors import MemoryFault
@@ -17,7 +17,7 @@ from inspector.errors import MemoryFault
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "Range", "Vectors"]
+__all__ = ["IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "Call", "Range", "Vectors"]
 
 WORD: Final = 8
 """Bytes of a pointer and of ``Py_ssize_t``: only LP64 targets are read."""
@@ -38,13 +38,17 @@ MAX_BYTES: Final = 1 << 30
 Range = tuple[int, int]
 """A piece of memory: (address, size in bytes)."""
 
+Call = tuple[int, int, int, int]
+"""Arguments of one call: local iovecs, how many, remote iovecs, how many."""
+
 
 class Vectors:
     """The two iovec arrays and the buffer of one scattered read.
 
     Whole pages are read, those that follow each other as one segment: a piece of
     its own costs the kernel as much as half a page of bytes.  No page is touched
-    that no range needs.
+    that no range needs.  ``apart``, each range is a segment of its own: for
+    :attr:`gathering`, which costs less for a piece than for a page.
 
     ``calls`` holds one tuple (local, local count, remote, remote count) per
     system call, ``lengths`` the bytes each is to move; the arrays live as long as
@@ -52,10 +56,10 @@ class Vectors:
     where it (start, end) lies in the buffer.
     """
 
-    def __init__(self, ranges: Sequence[Range]) -> None:
+    def __init__(self, ranges: Sequence[Range], *, apart: bool = False) -> None:
         if sum(size for _, size in ranges) > MAX_BYTES:
             raise MemoryFault(*max(ranges, key=lambda item: item[1]))
-        segments, self.places = _merge(ranges)
+        segments, self.places = _apart(ranges) if apart else _merge(ranges)
         self._long = [each for each in self.places if each[1] - each[0] > PAGE]
         self._remote = array("Q", segments)
         self.lengths = [
@@ -83,6 +87,15 @@ class Vectors:
             )
             for number in range(len(self.lengths))
         ]
+
+    @property
+    def gathering(self) -> list[Call]:
+        """The calls with their sides changed: what ``process_vm_writev`` of the own process takes.
+
+        The scattered side is then the local one, which the kernel copies from as from the
+        bytes of any system call; the remote one, whose pages it has to look up, is the buffer.
+        """
+        return [(remote, count, local, one) for local, one, remote, count in self.calls]
 
     def twin(self) -> Vectors:
         """Return vectors of the same ranges with a buffer of their own."""
@@ -139,7 +152,7 @@ class Vectors:
         longest = max((end for _, end in self._places_of(page)), default=0)
         return max(page + 1, _behind(longest) - 1)
 
-    def after(self, number: int, page: int) -> tuple[int, int, int, int]:
+    def after(self, number: int, page: int) -> Call:
         """Return a call for what call ``number`` is to read from a page on."""
         segments = self._remote[2 * IOV_MAX * number : 2 * IOV_MAX * (number + 1)]
         done = (page - self.first_page(number)) << PAGE_BITS
@@ -162,6 +175,13 @@ class Vectors:
 def _behind(end: int) -> int:
     """Return the number of the page behind the last one of a place."""
     return (end - 1 >> PAGE_BITS) + 1
+
+
+def _apart(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:
+    """Return each range as a segment, and its place; see :func:`_merge`."""
+    ends = list(accumulate(size for _, size in ranges))
+    segments = [min(at, ADDRESS_END) for at in chain.from_iterable(ranges)]
+    return segments, list(zip([0, *ends], ends, strict=False))
 
 
 def _merge(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:

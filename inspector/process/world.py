@@ -19,7 +19,7 @@ import os
 import time
 from contextlib import nullcontext
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from inspector.errors import MemoryFault
 from inspector.process.chains import Chase
@@ -32,11 +32,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from inspector.process.chains import Chain, Hop
-    from inspector.process.vectors import Range
+    from inspector.process.vectors import Call, Range
 
-    Call = tuple[int, int, int, int]
+    Step = tuple[Any, int, int, int, int, int, int]
 
 __all__ = ["OwnWorld"]
+
+PASSES_BEFORE: Final = 2
+"""Passes over all bytes before a pause.  From the second one on, most of them come from a
+cache of the processor; a third one changes nothing."""
 
 
 class OwnWorld:
@@ -52,7 +56,7 @@ class OwnWorld:
 
     def __init__(self) -> None:
         self._memory = ProcessMemory()
-        self._vectors = KeptVectors(steady=True)
+        self._vectors = KeptVectors(steady=True, apart=True)
         # A library object of our own: its functions are shared with nobody who
         # could hold their lock while stopped, or change their argument types.
         library = ctypes.PyDLL(None)
@@ -62,10 +66,11 @@ class OwnWorld:
         self._stop = _bind(library._PyEval_StopTheWorld)  # noqa: SLF001 - CPython's name
         self._start = _bind(library._PyEval_StartTheWorld)  # noqa: SLF001 - CPython's name
         self._clock = time.perf_counter_ns
-        self._readv = library.process_vm_readv
+        self._readv, self._gather = library.process_vm_readv, library.process_vm_writev
         pointer, count = ctypes.c_void_p, ctypes.c_ulong
-        self._readv.argtypes = [ctypes.c_int, pointer, count, pointer, count, count]
-        self._readv.restype = ctypes.c_ssize_t
+        for each in (self._readv, self._gather):
+            each.argtypes = [ctypes.c_int, pointer, count, pointer, count, count]
+            each.restype = ctypes.c_ssize_t
         self.pause_ns = 0
         """Nanoseconds of the last pause, from the request until all ran again."""
 
@@ -95,6 +100,29 @@ class OwnWorld:
             start = end
         return pieces, others_pieces, found
 
+    def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
+        """Return the bytes of ``before``, and go through those of ranges, all without a pause.
+
+        The next pause is shorter for it: pages that were swapped out are back, and the
+        bytes in the processor's caches.
+        """
+        pieces = self._memory.read_again(before)
+        calls = self._gathering(self._vectors.of(ranges).next)
+        for _ in range(PASSES_BEFORE):
+            for gather, *arguments in calls:
+                gather(*arguments)
+        return pieces
+
+    def _gathering(self, vectors: Vectors) -> list[Step]:
+        """Return the calls that fill a buffer of the own process from all over it.
+
+        The buffer is the remote side of ``process_vm_writev``: its pages are looked up,
+        and the pieces are copied as those of any system call.  The other way round each
+        piece costs the kernel more than a page of bytes.
+        """
+        pid = os.getpid()
+        return [(self._gather, pid, *call, 0) for call in vectors.gathering]
+
     def hold(self) -> AbstractContextManager[None]:
         """Hold nothing: no Python code may run while the own world is stopped."""
         return nullcontext()
@@ -103,34 +131,33 @@ class OwnWorld:
         self, ranges: Sequence[Range], others: Sequence[Range], more: Sequence[Call]
     ) -> tuple[list[bytes | None], list[bytes | None], list[int]]:
         """Read ranges and others, and make more calls; return the bytes, and what those moved."""
-        kept, loose = self._vectors.of(ranges), Vectors(others)
-        calls = [*kept.next.calls, *loose.calls]
-        moved = self._run([*calls, *more])
-        if moved[: len(calls)] == [*kept.next.lengths, *loose.lengths]:
-            return kept.pieces(), [*loose.pieces()], moved[len(calls) :]
+        kept, loose = self._vectors.of(ranges), Vectors(others, apart=True)
+        pid = os.getpid()
+        chase = [(self._readv, pid, *call, 0) for call in more]
+        gather = self._gathering(kept.next) + self._gathering(loose)
+        moved = self._run([*gather, *chase])
+        if moved[: len(gather)] == [*kept.next.lengths, *loose.lengths]:
+            return kept.pieces(), [*loose.pieces()], moved[len(gather) :]
         # A range went away after it was planned.  Leave out what cannot be read
         # now, and take the rest at a new instant.
         both = [*ranges, *others]
         alive = [piece is not None for piece in self._memory.read_many(both)]
         vectors = Vectors(list(compress(both, alive)))
-        moved = self._run([*vectors.calls, *more])
-        count = len(vectors.calls)
-        if moved[:count] != vectors.lengths:
+        pages = [(self._readv, pid, *call, 0) for call in vectors.calls]
+        moved = self._run([*pages, *chase])
+        if moved[: len(pages)] != vectors.lengths:
             raise MemoryFault(*both[0])
         there = iter(vectors.pieces())
         pieces = [next(there) if readable else None for readable in alive]
-        return pieces[: len(ranges)], pieces[len(ranges) :], moved[count:]
+        return pieces[: len(ranges)], pieces[len(ranges) :], moved[len(pages) :]
 
-    def _run(self, calls: Sequence[Call]) -> list[int]:
+    def _run(self, calls: Sequence[Step]) -> list[int]:
         """Stop, make every call, start; return the bytes that each call moved."""
-        pid = os.getpid()
-        world = self.interpreter
         # Every step is called with six arguments; C ignores those that the two
         # world functions do not take.
         nothing = (0, 0, 0, 0, 0)
-        steps: list[tuple[Any, ...]] = [(self._stop, world, *nothing)]
-        steps += [(self._readv, pid, *call, 0) for call in calls]
-        steps.append((self._start, world, *nothing))
+        steps = [(self._stop, self.interpreter, *nothing), *calls]
+        steps.append((self._start, self.interpreter, *nothing))
         columns = [list(column) for column in zip(*steps, strict=True)]
         functions = iter(columns[0])
         work = map(operator.call, functions, *columns[1:])
@@ -141,7 +168,7 @@ class OwnWorld:
             # Only running out of memory gets here.  The world must not stay
             # stopped: start it if the stop was made and the start not tried.
             if 1 < len(steps) - operator.length_hint(functions) < len(steps):
-                self._start(world)
+                self._start(self.interpreter)
             raise
         self.pause_ns = self._clock() - begin
         return results[1:-1]

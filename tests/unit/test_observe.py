@@ -7,7 +7,7 @@ import gc
 import weakref
 from collections import Counter
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,7 @@ from inspector.census.reading import read
 from inspector.census.rows import Rows
 from inspector.census.snapshot import ObjectCount
 from inspector.census.stacks import Moving
+from inspector.cpython.refcount import HEADER_SIZE
 from inspector.errors import LayoutError, TargetChanged, Unsettled
 from tests.process import target_of
 from tests.runtime import small
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from inspector.census.observe import Seen
     from inspector.cpython.layout import Layout
+    from tests.image import Image
     from tests.runtime import Interpreter, Runtime
 
 TYPES = Scope(("type",))
@@ -70,7 +72,12 @@ def running_again(request: Request) -> Seen:
     return running(request._replace(last=running(request)))
 
 
-ways = pytest.mark.parametrize("look", [running, running_again, stopped, own])
+def own_again(request: Request) -> Seen:
+    """Read the own interpreter, for the second time."""
+    return own(request._replace(last=own(request)))
+
+
+ways = pytest.mark.parametrize("look", [running, running_again, stopped, own, own_again])
 
 
 def counted(request: Request, seen: Seen) -> dict[str, int | None]:
@@ -87,7 +94,7 @@ def test_one_reading_of_what_rests_is_enough(look: Callable[[Request], Seen]) ->
     request = request_of(small())
     seen = look(request)
     assert seen.tries == 1
-    assert seen.exact == (look in (stopped, own))
+    assert seen.exact == (look in (stopped, own, own_again))
     assert counted(request, seen) == COUNTED
 
 
@@ -233,8 +240,7 @@ def test_what_never_holds_still_is_unsettled(look: Callable[[Request], Seen], ki
                 one.image.put(one.address + one.offsets["interpreter_state.threads_head"], 0)
             one.thread(2000 + number)
         else:
-            grow = one.image.word(one.pool + 8)
-            one.image.put(one.pool + 8, grow + 8 if number % 2 else grow - 8)
+            one.image.put(one.pool + 8, one.table + 8 * (number % 31))
 
     runtime.image.before_read = happen
     with pytest.raises((Unsettled, LayoutError)) as caught:
@@ -319,6 +325,75 @@ def test_a_reading_before_a_merge_is_not_taken_for_a_pass(
     again = running(request._replace(last=first))
     assert again.planned is not first.planned
     assert counted(request, again) == COUNTED
+
+
+@pytest.mark.parametrize("look", [own, own_again])
+def test_a_class_in_the_place_of_another_one_is_not_taken_for_it(
+    monkeypatch: pytest.MonkeyPatch, look: Callable[[Request], Seen]
+) -> None:
+    runtime = small()
+    look(request_of(runtime))
+    names: dict[bool, set[str]] = {False: set(), True: set()}
+    for moment in range(runtime.image.calls):
+        runtime = small()
+        one = runtime.interpreters[0]
+        request = request_of(runtime)
+        place = list(one.ids)[2]
+
+        def happen(
+            number: int, runtime: Runtime = runtime, place: int = place, moment: int = moment
+        ) -> None:
+            if number == moment:
+                runtime.interpreters[0].set_collections(4, 2, 1)
+                other = runtime.heap.heap_type("Other")
+                # Its id and its counts are those of the class that it takes the place of.
+                size = layout_of_small().type_unique_id - HEADER_SIZE
+                words = runtime.image.read(other + HEADER_SIZE, size)
+                runtime.image.write(place + HEADER_SIZE, words)
+
+        runtime.image.before_read = happen
+        paused = []
+        read_all = runtime.image.read_all
+
+        def note(*ranges: Any, image: Image = runtime.image) -> Any:  # noqa: ANN401 - passed on
+            paused.append(image.calls)  # noqa: B023 - called in this round
+            return read_all(*ranges)  # noqa: B023 - called in this round
+
+        monkeypatch.setattr(runtime.image, "read_all", note)
+        seen = look(request)
+        rows = Rows(request.memory, request.layout).of(seen, 0)
+        name = next(row.name for row in map(ObjectCount._make, rows) if row.address == place)
+        names[moment <= paused[-1]].add(name)
+    # After the pause, it is still the class that was there in the pause.
+    assert names == {True: {"app.Other"}, False: {"app.Class2"}}
+
+
+def test_a_class_that_was_half_made_is_read_once_more() -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    own(request_of(runtime))
+    for moment in range(runtime.image.calls):
+        runtime = small()
+        one = runtime.interpreters[0]
+        request = request_of(runtime)
+        at = list(one.ids)[2] + request.layout.type_unique_id
+        identity = one.image.word(at)
+        one.image.put(at, 0)
+
+        def happen(
+            number: int,
+            one: Interpreter = one,
+            at: int = at,
+            identity: int = identity,
+            moment: int = moment,
+        ) -> None:
+            if number == moment:
+                one.image.put(at, identity)
+
+        runtime.image.before_read = happen
+        seen = own(request)
+        assert seen.tries <= 2
+        assert counted(request, seen) == COUNTED
 
 
 def test_a_collection_under_way_is_waited_for_in_another_process() -> None:

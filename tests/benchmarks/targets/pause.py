@@ -10,6 +10,7 @@ import time
 
 import inspector
 from inspector.process.own import OwnProcess
+from inspector.process.vectors import Vectors
 from tests.benchmarks.targets.busy import Busy
 
 CLASSES, THREADS, ROUNDS = map(int, sys.argv[1:])
@@ -21,8 +22,9 @@ def bare(target: inspector.Target) -> int:
     world = target._process.world
     latest = next(iter(target._known.values())).latest
     assert latest is not None
-    kept = world._vectors.of(latest.planned.ranges)
-    calls = [(world._readv, (target.pid, *call, 0)) for call in kept.next.calls]
+    assert latest.planned.halves is not None
+    vectors = Vectors(latest.planned.halves.instant, apart=True)
+    calls = [(world._readv, (target.pid, *call, 0)) for call in vectors.calls]
     begin = time.perf_counter_ns()
     for function, arguments in calls:
         function(*arguments)
