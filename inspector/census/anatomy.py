@@ -81,7 +81,12 @@ class Anatomy:
 
 
 def dissect(
-    memory: Memory, layout: Layout, interpreter: int, snapshot: Snapshot, count: ObjectCount
+    memory: Memory,
+    layout: Layout,
+    interpreter: int,
+    snapshot: Snapshot,
+    count: ObjectCount,
+    suspended: int | None,
 ) -> Anatomy:
     """Return everything about one type.
 
@@ -108,6 +113,7 @@ def dissect(
         bases=tuple(names.get(each, f"{each:#x}") for each in structure.mro),
         subclasses=tuple(names.get(each, f"{each:#x}") for each in structure.subclasses),
         paths=_paths(count, names.get(owner, "?"), owner, static=structure.dealloc_is_static),
+        suspended=suspended,
     )
 
 

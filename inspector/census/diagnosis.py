@@ -47,7 +47,7 @@ class Diagnosis:
             "version": self.version,
             "permission": asdict(self.permission),
             "discovery_pause_ns": self.discovery_pause_ns,
-            "fields": [{**asdict(each.evidence), "ok": each.ok} for each in self.findings],
+            "fields": [{**each.evidence._asdict(), "ok": each.ok} for each in self.findings],
             "ok": error is None,
             "error": None if error is None else str(error),
             "hint": None if error is None else error.hint,

@@ -6,7 +6,6 @@ missing is unknown, and what is not known is left out.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any, TypeVar
 
 from inspector.census.snapshot import (
@@ -21,7 +20,7 @@ from inspector.census.snapshot import (
 
 __all__ = ["row_of", "snapshot_of"]
 
-Made = TypeVar("Made")
+Made = TypeVar("Made", TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount)
 
 
 def snapshot_of(
@@ -80,5 +79,4 @@ def _interpreter(values: dict[str, Any]) -> InterpreterCount:
 
 def _made(kind: type[Made], values: dict[str, Any]) -> Made:
     """Return a frozen value of the fields that it knows."""
-    known = {each.name for each in fields(kind)}  # type: ignore[arg-type] # all are dataclasses
-    return kind(**{name: value for name, value in values.items() if name in known})
+    return kind(**{name: values[name] for name in kind._fields if name in values})

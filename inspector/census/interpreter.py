@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["InterpreterCount", "PoolCount", "PoolLife", "TargetInfo", "ThreadCount"]
 
 
-@dataclass(frozen=True)
-class PoolCount:
+class PoolCount(NamedTuple):
     """The unique ids of one interpreter: how many exist, are in use, are free."""
 
     capacity: int
@@ -22,8 +20,7 @@ class PoolCount:
     dicts: int | None = None
 
 
-@dataclass(frozen=True)
-class PoolLife:
+class PoolLife(NamedTuple):
     """What came and went since the target was first read by this attachment.
 
     Seen in samples: every number is "at least".
@@ -39,8 +36,7 @@ class PoolLife:
     """Each moved its own contributions into headers."""
 
 
-@dataclass(frozen=True)
-class ThreadCount:
+class ThreadCount(NamedTuple):
     """One thread state and its array of contributions."""
 
     native_id: int
@@ -53,8 +49,7 @@ class ThreadCount:
     """Its counts were merged for good: it counts in headers only."""
 
 
-@dataclass(frozen=True)
-class InterpreterCount:
+class InterpreterCount(NamedTuple):
     """One interpreter with its pool and its threads."""
 
     id: int
@@ -77,8 +72,8 @@ class InterpreterCount:
         return {
             "id": self.id,
             "exact": self.exact,
-            "pool": asdict(self.pool),
-            "life": asdict(self.life),
+            "pool": self.pool._asdict(),
+            "life": self.life._asdict(),
             "collections": self.collections,
             "threads_started": self.threads_started,
             "merging": self.merging,
@@ -94,8 +89,7 @@ class InterpreterCount:
         }
 
 
-@dataclass(frozen=True)
-class TargetInfo:
+class TargetInfo(NamedTuple):
     """The process that was read."""
 
     pid: int

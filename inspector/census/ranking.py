@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inspector.census.heat import RATE, Heat
@@ -82,7 +82,7 @@ class Ranking:
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document."""
         return {
-            "target": asdict(self.target),
+            "target": self.target._asdict(),
             "threads": self.threads,
             "seconds": self.seconds,
             "samples": self.samples,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from array import array
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -94,7 +93,7 @@ class Writer:
         whole = self.count % WHOLE_EVERY == 0
         rows = {key_of(ObjectCount._make(row)): row for row in snapshot.rows}
         before = {} if whole else self._before
-        reading = replace(snapshot, rows=()).as_dict()
+        reading = snapshot._replace(rows=()).as_dict()
         del reading["objects"]
         document = {
             "whole": whole,
@@ -110,7 +109,7 @@ class Writer:
         return {
             "inspector": "recording",
             "format": FORMAT,
-            "target": replace(snapshot, rows=()).as_dict()["target"],
+            "target": snapshot.target._asdict(),
             "layout": self._layout,
             "columns": COLUMNS,
         }

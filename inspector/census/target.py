@@ -6,7 +6,6 @@ import gc
 import threading
 import time
 import types
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.census.discovery import find_layout
@@ -179,11 +178,9 @@ class Target:
         interpreter = next((at for at, number in chain if number == count.interpreter), None)
         if interpreter is None:
             raise NoSuchObject(f"interpreter {count.interpreter} has just ended", subject=subject)
-        anatomy = dissect(memory, self.layout, interpreter, snapshot, count)
         suspended = self.suspended()
-        if suspended is None:
-            return anatomy
-        return replace(anatomy, suspended=suspended.get(count.address, 0))
+        held = None if suspended is None else suspended.get(count.address, 0)
+        return dissect(memory, self.layout, interpreter, snapshot, count, held)
 
     def _snapshot(self, wanted: Wanted) -> Snapshot:
         """Read every interpreter, or one; the lock is held."""
@@ -223,7 +220,7 @@ class Target:
             known, reading = self._known[each.interpreter], each.reading
             life = PoolLife() if reading.plan.scope.only else known.life.update(reading)
             counted = interpreter_count(reading, known.id, threads, life)
-            counts.append(replace(counted, exact=each.exact, merging=each.merging))
+            counts.append(counted._replace(exact=each.exact, merging=each.merging))
             lines += known.rows.of(each, known.id)
         return Snapshot(
             target=TargetInfo(

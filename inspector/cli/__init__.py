@@ -7,7 +7,9 @@ all for what :mod:`inspector.cli.short` understands.
 
 from __future__ import annotations
 
+import gc
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from inspector.cli.codes import BROKEN_PIPE, INTERRUPTED
@@ -15,7 +17,7 @@ from inspector.cli.short import short
 from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["main"]
 
@@ -24,7 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what a command line says (by default ``sys.argv``) and return the exit status."""
     try:
         words = sys.argv[1:] if arguments is None else list(arguments)
-        work = short(words) or _parsed(words)
+        with _no_collections():
+            brief = short(words)
+            if brief is not None:
+                brief()
+                return 0
+            work = _parsed(words)
         if isinstance(work, int):
             return work
         return work() or 0
@@ -37,6 +44,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
+    finally:
+        if arguments is None:
+            # Python ends now, and would look through everything once more.
+            gc.freeze()
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Let the collector rest: nothing of a start is garbage, and looking for some takes a tenth."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _parsed(words: Sequence[str]) -> Callable[[], int | None] | int:

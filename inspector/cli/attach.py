@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -128,7 +127,7 @@ def start(pid: int | None, manner: Manner, state: State, course: Course) -> None
     target = inspector.attach(pid, pause_limit=manner.pause_limit)
 
     def read(kind: str) -> Snapshot:
-        return target.snapshot(**asdict(replace(manner, kinds=kinds_of(kind))))
+        return target.snapshot(**manner._replace(kinds=kinds_of(kind))._asdict())
 
     def look(address: int) -> Anatomy:
         return target.anatomy(address, blocking=manner.blocking, pause_limit=manner.pause_limit)

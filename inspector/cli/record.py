@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,7 +100,7 @@ def _recorded(target: Target, path: str, manner: Manner, course: Course) -> Tall
     """Record with a progress bar."""
     from inspector.screen.progress import progress  # noqa: PLC0415 - Rich is not for --help
 
-    settings = asdict(manner)
+    settings = manner._asdict()
     with progress(course.duration) as tell:
         return record(
             target,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import inspector
 from inspector.census.target import PAUSE_LIMIT, RETRIES
@@ -21,8 +20,7 @@ COUNTED = ("type", "code", "dict")
 """Kinds of objects that have a count."""
 
 
-@dataclass(frozen=True)
-class Manner:
+class Manner(NamedTuple):
     """What the options for a reading say."""
 
     blocking: bool = False
@@ -42,7 +40,7 @@ def kinds_of(kind: str) -> tuple[str, ...]:
 def show(pid: int | None, view: View, manner: Manner) -> None:
     """Read a process, by default this one, and write it to standard output."""
     target = inspector.attach(pid, pause_limit=manner.pause_limit)
-    snapshot = target.snapshot(**asdict(manner))
+    snapshot = target.snapshot(**manner._asdict())
     with standard_output() as stream:
         write(snapshot, view, stream, remarks(target.discovery_pause_ns))
 
@@ -50,7 +48,7 @@ def show(pid: int | None, view: View, manner: Manner) -> None:
 def show_pool(pid: int | None, view: View, manner: Manner) -> None:
     """Read a process and write its pools and its threads' arrays to standard output."""
     target = inspector.attach(pid, pause_limit=manner.pause_limit)
-    snapshot = target.snapshot(**asdict(manner))
+    snapshot = target.snapshot(**manner._asdict())
     with standard_output() as stream:
         if view.json:
             document = snapshot.as_dict()

@@ -8,8 +8,7 @@ checked against live objects before a layout is accepted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from inspector.cpython.published import Published
@@ -40,8 +39,7 @@ _QUALNAME_BEFORE_UNIQUE_ID: Final = 64
 _MODULE_BEFORE_UNIQUE_ID: Final = 48
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One offset, where it came from, and what speaks for it."""
 
     field: str
@@ -52,8 +50,7 @@ class Evidence:
     evidence: str
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """The offsets of one process, in bytes from the start of each structure."""
 
     runtime: int

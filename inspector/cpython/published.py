@@ -9,7 +9,6 @@ read with the newest one, and is refused later if the layout does not validate.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.plausible import check_offsets
@@ -99,26 +98,19 @@ def _names(table: str) -> tuple[str, ...]:
 _TABLES: Final = {0x030E: _names(_V314), 0x030F: _names(_V315)}
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(dict[str, int]):
     """The offsets that the target itself publishes, in bytes, by ``group.member``."""
 
-    version: int
-    """``PY_VERSION_HEX``."""
-    offsets: dict[str, int]
+    def __init__(self, version: int, offsets: dict[str, int]) -> None:
+        super().__init__(offsets)
+        self.version = version
+        """``PY_VERSION_HEX``."""
 
-    def __getitem__(self, name: str) -> int:
-        """Return one offset or size; raise :class:`LayoutError` if it is not published."""
-        try:
-            return self.offsets[name]
-        except KeyError:
-            raise LayoutError(
-                name, expected="a published offset", found=f"none in {version_text(self.version)}"
-            ) from None
-
-    def get(self, name: str, default: int) -> int:
-        """Return one offset or size, or the default where this version publishes none."""
-        return self.offsets.get(name, default)
+    def __missing__(self, name: str) -> int:
+        """Raise :class:`LayoutError`: this version does not publish it."""
+        raise LayoutError(
+            name, expected="a published offset", found=f"none in {version_text(self.version)}"
+        )
 
     @property
     def known(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 from inspector.screen.selection import Selection
 from inspector.screen.view import View
@@ -11,11 +11,10 @@ from inspector.screen.view import View
 __all__ = ["Plan"]
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """How a program is reported on."""
 
-    view: View = field(default_factory=View)
+    view: View = View()
     output: str | None = None
     """Absolute path of the file that takes the reports; None for standard error."""
     module: bool = False
@@ -23,13 +22,11 @@ class Plan:
 
     def dumps(self) -> str:
         """Return the plan as text."""
-        return json.dumps(asdict(self))
+        return json.dumps(self)
 
     @classmethod
     def loads(cls, text: str) -> Plan:
         """Return the plan that :meth:`dumps` made this text of."""
-        plan = json.loads(text)
-        view = plan.pop("view")
-        selection = view.pop("selection")
-        filters = tuple(selection.pop("filters"))
-        return cls(View(Selection(filters=filters, **selection), **view), **plan)
+        (selection, *view), *plan = json.loads(text)
+        sort, filters, *limit = selection
+        return cls(View(Selection(sort, tuple(filters), *limit), *view), *plan)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import inspector
@@ -69,7 +68,7 @@ def record(
 
     Raises what keeps the first reading from being taken, and :class:`FileError`.
     """
-    layout = {"evidence": [asdict(each) for each in target.layout.evidence]}
+    layout = {"evidence": [each._asdict() for each in target.layout.evidence]}
     first = read()
     begin = due = time.monotonic()
     readings = failed = 0

@@ -8,7 +8,6 @@ asked for by name.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import inspector
@@ -103,7 +102,7 @@ class Reporter:
             )
         write = self._writer or writer(self._plan.view)
         with output(self._plan.output, "a") as stream:
-            write(replace(snapshot, rows=theirs), self._plan.view, stream, remarks)
+            write(snapshot._replace(rows=theirs), self._plan.view, stream, remarks)
 
     def _is_ours(self, row: ObjectCount) -> bool:
         """Whether a type is in the census only because it is taken.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ SORTS: Final[dict[str, Callable[[ObjectCount], int | None]]] = {
 """What rows can be sorted by: the largest first, signs aside, and then by name."""
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """What a user asked to see."""
 
     sort: str = "total"
@@ -66,7 +64,7 @@ def select(snapshot: Snapshot, selection: Selection, room: int = 0) -> Selected:
     rows.sort(key=place)
     limit = room if selection.limit is None else selection.limit
     shown = rows[:limit] if limit else rows
-    return Selected(replace(snapshot, rows=tuple(map(tuple, shown))), len(rows), len(snapshot))
+    return Selected(snapshot._replace(rows=tuple(map(tuple, shown))), len(rows), len(snapshot))
 
 
 def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:

@@ -6,7 +6,6 @@ import os
 import sys
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from inspector.errors import FileError
@@ -48,6 +47,8 @@ def _opened(path: str | None, mode: str) -> IO[str]:
     must not stay behind in its stream.
     """
     if path is not None:
+        from pathlib import Path  # noqa: PLC0415 - not for what goes to standard output
+
         return Path(path).open(mode, encoding="utf-8")
     encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
     return os.fdopen(os.dup(STANDARD_ERROR), "w", encoding=encoding, errors="backslashreplace")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from rich.console import Group
@@ -55,7 +54,7 @@ def write_verdicts(
     limit = view.selection.limit
     if view.json:
         document: dict[str, Any] = {
-            "target": asdict(target),
+            "target": target._asdict(),
             "remarks": list(remarks),
             "types": [each.as_dict() for each in (rows[:limit] if limit else rows)],
         }

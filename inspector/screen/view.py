@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias
 
 from inspector.screen.selection import Selection, select
 
@@ -16,11 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["View", "Writer", "write", "writer"]
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """How a snapshot is shown."""
 
-    selection: Selection = field(default_factory=Selection)
+    selection: Selection = Selection()
     threads: bool = False
     """A column per thread."""
     json: bool = False

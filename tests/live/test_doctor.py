@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import inspector
 from inspector.census import agreement
 from inspector.census.timing import PHASES
 from inspector.cpython import layout as layouts
+from inspector.cpython.published import Published
 from inspector.errors import InspectorError
 from inspector.process.identity import thread_names
 from inspector.process.memory import ProcessMemory
@@ -91,9 +91,9 @@ def shifted(layout: Layout, field: str, by: int, monkeypatch: pytest.MonkeyPatch
         }[name]
         monkeypatch.setattr(layouts, constant, getattr(layouts, constant) - by)
         return layout
-    offsets = layout.published.offsets
-    published = replace(layout.published, offsets={**offsets, field: offsets[field] + by})
-    return replace(layout, published=published)
+    before = layout.published
+    published = Published(before.version, {**before, field: before[field] + by})
+    return layout._replace(published=published)
 
 
 def test_an_offset_that_is_wrong_is_found_out(

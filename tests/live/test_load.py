@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -148,7 +147,7 @@ def test_what_is_read_in_a_pause_is_exact(torrent: Truth) -> None:
 def test_no_layout_is_wrong_however_often_it_is_found(torrent: Truth) -> None:
     right = torrent.layout
     for found in tried(torrent, ATTACHES, partial(inspector.attach, torrent.puppet.pid)):
-        assert replace(found.layout, evidence=()) == replace(right, evidence=())
+        assert found.layout._replace(evidence=()) == right._replace(evidence=())
 
 
 def test_a_table_marks_what_moved(torrent: Truth) -> None:

@@ -173,7 +173,7 @@ def test_help_tells_every_key_that_does_something() -> None:
 @pytest.mark.parametrize("key", ["", "enter", "t"])
 def test_hostile_names_are_shown_harmlessly_everywhere(name: str, key: str) -> None:
     hostile = snapshot(row(name, local=3, contributions={4242: 7}))
-    hostile = replace(hostile, target=replace(hostile.target, command=name[:2000]))
+    hostile = hostile._replace(target=hostile.target._replace(command=name[:2000]))
     state = framed(with_snapshot(State(size=Size(100, 30), filter=""), hostile))
     drawn = lines(press(state, key) if key else state)
     assert all(line.isprintable() and cell_len(line) <= 100 for line in drawn)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import weakref
 from collections import Counter
@@ -158,7 +157,7 @@ def test_a_frame_that_hides_its_slots_leaves_all_stacks_unknown() -> None:
 
 def test_without_the_offset_of_c_stack_refs_all_stacks_are_unknown() -> None:
     request = request_of(small())
-    layout = dataclasses.replace(request.layout, c_stack_refs=None)
+    layout = request.layout._replace(c_stack_refs=None)
     assert stopped(request._replace(layout=layout)).stacks is None
 
 

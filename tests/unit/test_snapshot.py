@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -146,7 +145,7 @@ def test_a_snapshot_comes_back_from_its_document(snapshot: Snapshot) -> None:
 
 @pytest.mark.parametrize("value", ["target", "interpreters", "rows", "exact"])
 def test_a_snapshot_cannot_be_changed(snapshot: Snapshot, value: str) -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         setattr(snapshot, value, None)
     with pytest.raises(AttributeError):
         snapshot["app.Class0"].total = 3  # type: ignore[misc] # that is the point

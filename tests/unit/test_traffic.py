@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,8 +20,8 @@ SECOND = 1_000_000_000
 
 def at(second: int, *rows: ObjectCount, **changes: Any) -> Snapshot:  # noqa: ANN401 - any field
     """Return a reading; ``changes`` are of its interpreter."""
-    each = replace(interpreter((1, "main"), (2, "worker")), threads_started=2)
-    return snapshot(*rows, interpreters=(replace(each, **changes),), taken_ns=second * SECOND)
+    each = interpreter((1, "main"), (2, "worker"))._replace(threads_started=2)
+    return snapshot(*rows, interpreters=(each._replace(**changes),), taken_ns=second * SECOND)
 
 
 def judged(*readings: Snapshot) -> Judgement | None:
@@ -112,7 +111,7 @@ MERGED: list[dict[str, Any]] = [
     {"collections": 4},
     {"threads": interpreter((1, "main")).threads},
     {"threads_started": 3},
-    {"threads": tuple(replace(each, finalized=True) for each in interpreter((1, "m")).threads)},
+    {"threads": tuple(each._replace(finalized=True) for each in interpreter((1, "m")).threads)},
     {"merging": True},
     {"collections": 2},
 ]
@@ -133,7 +132,7 @@ def test_a_step_with_a_merge_in_it_is_left_out(change: dict[str, Any]) -> None:
     assert (evidence.header, evidence.samples) == (None, None)
     assert history.heat(after) is None
     # What comes after it counts again.
-    clean = replace(last, taken_ns=2 * SECOND)
+    clean = last._replace(taken_ns=2 * SECOND)
     history = history.add(clean)
     assert history.flows.steps == (0 if change.get("merging") else 1)
 

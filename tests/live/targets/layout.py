@@ -9,7 +9,7 @@ print(
     json.dumps(
         {
             "evidence": {each.field: each.value for each in layout.evidence},
-            "published": layout.published.offsets,
+            "published": layout.published,
             "version": layout.published.version,
             "ht_qualname": layout.ht_qualname,
             "tp_fields": {
