@@ -44,6 +44,9 @@ WR_OBJECT: Final = 32
 
 MAX_TYPES: Final = 1 << 20
 
+State = tuple[int, int, int]
+"""Three words of what may be a ``managed_static_type_state``: type, dictionary, subclasses."""
+
 
 def _object_type(memory: Memory, layout: Layout, some_type: int) -> int:
     """Return the address of ``object``: the last base of any type."""
@@ -68,24 +71,24 @@ def walk_types(
     names that hold it lead to it.  What is created while the walk goes on may be
     missed; what dies may be listed.
     """
-    words = unsigned(memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8))
+    states = _states(memory, layout, interpreter)
     known: dict[int, bool] = {}
     named = _types_only(memory, layout, set(_values(memory, layout, namespaces)))
     level = [_object_type(memory, layout, some_type), *named]
     while level and len(known) < MAX_TYPES:
-        found: set[int] = _level(memory, layout, words, level, known)
+        found: set[int] = _level(memory, layout, states, level, known)
         level = _types_only(memory, layout, found.difference(known))
     return known
 
 
 def subclasses_of(memory: Memory, layout: Layout, interpreter: int, address: int) -> list[int]:
     """Return the addresses of one type's immediate subclasses."""
-    words = unsigned(memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8))
-    return sorted(_types_only(memory, layout, _level(memory, layout, words, [address], {})))
+    states = _states(memory, layout, interpreter)
+    return sorted(_types_only(memory, layout, _level(memory, layout, states, [address], {})))
 
 
 def _level(
-    memory: Memory, layout: Layout, words: list[int], level: list[int], known: dict[int, bool]
+    memory: Memory, layout: Layout, states: list[State], level: list[int], known: dict[int, bool]
 ) -> set[int]:
     """Return what the subclasses of some types refer to; note which are heap types."""
     subclasses_at = layout.type_field("tp_subclasses")
@@ -104,13 +107,20 @@ def _level(
             dicts.append(subclasses)
         elif subclasses and not heap:
             managed.append(address)
-    dicts += _managed_subclasses(memory, layout, words, managed)
+    dicts += _managed_subclasses(memory, layout, states, managed)
     references = list(_values(memory, layout, dicts))
     return set(read_words(memory, [each + WR_OBJECT for each in references]))
 
 
+def _states(memory: Memory, layout: Layout, interpreter: int) -> list[State]:
+    """Return every place in an interpreter that may be the state of a managed static type."""
+    words = unsigned(memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8))
+    shifted = zip(words, words[TP_DICT:], words[TP_DICT + 1 :], strict=False)
+    return [state for state in shifted if all(state)]
+
+
 def _managed_subclasses(
-    memory: Memory, layout: Layout, words: list[int], types: list[int]
+    memory: Memory, layout: Layout, states: list[State], types: list[int]
 ) -> list[int]:
     """Return the dictionaries of subclasses of static types that the interpreter manages.
 
@@ -118,14 +128,9 @@ def _managed_subclasses(
     that of its subclasses at the right places.
     """
     wanted = set(types)
-    states = [
-        words[place + TP_DICT : place + TP_DICT + 2]
-        for place, word in enumerate(words)
-        if word in wanted
-    ]
-    pairs = [state for state in states if len(state) == 2 and all(state)]  # noqa: PLR2004
-    dicts = _with_flag(memory, layout, {each for state in pairs for each in state}, FLAG_DICT)
-    return [state[1] for state in pairs if dicts.issuperset(state)]
+    pairs = [state[1:] for state in states if state[0] in wanted]
+    dicts = _with_flag(memory, layout, {each for pair in pairs for each in pair}, FLAG_DICT)
+    return [pair[1] for pair in pairs if dicts.issuperset(pair)]
 
 
 def _values(memory: Memory, layout: Layout, dicts: Sequence[int]) -> Iterator[int]:
