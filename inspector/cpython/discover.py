@@ -17,6 +17,7 @@ again, or reads through a memory that is still.
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython import members, thread_state
@@ -98,12 +99,11 @@ def _pool_candidates(
     size = published["interpreter_state.size"] // 8 * 8
     data = memory.read(interpreter, size)
     found = []
-    for index, word in enumerate(memoryview(data).cast("Q")):
-        if word in _POOL_SIZES and index >= 3:  # noqa: PLR2004 - the fourth word of a pool
-            offset = 8 * (index - 3)
-            pool = Pool.decode(data[offset : offset + POOL_SIZE])
-            if pool.plausible and _is_pool(memory, pool):
-                found.append((offset, pool))
+    last = memoryview(data).cast("Q")[POOL_SIZE // 8 - 1 :]
+    for offset in compress(range(0, size, 8), map(_POOL_SIZES.__contains__, last)):
+        pool = Pool.decode(data[offset : offset + POOL_SIZE])
+        if pool.plausible and _is_pool(memory, pool):
+            found.append((offset, pool))
     if not found:
         raise LayoutError(
             "PyInterpreterState.unique_ids",

@@ -71,21 +71,22 @@ def find(memory: Memory, published: Published, interpreter: int, where: int) -> 
     images = [_image(memory, start, each) for each in everyone[:: max(1, len(everyone) // SAMPLE)]]
     length = min(len(image.words) for image in images)
     slots = range(BRC_SIZE // 8, length - REFCOUNTS_SIZE // 8)
-    slots_left = [
-        slot for slot in slots if all(_is_array(image.words, slot, pool.size) for image in images)
-    ]
+    # Without the id, words that are all 0 behind another ring would do as well.
+    slots_left = [slot for slot in _behind_ids(images[0], slots) if _hold_ids(images, slot - 3)]
     found = [
         slot
         for slot in slots_left
-        if all(_in_ring(memory, image, start, slot - BRC_SIZE // 8) for image in images)
-        # Without the id, words that are all 0 behind another ring would do as well.
-        and _hold_ids(images, slot - 3)
+        if all(
+            _is_array(image.words, slot, pool.size)
+            and _in_ring(memory, image, start, slot - BRC_SIZE // 8)
+            for image in images
+        )
     ]
     if len(found) != 1:
         raise LayoutError(
             "_PyThreadStateImpl.refcounts",
             expected=f"one array behind a closed ring and an id in each of {len(images)} threads",
-            found=f"{len(found)} of {len(slots_left)} arrays",
+            found=f"{len(found)} behind {len(slots_left)} such ids",
         )
     refcounts = start + 8 * found[0]
     arrays = _validate(memory, published, interpreter, where, refcounts)
@@ -154,6 +155,14 @@ def _in_ring(memory: Memory, image: _Image, start: int, slot: int) -> bool:
     back, forth = memory.read_many([(following + 8, 8), (previous, 8)])
     link = node.to_bytes(8, "little")
     return back == forth == link
+
+
+def _behind_ids(image: _Image, slots: range) -> list[int]:
+    """Return the slots that may be behind the id of one thread: few of thousands."""
+    identity = image.thread.thread_id
+    before = image.words[slots.start - 3 : slots.stop - 3]
+    near = range(identity - MAX_ID_DISTANCE, identity + MAX_ID_DISTANCE)
+    return list(compress(slots, map(near.__contains__, before)))
 
 
 def _hold_ids(images: list[_Image], slot: int) -> bool:
