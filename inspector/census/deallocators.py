@@ -10,6 +10,7 @@ from it.
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.words import word_at
@@ -43,28 +44,39 @@ class Deallocators:
     def __init__(self, memory: Memory, layout: Layout) -> None:
         self._memory = memory
         self._size = layout.published["type_object.size"]
-        self._dealloc = layout.type_field("tp_dealloc")
-        self._base = layout.type_field("tp_base")
-        self._flags = layout.published["type_object.tp_flags"]
+        dealloc = layout.type_field("tp_dealloc")
+        base = layout.type_field("tp_base")
+        flags = layout.published["type_object.tp_flags"]
+        self._dealloc = slice(dealloc, dealloc + 8)
+        self._words = itemgetter(*(slice(each, each + 8) for each in (dealloc, base, flags)))
         self._common = 0
         """``subtype_dealloc``: static in CPython, and what most heap types have."""
         self._epoch: int | None = None
         self._bases: dict[int, _Type | None] = {}
+        self._known: dict[object, str | None] = {}
+        """By the words that it is told by: most types have those of many others."""
 
     def learn(self, types: Iterable[bytes], epoch: int | None) -> None:
         """Take note of all heap types, by their words; of another epoch some may have died."""
         if epoch is None or epoch != self._epoch:
             self._bases.clear()
+            self._known.clear()
         self._epoch = epoch
         if not self._common:
-            functions = Counter(word_at(words, self._dealloc) for words in types if words)
-            self._common = functions.most_common(1)[0][0] if functions else 0
+            functions = Counter(words[self._dealloc] for words in types if words)
+            self._common = word_at(functions.most_common(1)[0][0], 0) if functions else 0
 
     def of(self, words: bytes) -> str | None:
         """Return :data:`HEADER` or :data:`PER_THREAD` for a type's words; None if unknown."""
         if not self._common:
             return None
-        one: _Type | None = self._decoded(words)
+        told_by = self._words(words)
+        if told_by not in self._known:
+            self._known[told_by] = self._from(self._decoded(words))
+        return self._known[told_by]
+
+    def _from(self, one: _Type | None) -> str | None:
+        """Go from a type to its bases, up to the first that has a deallocator of its own."""
         for _ in range(MAX_BASES):
             if one is None:
                 return None
@@ -83,8 +95,5 @@ class Deallocators:
             return None
 
     def _decoded(self, words: bytes) -> _Type:
-        return (
-            word_at(words, self._dealloc),
-            word_at(words, self._base),
-            bool(word_at(words, self._flags) & HEAP),
-        )
+        dealloc, base, flags = (word_at(each, 0) for each in self._words(words))
+        return dealloc, base, bool(flags & HEAP)

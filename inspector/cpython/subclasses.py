@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.members import FLAG_DICT, FLAG_TYPE
 from inspector.cpython.text import read_dicts
-from inspector.cpython.words import read_words, unsigned, word_at
+from inspector.cpython.words import read_words, word_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,7 +114,8 @@ def _level(
 
 def _states(memory: Memory, layout: Layout, interpreter: int) -> list[State]:
     """Return every place in an interpreter that may be the state of a managed static type."""
-    words = unsigned(memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8))
+    data = memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8)
+    words = memoryview(data).cast("Q")
     shifted = zip(words, words[TP_DICT:], words[TP_DICT + 1 :], strict=False)
     return [state for state in shifted if all(state)]
 

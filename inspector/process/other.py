@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from inspector.errors import InspectorError
 from inspector.process import identity, proc
 from inspector.process.failure import process_error
 from inspector.process.memory import ProcessMemory
 from inspector.process.runtime import find_runtime
-from inspector.process.stopped import StoppedWorld
+
+if TYPE_CHECKING:
+    from inspector.process.stopped import StoppedWorld
 
 __all__ = ["OtherProcess"]
 
@@ -68,4 +70,6 @@ class OtherProcess:
 
     def stopped(self, limit: float) -> StoppedWorld:
         """Return a memory that stops the process for each reading, ``limit`` seconds at most."""
+        from inspector.process.stopped import StoppedWorld  # noqa: PLC0415 - seldom asked for
+
         return StoppedWorld(self.memory, limit)
