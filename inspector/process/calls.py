@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["memcmp", "process_vm_readv"]
+__all__ = ["memcmp", "memmove", "process_vm_readv"]
 
 _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ulong
 
@@ -24,17 +24,18 @@ def _unknown_call(*arguments: object) -> int:  # noqa: ARG001 - those of any fun
     return -1
 
 
-def _bind() -> tuple[Callable[..., int], Callable[..., int]]:
-    """Return ``process_vm_readv`` and ``memcmp``; calls that fail where there are none."""
+def _bind() -> tuple[Callable[..., int], Callable[..., int], Callable[..., int]]:
+    """Return the functions; those that fail where there are none."""
     try:
         library = ctypes.CDLL(None, use_errno=True)
-        readv, compare = library.process_vm_readv, library.memcmp
+        readv, compare, move = library.process_vm_readv, library.memcmp, library.memmove
     except (AttributeError, TypeError):  # Windows names no library by None
-        return _unknown_call, _unknown_call
+        return _unknown_call, _unknown_call, _unknown_call
     readv.argtypes = [ctypes.c_int, _POINTER, _COUNT, _POINTER, _COUNT, _COUNT]
     readv.restype = ctypes.c_ssize_t
     compare.argtypes, compare.restype = [_POINTER, _POINTER, ctypes.c_size_t], ctypes.c_int
-    return readv, compare
+    move.argtypes, move.restype = [_POINTER, _POINTER, ctypes.c_size_t], _POINTER
+    return readv, compare, move
 
 
-process_vm_readv, memcmp = _bind()
+process_vm_readv, memcmp, memmove = _bind()

@@ -1,24 +1,25 @@
 """Ranges that are read again and again: what did not change is not taken apart again.
 
 Knows: which bytes of a reading are not those of the reading before, found by comparing
-whole buffers.  Does not know what is read, nor by whom.
+them a block at a time.  Does not know what is read, nor by whom.
 """
 
 from __future__ import annotations
 
+from array import array
 from functools import cached_property
-from itertools import chain
-from typing import TYPE_CHECKING, Final
+from itertools import accumulate, chain
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
-from inspector.process.calls import memcmp
-from inspector.process.vectors import PAGE, Vectors
+from inspector.process.calls import memcmp, memmove
+from inspector.process.vectors import IOV_MAX, PAGE, Vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from inspector.process.vectors import Range
+    from inspector.process.vectors import Call, Range
 
-__all__ = ["Kept", "KeptVectors"]
+__all__ = ["AtOnce", "InBlocks", "Latest"]
 
 BLOCK: Final = 1 << 17
 """Bytes that are compared as a whole first."""
@@ -27,41 +28,48 @@ MOST: Final = 4
 """Sets of ranges that are kept: one per interpreter that is read, nearly always."""
 
 
-class Kept:
-    """The vectors of some ranges, and the bytes of each as they were read last."""
+class _Kept:
+    """The bytes of some ranges as they were read last."""
 
-    def __init__(self, ranges: Sequence[Range], *, steady: bool, apart: bool) -> None:
-        """Lay out the ranges; raise :class:`MemoryFault` for more bytes than are ever read.
+    apart = False
 
-        What is ``steady`` has both of its buffers from the start.
-        """
+    def __init__(self, ranges: Sequence[Range]) -> None:
+        """Lay out the ranges; raise :class:`MemoryFault` for more bytes than are ever read."""
         self.ranges = ranges
-        self.next = Vectors(ranges, apart=apart)
-        """To be filled by the reading to come."""
-        self._last = self.next.twin() if steady else self.next
+        self._last = Vectors(ranges, apart=self.apart)
         self._pieces: list[bytes] | None = None
 
-    def renew(self) -> None:
-        """Leave the bytes of the reading before where they are for the one to come."""
-        if self.next is self._last:
-            self.next = self._last.twin()
+    def _first(self) -> list[bytes | None]:
+        """Return the bytes of each range once all of the buffer has been filled."""
+        self._pieces = self._last.pieces()
+        return list(self._pieces)
 
-    def pieces(self) -> list[bytes | None]:
-        """Return the bytes of each range once all of ``next`` has been filled.
+    def _later(self, pages: Iterable[int]) -> list[bytes | None]:
+        """Return the bytes of each range, given the pages of the buffer that changed.
 
         Of a range that reads as it did, that is the very object of the reading before:
         whoever compares the two is done at once.
         """
-        now, last = self.next, self._last
-        if self._pieces is None or now is last:
-            self._pieces = now.pieces()
-        else:
-            numbers = self._ranges_on(_pages_that_differ(last.buffer, now.buffer))
-            for number, piece in zip(numbers, now.some(numbers), strict=True):
-                if piece != self._pieces[number]:
-                    self._pieces[number] = piece
-        self.next, self._last = last, now
+        if self._pieces is None:
+            return self._first()
+        numbers = self._ranges_on(pages)
+        for number, piece in zip(numbers, self._last.some(numbers), strict=True):
+            if piece != self._pieces[number]:
+                self._pieces[number] = piece
         return list(self._pieces)
+
+    def _renewed(self, start: int, fresh: int, size: int) -> list[int]:
+        """Take over bytes from address ``fresh``; return the pages that were others."""
+        last = self._last.buffer[0]
+        if not memcmp(last + start, fresh, size):
+            return []
+        pages = []
+        for at in range(start, start + size, PAGE):
+            length = min(PAGE, start + size - at)
+            if memcmp(last + at, fresh + at - start, length):
+                memmove(last + at, fresh + at - start, length)
+                pages.append(at // PAGE)
+        return pages
 
     def _ranges_on(self, pages: Iterable[int]) -> list[int]:
         """Return the ranges that have a byte on one of these pages of the buffer."""
@@ -72,47 +80,121 @@ class Kept:
     def _by_page(self) -> dict[int, list[int]]:
         """Page of the buffer -> the ranges that have a byte on it."""
         found: dict[int, list[int]] = {}
-        for number, (start, end) in enumerate(self.next.places):
+        for number, (start, end) in enumerate(self._last.places):
             for page in range(start // PAGE, (end - 1) // PAGE + 1):
                 found.setdefault(page, []).append(number)
         return found
 
 
-class KeptVectors:
-    """The vectors of the latest ranges: a plan that stays is not laid out again."""
+class Blocks(NamedTuple):
+    """Calls to be made one after the other, each of which is to move so many bytes."""
 
-    def __init__(self, *, steady: bool = False, apart: bool = False) -> None:
-        """Be ``steady`` in the process that is read: as many objects are held at any time.
+    calls: list[Call]
+    lengths: list[int]
+    held: tuple[array[int], array[int]]
+    """What the calls point into."""
 
-        Lay out the ranges ``apart`` for :attr:`~inspector.process.vectors.Vectors.gathering`.
-        """
-        self._steady, self._apart = steady, apart
+
+class InBlocks(_Kept):
+    """Ranges that are read block after block into the same few pages.
+
+    These, and what is compared with them, stay in the processor's cache; what all is read
+    into would not.
+    """
+
+    def __init__(self, ranges: Sequence[Range]) -> None:
+        super().__init__(ranges)
+        self._fresh = array("B", bytes(BLOCK))
+        self._blocks = _blocks(self._last.segments, self._fresh.buffer_info()[0])
+
+    def read(self, move: Callable[[Call], int]) -> list[bytes | None] | None:
+        """Return the bytes of each range, None if not everything could be moved."""
+        known, self._pieces = self._pieces, None
+        if known is None:
+            calls = zip(self._last.calls, self._last.lengths, strict=True)
+            return self._first() if all(move(call) == size for call, size in calls) else None
+        pages = []
+        start = 0
+        fresh = self._fresh.buffer_info()[0]
+        for call, size in zip(self._blocks.calls, self._blocks.lengths, strict=True):
+            if move(call) != size:
+                return None
+            pages += self._renewed(start, fresh, size)
+            start += size
+        self._pieces = known
+        return self._later(pages)
+
+
+class AtOnce(_Kept):
+    """Ranges that are read in one go, each by itself, and compared afterwards."""
+
+    apart = True
+
+    def __init__(self, ranges: Sequence[Range]) -> None:
+        super().__init__(ranges)
+        self.next = self._last.twin()
+        """To be filled."""
+
+    def pieces(self) -> list[bytes | None]:
+        """Return the bytes of each range once all of ``next`` has been filled."""
+        fresh, size = self.next.buffer
+        pages: list[int] = []
+        for start in range(0, size, BLOCK):
+            pages += self._renewed(start, fresh + start, min(BLOCK, size - start))
+        return self._later(pages)
+
+
+Kind = TypeVar("Kind", bound=_Kept)
+
+
+class Latest(Generic[Kind]):
+    """The latest ranges that were read: those that stay are not laid out again."""
+
+    def __init__(self, kind: type[Kind], *, steady: bool = False) -> None:
+        """Be ``steady`` in the process that is read: as many objects are held at any time."""
+        self._kind = kind
         self._most = 1 if steady else MOST
-        self._kept = [self._make(())] if steady else []
+        self._kept = [kind(())] if steady else []
 
-    def of(self, ranges: Sequence[Range]) -> Kept:
-        """Return vectors for the ranges, the same ones for equal ranges."""
+    def of(self, ranges: Sequence[Range]) -> Kind:
+        """Return what was read of these ranges last, the same object for equal ones."""
         for place, each in enumerate(self._kept):
             if each.ranges is ranges or each.ranges == ranges:
                 self._kept.insert(0, self._kept.pop(place))
-                each.renew()
                 return each
-        made = self._make(ranges)
+        made = self._kind(ranges)
         self._kept = [made, *self._kept[: self._most - 1]]
         return made
 
-    def _make(self, ranges: Sequence[Range]) -> Kept:
-        return Kept(ranges, steady=self._steady, apart=self._apart)
 
-
-def _pages_that_differ(before: Range, now: Range) -> list[int]:
-    """Return the numbers of the pages of two buffers, of one size, that are not the same."""
-    (old, size), (new, _) = before, now
-    blocks = range(0, size, BLOCK)
-    return [
-        at // PAGE
-        for start in blocks
-        if memcmp(old + start, new + start, min(BLOCK, size - start))
-        for at in range(start, min(start + BLOCK, size), PAGE)
-        if memcmp(old + at, new + at, min(PAGE, size - at))
+def _blocks(segments: array[int], buffer: int) -> Blocks:
+    """Return calls that read segments a block at a time, each into the same buffer."""
+    parts = list(_cut(segments))
+    remote = array("Q", chain.from_iterable(chain.from_iterable(parts)))
+    lengths = [sum(size for _, size in part) for part in parts]
+    local = array("Q", chain.from_iterable((buffer, length) for length in lengths))
+    (ours, _), (theirs, _) = local.buffer_info(), remote.buffer_info()
+    starts = accumulate(map(len, parts), initial=0)
+    calls = [
+        (ours + 16 * number, 1, theirs + 16 * start, len(part))
+        for number, (part, start) in enumerate(zip(parts, starts, strict=False))
     ]
+    return Blocks(calls, lengths, (local, remote))
+
+
+def _cut(segments: array[int]) -> Iterator[list[Range]]:
+    """Cut segments (address, size, address, size, ...) into lists of a block at most."""
+    block: list[Range] = []
+    left = BLOCK
+    for address, size in zip(segments[::2], segments[1::2], strict=True):
+        done = 0
+        while done < size:
+            part = min(size - done, left)
+            block.append((address + done, part))
+            done += part
+            left -= part
+            if not left or len(block) == IOV_MAX:
+                yield block
+                block, left = [], BLOCK
+    if block:
+        yield block

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from inspector.errors import MemoryFault
 from inspector.process.calls import process_vm_readv
 from inspector.process.failure import process_error
-from inspector.process.kept import KeptVectors
+from inspector.process.kept import InBlocks, Latest
 from inspector.process.vectors import MAX_BYTES, PAGE, Vectors
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from inspector.process.chains import Chain, Hop
-    from inspector.process.vectors import Range
+    from inspector.process.vectors import Call, Range
 
 __all__ = ["Memory", "ProcessMemory", "StandingMemory", "StillMemory"]
 
@@ -97,7 +97,7 @@ class ProcessMemory:
     def __init__(self, pid: int | None = None) -> None:
         self.pid = os.getpid() if pid is None else pid
         self._file = -1
-        self._vectors = KeptVectors(steady=self.pid == os.getpid())
+        self._latest = Latest(InBlocks, steady=self.pid == os.getpid())
 
     def close(self) -> None:
         """Close ``/proc/PID/mem`` if it was needed."""
@@ -139,18 +139,21 @@ class ProcessMemory:
         What reads as it did is the very object of the time before.
         """
         try:
-            kept = self._vectors.of(ranges)
+            kept = self._latest.of(ranges)
         except MemoryFault:
             return self.read_many(ranges)
-        if self._file < 0 and not self._fill(kept.next) and self._file < 0:
-            return kept.pieces()
-        return self.read_many(ranges)
+        pieces = kept.read(self._moved) if self._file < 0 else None
+        return self.read_many(ranges) if pieces is None else pieces
+
+    def _moved(self, call: Call) -> int:
+        """Make a call; return the bytes that it moved, negative for none."""
+        return _process_vm_readv(self.pid, *call, 0)
 
     def _fill(self, vectors: Vectors) -> set[int]:
         """Read into a buffer; return the pages, as they lie in it, that are not there."""
         holes: set[int] = set()
         for number, length in enumerate(vectors.lengths):
-            moved = _process_vm_readv(self.pid, *vectors.calls[number], 0)
+            moved = self._moved(vectors.calls[number])
             if moved != length:
                 self._read_around(vectors, number, moved, holes)
         return holes
@@ -161,7 +164,7 @@ class ProcessMemory:
         :meth:`read_many` of the same ranges then tells why.
         """
         return self._file < 0 and all(
-            _process_vm_readv(self.pid, *call, 0) == length
+            self._moved(call) == length
             for call, length in zip(vectors.calls, vectors.lengths, strict=True)
         )
 
@@ -181,7 +184,7 @@ class ProcessMemory:
             page = behind
             if page == end:
                 return
-            moved = _process_vm_readv(self.pid, *vectors.after(number, page), 0)
+            moved = self._moved(vectors.after(number, page))
 
     def _is_fault(self, code: int) -> bool:
         """Tell a bad address from a forbidden call; the latter switches to the file."""

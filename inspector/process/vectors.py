@@ -104,6 +104,11 @@ class Vectors:
         return made
 
     @property
+    def segments(self) -> array[int]:
+        """Address and size of each segment, one behind the other."""
+        return self._remote
+
+    @property
     def buffer(self) -> Range:
         """Address and size of the buffer."""
         address, size = self._buffer.buffer_info()

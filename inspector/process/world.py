@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inspector.errors import MemoryFault
 from inspector.process.chains import Chase
-from inspector.process.kept import KeptVectors
+from inspector.process.kept import AtOnce, Latest
 from inspector.process.memory import ProcessMemory
 from inspector.process.vectors import Vectors
 
@@ -56,7 +56,7 @@ class OwnWorld:
 
     def __init__(self) -> None:
         self._memory = ProcessMemory()
-        self._vectors = KeptVectors(steady=True, apart=True)
+        self._latest = Latest(AtOnce, steady=True)
         # A library object of our own: its functions are shared with nobody who
         # could hold their lock while stopped, or change their argument types.
         library = ctypes.PyDLL(None)
@@ -107,7 +107,7 @@ class OwnWorld:
         bytes in the processor's caches.
         """
         pieces = self._memory.read_again(before)
-        calls = self._gathering(self._vectors.of(ranges).next)
+        calls = self._gathering(self._latest.of(ranges).next)
         for _ in range(PASSES_BEFORE):
             for gather, *arguments in calls:
                 gather(*arguments)
@@ -131,7 +131,7 @@ class OwnWorld:
         self, ranges: Sequence[Range], others: Sequence[Range], more: Sequence[Call]
     ) -> tuple[list[bytes | None], list[bytes | None], list[int]]:
         """Read ranges and others, and make more calls; return the bytes, and what those moved."""
-        kept, loose = self._vectors.of(ranges), Vectors(others, apart=True)
+        kept, loose = self._latest.of(ranges), Vectors(others, apart=True)
         pid = os.getpid()
         chase = [(self._readv, pid, *call, 0) for call in more]
         gather = self._gathering(kept.next) + self._gathering(loose)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inspector.process import kept
-from inspector.process.kept import KeptVectors
+from inspector.process.calls import process_vm_readv
+from inspector.process.kept import AtOnce, InBlocks, Latest
 from inspector.process.memory import ProcessMemory
 from inspector.process.vectors import PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from inspector.process.vectors import Range
 
@@ -58,20 +60,35 @@ def many(ground: Ground, chance: random.Random) -> list[Range]:
     ]
 
 
-@pytest.mark.parametrize("steady", [False, True])
+def in_blocks(ranges: list[Range]) -> list[bytes | None]:
+    """Read ranges of the own process that were read before, block after block."""
+    return memory.read_again(ranges)
+
+
+def at_once(ranges: list[Range]) -> list[bytes | None]:
+    """Read ranges of the own process that were read before, in one go."""
+    one = latest.of(ranges)
+    for call, size in zip(one.next.calls, one.next.lengths, strict=True):
+        assert process_vm_readv(os.getpid(), *call, 0) == size
+    return one.pieces()
+
+
+memory = ProcessMemory()
+latest = Latest(AtOnce)
+
+
+@pytest.mark.parametrize("read", [in_blocks, at_once])
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_changes_between_two_readings_is_seen(
-    ground: Ground, seed: int, *, steady: bool
+    ground: Ground, seed: int, read: Callable[[list[Range]], list[bytes | None]]
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - a test that runs the same each time
-    memory = ProcessMemory()
-    memory._vectors = KeptVectors(steady=steady)
     ranges = many(ground, chance)
-    before = memory.read_again(ranges)
+    before = read(ranges)
     for _ in range(12):
         for _ in range(chance.choice([0, 1, 3, 200])):
             ground.bytes[chance.randrange(PAGES * PAGE)] = chance.randrange(256)
-        now = memory.read_again(ranges)
+        now = read(ranges)
         assert now == ground.now(ranges)
         assert all((a is b) == (a == b) for a, b in zip(before, now, strict=True))
         before = now
@@ -107,8 +124,16 @@ def test_a_reading_that_finds_a_hole_does_not_spoil_the_next(ground: Ground) -> 
     assert memory.read_again(ranges) == [b"anew now", *first[1:]]
 
 
+@pytest.mark.parametrize("size", [1, kept.BLOCK - 1, kept.BLOCK, kept.BLOCK + 1])
+def test_a_range_may_end_where_a_block_does(ground: Ground, size: int) -> None:
+    ranges = [(ground.at + 5, size), (ground.at + 2 * kept.BLOCK, 8), (ground.at + size, 3)]
+    for change in range(4):
+        ground.bytes[5 + size - 1] = change
+        assert memory.read_again(ranges) == ground.now(ranges)
+
+
 def test_several_sets_of_ranges_are_kept_beside_each_other(ground: Ground) -> None:
-    vectors = KeptVectors()
+    vectors = Latest(InBlocks)
     sets = [[(ground.at + 8 * n, 8) for n in range(start, start + 600)] for start in range(6)]
     made = [vectors.of(ranges) for ranges in sets[: kept.MOST]]
     assert [vectors.of(list(ranges)) for ranges in sets[: kept.MOST]] == made
@@ -118,7 +143,7 @@ def test_several_sets_of_ranges_are_kept_beside_each_other(ground: Ground) -> No
 
 
 def test_steady_vectors_hold_as_many_objects_at_any_time(ground: Ground) -> None:
-    vectors = KeptVectors(steady=True)
+    vectors = Latest(AtOnce, steady=True)
 
     def held() -> list[int]:
         return [len({id(each.next), id(each._last)}) for each in vectors._kept]

@@ -49,7 +49,7 @@ def test_pieces_from_all_over_are_read_at_once(ground: tuple[mmap.mmap, int]) ->
     assert world.read_many(ranges)[1 + 20_000 // 9 : 20_000 // 9 + 3] == [b"\0", b"o"]
 
 
-@pytest.mark.parametrize("bad", [0, 8, 2**47, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("bad", [0, 8, 2**47, 2**63, 2**64 - 1, 2**70])
 def test_what_cannot_be_read_is_none_and_nothing_else_is(
     ground: tuple[mmap.mmap, int], bad: int
 ) -> None:
