@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from io import StringIO
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -30,6 +31,8 @@ ROWS_IN_A_PIPE: Final = 20
 AROUND: Final = 6
 """Lines of a terminal for heads of columns, blank lines, a remark, and the prompt."""
 
+TRAILING_BLANKS: Final = re.compile(" +$", re.MULTILINE)
+
 FEWEST: Final = 5
 """Rows on the smallest terminal."""
 
@@ -42,13 +45,27 @@ class PlainConsole(Console):
         raise  # noqa: PLE0704 - called while BrokenPipeError is handled
 
 
+class Trimmed:
+    """A stream for lines that end where their last word does: Rich fills cells with blanks."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write whole lines."""
+        return self._stream.write(TRAILING_BLANKS.sub("", text))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
 def console_for(stream: IO[str]) -> Console:
     """Return a console as wide as the terminal, or as ``COLUMNS`` says, or without bounds."""
-    width = None
-    if not stream.isatty():
-        columns = os.environ.get("COLUMNS", "")
-        width = int(columns) if columns.isdecimal() and int(columns) else UNBOUNDED
-    return PlainConsole(file=stream, width=width)
+    if stream.isatty():
+        return PlainConsole(file=stream)
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) else UNBOUNDED
+    return PlainConsole(file=cast("IO[str]", Trimmed(stream)), width=width)
 
 
 def lines_of(renderable: RenderableType, width: int) -> list[Text]:

@@ -123,6 +123,14 @@ def test_a_pipe_gets_twenty_rows_of_every_column_and_no_colour() -> None:
 
 
 @free_threaded_only
+@pytest.mark.parametrize("verb", ["dump", "dump --pool", "doctor", "ps", "type collections.deque"])
+def test_a_line_in_a_pipe_ends_with_its_last_word(verb: str) -> None:
+    done = command(*verb.split())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line for line in done.stdout.splitlines() if line.endswith(" ")] == []
+
+
+@free_threaded_only
 def test_a_pipe_is_as_wide_as_columns_says() -> None:
     done = command("dump", COLUMNS="70")
     assert max(map(len, done.stdout.splitlines())) <= 70
