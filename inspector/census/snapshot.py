@@ -151,6 +151,8 @@ class Snapshot:
         """Return a snapshot that differs in some of these."""
         return Snapshot(**{**self._facts(), **changes})
 
+    __replace__ = _replace  # for copy.replace, as tuples and dataclasses have it
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a snapshot does not change: {name}")
 

@@ -155,10 +155,9 @@ _FIELDS: Final[dict[str, Callable[[int], int]]] = {
 
 
 def _sample(memory: Memory, pool: Pool) -> dict[int, int]:
-    """Return index -> address of members spread evenly over the table."""
+    """Return index -> address of members spread evenly over the table, of all if few."""
     members = split_table(_read_table(memory, pool), pool).members
-    step = max(1, len(members) // (3 * SAMPLE))
-    return dict(list(members.items())[::step])
+    return dict(list(members.items())[:: 1 + len(members) // (3 * SAMPLE)])
 
 
 def _read_table(memory: Memory, pool: Pool) -> list[int]:

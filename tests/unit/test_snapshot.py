@@ -151,6 +151,16 @@ def test_a_snapshot_cannot_be_changed(snapshot: Snapshot, value: str) -> None:
         snapshot["app.Class0"].total = 3  # type: ignore[misc] # that is the point
 
 
+def test_another_snapshot_is_made_of_some_changes(snapshot: Snapshot) -> None:
+    other = snapshot._replace(tries=7)
+    assert (other.tries, other.rows, other.target) == (7, snapshot.rows, snapshot.target)
+    assert other != snapshot
+    assert other._replace(tries=snapshot.tries) == snapshot
+    assert hash(other) == hash(snapshot)
+    with pytest.raises(TypeError, match="made of target, exact"):
+        snapshot._replace(trials=7)
+
+
 def test_what_a_snapshot_holds_stays_when_the_process_goes_on() -> None:
     runtime = small()
     one = runtime.interpreters[0]
