@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["AtOnce", "InBlocks", "Latest"]
 
 BLOCK: Final = 1 << 17
-"""Bytes that are compared as a whole first."""
+"""Bytes that are compared as a whole first, and the most that one block has."""
 
 MOST: Final = 4
 """Sets of ranges that are kept: one per interpreter that is read, nearly always."""

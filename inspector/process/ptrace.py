@@ -111,7 +111,12 @@ class Pause:
             raise
         if self._failure:
             self._end()
-            raise self._failure
+            failure, self._failure = self._failure, None
+            try:
+                raise failure
+            finally:
+                # It holds this frame, and all that was read until now with it.
+                del failure
         return self
 
     def __exit__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import struct
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
@@ -368,6 +370,25 @@ def test_a_process_that_is_gone_is_no_target() -> None:
         process.wait()
     with pytest.raises(NoSuchTarget), stopped(process.pid):
         pass
+
+
+def test_a_pause_that_fails_keeps_nothing_alive() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait()
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        pause = stopped(child.pid)
+        left = weakref.ref(pause)
+        try:
+            pause.__enter__()
+        except NoSuchTarget:
+            del pause
+        # No collection was needed: neither the pause nor what its caller held is garbage.
+        assert left() is None
+    finally:
+        if collects:
+            gc.enable()
 
 
 def test_a_zombie_is_no_target() -> None:
