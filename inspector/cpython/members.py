@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BasicTypes", "Ids", "basic_types", "find_ids", "kinds_of"]
 
-SAMPLE: Final = 512
-"""Members per kind that are asked for their id: chance agreement is long excluded."""
+SAMPLE: Final = 1536
+"""Members, at most, that are asked for their id: chance agreement is long excluded."""
 
 MAX_BASICSIZE: Final = 1 << 13
 
@@ -108,21 +108,12 @@ def find_ids(memory: Memory, published: Published, types: BasicTypes, pool: Pool
     Raises :class:`LayoutError` when some member is no type, dictionary or code
     object, or when no offset, or more than one, holds every member's id.
     """
-    sample = _sample(memory, pool)
-    headers = _read_members(memory, pool, sample, (0, HEADER_SIZE))
-    decoded = {index: decode(words) for index, words in headers.items()}
-    kinds, others = kinds_of(memory, types, {header.ob_type for header in decoded.values()})
-    right = [i for i, h in decoded.items() if h.deferred and not h.immortal and h.ob_type in kinds]
-    # A new member has its id before its deferred bit: one in a hundred may be new.
-    if others or len(right) < 0.99 * len(decoded) or not right:
-        raise LayoutError(
-            "PyInterpreterState.unique_ids",
-            expected="types, dictionaries and code objects with deferred counting",
-            found=f"{len(right)} of {len(decoded)} members are",
-        )
-    by_kind: dict[str, dict[int, int]] = {"type": {}, "code": {}, "dict": {}}
-    for index in right:
-        by_kind[kinds[decoded[index].ob_type]][index] = sample[index]
+    members = split_table(_read_table(memory, pool), pool).members
+    kinds, by_kind = _told_apart(memory, types, pool, _sample(members))
+    if not all(by_kind.values()):
+        # A hundred thousand of one kind leave none of another one in a sample.
+        kinds, everyone = _told_apart(memory, types, pool, members)
+        by_kind = {kind: found or everyone[kind] for kind, found in by_kind.items()}
     sizes = {
         "type": (published["type_object.size"], _type_size(memory, types, kinds)),
         "code": (HEADER_SIZE, published["code_object.size"]),
@@ -141,9 +132,33 @@ def find_ids(memory: Memory, published: Published, types: BasicTypes, pool: Pool
         offsets["code"],
         offsets["dict"],
         next(address for address, kind in kinds.items() if kind == "code"),
-        len(right),
+        sum(map(len, by_kind.values())),
         tuple(evidence),
     )
+
+
+def _told_apart(
+    memory: Memory, types: BasicTypes, pool: Pool, members: dict[int, int]
+) -> tuple[dict[int, str], dict[str, dict[int, int]]]:
+    """Return the kind of each type that members have, and the members (index -> address) of each.
+
+    Raises :class:`LayoutError` when they are something else.
+    """
+    headers = _read_members(memory, pool, members, (0, HEADER_SIZE))
+    decoded = {index: decode(words) for index, words in headers.items()}
+    kinds, others = kinds_of(memory, types, {header.ob_type for header in decoded.values()})
+    right = [i for i, h in decoded.items() if h.deferred and not h.immortal and h.ob_type in kinds]
+    # A new member has its id before its deferred bit: one in a hundred may be new.
+    if others or len(right) < 0.99 * len(decoded) or not right:
+        raise LayoutError(
+            "PyInterpreterState.unique_ids",
+            expected="types, dictionaries and code objects with deferred counting",
+            found=f"{len(right)} of {len(decoded)} members are",
+        )
+    by_kind: dict[str, dict[int, int]] = {"type": {}, "code": {}, "dict": {}}
+    for index in right:
+        by_kind[kinds[decoded[index].ob_type]][index] = members[index]
+    return kinds, by_kind
 
 
 _FIELDS: Final[dict[str, Callable[[int], int]]] = {
@@ -154,10 +169,9 @@ _FIELDS: Final[dict[str, Callable[[int], int]]] = {
 """How the word of each field shows the id."""
 
 
-def _sample(memory: Memory, pool: Pool) -> dict[int, int]:
-    """Return index -> address of members spread evenly over the table, of all if few."""
-    members = split_table(_read_table(memory, pool), pool).members
-    return dict(list(members.items())[:: 1 + len(members) // (3 * SAMPLE)])
+def _sample(members: dict[int, int]) -> dict[int, int]:
+    """Return members (index -> address) spread evenly over the table, all if they are few."""
+    return dict(list(members.items())[:: 1 + len(members) // SAMPLE])
 
 
 def _read_table(memory: Memory, pool: Pool) -> list[int]:

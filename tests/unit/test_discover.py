@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.cpython import members
 from inspector.errors import InspectorError, LayoutError, MemoryFault
 from tests.heap import Shape
 from tests.runtime import V314, V315, Runtime, small
@@ -47,6 +48,17 @@ def test_offsets_are_found_wherever_they_are(version: int, shape: Shape) -> None
     assert layout.code_type == runtime.heap.code_type
     assert {each.source for each in layout.evidence} == {"discovered"}
     assert len(layout.evidence) == 6
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_offsets_are_found_where_a_sample_has_none_of_a_kind(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    runtime = small()
+    right = runtime.layout()
+    monkeypatch.setattr(members, "SAMPLE", number)
+    found = runtime.layout()
+    assert found._replace(evidence=()) == right._replace(evidence=())
 
 
 def test_published_offsets_are_taken_as_they_are_published() -> None:
