@@ -111,8 +111,7 @@ class InBlocks(_Kept):
         """Return the bytes of each range, None if not everything could be moved."""
         known, self._pieces = self._pieces, None
         if known is None:
-            calls = zip(self._last.calls, self._last.lengths, strict=True)
-            return self._first() if all(move(call) == size for call, size in calls) else None
+            return self._first() if self._last.filled(move) else None
         pages = []
         start = 0
         fresh = self._fresh.buffer_info()[0]

@@ -163,10 +163,7 @@ class ProcessMemory:
 
         :meth:`read_many` of the same ranges then tells why.
         """
-        return self._file < 0 and all(
-            self._moved(call) == length
-            for call, length in zip(vectors.calls, vectors.lengths, strict=True)
-        )
+        return self._file < 0 and vectors.filled(self._moved)
 
     def _read_around(self, vectors: Vectors, number: int, moved: int, holes: set[int]) -> None:
         """Read what a call did not move; add the pages that are not there to ``holes``."""

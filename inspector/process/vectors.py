@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from inspector.errors import MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
 __all__ = ["IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "Call", "Range", "Vectors"]
 
@@ -96,6 +96,12 @@ class Vectors:
         bytes of any system call; the remote one, whose pages it has to look up, is the buffer.
         """
         return [(remote, count, local, one) for local, one, remote, count in self.calls]
+
+    def filled(self, move: Callable[[Call], int]) -> bool:
+        """Make every call by ``move``, which returns bytes; False once one moved not all of its."""
+        return all(
+            move(call) == length for call, length in zip(self.calls, self.lengths, strict=True)
+        )
 
     def twin(self) -> Vectors:
         """Return vectors of the same ranges with a buffer of their own."""
