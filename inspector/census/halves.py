@@ -7,7 +7,7 @@ which then moves a tenth of the bytes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from inspector.cpython.refcount import HEADER_SIZE
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["Halves", "halve", "joined"]
 
 
-class Halves(NamedTuple):
-    """The ranges of a plan, those of its members in two parts."""
+Halves = tuple["list[Range]", "list[Range]"]
+"""What is read at one instant: all that is not of a member, then each member's header;
+and what is read before: each member's structure, header included.
 
-    instant: list[Range]
-    """All that is not of a member, then each member's header."""
-    before: list[Range]
-    """Each member's structure, header included."""
+A plain tuple: it is held while the world is stopped, and an instance of a class of ours
+would show up in the very reading that it is made for.
+"""
 
 
 def halve(plan: Plan) -> Halves:
@@ -34,7 +34,7 @@ def halve(plan: Plan) -> Halves:
     first = len(plan.ranges) - len(plan.members)
     before = plan.ranges[first:]
     headers = [(address, HEADER_SIZE) for address, _ in before]
-    return Halves(plan.ranges[:first] + headers, before)
+    return plan.ranges[:first] + headers, before
 
 
 def joined(instant: list[bytes | None], before: Sequence[bytes | None]) -> list[bytes | None]:

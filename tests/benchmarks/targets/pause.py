@@ -23,7 +23,7 @@ def bare(target: inspector.Target) -> int:
     latest = next(iter(target._known.values())).latest
     assert latest is not None
     assert latest.planned.halves is not None
-    vectors = Vectors(latest.planned.halves.instant, apart=True)
+    vectors = Vectors(latest.planned.halves[0], apart=True)
     calls = [(world._readv, (target.pid, *call, 0)) for call in vectors.calls]
     begin = time.perf_counter_ns()
     for function, arguments in calls:
