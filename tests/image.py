@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from inspector.process.chains import Chain, Hop
+    from inspector.process.protocols import Chain, Hop
     from inspector.process.vectors import Range
 
 PAGE: Final = 4096
@@ -33,7 +33,7 @@ class TooMuchRead(AssertionError):
 
 
 class Image:
-    """A :class:`~inspector.process.memory.StillMemory` over segments of bytes."""
+    """A :class:`~inspector.process.protocols.StillMemory` over segments of bytes."""
 
     pause_ns = 0
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 from inspector.census.target import Target
 
 if TYPE_CHECKING:
-    from inspector.process.memory import StillMemory
     from inspector.process.other import OtherProcess
+    from inspector.process.protocols import StillMemory
     from tests.image import Image
     from tests.runtime import Runtime
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["Anatomy", "Path", "dissect"]
 

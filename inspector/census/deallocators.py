@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["HEADER", "PER_THREAD", "Deallocators"]
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inspector.census.known import Known
-    from inspector.census.observe import Seen
     from inspector.census.plan import Scope
+    from inspector.census.reading import Seen
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import StillMemory
     from inspector.process.other import OtherProcess
+    from inspector.process.protocols import StillMemory
 
 __all__ = ["Wanted", "observe_all"]
 

@@ -17,20 +17,18 @@ if TYPE_CHECKING:
     from inspector.census.plan import Plan
     from inspector.process.vectors import Range
 
-__all__ = ["Halves", "halve", "joined"]
+__all__ = ["halve", "joined"]
 
 
-Halves = tuple["list[Range]", "list[Range]"]
-"""What is read at one instant: all that is not of a member, then each member's header;
-and what is read before: each member's structure, header included.
+def halve(plan: Plan) -> tuple[list[Range], list[Range]]:
+    """Return the halves of a plan.
 
-A plain tuple: it is held while the world is stopped, and an instance of a class of ours
-would show up in the very reading that it is made for.
-"""
+    The first is read at one instant: all that is not of a member, then each member's
+    header.  The second is read before: each member's structure, header included.
 
-
-def halve(plan: Plan) -> Halves:
-    """Return the halves of a plan."""
+    A plain tuple: it is held while the world is stopped, and an instance of a class of ours
+    would show up in the very reading that it is made for.
+    """
     first = len(plan.ranges) - len(plan.members)
     before = plan.ranges[first:]
     headers = [(address, HEADER_SIZE) for address, _ in before]

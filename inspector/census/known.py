@@ -12,9 +12,9 @@ from inspector.cpython.walk import interpreters, read_pointer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inspector.census.observe import Seen
+    from inspector.census.reading import Seen
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["Known", "identifiers", "knowing"]
 

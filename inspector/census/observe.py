@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inspector.census.halves import halve, joined
 from inspector.census.kinds import classify
 from inspector.census.plan import Moved, Plan, Scope, plan
-from inspector.census.reading import Reading, understand
+from inspector.census.reading import Reading, Seen, understand
 from inspector.census.rows import holds_id
 from inspector.census.settle import Settled, is_quiet, settle
-from inspector.census.stacks import Moving, Shifted, Stacks, count_stacks, plan_stacks
+from inspector.census.stacks import Moving, Shifted, count_stacks, plan_stacks
 from inspector.errors import LayoutError, MemoryFault, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.census.rows import Bounds
+    from inspector.census.reading import Bounds
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory, StandingMemory, StillMemory
+    from inspector.process.protocols import Memory, StandingMemory, StillMemory
 
-__all__ = ["Request", "Seen", "give_way", "observe_running", "observe_still"]
+__all__ = ["Request", "give_way", "observe_running", "observe_still"]
 
 TRIES: Final = 24
 """Readings that may fail because the target moved, before that is an error."""
@@ -64,23 +64,6 @@ class Request(NamedTuple):
         planned = last.planned
         same = planned.scope == self.scope and planned.epoch is not None
         return last.reading if same else None
-
-
-class Seen(NamedTuple):
-    """One interpreter as it was read."""
-
-    interpreter: int
-    planned: Plan
-    reading: Reading
-    again: dict[int, dict[int, int]]
-    """Contributions by pool index, of objects that had to be read again to settle."""
-    bounds: list[Bounds | None]
-    stacks: Stacks | None
-    """Deferred references per thread; None where they were not read."""
-    exact: bool
-    tries: int
-    merging: bool
-    """Contributions may have moved into headers while it was read."""
 
 
 def observe_still(request: Request, still: StillMemory, *, own: bool) -> Seen:

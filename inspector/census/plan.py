@@ -23,9 +23,8 @@ from inspector.errors import LayoutError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from inspector.census.halves import Halves
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
     from inspector.process.vectors import Range
 
 __all__ = [
@@ -91,8 +90,8 @@ class Plan(NamedTuple):
     ranges: list[Range]
     slots: list[list[int]] | None = None
     """Per thread the indices of its array that are read; None for whole arrays."""
-    halves: Halves | None = None
-    """The same ranges in two halves, once they were asked for."""
+    halves: tuple[list[Range], list[Range]] | None = None
+    """The same ranges in two halves, once :mod:`inspector.census.halves` made them."""
 
     def places(self, indices: Iterable[int]) -> list[int]:
         """Return where in ``members`` the objects at these pool indices stand, if they do.

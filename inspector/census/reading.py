@@ -30,10 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inspector.census.interpreter import PoolLife
+    from inspector.census.stacks import Stacks
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory, StandingMemory
+    from inspector.process.protocols import Memory, StandingMemory
 
-__all__ = ["Reading", "interpreter_count", "read", "understand"]
+__all__ = ["Bounds", "Reading", "Seen", "interpreter_count", "read", "understand"]
+
+
+Bounds = tuple[int, int]
+"""The smallest and the largest count that was seen of an object in motion."""
 
 
 class Reading(NamedTuple):
@@ -55,6 +60,23 @@ class Reading(NamedTuple):
     """Per thread, its array, or the planned slots of it."""
     structures: list[bytes]
     """Per member, its structure up to the unique id."""
+
+
+class Seen(NamedTuple):
+    """One interpreter as it was read."""
+
+    interpreter: int
+    planned: Plan
+    reading: Reading
+    again: dict[int, dict[int, int]]
+    """Contributions by pool index, of objects that had to be read again to settle."""
+    bounds: list[Bounds | None]
+    stacks: Stacks | None
+    """Deferred references per thread; None where they were not read."""
+    exact: bool
+    tries: int
+    merging: bool
+    """Contributions may have moved into headers while it was read."""
 
 
 def read(

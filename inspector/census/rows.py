@@ -15,16 +15,13 @@ from inspector.cpython.refcount import count
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inspector.census.observe import Seen
     from inspector.census.plan import Member, Plan
+    from inspector.census.reading import Bounds, Seen
     from inspector.census.stacks import Stacks
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
-__all__ = ["Bounds", "Rows", "counted", "holds_id"]
-
-Bounds = tuple[int, int]
-"""The smallest and the largest count that was seen of an object in motion."""
+__all__ = ["Rows", "counted", "holds_id"]
 
 Row = tuple[Any, ...]
 """The fields of one :class:`~inspector.census.snapshot.ObjectCount`."""

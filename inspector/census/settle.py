@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inspector.census.plan import Member
-    from inspector.census.rows import Bounds
+    from inspector.census.reading import Bounds
     from inspector.cpython.layout import Layout
     from inspector.cpython.walk import Thread
-    from inspector.process.memory import StandingMemory
+    from inspector.process.protocols import StandingMemory
 
 __all__ = ["Settled", "settle"]
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.walk import Thread
-    from inspector.process.chains import Chain, Hop
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Chain, Hop, Memory
     from inspector.process.vectors import Range
 
 __all__ = ["Moving", "Shifted", "StackPlan", "Stacks", "count_stacks", "plan_stacks"]

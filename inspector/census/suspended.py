@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import StillMemory
+    from inspector.process.protocols import StillMemory
 
 __all__ = ["suspended_references"]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from inspector.census.anatomy import Anatomy
     from inspector.census.heat import Sampler
-    from inspector.census.observe import Seen
+    from inspector.census.reading import Seen
     from inspector.process.other import OtherProcess
 
 __all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]

@@ -32,6 +32,7 @@ PHASES: Final = {
     "plan": ("inspector.census.observe:plan",),
     "read": (
         "inspector.census.observe:settle",
+        "inspector.process.world:OwnWorld.ready",
         "inspector.process.world:OwnWorld.read_all",
         "inspector.census.observe:understand",
     ),
@@ -48,7 +49,7 @@ PHASES: Final = {
 WHOLE: Final = "discovery"
 REST: Final = "the rest"
 
-CALL: Final = "inspector.process.memory:_process_vm_readv"
+CALL: Final = "inspector.process.memory:process_vm_readv"
 CALLS_IN_A_STOP: Final = "inspector.process.world:OwnWorld._run"
 
 READINGS: Final = 7

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
     from inspector.process.vectors import Range
 
 __all__ = ["TRIES", "Arrays", "SlotReader", "Slots", "places", "slot"]

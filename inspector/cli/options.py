@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from inspector.census.snapshot import KINDS
-from inspector.screen.selection import SORTS, Selection
-from inspector.screen.view import View
+from inspector.screen.selection import SORTS, Selection, View
 
 __all__ = [
     "BlockingOption",

@@ -22,7 +22,7 @@ from inspector.screen.streams import output as opened
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from inspector.screen.view import View
+    from inspector.screen.selection import View
 
 __all__ = ["RunCommand", "divide", "run"]
 

@@ -23,7 +23,7 @@ def short(words: Sequence[str]) -> Callable[[], None] | None:
     if verb != "dump" or len(pids) > 1 or len(flags) + len(pids) != len(rest):
         return None
     from inspector.cli.show import Manner, show  # noqa: PLC0415 - not for other verbs
-    from inspector.screen.view import View  # noqa: PLC0415 - likewise
+    from inspector.screen.selection import View  # noqa: PLC0415 - likewise
 
     pid = int(pids[0]) if pids else None
     return partial(show, pid, View(json="--json" in flags), Manner("--blocking" in flags))

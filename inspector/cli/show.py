@@ -12,7 +12,7 @@ from inspector.screen.text import duration
 from inspector.screen.view import write
 
 if TYPE_CHECKING:
-    from inspector.screen.view import View
+    from inspector.screen.selection import View
 
 __all__ = ["Manner", "kinds_of", "show", "show_pool"]
 

@@ -29,7 +29,7 @@ from inspector.process.vectors import PAGE
 
 if TYPE_CHECKING:
     from inspector.cpython.published import Published
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["discover"]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.published import Published
-    from inspector.process.chains import Chain, Hop
+    from inspector.process.protocols import Chain, Hop
 
 __all__ = ["Stack", "TooShort", "deferred_references", "slots_in_use", "stack_chains", "tagged"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inspector.cpython.published import Published
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
     from inspector.process.vectors import Range
 
 __all__ = ["BasicTypes", "Ids", "basic_types", "find_ids", "kinds_of"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["Named", "Names"]
 

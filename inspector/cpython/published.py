@@ -16,7 +16,7 @@ from inspector.errors import LayoutError, NotFreeThreaded, NotPython, Unsupporte
 from inspector.process.runtime import COOKIE
 
 if TYPE_CHECKING:
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["Published", "newer", "read_published", "read_version", "version_text"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inspector.cpython.published import Published
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["find_key", "read_dicts", "read_strings", "read_values"]
 

@@ -20,7 +20,7 @@ from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
     from inspector.cpython.published import Published
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["States", "find"]
 

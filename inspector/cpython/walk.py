@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from inspector.cpython.published import Published
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
     from inspector.process.vectors import Range
 
 __all__ = [

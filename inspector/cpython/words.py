@@ -15,7 +15,7 @@ from inspector.process.vectors import PAGE, WORD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["differing", "read_words", "signed", "unsigned", "word_at"]
 

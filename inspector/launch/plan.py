@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from inspector.screen.selection import Selection
-from inspector.screen.view import View
+from inspector.screen.selection import Selection, View
 
 __all__ = ["Plan"]
 

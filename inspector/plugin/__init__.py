@@ -24,14 +24,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.plugin.marked import UNSUPPORTED, is_marked
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from inspector.plugin.fixture import TypeRefcounts
-
-MARKS = ("no_type_leaks", "balanced")
-
-UNSUPPORTED = ("fallback", "skip", "fail")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -164,11 +162,6 @@ class _Checker:
         from inspector.plugin.protocol import run_marked  # noqa: PLC0415 - only if asked for
 
         return run_marked(item, nextitem)
-
-
-def is_marked(item: pytest.Item) -> bool:
-    """Whether a test has a mark of this plugin, its own or one of its class or module."""
-    return any(map(item.get_closest_marker, MARKS))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

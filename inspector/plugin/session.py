@@ -14,7 +14,7 @@ from inspector.checks.problem import Problem
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load, Screen, Suspects
 from inspector.checks.support import support
-from inspector.plugin import is_marked
+from inspector.plugin.marked import is_marked
 from inspector.plugin.protocol import MarkFailed, RepeatFailed, Runs, only_shown
 from inspector.plugin.report import Report
 from inspector.plugin.settings import settings_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import pytest
 
 from inspector.checks.rules import Rule, parse_rule
-from inspector.plugin import UNSUPPORTED
+from inspector.plugin.marked import UNSUPPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

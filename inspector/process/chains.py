@@ -15,17 +15,9 @@ from inspector.process.vectors import PAGE, WORD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Chain, Hop, Memory
 
-__all__ = ["Chain", "Chase", "Hop", "follow"]
-
-Chain = tuple[int, int, int]
-"""A linked list to follow: where the pointer to its first node stands (0 for no list
-at all), bytes to read of each node, and the most nodes that are followed.  The
-second word of a node points to the next; NULL ends the list."""
-
-Hop = tuple[int, bytes]
-"""A node of a chain: its address, and its bytes, fewer where its memory ended."""
+__all__ = ["Chase", "follow"]
 
 
 def follow(memory: Memory, chains: Sequence[Chain]) -> list[list[Hop] | None]:

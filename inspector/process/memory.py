@@ -6,7 +6,7 @@ and never a crash, in the own process too.  Does not know what the bytes mean.
 
 ``process_vm_readv(2)`` moves each piece separately: the bytes of one call are
 not one instant.  A reader that needs one instant stops the threads first
-(:mod:`inspector.process.pause`).
+(:mod:`inspector.process.world`, :mod:`inspector.process.stopped`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING
 
 from inspector.errors import MemoryFault
 from inspector.process.calls import process_vm_readv
@@ -24,66 +24,10 @@ from inspector.process.vectors import MAX_BYTES, PAGE, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
-    from inspector.process.chains import Chain, Hop
     from inspector.process.vectors import Call, Range
 
-__all__ = ["Memory", "ProcessMemory", "StandingMemory", "StillMemory"]
-
-
-class Memory(Protocol):
-    """Anything that yields bytes for addresses: a process, a pause, a test's image."""
-
-    def read(self, address: int, size: int) -> bytes:
-        """Return ``size`` bytes; raise :class:`MemoryFault` when any is unreadable."""
-        ...
-
-    def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
-        """Return the bytes of each range, None where any of its bytes is unreadable."""
-        ...
-
-
-class StandingMemory(Memory, Protocol):
-    """A memory of which the same ranges are read again and again."""
-
-    def read_again(self, ranges: Sequence[Range]) -> list[bytes | None]:
-        """Do what :meth:`read_many` does, for many ranges that are read again and again.
-
-        What reads as it did is the very object of the time before.
-        """
-        ...
-
-
-class StillMemory(Memory, Protocol):
-    """A memory whose reads are one instant of the threads that it concerns."""
-
-    pause_ns: int
-    """Nanoseconds that those threads stood still."""
-
-    def read_all(
-        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
-    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:
-        """Read ranges and others, and follow chains, at one and the same instant.
-
-        ``ranges`` may well be read again, ``others`` not.
-        See :func:`inspector.process.chains.follow` for what is returned of chains.
-        """
-        ...
-
-    def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
-        """Return the bytes of ``before``; make the pause of a :meth:`read_all` of ranges shorter.
-
-        Neither is one instant.
-        """
-        ...
-
-    def hold(self) -> AbstractContextManager[None]:
-        """Make all reads in the context one instant, where that is possible."""
-        ...
-
-
-_process_vm_readv: Final = process_vm_readv
+__all__ = ["ProcessMemory"]
 
 
 class ProcessMemory:
@@ -147,7 +91,7 @@ class ProcessMemory:
 
     def _moved(self, call: Call) -> int:
         """Make a call; return the bytes that it moved, negative for none."""
-        return _process_vm_readv(self.pid, *call, 0)
+        return process_vm_readv(self.pid, *call, 0)
 
     def _fill(self, vectors: Vectors) -> set[int]:
         """Read into a buffer; return the pages, as they lie in it, that are not there."""

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from inspector.errors import TargetError
     from inspector.process.elf import Section
-    from inspector.process.memory import Memory
     from inspector.process.proc import Mapping
+    from inspector.process.protocols import Memory
 
 __all__ = ["COOKIE", "find_runtime", "own_runtime", "python_version"]
 

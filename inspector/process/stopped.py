@@ -11,8 +11,8 @@ from inspector.process.ptrace import stopped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inspector.process.chains import Chain, Hop
     from inspector.process.memory import ProcessMemory
+    from inspector.process.protocols import Chain, Hop
     from inspector.process.vectors import Range
 
 __all__ = ["StoppedWorld"]
@@ -21,7 +21,7 @@ __all__ = ["StoppedWorld"]
 class StoppedWorld:
     """Reads of another process at one instant of all of its threads.
 
-    A :class:`~inspector.process.memory.StillMemory`: each ``read_many`` and
+    A :class:`~inspector.process.protocols.StillMemory`: each ``read_many`` and
     ``read_all`` stops the target, reads, and lets it go, unless it is held.
     """
 

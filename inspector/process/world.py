@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from inspector.process.chains import Chain, Hop
+    from inspector.process.protocols import Chain, Hop
     from inspector.process.vectors import Call, Range
 
     Step = tuple[Any, int, int, int, int, int, int]
@@ -46,7 +46,7 @@ cache of the processor; a third one changes nothing."""
 class OwnWorld:
     """Reads of the own process at one instant of the calling thread's interpreter.
 
-    A :class:`~inspector.process.memory.Memory` whose ``read_many`` is one instant
+    A :class:`~inspector.process.protocols.Memory` whose ``read_many`` is one instant
     as far as this interpreter's threads go: they are stopped for it.  ``read``
     does not stop anything.
 

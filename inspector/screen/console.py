@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from inspector.census.snapshot import Snapshot
-    from inspector.screen.view import View
+    from inspector.screen.selection import View
 
 __all__ = ["console_for", "lines_of", "print_table"]
 

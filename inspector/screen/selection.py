@@ -1,4 +1,4 @@
-"""Which rows of a snapshot are shown, and in which order."""
+"""Which rows of a snapshot are shown, in which order, and how."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from inspector.census.snapshot import ObjectCount, Snapshot
 
-__all__ = ["SORTS", "Selected", "Selection", "matcher", "select"]
+__all__ = ["SORTS", "Selected", "Selection", "View", "matcher", "select"]
 
 SORTS: Final[dict[str, Callable[[ObjectCount], int | None]]] = {
     "total": lambda row: row.total,
@@ -33,6 +33,16 @@ class Selection(NamedTuple):
     """Shell patterns, any of which a name has to match; see :func:`select`."""
     limit: int | None = None
     """The most rows; 0 for all, None for what the place they go to has room for."""
+
+
+class View(NamedTuple):
+    """How a snapshot is shown."""
+
+    selection: Selection = Selection()
+    threads: bool = False
+    """A column per thread."""
+    json: bool = False
+    """The document of :meth:`Snapshot.as_dict` on one line, instead of a table."""
 
 
 class Selected(NamedTuple):

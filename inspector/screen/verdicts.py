@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from inspector.census.interpreter import TargetInfo
     from inspector.census.verdict import Used
-    from inspector.screen.selection import Selection
-    from inspector.screen.view import View
+    from inspector.screen.selection import Selection, View
 
 __all__ = ["verdicts_view", "write_verdicts"]
 

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
-from inspector.screen.selection import Selection, select
+from inspector.screen.selection import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from inspector.census.snapshot import Snapshot
+    from inspector.screen.selection import View
 
-__all__ = ["View", "Writer", "write", "writer"]
-
-
-class View(NamedTuple):
-    """How a snapshot is shown."""
-
-    selection: Selection = Selection()
-    threads: bool = False
-    """A column per thread."""
-    json: bool = False
-    """The document of :meth:`Snapshot.as_dict` on one line, instead of a table."""
+__all__ = ["Writer", "write", "writer"]
 
 
 Writer: TypeAlias = "Callable[[Snapshot, View, IO[str], Sequence[str]], None]"

@@ -16,7 +16,7 @@ from tests.support import interpreters, python_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 FUTURE = 0x031000F0
 """3.16.0, whose block is taken to be like that of 3.15."""

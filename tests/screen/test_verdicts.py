@@ -6,9 +6,8 @@ from typing import Any
 
 from inspector.census.interpreter import TargetInfo
 from inspector.census.verdict import Evidence, Used, Verdict
-from inspector.screen.selection import Selection
+from inspector.screen.selection import Selection, View
 from inspector.screen.verdicts import write_verdicts
-from inspector.screen.view import View
 from tests.screen.builder import row
 
 TARGET = TargetInfo(4242, "3.14.7", gil_enabled=False, command="app.py")

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.process.calls import process_vm_readv
 from inspector.process.chains import Chase, follow
-from inspector.process.memory import ProcessMemory, _process_vm_readv
+from inspector.process.memory import ProcessMemory
 from tests.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.process.chains import Chain, Hop
+    from inspector.process.protocols import Chain, Hop
 
     Follow = Callable[[Chain], list[Hop] | None]
 
@@ -59,7 +60,7 @@ def chased(chain: Chain) -> list[Hop] | None:
     """Follow a chain with prepared calls."""
     chase = Chase(chain)
     pid = os.getpid()
-    return chase.hops([_process_vm_readv(pid, *call, 0) for call in chase.calls])
+    return chase.hops([process_vm_readv(pid, *call, 0) for call in chase.calls])
 
 
 both = pytest.mark.parametrize("walk", [step_by_step, chased], ids=["follow", "Chase"])

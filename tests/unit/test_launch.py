@@ -8,8 +8,7 @@ from inspector.errors import ProgramError
 from inspector.launch import program
 from inspector.launch.plan import Plan
 from inspector.launch.program import interpreter_options
-from inspector.screen.selection import Selection
-from inspector.screen.view import View
+from inspector.screen.selection import Selection, View
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from tests.runtime import small
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.census.observe import Seen
+    from inspector.census.reading import Seen
     from inspector.cpython.layout import Layout
     from tests.image import Image
     from tests.runtime import Interpreter, Runtime

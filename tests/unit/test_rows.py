@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.observe import Seen
 from inspector.census.plan import Scope, plan
-from inspector.census.reading import read
+from inspector.census.reading import Seen, read
 from inspector.census.rows import Rows, counted, holds_id
 from inspector.census.snapshot import ObjectCount
 from inspector.census.stacks import Stacks
@@ -17,7 +16,7 @@ from inspector.cpython.refcount import BIAS
 from tests.runtime import small, thread_id
 
 if TYPE_CHECKING:
-    from inspector.census.rows import Bounds
+    from inspector.census.reading import Bounds
 
 
 class Reader:

@@ -181,7 +181,7 @@ def test_a_system_without_the_call_is_told_when_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
-    monkeypatch.setattr(memory_module, "_process_vm_readv", calls._bind()[0])
+    monkeypatch.setattr(memory_module, "process_vm_readv", calls._bind()[0])
     monkeypatch.setattr(ProcessMemory, "_open", lambda _: False)
     with pytest.raises(UnsupportedVersion, match="no system call to read process") as caught:
         ProcessMemory().read(4096, 8)
@@ -196,7 +196,7 @@ def test_where_the_system_call_is_forbidden_the_file_is_read(
         ctypes.set_errno(code)
         return -1
 
-    monkeypatch.setattr(memory_module, "_process_vm_readv", forbidden)
+    monkeypatch.setattr(memory_module, "process_vm_readv", forbidden)
     memory = ProcessMemory()
     ranges = random_ranges(known, 3)
     assert memory.read_many(ranges) == known.expected(ranges)
@@ -221,13 +221,13 @@ def test_no_page_is_touched_that_no_range_needs(known: Known) -> None:
 
 def counted_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list to which every system call adds what it moved."""
-    call, moved = memory_module._process_vm_readv, []
+    call, moved = calls.process_vm_readv, []
 
     def counted(*arguments: int) -> int:
         moved.append(call(*arguments))
         return moved[-1]
 
-    monkeypatch.setattr(memory_module, "_process_vm_readv", counted)
+    monkeypatch.setattr(memory_module, "process_vm_readv", counted)
     return moved
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["Finding", "agreements"]
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
     from inspector.cpython.layout import Layout
-    from inspector.process.memory import Memory
+    from inspector.process.protocols import Memory
 
 __all__ = ["Finding", "Look", "Trial"]
 

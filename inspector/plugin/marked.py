@@ -1,0 +1,20 @@
+"""Which tests are marked; all that a run without marks needs to know of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pytest
+
+__all__ = ["UNSUPPORTED", "is_marked"]
+
+MARKS: Final = ("no_type_leaks", "balanced")
+
+UNSUPPORTED: Final = ("fallback", "skip", "fail")
+"""What a mark may do that cannot be checked."""
+
+
+def is_marked(item: pytest.Item) -> bool:
+    """Whether a test has a mark of this plugin, its own or one of its class or module."""
+    return any(map(item.get_closest_marker, MARKS))
