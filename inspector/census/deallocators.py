@@ -13,6 +13,8 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from inspector.cpython.layout import HEAP_TYPE
+from inspector.cpython.subclasses import MAX_BASES
 from inspector.cpython.words import word_at
 from inspector.errors import MemoryFault
 
@@ -26,11 +28,6 @@ __all__ = ["HEADER", "PER_THREAD", "Deallocators"]
 
 HEADER: Final = "header"
 PER_THREAD: Final = "per thread"
-
-HEAP: Final = 1 << 9
-"""``Py_TPFLAGS_HEAPTYPE``."""
-
-MAX_BASES: Final = 1 << 10
 
 
 _Type = tuple[int, int, bool]
@@ -96,4 +93,4 @@ class Deallocators:
 
     def _decoded(self, words: bytes) -> _Type:
         dealloc, base, flags = (word_at(each, 0) for each in self._words(words))
-        return dealloc, base, bool(flags & HEAP)
+        return dealloc, base, bool(flags & HEAP_TYPE)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.kinds import classify
 from inspector.cpython.collector import collector_ranges, read_collector
+from inspector.cpython.layout import POOL_SIZE
 from inspector.cpython.subclasses import walk_types
 from inspector.cpython.walk import (
     Pool,
     Table,
     Thread,
+    read_pool,
     split_table,
     thread_ranges,
     threads,
@@ -41,7 +43,6 @@ __all__ = [
 
 FIXED: Final = 6
 """Ranges at the start of every plan, before those of threads and objects."""
-
 
 STATIC: Final = "static"
 """The kind of a type that is no heap type."""
@@ -122,7 +123,7 @@ def plan(
     epoch = None if collector.collecting else collector.collections
     known_threads = last.threads if last is not None else ()
     chain = threads(memory, published, interpreter, layout.refcounts, known_threads)
-    pool = Pool.decode(memory.read(interpreter + layout.unique_ids, 32))
+    pool = read_pool(memory, interpreter + layout.unique_ids)
     if not pool.plausible:
         raise LayoutError(
             "PyInterpreterState.unique_ids", expected="a pool of ids", found=str(tuple(pool))
@@ -226,7 +227,7 @@ def _ranges(
     published = layout.published
     ranges: list[Range] = [
         (layout.runtime + published["runtime_state.finalizing"], 8),
-        (interpreter + layout.unique_ids, 32),
+        (interpreter + layout.unique_ids, POOL_SIZE),
         (interpreter + published["interpreter_state.threads_head"] - 8, 16),
         *collector,
         (pool.table, 8 * pool.size),

@@ -11,9 +11,8 @@ import psutil
 
 from inspector.census.discovery import find_layout
 from inspector.census.kinds import classify
-from inspector.cpython.layout import POOL_SIZE
 from inspector.cpython.published import read_published, read_version, version_text
-from inspector.cpython.walk import Pool, gil_enabled, interpreters, split_table
+from inspector.cpython.walk import gil_enabled, interpreters, read_pool, split_table
 from inspector.cpython.words import unsigned
 from inspector.errors import AccessDenied, InspectorError, TargetError, UnsupportedVersion
 from inspector.process import proc
@@ -152,7 +151,7 @@ def _read(process: OtherProcess) -> Facts:
 def _heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
     """Return how many types have a unique id of one interpreter."""
     memory = process.memory
-    pool = Pool.decode(memory.read(interpreter + layout.unique_ids, POOL_SIZE))
+    pool = read_pool(memory, interpreter + layout.unique_ids)
     table = split_table(unsigned(memory.read(pool.table, 8 * pool.size)), pool)
     kinds = classify(memory, layout, table.members)
     return sum(kind == "type" for kind in kinds.values())

@@ -13,7 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.walk import LOCKED, Pool, decode_thread, thread_ranges, threads
+from inspector.cpython.layout import POOL_SIZE
+from inspector.cpython.walk import (
+    LOCKED,
+    Pool,
+    decode_thread,
+    read_pool,
+    thread_ranges,
+    threads,
+)
 from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault, Unsettled
 
@@ -73,11 +81,11 @@ class SlotReader:
         """Return the ranges of the pool, the table, and per thread its words and array."""
         published = self._layout.published
         at = self._interpreter + self._layout.unique_ids
-        pool = Pool.decode(self._memory.read(at, 32))
+        pool = read_pool(self._memory, at)
         if not pool.plausible:
             raise LayoutError("unique_ids", expected="a pool of ids", found=str(tuple(pool)))
         chain = threads(self._memory, published, self._interpreter, self._layout.refcounts)
-        ranges: list[Range] = [(at, 32), (pool.table, 8 * pool.size)]
+        ranges: list[Range] = [(at, POOL_SIZE), (pool.table, 8 * pool.size)]
         for thread in chain:
             if not thread.fits(pool):
                 raise LayoutError(

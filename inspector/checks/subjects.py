@@ -8,9 +8,10 @@ from __future__ import annotations
 import weakref
 from itertools import repeat
 from operator import call, is_
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.census.totals import places
+from inspector.cpython.layout import HEAP_TYPE
 from inspector.errors import NotAType, NotCounted
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ __all__ = [
 ]
 
 TypeRef = weakref.ReferenceType[type]
-
-HEAP_TYPE: Final = 1 << 9
-"""``Py_TPFLAGS_HEAPTYPE`` (Include/object.h): other types are not counted."""
 
 _flags_of = type.__dict__["__flags__"].__get__
 

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from inspector.cpython.published import Published
     from inspector.process.protocols import Chain, Hop
 
-__all__ = ["Stack", "TooShort", "deferred_references", "slots_in_use", "stack_chains", "tagged"]
+__all__ = [
+    "OWNED_BY_INTERPRETER",
+    "Stack",
+    "TooShort",
+    "deferred_references",
+    "slots_in_use",
+    "stack_chains",
+    "tagged",
+]
 
 OWNED_BY_INTERPRETER: Final = 3
 """``FRAME_OWNED_BY_INTERPRETER`` and above: entry frames, which hold nothing

@@ -13,7 +13,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from inspector.cpython.published import Published
 
-__all__ = ["POOL_SIZE", "REFCOUNTS_SIZE", "Evidence", "Layout"]
+__all__ = [
+    "DICT_SUBCLASS",
+    "HEAP_TYPE",
+    "POOL_SIZE",
+    "REFCOUNTS_SIZE",
+    "TUPLE_SUBCLASS",
+    "TYPE_SUBCLASS",
+    "Evidence",
+    "Layout",
+]
+
+HEAP_TYPE: Final = 1 << 9
+TUPLE_SUBCLASS: Final = 1 << 26
+DICT_SUBCLASS: Final = 1 << 29
+TYPE_SUBCLASS: Final = 1 << 31
+"""``Py_TPFLAGS_HEAPTYPE`` and the like (Include/object.h), the same in 3.14 and 3.15."""
 
 POOL_SIZE: Final = 32
 """Bytes of ``struct _Py_unique_id_pool`` {PyMutex, table, freelist, size}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.layout import Evidence
+from inspector.cpython.layout import DICT_SUBCLASS, TYPE_SUBCLASS, Evidence
 from inspector.cpython.refcount import HEADER_SIZE, decode
 from inspector.cpython.walk import Pool, read_pointer, split_table
 from inspector.cpython.words import unsigned, word_at
@@ -29,11 +29,6 @@ SAMPLE: Final = 1536
 """Members, at most, that are asked for their id: chance agreement is long excluded."""
 
 MAX_BASICSIZE: Final = 1 << 13
-
-FLAG_TYPE: Final = 1 << 31
-"""``Py_TPFLAGS_TYPE_SUBCLASS`` (Include/object.h)."""
-FLAG_DICT: Final = 1 << 29
-"""``Py_TPFLAGS_DICT_SUBCLASS``."""
 
 
 class BasicTypes(NamedTuple):
@@ -83,9 +78,9 @@ def kinds_of(
     others = []
     for address, flag, name in zip(order, flags, names, strict=True):
         bits = int.from_bytes(flag or b"", "little")
-        if bits & FLAG_TYPE:
+        if bits & TYPE_SUBCLASS:
             kinds[address] = "type"
-        elif bits & FLAG_DICT:
+        elif bits & DICT_SUBCLASS:
             kinds[address] = "dict"
         elif _is_code(memory, int.from_bytes(name or b"", "little")):
             kinds[address] = "code"

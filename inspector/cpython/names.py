@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
 
-__all__ = ["Named", "Names"]
+__all__ = ["SINGLETON_SAMPLE", "Named", "Names"]
 
 Named = tuple[str, int, bytes]
 """An object of which the name is asked: kind, address, and its structure from the

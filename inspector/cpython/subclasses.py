@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.members import FLAG_DICT, FLAG_TYPE
+from inspector.cpython.layout import DICT_SUBCLASS, HEAP_TYPE, TYPE_SUBCLASS
 from inspector.cpython.text import read_dicts
 from inspector.cpython.words import read_words, word_at
 
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
 
-__all__ = ["subclasses_of", "walk_types"]
-
-FLAG_HEAP: Final = 1 << 9
-"""``Py_TPFLAGS_HEAPTYPE`` (Include/object.h)."""
+__all__ = ["MAX_BASES", "subclasses_of", "walk_types"]
 
 TP_DICT: Final = 3
 """Words of ``managed_static_type_state`` before ``tp_dict``; ``tp_subclasses`` is next."""
@@ -38,6 +35,7 @@ MAX_INDEX: Final = 512
 """There are about 200 managed static types; no dictionary has so low an address."""
 
 MAX_BASES: Final = 1 << 10
+"""More than any type has; ends a chain of bases that comes back to itself."""
 
 WR_OBJECT: Final = 32
 """``offsetof(PyWeakReference, wr_object)`` (Include/cpython/weakrefobject.h)."""
@@ -101,7 +99,7 @@ def _level(
     for address, piece in zip(level, pieces, strict=True):
         if piece is None:
             continue
-        known[address] = heap = bool(word_at(piece, flags_at - start) & FLAG_HEAP)
+        known[address] = heap = bool(word_at(piece, flags_at - start) & HEAP_TYPE)
         subclasses = word_at(piece, subclasses_at - start)
         if subclasses > MAX_INDEX:
             dicts.append(subclasses)
@@ -130,7 +128,7 @@ def _managed_subclasses(
     """
     wanted = set(types)
     pairs = [state[1:] for state in states if state[0] in wanted]
-    dicts = _with_flag(memory, layout, {each for pair in pairs for each in pair}, FLAG_DICT)
+    dicts = _with_flag(memory, layout, {each for pair in pairs for each in pair}, DICT_SUBCLASS)
     return [pair[1] for pair in pairs if dicts.issuperset(pair)]
 
 
@@ -142,7 +140,7 @@ def _values(memory: Memory, layout: Layout, dicts: Sequence[int]) -> Iterator[in
 
 def _types_only(memory: Memory, layout: Layout, objects: set[int]) -> list[int]:
     """Return the objects that are types."""
-    return list(_with_flag(memory, layout, objects, FLAG_TYPE))
+    return list(_with_flag(memory, layout, objects, TYPE_SUBCLASS))
 
 
 def _with_flag(memory: Memory, layout: Layout, objects: set[int], flag: int) -> set[int]:

@@ -14,7 +14,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import REFCOUNTS_SIZE, Evidence
-from inspector.cpython.walk import Pool, Thread, split_table, threads
+from inspector.cpython.walk import Thread, read_pool, split_table, threads
 from inspector.cpython.words import signed, unsigned
 from inspector.errors import LayoutError, MemoryFault
 
@@ -67,7 +67,7 @@ def find(memory: Memory, published: Published, interpreter: int, where: int) -> 
     everyone = [each for each in threads(memory, published, interpreter, start) if each.bound]
     if not everyone:
         raise LayoutError("threads_head", expected="a thread state that is bound", found="none")
-    pool = Pool.decode(memory.read(where, 32))
+    pool = read_pool(memory, where)
     images = [_image(memory, start, each) for each in everyone[:: max(1, len(everyone) // SAMPLE)]]
     length = min(len(image.words) for image in images)
     slots = range(BRC_SIZE // 8, length - REFCOUNTS_SIZE // 8)
@@ -184,7 +184,7 @@ def _validate(
     after it has merged all arrays.  A handful may be taken while this is read.
     """
     everyone = threads(memory, published, interpreter, refcounts)
-    pool = Pool.decode(memory.read(where, 32))
+    pool = read_pool(memory, where)
     arrays = [thread for thread in everyone if thread.values]
     ranges = [(pool.table, 8 * pool.size)]
     ranges += [(thread.values, 8 * thread.size) for thread in arrays if thread.fits(pool)]

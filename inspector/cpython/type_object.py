@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.subclasses import subclasses_of
+from inspector.cpython.layout import HEAP_TYPE
+from inspector.cpython.subclasses import MAX_BASES, subclasses_of
 from inspector.cpython.words import unsigned, word_at
 
 if TYPE_CHECKING:
@@ -48,10 +49,6 @@ FLAGS: Final = {
     31: "TYPE_SUBCLASS",
 }
 """``Py_TPFLAGS_*`` by bit; bits that say nothing to a reader are left out."""
-
-HEAP: Final = 1 << 9
-
-MAX_MRO: Final = 1 << 10
 
 
 class Structure(NamedTuple):
@@ -96,15 +93,15 @@ def read_structure(
     mro: list[int] = []
     if tuple_at:
         size = word_at(memory.read(tuple_at + published["tuple_object.ob_size"], 8), 0)
-        items = memory.read(tuple_at + published["tuple_object.ob_item"], 8 * min(size, MAX_MRO))
+        items = memory.read(tuple_at + published["tuple_object.ob_item"], 8 * min(size, MAX_BASES))
         mro = unsigned(items)
     owner, static = 0, False
-    at, flags_place = layout.type_field("tp_dealloc"), published["type_object.tp_flags"]
+    at = layout.type_field("tp_dealloc")
     base = address
-    for _ in range(MAX_MRO):
+    for _ in range(MAX_BASES):
         if word_at(memory.read(base + at, 8), 0) != subtype_dealloc:
             owner = base
-            static = not word_at(memory.read(base + flags_place, 8), 0) & HEAP
+            static = not word_at(memory.read(base + flags_at, 8), 0) & HEAP_TYPE
             break
         base = word_at(memory.read(base + layout.type_field("tp_base"), 8), 0)
         if not base:

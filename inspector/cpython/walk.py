@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from inspector.cpython.layout import POOL_SIZE, REFCOUNTS_SIZE
 from inspector.cpython.words import word_at
 from inspector.errors import LayoutError, MemoryFault
 
@@ -28,6 +29,7 @@ __all__ = [
     "gil_enabled",
     "interpreters",
     "read_pointer",
+    "read_pool",
     "split_table",
     "thread_ranges",
     "threads",
@@ -117,6 +119,11 @@ def read_pointer(memory: Memory, address: int) -> int:
     return int.from_bytes(memory.read(address, 8), "little")
 
 
+def read_pool(memory: Memory, address: int) -> Pool:
+    """Read a pool; whether it can be one is not asked."""
+    return Pool.decode(memory.read(address, POOL_SIZE))
+
+
 def _bounded(field: str, address: int, found: Collection[int], most: int) -> None:
     """Refuse a chain that comes back to where it was, or does not end."""
     if address in found or len(found) == most:
@@ -154,7 +161,7 @@ def gil_enabled(memory: Memory, published: Published, interpreter: int) -> bool 
 def thread_ranges(published: Published, refcounts: int, address: int) -> tuple[Range, Range]:
     """Return what to read of a thread state: its fixed members, its ``refcounts``."""
     size = published["thread_state.native_thread_id"] + 8
-    return (address, size), (address + refcounts, 24)
+    return (address, size), (address + refcounts, REFCOUNTS_SIZE)
 
 
 def decode_thread(published: Published, address: int, words: bytes, counts: bytes) -> Thread:

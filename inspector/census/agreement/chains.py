@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from inspector.cpython.frames import OWNED_BY_INTERPRETER
 from inspector.cpython.walk import gil_enabled, interpreters, threads
 from inspector.cpython.words import word_at
 from inspector.process.chains import follow
@@ -13,16 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from inspector.census.agreement.finding import Look, Trial
-    from inspector.cpython.walk import Thread
+from inspector.cpython.walk import Thread
 
 __all__ = ["chain_trials"]
 
 FINALIZING: Final = "runtime_state.finalizing"
 
 BOOLEANS: Final = (b"\0\0\0\0", b"\1\0\0\0")
-
-ENTRY_FRAME: Final = 3
-"""``FRAME_OWNED_BY_INTERPRETER``: this frame and those above run no code of a program."""
 
 DEEPEST: Final = 1 << 12
 """Frames of a thread that are looked at."""
@@ -123,7 +121,7 @@ def _frames(look: Look, states: list[Thread]) -> list[Trial]:
         found = {
             address: words
             for address, words in stack or ()
-            if owner < localsplus == len(words) and words[owner] < ENTRY_FRAME
+            if owner < localsplus == len(words) and words[owner] < OWNED_BY_INTERPRETER
         }
         frames |= found
         # A thread may run no Python code at all; a list without an end is no list.

@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.agreement.finding import Trial
 from inspector.census.kinds import classify
-from inspector.cpython.layout import POOL_SIZE
+from inspector.cpython.layout import (
+    DICT_SUBCLASS,
+    HEAP_TYPE,
+    TUPLE_SUBCLASS,
+    TYPE_SUBCLASS,
+)
+from inspector.cpython.names import SINGLETON_SAMPLE
 from inspector.cpython.text import find_key, read_strings, read_values
-from inspector.cpython.walk import Pool, interpreters, split_table
+from inspector.cpython.walk import interpreters, read_pool, split_table
 from inspector.cpython.words import unsigned, word_at
 from inspector.errors import LayoutError
 
@@ -18,13 +24,6 @@ if TYPE_CHECKING:
     from inspector.census.agreement.finding import Look
 
 __all__ = ["Member", "members", "object_trials"]
-
-HEAP_TYPE: Final = 1 << 9
-TUPLE, DICT, TYPE = 1 << 26, 1 << 29, 1 << 31
-"""``Py_TPFLAGS_...`` (Include/object.h)."""
-
-SAMPLE: Final = 64
-"""Dictionaries that are searched for the singleton of a key."""
 
 
 class Member(NamedTuple):
@@ -43,7 +42,7 @@ def members(look: Look) -> dict[int, Member]:
     memory, layout = look.memory, look.layout
     found = {}
     for interpreter in interpreters(memory, layout.published, layout.runtime):
-        pool = Pool.decode(memory.read(interpreter + layout.unique_ids, POOL_SIZE))
+        pool = read_pool(memory, interpreter + layout.unique_ids)
         table = split_table(unsigned(memory.read(pool.table, 8 * pool.size)), pool)
         for (index, address), kind in classify(memory, layout, table.members).items():
             found[address] = Member(kind, interpreter, index + 1)
@@ -84,7 +83,7 @@ def _types(look: Look, types: dict[int, Member]) -> list[Trial]:
     mros = column(layout.type_field("tp_mro"))
     first = look.pointers(each + published["tuple_object.ob_item"] for each in mros)
     itself = [mine == each for mine, each in zip(first, there, strict=True)]
-    of_types = look.have_flag(there, TYPE)
+    of_types = look.have_flag(there, TYPE_SUBCLASS)
     header = {
         "PyHeapTypeObject.ht_qualname": (layout.ht_qualname, names, "are strings"),
         "PyHeapTypeObject.ht_module": (
@@ -141,13 +140,13 @@ def _slots(
     return {
         "tp_basicsize": [0 < base <= size for size, base in sizes],
         "tp_dealloc": [each != 0 for each in held["tp_dealloc"]],
-        "tp_base": look.have_flag(held["tp_base"], TYPE),
-        "tp_dict": look.have_flag(held["tp_dict"], DICT),
-        "tp_mro": look.have_flag(held["tp_mro"], TUPLE),
+        "tp_base": look.have_flag(held["tp_base"], TYPE_SUBCLASS),
+        "tp_dict": look.have_flag(held["tp_dict"], DICT_SUBCLASS),
+        "tp_mro": look.have_flag(held["tp_mro"], TUPLE_SUBCLASS),
         "tp_subclasses": [
             right or not (each or address in bases)
             for address, each, right in zip(
-                types, subclasses, look.have_flag(subclasses, DICT), strict=True
+                types, subclasses, look.have_flag(subclasses, DICT_SUBCLASS), strict=True
             )
         ],
         "tp_version_tag": [different] * len(types),
@@ -157,7 +156,7 @@ def _slots(
 def _null_or_object(look: Look, objects: Sequence[int]) -> list[bool]:
     """Tell for each pointer whether it is NULL or leads to an object."""
     at = look.layout.published["pyobject.ob_type"]
-    right = look.have_flag(look.pointers(each + at for each in objects), TYPE)
+    right = look.have_flag(look.pointers(each + at for each in objects), TYPE_SUBCLASS)
     return [each == 0 or good for each, good in zip(objects, right, strict=True)]
 
 
@@ -188,7 +187,7 @@ def _codes(look: Look, codes: list[int]) -> list[Trial]:
 def _dicts(look: Look, dicts: list[int]) -> list[Trial]:
     """Test that entries of dictionaries are found: modules have a name, nearly always."""
     memory, published = look.memory, look.layout.published
-    keys = find_key(memory, published, dicts[:SAMPLE], "__name__")
+    keys = find_key(memory, published, dicts[:SINGLETON_SAMPLE], "__name__")
     values = read_values(memory, published, dicts, keys)
     named = [at for at, value in zip(dicts, values, strict=True) if value is not None]
     most = len(named) > len(dicts) / 2
