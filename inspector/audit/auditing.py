@@ -119,7 +119,7 @@ def _audited(plan: Plan, case: Case, workshop: Workshop) -> Audited:
         reason = str(ended)
     if reason and exercises:
         reason = f"then, with {plan.threads} threads: {reason}"
-    verdict = min(verdicts, key=list(Verdict).index, default=None)
+    verdict = min(verdicts, key=lambda each: each.rank, default=None)
     return Audited(name, verdict, make, case.written_in, reason, tuple(exercises))
 
 

@@ -66,6 +66,13 @@ class Verdict(StrEnum):
         """What it means and what to look at, in a sentence."""
         return _ADVICE[self]
 
+    @property
+    def rank(self) -> int:
+        """Its place among all of them: the lower, the more it weighs."""
+        return _RANKS[self]
+
+
+_RANKS: Final = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 _ADVICE: Final = {
     Verdict.OVER_DECREF: (

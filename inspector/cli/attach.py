@@ -11,9 +11,11 @@ import typer
 
 import inspector
 from inspector.census.target import PAUSE_LIMIT, RETRIES
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
-from inspector.cli.show import Manner, kinds_of
-from inspector.screen.dashboard.state import BOARD_SORTS, FASTEST, SLOWEST, Course, State
+from inspector.cli import options
+from inspector.cli.show import Manner
+from inspector.screen.dashboard.course import SUFFIXES, Course
+from inspector.screen.dashboard.state import BOARD_SORTS, FASTEST, SLOWEST, State
+from inspector.screen.selection import kinds_of
 
 if TYPE_CHECKING:
     from inspector.census.anatomy import Anatomy
@@ -29,18 +31,10 @@ __all__ = [
 ]
 
 
-def _known_sort(name: str) -> str:
-    """Refuse what the dashboard cannot sort by."""
-    if name not in BOARD_SORTS:
-        raise typer.BadParameter(f"{name!r} is none of {', '.join(BOARD_SORTS)}")
-    return name
-
-
 def _known_suffix(path: str | None) -> str | None:
     """Refuse a file of no known format before there is anything to lose."""
-    suffixes = (".svg", ".html", ".json", ".csv", ".md")
-    if path is not None and Path(path).suffix.lower() not in suffixes:
-        raise typer.BadParameter(f"{path!r} ends in none of {', '.join(suffixes)}")
+    if path is not None and Path(path).suffix.lower() not in SUFFIXES:
+        raise typer.BadParameter(f"{path!r} ends in none of {', '.join(SUFFIXES)}")
     return path
 
 
@@ -49,7 +43,7 @@ BoardSortOption = Annotated[
     typer.Option(
         "--sort",
         metavar="KEY",
-        callback=_known_sort,
+        callback=options.one_of(BOARD_SORTS),
         autocompletion=lambda: list(BOARD_SORTS),
         help=f"Sort by {', '.join(BOARD_SORTS)}: the largest first.",
     ),

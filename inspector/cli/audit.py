@@ -13,7 +13,7 @@ from inspector.census.verdict import Verdict
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
 from inspector.errors import FaultFound
 from inspector.screen.streams import standard_output
-from inspector.screen.text import plain, plural
+from inspector.screen.text import named, plain, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from inspector.audit.workshop import Plan
 
 __all__ = ["audit_"]
-
-NAMED: Final = 3
-"""Types that an error names."""
 
 FAULTS: Final = {
     "leak": Verdict.LEAKING,
@@ -202,6 +199,5 @@ def _write(stream: IO[str], found: Audit, form: str) -> None:
 
 
 def _failure(bad: Sequence[Audited]) -> FaultFound:
-    names = ", ".join(f"{plain(each.type, 80)} ({each.verdict})" for each in bad[:NAMED])
-    more = f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
-    return FaultFound(f"{plural(len(bad), 'type')} to mend: {names}{more}")
+    names = named([f"{plain(each.type, 80)} ({each.verdict})" for each in bad])
+    return FaultFound(f"{plural(len(bad), 'type')} to mend: {names}")

@@ -15,7 +15,7 @@ from inspector.cli import options  # noqa: TC001 - typer looks at the annotation
 from inspector.errors import FileError, GrowthFound
 from inspector.screen.selection import matcher
 from inspector.screen.streams import standard_output
-from inspector.screen.text import plain, plural
+from inspector.screen.text import named, plain, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from inspector.census.snapshot import Snapshot
 
 __all__ = ["diff"]
-
-NAMED = 3
-"""Types that an error names."""
 
 BeforeArgument = Annotated[
     str, typer.Argument(metavar="A", help="A recording, a document of dump --json, or a PID.")
@@ -140,6 +137,5 @@ def _write_table(
 
 
 def _failure(grown: Sequence[Change], least: int) -> GrowthFound:
-    names = ", ".join(f"{plain(each.name, 80)} +{each.growth:,}" for each in grown[:NAMED])
-    more = f" and {len(grown) - NAMED:,} more" if len(grown) > NAMED else ""
-    return GrowthFound(f"{plural(len(grown), 'object')} grew by {least:,} or more: {names}{more}")
+    names = named([f"{plain(each.name, 80)} +{each.growth:,}" for each in grown])
+    return GrowthFound(f"{plural(len(grown), 'object')} grew by {least:,} or more: {names}")

@@ -9,7 +9,8 @@ import typer
 
 from inspector.census.target import PAUSE_LIMIT, RETRIES
 from inspector.cli import options
-from inspector.cli.show import Manner, kinds_of, show, show_pool
+from inspector.cli.show import Manner, show, show_pool
+from inspector.screen.selection import kinds_of
 
 __all__ = ["dump"]
 

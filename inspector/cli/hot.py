@@ -12,8 +12,7 @@ import inspector
 from inspector.census.heat import RATE
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options
-from inspector.cli.show import kinds_of
-from inspector.screen.selection import matcher
+from inspector.screen.selection import kinds_of, matcher
 from inspector.screen.streams import standard_output
 
 if TYPE_CHECKING:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inspector.census.snapshot import KINDS
 from inspector.screen.selection import SORTS, Selection, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 __all__ = [
     "BlockingOption",
@@ -21,15 +24,20 @@ __all__ = [
     "RetriesOption",
     "SortOption",
     "ThreadsOption",
+    "one_of",
     "view",
 ]
 
 
-def _known_sort(name: str) -> str:
-    """Refuse what rows cannot be sorted by."""
-    if name not in SORTS:
-        raise typer.BadParameter(f"{name!r} is none of {', '.join(SORTS)}")
-    return name
+def one_of(names: Collection[str]) -> Callable[[str], str]:
+    """Return what refuses every word but these."""
+
+    def known(word: str) -> str:
+        if word not in names:
+            raise typer.BadParameter(f"{word!r} is none of {', '.join(names)}")
+        return word
+
+    return known
 
 
 PidArgument = Annotated[
@@ -41,7 +49,7 @@ SortOption = Annotated[
     typer.Option(
         "--sort",
         metavar="KEY",
-        callback=_known_sort,
+        callback=one_of(SORTS),
         autocompletion=lambda: list(SORTS),
         help=f"Sort by {', '.join(SORTS)}: the largest first, signs aside.",
     ),
@@ -98,19 +106,12 @@ PauseLimitOption = Annotated[
 ]
 
 
-def _known_kind(kind: str) -> str:
-    """Refuse what there are no rows of."""
-    if kind not in (*KINDS, "all"):
-        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}, all")
-    return kind
-
-
 KindOption = Annotated[
     str,
     typer.Option(
         "--kind",
         metavar="KIND",
-        callback=_known_kind,
+        callback=one_of((*KINDS, "all")),
         autocompletion=lambda: [*KINDS, "all"],
         help="What is listed: type, code (objects, by file and line), dict (of modules), "
         "all of these, or static (types, which nobody counts).",

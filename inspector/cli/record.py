@@ -13,8 +13,9 @@ from inspector.census.target import PAUSE_LIMIT, RETRIES
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
 from inspector.cli.attach import DurationOption, IntervalOption  # noqa: TC001 - for typer
 from inspector.cli.run import RunCommand
-from inspector.cli.show import Manner, kinds_of
+from inspector.cli.show import Manner
 from inspector.launch.recorder import Course, record, started
+from inspector.screen.selection import kinds_of
 from inspector.screen.streams import say
 from inspector.screen.text import plural
 
@@ -98,10 +99,10 @@ def start(subject: Sequence[str], path: str, manner: Manner, course: Course) -> 
 
 def _recorded(target: Target, path: str, manner: Manner, course: Course) -> Tally:
     """Record with a progress bar."""
-    from inspector.screen.progress import progress  # noqa: PLC0415 - Rich is not for --help
+    from inspector.screen.progress import recording  # noqa: PLC0415 - Rich is not for --help
 
     settings = manner._asdict()
-    with progress(course.duration) as tell:
+    with recording(course.duration) as tell:
         return record(
             target,
             lambda: target.snapshot(**settings),

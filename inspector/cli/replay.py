@@ -9,7 +9,8 @@ import typer
 
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
 from inspector.cli.attach import BoardSortOption, ExportOption, OnceOption  # noqa: TC001 - likewise
-from inspector.screen.dashboard.state import Course, State
+from inspector.screen.dashboard.course import Course
+from inspector.screen.dashboard.state import State
 
 __all__ = ["FileArgument", "replay"]
 

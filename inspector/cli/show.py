@@ -14,10 +14,7 @@ from inspector.screen.view import write
 if TYPE_CHECKING:
     from inspector.screen.selection import View
 
-__all__ = ["Manner", "kinds_of", "show", "show_pool"]
-
-COUNTED = ("type", "code", "dict")
-"""Kinds of objects that have a count."""
+__all__ = ["Manner", "show", "show_pool"]
 
 
 class Manner(NamedTuple):
@@ -30,11 +27,6 @@ class Manner(NamedTuple):
     """Seconds."""
     kinds: tuple[str, ...] = ("type",)
     """Of :data:`inspector.census.snapshot.KINDS`."""
-
-
-def kinds_of(kind: str) -> tuple[str, ...]:
-    """Return what `--kind` stands for; everything that is counted for ``all``."""
-    return COUNTED if kind == "all" else (kind,)
 
 
 def show(pid: int | None, view: View, manner: Manner) -> None:

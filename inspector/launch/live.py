@@ -26,6 +26,7 @@ from inspector.screen.dashboard.sources import Live
 from inspector.screen.dashboard.state import State
 from inspector.screen.dashboard.terminal import Terminal
 from inspector.screen.export import export
+from inspector.screen.selection import kinds_of
 from inspector.screen.streams import has_terminal, print_error
 
 if TYPE_CHECKING:
@@ -148,5 +149,4 @@ class Board:
 
 def _read(target: Target, kind: str) -> Snapshot:
     """Read this process."""
-    kinds = ("type", "code", "dict") if kind == "all" else (kind,)
-    return target.snapshot(kinds=kinds)
+    return target.snapshot(kinds=kinds_of(kind))

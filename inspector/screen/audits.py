@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from inspector.census.verdict import Verdict
+from inspector.screen.cells import bare_table
 from inspector.screen.text import plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rich.table import Table
 
     from inspector.audit.result import Audit, Audited
 
@@ -27,8 +29,6 @@ STYLES: Final = {
     Verdict.PLAIN_DECREF: "yellow",
     Verdict.BALANCED: "green",
 }
-
-WEIGHT: Final = {verdict: weight for weight, verdict in enumerate(Verdict)}
 
 QUIET: Final = frozenset({Verdict.BALANCED, Verdict.IMMORTAL})
 """Verdicts that need no advice."""
@@ -52,7 +52,7 @@ def audit_view(audit: Audit, width: int) -> Group:
 
 
 def _verdicts(rows: list[Audited], threads: int, width: int) -> Table:
-    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("TYPE", no_wrap=True, overflow="ellipsis")
     table.add_column("VERDICT", no_wrap=True)
     # The names give way on a narrow screen, and the numbers do not.
@@ -95,7 +95,7 @@ def _number(number: float | None) -> str:
 
 
 def _reasons(head: str, pairs: Iterable[tuple[str, str]]) -> Table:
-    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column(head, no_wrap=True, overflow="ellipsis")
     table.add_column("BECAUSE", no_wrap=True, overflow="ellipsis", min_width=NARROWEST)
     for name, reason in pairs:
@@ -105,7 +105,7 @@ def _reasons(head: str, pairs: Iterable[tuple[str, str]]) -> Table:
 
 def ordered(rows: list[Audited]) -> list[Audited]:
     """Return what weighs most first."""
-    return sorted(rows, key=lambda each: (WEIGHT[each.verdict] if each.verdict else 0, each.type))
+    return sorted(rows, key=lambda each: (each.verdict.rank if each.verdict else 0, each.type))
 
 
 def _to_explain(audit: Audit) -> list[Verdict]:

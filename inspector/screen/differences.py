@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from inspector.census.change import same_process
-from inspector.screen.dashboard.figures import clock, cut, signed
+from inspector.screen.cells import bare_table, clock, cut, signed
 from inspector.screen.text import count, plain
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def difference_view(
     if not shown:
         return Group(heading, Text("nothing changed" if not found else ""))
     names = [cut(plain(each.name), max(NARROWEST, width - NUMBERS)) for each in shown]
-    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("TYPE" if shown[0].kind == "type" else shown[0].kind.upper(), no_wrap=True)
     for head in ("GROWTH", "BEFORE", "AFTER"):
         table.add_column(head, justify="right", no_wrap=True, min_width=10)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from inspector.process.permission import SCOPE_CAPABILITY, SCOPE_DESCENDANTS, SCOPE_NOBODY
+from inspector.screen.cells import bare_table
 from inspector.screen.text import count, duration, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from rich.table import Table
 
     from inspector.census.diagnosis import Diagnosis
     from inspector.census.timing import Phase, Timing
@@ -53,7 +55,7 @@ def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
 
 
 def _table(*heads: str, right: Iterable[str] = ()) -> Table:
-    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table = bare_table()
     for head in heads:
         table.add_column(head, justify="right" if head in right else "left", overflow="fold")
     return table

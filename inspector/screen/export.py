@@ -14,6 +14,7 @@ from rich.terminal_theme import TerminalTheme
 
 from inspector.census.snapshot import ObjectCount
 from inspector.errors import FileError
+from inspector.screen.dashboard.course import SUFFIXES
 from inspector.screen.dashboard.view import framed, view
 from inspector.screen.streams import output
 from inspector.screen.text import markdown, plain
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from inspector.screen.dashboard.state import State
 
-__all__ = ["SUFFIXES", "export", "exported"]
+__all__ = ["export", "exported"]
 
 THEME: Final = TerminalTheme(
     (24, 26, 31),
@@ -55,7 +56,7 @@ def exported(state: State, path: str) -> str:
             path=path,
             hint="the suffix tells the format",
         )
-    return SUFFIXES[suffix](state)
+    return FORMATS[suffix](state)
 
 
 def _drawn(state: State) -> Console:
@@ -142,10 +143,6 @@ def _markdown(state: State) -> str:
     return "\n".join(lines) + "\n"
 
 
-SUFFIXES: Final[dict[str, Callable[[State], str]]] = {
-    ".svg": _svg,
-    ".html": _html,
-    ".json": _json,
-    ".csv": _csv,
-    ".md": _markdown,
-}
+FORMATS: Final[dict[str, Callable[[State], str]]] = dict(
+    zip(SUFFIXES, (_svg, _html, _json, _csv, _markdown), strict=True)
+)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from inspector.screen.cells import bare_table
 from inspector.screen.text import count, plain, share
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _interpreter(each: InterpreterCount) -> Group:
         f"{life.reused:,} ids re-used, {life.collections:,} collections, "
         f"{life.threads_ended:,} threads ended"
     )
-    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table = bare_table()
     for title in ("THREAD", "NATIVE ID", "ARRAY", "OF POOL", "STATE"):
         table.add_column(title, justify="left" if title in {"THREAD", "STATE"} else "right")
     for thread in each.threads:

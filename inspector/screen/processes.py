@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from rich.cells import cell_len
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from inspector.screen.text import count, plain
+from inspector.screen.cells import GAP, bare_table
+from inspector.screen.text import count, on_off, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from rich.table import Table
 
     from inspector.census.survey import PythonProcess, Survey
 
@@ -29,7 +31,7 @@ CELLS: Final[dict[str, Callable[[PythonProcess], str]]] = {
     "PID": lambda each: str(each.pid),
     "USER": lambda each: plain(each.user or "?"),
     "PYTHON": _python,
-    "GIL": lambda each: {True: "on", False: "off", None: "?"}[each.facts.gil_enabled],
+    "GIL": lambda each: on_off(each.facts.gil_enabled),
     "THREADS": lambda each: count(each.threads),
     "INTERPRETERS": lambda each: count(each.facts.interpreters),
     "TYPES": lambda each: count(each.facts.heap_types),
@@ -43,7 +45,6 @@ TEXTS: Final = frozenset({"USER", "PYTHON", "GIL"})
 SPARED: Final = ("INTERPRETERS", "CPU", "USER", "RSS", "THREADS", "TYPES", "GIL")
 """The columns that a narrow screen goes without, the first one first."""
 
-GAP: Final = 2
 NARROWEST: Final = 16
 """Cells that command lines have at least."""
 
@@ -56,7 +57,7 @@ def processes_view(survey: Survey, width: int) -> Group:
     for head in SPARED:
         if sum(widths.values()) + GAP * len(widths) + NARROWEST > width:
             del widths[head]
-    table = Table(box=None, padding=(0, 0, 0, GAP), pad_edge=False, header_style="bold")
+    table = bare_table()
     for head, cells in widths.items():
         justify: Literal["left", "right"] = "left" if head in TEXTS else "right"
         table.add_column(head, width=cells, justify=justify, no_wrap=True)

@@ -11,6 +11,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -21,24 +22,26 @@ from inspector.screen.text import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["progress", "steps"]
+__all__ = ["recording", "sampling", "steps"]
+
+
+def _bar(what: str, *columns: ProgressColumn) -> Progress:
+    """Return what shows the progress of something, and nothing where there is no terminal."""
+    console = Console(stderr=True)
+    all_columns = (SpinnerColumn(), TextColumn(what), BarColumn(20), *columns)
+    return Progress(*all_columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
-def progress(duration: float | None) -> Iterator[Callable[[int, int, float], None]]:
+def recording(duration: float | None) -> Iterator[Callable[[int, int, float], None]]:
     """Show progress; hand out what takes readings, bytes and seconds so far."""
-    console = Console(stderr=True)
     columns = (
-        SpinnerColumn(),
-        TextColumn("recording"),
-        BarColumn(20),
         TextColumn("{task.fields[readings]:,} readings"),
         TextColumn("{task.fields[size]}"),
         TimeElapsedColumn(),
     )
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    with bar:
-        task = bar.add_task("recording", total=duration, readings=0, size=decimal(0))
+    with _bar("recording", *columns) as bar:
+        task = bar.add_task("", total=duration, readings=0, size=decimal(0))
 
         def tell(readings: int, size: int, seconds: float) -> None:
             done = seconds if duration is None else min(seconds, duration)
@@ -48,44 +51,26 @@ def progress(duration: float | None) -> Iterator[Callable[[int, int, float], Non
 
 
 @contextmanager
-def steps(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Show progress; hand out what takes steps done, steps in all, and the name of the next."""
-    console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn(what),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[name]}", markup=False),
-    )
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    with bar:
-        task = bar.add_task(what, total=None, name="")
+def sampling(duration: float) -> Iterator[Callable[[float, int], None]]:
+    """Show progress; hand out what takes seconds and samples so far."""
+    columns = (TextColumn("{task.fields[samples]:,} samples"), TimeElapsedColumn())
+    with _bar("sampling", *columns) as bar:
+        task = bar.add_task("", total=duration, samples=0)
 
-        def tell(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, name=plain(name, 60))
+        def tell(seconds: float, samples: int) -> None:
+            bar.update(task, completed=min(seconds, duration), samples=samples)
 
         yield tell
 
 
 @contextmanager
-def sampling(duration: float) -> Iterator[Callable[[float, int], None]]:
-    """Show progress; hand out what takes seconds and samples so far."""
-    console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("sampling"),
-        BarColumn(20),
-        TextColumn("{task.fields[samples]:,} samples"),
-        TimeElapsedColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("sampling", total=duration, samples=0)
+def steps(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show progress; hand out what takes steps done, steps in all, and the name of the next."""
+    name_column = TextColumn("{task.fields[name]}", markup=False)
+    with _bar(what, MofNCompleteColumn(), TimeElapsedColumn(), name_column) as bar:
+        task = bar.add_task("", total=None, name="")
 
-        def tell(seconds: float, samples: int) -> None:
-            bar.update(task, completed=min(seconds, duration), samples=samples)
+        def tell(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, name=plain(name, 60))
 
         yield tell

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from inspector.census.verdict import Verdict
-from inspector.screen.dashboard.figures import cut, per_second
+from inspector.screen.cells import bare_table, cut, per_second
 from inspector.screen.text import plain, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.table import Table
 
     from inspector.census.ranking import Ranked, Ranking
 
@@ -65,7 +66,7 @@ def _table(rows: Sequence[Ranked], width: int, *, unicode: bool) -> Table:
     taken = 8 + BAR + 2 + 16 + 2 + 14 + (20 if rates else 0)
     longest = max(cell_len(plain(each.row.name)) for each in rows)
     space = max(12, min(longest, LONGEST, width - taken))
-    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True)
     table.add_column("HEAT", justify="right", no_wrap=True)
     table.add_column("", width=BAR, no_wrap=True)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from inspector.screen.cells import bare_table
 from inspector.screen.text import plain, plural
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from inspector.audit.scaling import Point, Scale, Scaling
 
 __all__ = ["scaling_view"]
@@ -49,7 +51,7 @@ def scaling_view(scaling: Scaling, width: int) -> Group:
 
 def _bars(scale: Scale, width: int) -> Table:
     most = max(each.throughput.middle for each in scale.points)
-    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table = bare_table()
     columns = {
         "THREADS": [str(each.threads) for each in scale.points],
         "": [_bar(each.throughput.middle / most) for each in scale.points],

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from inspector.census.snapshot import ObjectCount, Snapshot
 
-__all__ = ["SORTS", "Selected", "Selection", "View", "matcher", "select"]
+__all__ = ["SORTS", "Selected", "Selection", "View", "kinds_of", "matcher", "select"]
 
 SORTS: Final[dict[str, Callable[[ObjectCount], int | None]]] = {
     "total": lambda row: row.total,
@@ -54,6 +54,11 @@ class Selected(NamedTuple):
     """Rows that the filters let through, shown or not."""
     all: int
     """Rows of the whole snapshot."""
+
+
+def kinds_of(kind: str) -> tuple[str, ...]:
+    """Return the kinds of objects that a word stands for: ``all`` for all that are counted."""
+    return ("type", "code", "dict") if kind == "all" else (kind,)
 
 
 def select(snapshot: Snapshot, selection: Selection, room: int = 0) -> Selected:

@@ -9,22 +9,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
-from rich.table import Table
+from rich.cells import cell_len
 from rich.text import Text
 
-from inspector.screen.text import count, duration, plain, plural, share
+from inspector.screen.cells import GAP, bare_table, cut
+from inspector.screen.text import count, duration, on_off, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from rich.table import Table
 
     from inspector.census.snapshot import InterpreterCount, ObjectCount, Snapshot
     from inspector.screen.selection import Selected
 
 __all__ = ["caption", "heading", "type_table"]
-
-GAP: Final = 2
-"""Blanks before a column."""
 
 
 def _total(row: ObjectCount) -> str:
@@ -109,7 +108,7 @@ def type_table(selected: Selected, width: int, *, threads: bool = False) -> Tabl
     drawn += per_thread
     drawn += [columns[title] for title in CELLS if title in chosen & AFTER_THREADS]
     space = min(longest, max(1, width - _width(drawn)))
-    return _draw([_cut(name, space) for name in names], space, drawn)
+    return _draw([cut(name, space) for name in names], space, drawn)
 
 
 def _fitting(columns: dict[str, Column], titles: Iterable[str], room: int) -> set[str]:
@@ -135,7 +134,7 @@ def _thread_columns(snapshot: Snapshot, rows: Sequence[ObjectCount], room: int) 
     ranked = [thread for thread, _ in busy.most_common()]
     columns = []
     for thread in ranked:
-        head = f"{_cut(plain(names.get(thread, '')), THREAD_NAME)}\n{thread}"
+        head = f"{cut(plain(names.get(thread, '')), THREAD_NAME)}\n{thread}"
         columns.append(Column(head, [_contribution(row, [thread]) for row in rows]))
     if _width(columns) <= room:
         return columns
@@ -160,18 +159,9 @@ def _contribution(row: ObjectCount, threads: Iterable[int]) -> str:
     return count(sum(row.contributions.get(thread, 0) for thread in threads))
 
 
-def _cut(text: str, cells: int) -> str:
-    """Cut the middle out of a text; the end of a dotted name tells most."""
-    if cell_len(text) <= cells:
-        return text
-    head = (cells - 1) // 3
-    tail = cells - 1 - head
-    return f"{set_cell_size(text, head)}…{set_cell_size(text[::-1], tail)[::-1]}"
-
-
 def _draw(names: Sequence[str], space: int, columns: Sequence[Column]) -> Table:
     """Return the table; every width is given, so that Rich has nothing to shrink."""
-    table = Table(box=None, padding=(0, 0, 0, GAP), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True, vertical="bottom")
     for column in columns:
         table.add_column(
@@ -200,12 +190,11 @@ def _style(column: Column, number: int) -> str:
 def heading(snapshot: Snapshot) -> Text:
     """Return what was read, and how."""
     target = snapshot.target
-    gil = {True: "GIL on", False: "GIL off", None: "GIL ?"}[target.gil_enabled]
     facts = [
         "inspector",
         f"pid {target.pid}",
         plain(target.command, LONGEST_COMMAND),
-        f"Python {target.version} {gil}",
+        f"Python {target.version} GIL {on_off(target.gil_enabled)}",
         plural(len(snapshot.threads), "thread"),
         plural(len(snapshot.interpreters), "interpreter"),
     ]

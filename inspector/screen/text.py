@@ -8,9 +8,12 @@ million characters.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["count", "duration", "markdown", "plain", "plural", "share"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["count", "duration", "markdown", "named", "on_off", "plain", "plural", "share"]
 
 LONGEST: Final = 1000
 """Characters of a name that are ever shown."""
@@ -44,6 +47,17 @@ def middle_cut(text: str, longest: int) -> str:
 def count(number: int | None) -> str:
     """Return a count with its thousands apart, ``?`` for one that is not known."""
     return "?" if number is None else f"{number:,}"
+
+
+def on_off(flag: bool | None) -> str:  # noqa: FBT001 - a value, not a way to do it
+    """Return whether something is on, ``?`` where that is not known."""
+    return {True: "on", False: "off", None: "?"}[flag]
+
+
+def named(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names, and how many there are beside them."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def plural(number: int, noun: str) -> str:

@@ -6,17 +6,18 @@ import json
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from inspector.census.verdict import Verdict
+from inspector.screen.cells import bare_table, cut, signed
 from inspector.screen.console import console_for
-from inspector.screen.dashboard.figures import cut, signed
 from inspector.screen.selection import matcher
 from inspector.screen.text import plain, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.table import Table
 
     from inspector.census.interpreter import TargetInfo
     from inspector.census.verdict import Used
@@ -31,15 +32,13 @@ TAKEN: Final = 60
 ROWS: Final = 50
 """Unless another limit is given."""
 
-RANKS: Final = {verdict: rank for rank, verdict in enumerate(Verdict)}
-
 
 def chosen(used: Sequence[Used], selection: Selection) -> list[Used]:
     """Return what the filters let through, what weighs most first."""
     matches = matcher(selection.filters)
 
     def place(each: Used) -> tuple[int, int, str]:
-        rank = len(RANKS) if each.verdict is None else RANKS[each.verdict]
+        rank = len(Verdict) if each.verdict is None else each.verdict.rank
         return rank, -abs(each.evidence.contributed or 0), each.row.name
 
     return sorted((each for each in used if matches(each.row.name)), key=place)
@@ -87,7 +86,7 @@ def verdicts_view(
 def _table(rows: Sequence[Used], width: int) -> Table:
     names = [plain(each.row.name) for each in rows]
     space = max(12, min(max(map(len, names)), LONGEST, width - TAKEN))
-    table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True)
     table.add_column("VERDICT", width=13, no_wrap=True)
     for head in ("TOTAL", "HEADER", "THREADS", "INSTANCES"):

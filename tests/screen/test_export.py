@@ -12,8 +12,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from inspector.errors import FileError
+from inspector.screen.dashboard.course import SUFFIXES
 from inspector.screen.dashboard.state import Size, State, with_snapshot
-from inspector.screen.export import SUFFIXES, export, exported
+from inspector.screen.export import export, exported
 from tests.screen.boards import board
 from tests.screen.builder import row, snapshot
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
-from inspector.screen.dashboard import figures
+from inspector.screen import cells
 from inspector.screen.dashboard.glyphs import sparkline, thread_bars
 from inspector.screen.dashboard.sizes import table_height
 from inspector.screen.dashboard.state import row_at
@@ -80,13 +80,13 @@ def _trend(row: ObjectCount, context: Context) -> str:
 
 
 COLUMNS: Final = (
-    Column("TOTAL", 10, lambda row, _: figures.total(row), "total"),
-    Column("/s", 6, lambda row, c: figures.per_second(c.history.rate(row)), "rate"),
-    Column("GROWTH", 8, lambda row, c: figures.signed(c.history.growth(row), 8), "growth"),
-    Column("LOCAL", 7, lambda row, _: figures.number(row.local, 7), "local"),
-    Column("SHARED", 9, lambda row, _: figures.number(row.unbiased, 9), "shared"),
-    Column("THREADS", 9, lambda row, _: figures.signed(row.contributed, 9), "contributions"),
-    Column("STACK", 6, lambda row, _: figures.number(row.deferred, 6), "deferred"),
+    Column("TOTAL", 10, lambda row, _: cells.total(row), "total"),
+    Column("/s", 6, lambda row, c: cells.per_second(c.history.rate(row)), "rate"),
+    Column("GROWTH", 8, lambda row, c: cells.signed(c.history.growth(row), 8), "growth"),
+    Column("LOCAL", 7, lambda row, _: cells.number(row.local, 7), "local"),
+    Column("SHARED", 9, lambda row, _: cells.number(row.unbiased, 9), "shared"),
+    Column("THREADS", 9, lambda row, _: cells.signed(row.contributed, 9), "contributions"),
+    Column("STACK", 6, lambda row, _: cells.number(row.deferred, 6), "deferred"),
     Column("BY THREAD", 9, _bars, left=True),
     Column("TREND", 10, _trend, left=True),
     Column("HEAT", 4, _heat, "heat"),
@@ -105,7 +105,7 @@ def table_lines(state: State) -> list[Text]:
     last = state.top + table_height(state)
     rows = [row for place in range(state.top, last) if (row := row_at(state, place)) is not None]
     head = state.kind.upper()
-    longest = max([len(head), *(cell_len(figures.name_of(row)) for row in rows)])
+    longest = max([len(head), *(cell_len(cells.name_of(row)) for row in rows)])
     space, chosen = fitting(state, min(longest, WIDEST_NAME))
     names = {column.head for column in chosen}
     left = state.size.width - space - sum(column.width + 1 for column in chosen)
@@ -188,7 +188,7 @@ def _with_threads(state: State, chosen: list[Column], context: Context, room: in
         fit = max(1, fit - 1)
     columns = list(chosen)
     for thread in _in_order(state, ranked[:fit]):
-        title = f"{figures.cut(plain(names.get(thread, '')), THREAD - 1)}\n{thread}"
+        title = f"{cells.cut(plain(names.get(thread, '')), THREAD - 1)}\n{thread}"
         columns.append(Column(title, THREAD - 1, _contribution([thread])))
     if rest := ranked[fit:]:
         columns.append(Column(f"others\n{len(rest)} threads", THREAD - 1, _contribution(rest)))
@@ -199,7 +199,7 @@ def _contribution(threads: Sequence[int]) -> Callable[[ObjectCount, Context], st
     def cell(row: ObjectCount, _: Context) -> str:
         if row.contributed is None:
             return "?"
-        return figures.signed(sum(row.contributions.get(each, 0) for each in threads), THREAD - 1)
+        return cells.signed(sum(row.contributions.get(each, 0) for each in threads), THREAD - 1)
 
     return cell
 
@@ -227,7 +227,7 @@ def _heads(state: State, head: str, space: int, chosen: Sequence[Column]) -> lis
 
 def _line(row: ObjectCount, space: int, chosen: Sequence[Column], context: Context) -> Text:
     """Return one row."""
-    name = figures.cut(figures.name_of(row), space)
+    name = cells.cut(cells.name_of(row), space)
     line = Text(name + " " * (space - cell_len(name)), no_wrap=True)
     for column in chosen:
         text = column.cell(row, context)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from inspector.screen import cells
 from inspector.screen.anatomy import anatomy_view, grid
 from inspector.screen.console import lines_of
-from inspector.screen.dashboard import figures
 from inspector.screen.dashboard.glyphs import sparkline, thread_bars
 from inspector.screen.text import count, plain
 
@@ -103,12 +103,12 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     heat, judged = history.heat(row), history.verdict(row)
     samples = history.evidence(row).samples or 0
     moved = "?" if heat is None else f"{heat:.1%} of {samples:,} samples"
-    since = figures.clock(history.baseline.taken_ns)
+    since = cells.clock(history.baseline.taken_ns)
     span = f"{count(min(known))} to {count(max(known))}" if known else "?"
     facts = [
         ("trend", f"{sparkline(totals, 40, unicode=state.unicode).strip()}  {span}"),
-        ("growth", f"{figures.signed(history.growth(row), 20)} since the baseline at {since}"),
-        ("rate", f"{figures.per_second(history.rate(row))} per second"),
+        ("growth", f"{cells.signed(history.growth(row), 20)} since the baseline at {since}"),
+        ("rate", f"{cells.per_second(history.rate(row))} per second"),
         ("ob_ref_shared", f"moved in {moved}"),
         ("verdict", "none" if judged is None else f"{judged.verdict}: {judged.advice}"),
     ]
@@ -133,11 +133,11 @@ def _threads(state: State, row: ObjectCount, snapshot: Snapshot) -> list[Text]:
     lines = [Text(f"{'THREAD':<24} {'ID':>9} {'CONTRIBUTION':>14} {'ON STACK':>9}", "bold")]
     for thread in involved:
         value = row.contributions.get(thread, 0)
-        name = figures.cut(plain(names.get(thread, "?")), 24)
+        name = cells.cut(plain(names.get(thread, "?")), 24)
         on_stack = "?" if stacks is None else count(stacks.get(thread, 0))
         line = Text(name)
         line.pad_right(24 - line.cell_len)
-        line.append(f" {thread:>9} {figures.signed(value, 14):>14} {on_stack:>9}  ")
+        line.append(f" {thread:>9} {cells.signed(value, 14):>14} {on_stack:>9}  ")
         line.append(thread_bars([value], largest, unicode=state.unicode), "cyan")
         lines.append(line)
     return lines

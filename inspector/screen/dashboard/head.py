@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from inspector.screen.dashboard import figures
+from inspector.screen import cells
 from inspector.screen.dashboard.sizes import head_height
-from inspector.screen.text import count, duration, plain, plural, share
+from inspector.screen.text import count, duration, on_off, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,12 +63,11 @@ def status(state: State) -> str:
 def _target(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
     """Return the facts of the first line with their ranks: the highest is left out first."""
     target = snapshot.target
-    gil = {True: "GIL on", False: "GIL off", None: "GIL ?"}[target.gil_enabled]
     facts = [
         (6, "inspector"),
         (0, f"pid {target.pid}"),
         (2, plain(target.command, 40)),
-        (1, f"{target.version} {gil}"),
+        (1, f"{target.version} GIL {on_off(target.gil_enabled)}"),
         (4, plural(len(snapshot.threads), "thread")),
         (5, plural(len(snapshot.interpreters), "interpreter") if _several(snapshot) else ""),
         (1, _how(snapshot)),
@@ -81,7 +80,7 @@ def _target(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
         how = "paused" if state.paused else ""
         if not how and playing.speed != 1:
             how = f"{playing.speed:g} times as fast"
-        facts.append((0, f"replay {at} {figures.clock(snapshot.taken_ns)} {how}".rstrip()))
+        facts.append((0, f"replay {at} {cells.clock(snapshot.taken_ns)} {how}".rstrip()))
     return facts
 
 
@@ -89,18 +88,18 @@ def _facts(state: State, history: History) -> list[tuple[int, str]]:
     snapshot = history.latest
     pool = snapshot.pool
     collections = history.frames[-1].collections
-    since = f" ({figures.signed(history.collected)})" if history.collected else ""
+    since = f" ({cells.signed(history.collected)})" if history.collected else ""
     churn = ""
     if history.churn is not None:
         born, died = history.churn
         if born or died:
-            churn = f" (+{figures.compact(born)}/s -{figures.compact(died)}/s)"
+            churn = f" (+{cells.compact(born)}/s -{cells.compact(died)}/s)"
     return [
         (1, f"ids {count(pool.in_use)} of {count(pool.capacity)}"),
         (0, f"{KINDS.get(state.kind, state.kind)} {count(len(snapshot))}{churn}"),
         (2, f"gc {count(collections)}{since}"),
         (5, f"{plural(history.flows.ended, 'thread')} ended" if history.flows.ended else ""),
-        (3, f"baseline {figures.clock(history.baseline.taken_ns)}"),
+        (3, f"baseline {cells.clock(history.baseline.taken_ns)}"),
         (4, f"pause {'none' if snapshot.pause_ns is None else duration(snapshot.pause_ns)}"),
         (1, f"filter {plain(_filter(state))}" if _filter(state) else ""),
     ]

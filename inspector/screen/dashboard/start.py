@@ -18,8 +18,9 @@ from inspector.screen.export import export, exported
 from inspector.screen.streams import has_terminal, standard_output
 
 if TYPE_CHECKING:
+    from inspector.screen.dashboard.course import Course
     from inspector.screen.dashboard.sources import Source
-    from inspector.screen.dashboard.state import Course, State
+    from inspector.screen.dashboard.state import State
 
 __all__ = ["is_drawn", "print_readings", "show"]
 

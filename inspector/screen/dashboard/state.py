@@ -22,7 +22,6 @@ __all__ = [
     "BOARD_SORTS",
     "FASTEST",
     "SLOWEST",
-    "Course",
     "Playing",
     "Prompt",
     "Size",
@@ -54,20 +53,6 @@ class Size:
 
     width: int
     height: int
-
-
-@dataclass(frozen=True)
-class Course:
-    """For how long something is watched, and what comes of it."""
-
-    once: bool = False
-    """A single reading, printed."""
-    duration: float | None = None
-    """Seconds."""
-    export: str = ""
-    """The file that the last view is written to."""
-    json: bool = False
-    """A JSON document per reading instead of a table."""
 
 
 @dataclass(frozen=True)

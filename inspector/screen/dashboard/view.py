@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len
 from rich.text import Text
 
+from inspector.screen.cells import cut
 from inspector.screen.dashboard.acts import FAR
 from inspector.screen.dashboard.columns import table_lines
 from inspector.screen.dashboard.details import detail_lines
-from inspector.screen.dashboard.figures import cut
 from inspector.screen.dashboard.head import head_lines
 from inspector.screen.dashboard.keys import BINDINGS, applies
 from inspector.screen.dashboard.sizes import body_height, table_height
@@ -28,7 +28,7 @@ LEGEND: Final = (
     "BY THREAD  the busiest threads, as the process lists them; hanging bars are below zero",
     "HEAT  share of samples since the baseline in which ob_ref_shared moved, other than by a",
     "collection. It is what threads fight over: hot header from 50 % on",
-    "growing, shrinking  the totals went nearly one way only; new  not there at the baseline",
+    "growing  the total nearly always rose; new  not there at the baseline",
 )
 
 

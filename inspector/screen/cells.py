@@ -1,4 +1,4 @@
-"""Numbers, names and times as they stand in cells of a given width; pure."""
+"""What stands in cells of a given width: names, numbers, times; and tables of them; pure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,39 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
+from rich.table import Table
 
 from inspector.screen.text import count, plain
 
 if TYPE_CHECKING:
     from inspector.census.snapshot import ObjectCount
 
-__all__ = ["clock", "compact", "cut", "name_of", "number", "per_second", "signed", "total"]
+__all__ = [
+    "GAP",
+    "bare_table",
+    "clock",
+    "compact",
+    "cut",
+    "name_of",
+    "number",
+    "per_second",
+    "signed",
+    "total",
+]
+
+GAP: Final = 2
+"""Cells before a column of a table."""
+
 
 UNITS: Final = ("", "k", "M", "G", "T", "P", "E")
 THOUSAND: Final = 1000
 LONGEST_NAME: Final = 400
 """Characters of a name that a line can have any use for."""
+
+
+def bare_table() -> Table:
+    """Return a table without lines, as all of them are."""
+    return Table(box=None, padding=(0, 0, 0, GAP), pad_edge=False, header_style="bold")
 
 
 def name_of(row: ObjectCount) -> str:
