@@ -18,7 +18,7 @@ from inspector.process.own import OwnProcess
 from inspector.process.permission import Permission, permission
 
 if TYPE_CHECKING:
-    from inspector.census.agreement import Finding
+    from inspector.census.agreement import Agreement
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -32,7 +32,7 @@ class Diagnosis:
     permission: Permission
     version: str | None
     """As ``3.14.7``; None if it was not found out."""
-    findings: tuple[Finding, ...]
+    agreements: tuple[Agreement, ...]
     """Every offset that is used; empty if the layout could not be found."""
     discovery_pause_ns: int | None
     """How long the process was stopped to find its layout; None if it was not."""
@@ -47,7 +47,7 @@ class Diagnosis:
             "version": self.version,
             "permission": asdict(self.permission),
             "discovery_pause_ns": self.discovery_pause_ns,
-            "fields": [{**each.evidence._asdict(), "ok": each.ok} for each in self.findings],
+            "fields": [{**each.offset._asdict(), "ok": each.ok} for each in self.agreements],
             "ok": error is None,
             "error": None if error is None else str(error),
             "hint": None if error is None else error.hint,
@@ -61,29 +61,29 @@ def diagnose(pid: int | None, pause_limit: float) -> Diagnosis:
     """
     own = pid in (None, os.getpid())
     number = os.getpid() if pid is None else pid
-    facts: dict[str, Any] = {"version": None, "findings": (), "discovery_pause_ns": None}
+    facts: dict[str, Any] = {"version": None, "agreements": (), "discovery_pause_ns": None}
     error: InspectorError | None = None
     try:
         process = OwnProcess() if own else OtherProcess(number)
         facts["version"] = version_text(read_version(process.memory, process.runtime)[0])
         layout, facts["discovery_pause_ns"] = find_layout(process, pause_limit)
         with lasting(process, layout.published):
-            findings = agreements(process.memory, layout, partial(thread_names, number))
-        facts["findings"] = tuple(findings)
-        error = _disagreement(findings)
+            found = agreements(process.memory, layout, partial(thread_names, number))
+        facts["agreements"] = tuple(found)
+        error = _disagreement(found)
     except InspectorError as failure:
         error = failure
     return Diagnosis(number, own, permission(number), error=error, **facts)
 
 
-def _disagreement(findings: list[Finding]) -> LayoutError | None:
+def _disagreement(found: list[Agreement]) -> LayoutError | None:
     """Return the error that the first offset is that does not agree."""
-    for each in findings:
+    for each in found:
         if each.ok is False:
             return LayoutError(
-                each.evidence.field,
+                each.offset.field,
                 expected="that all agree",
-                found=each.evidence.evidence,
+                found=each.offset.evidence,
                 hint="do not trust what is read of this process; please report it with this output",
             )
     return None

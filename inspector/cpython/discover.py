@@ -21,7 +21,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython import members, thread_state
-from inspector.cpython.layout import POOL_SIZE, Evidence, Layout
+from inspector.cpython.layout import POOL_SIZE, Layout, Offset
 from inspector.cpython.walk import Pool, follow_freelist, interpreters
 from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault
@@ -79,15 +79,15 @@ def discover(memory: Memory, published: Published, runtime: int) -> Layout:
         code_unique_id=ids.code_unique_id,
         dict_watcher_tag=ids.dict_watcher_tag,
         code_type=ids.code_type,
-        evidence=(
-            Evidence(
+        offsets=(
+            Offset(
                 "PyInterpreterState.unique_ids",
                 offset,
                 "discovered",
                 f"its free list visits all free ids; {ids.members} members are objects",
             ),
-            *ids.evidence,
-            *states.evidence,
+            *ids.offsets,
+            *states.offsets,
         ),
     )
 

@@ -20,8 +20,8 @@ __all__ = [
     "REFCOUNTS_SIZE",
     "TUPLE_SUBCLASS",
     "TYPE_SUBCLASS",
-    "Evidence",
     "Layout",
+    "Offset",
 ]
 
 HEAP_TYPE: Final = 1 << 9
@@ -54,7 +54,7 @@ _QUALNAME_BEFORE_UNIQUE_ID: Final = 64
 _MODULE_BEFORE_UNIQUE_ID: Final = 48
 
 
-class Evidence(NamedTuple):
+class Offset(NamedTuple):
     """One offset, where it came from, and what speaks for it."""
 
     field: str
@@ -85,7 +85,7 @@ class Layout(NamedTuple):
     """``PyDictObject._ma_watcher_tag``, whose upper half is the unique id."""
     code_type: int
     """Address of ``PyCode_Type``."""
-    evidence: tuple[Evidence, ...]
+    offsets: tuple[Offset, ...]
 
     def type_field(self, name: str) -> int:
         """Return the offset of a ``PyTypeObject`` member of ``Include/cpython/object.h``."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.layout import DICT_SUBCLASS, TYPE_SUBCLASS, Evidence
+from inspector.cpython.layout import DICT_SUBCLASS, TYPE_SUBCLASS, Offset
 from inspector.cpython.refcount import HEADER_SIZE, decode
 from inspector.cpython.walk import Pool, read_pointer, split_table
 from inspector.cpython.words import unsigned, word_at
@@ -41,7 +41,7 @@ class BasicTypes(NamedTuple):
 
 
 class Ids(NamedTuple):
-    """The offsets at which members of the pool hold their own id."""
+    """Where members of the pool hold their own id, in bytes."""
 
     type_unique_id: int
     code_unique_id: int
@@ -49,7 +49,9 @@ class Ids(NamedTuple):
     code_type: int
     """Address of ``PyCode_Type``."""
     members: int
-    evidence: tuple[Evidence, ...]
+    """That were looked at."""
+    offsets: tuple[Offset, ...]
+    """The same, each with what speaks for it."""
 
 
 def basic_types(published: Published) -> BasicTypes:
@@ -114,21 +116,20 @@ def find_ids(memory: Memory, published: Published, types: BasicTypes, pool: Pool
         "code": (HEADER_SIZE, published["code_object.size"]),
         "dict": (HEADER_SIZE, published["dict_object.size"]),
     }
-    offsets = {}
-    evidence = []
+    values = {}
+    found = []
     for field, kind in zip(_FIELDS, ("type", "code", "dict"), strict=True):
-        offset, agreed = _one_offset(memory, pool, by_kind[kind], sizes[kind], field)
-        offsets[kind] = offset
-        evidence.append(
-            Evidence(field, offset, "discovered", f"{agreed} of {agreed} {kind} objects agree")
-        )
+        value, agreed = _one_offset(memory, pool, by_kind[kind], sizes[kind], field)
+        values[kind] = value
+        said = f"{agreed} of {agreed} {kind} objects agree"
+        found.append(Offset(field, value, "discovered", said))
     return Ids(
-        offsets["type"],
-        offsets["code"],
-        offsets["dict"],
+        values["type"],
+        values["code"],
+        values["dict"],
         next(address for address, kind in kinds.items() if kind == "code"),
         sum(map(len, by_kind.values())),
-        tuple(evidence),
+        tuple(found),
     )
 
 

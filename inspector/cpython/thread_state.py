@@ -13,7 +13,7 @@ from __future__ import annotations
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.layout import REFCOUNTS_SIZE, Evidence
+from inspector.cpython.layout import REFCOUNTS_SIZE, Offset
 from inspector.cpython.walk import Thread, read_pool, split_table, threads
 from inspector.cpython.words import signed, unsigned
 from inspector.errors import LayoutError, MemoryFault
@@ -47,7 +47,7 @@ class States(NamedTuple):
 
     refcounts: int
     c_stack_refs: int | None
-    evidence: tuple[Evidence, ...]
+    offsets: tuple[Offset, ...]
 
 
 class _Image(NamedTuple):
@@ -95,13 +95,13 @@ def find(memory: Memory, published: Published, interpreter: int, where: int) -> 
         refcounts,
         stack_refs,
         (
-            Evidence(
+            Offset(
                 "_PyThreadStateImpl.refcounts",
                 refcounts,
                 "discovered",
                 f"array, ring and id in {len(images)} threads; free ids are 0 in {arrays} arrays",
             ),
-            Evidence(
+            Offset(
                 "_PyThreadStateImpl.c_stack_refs",
                 stack_refs,
                 "discovered",

@@ -68,7 +68,7 @@ def record(
 
     Raises what keeps the first reading from being taken, and :class:`FileError`.
     """
-    layout = {"evidence": [each._asdict() for each in target.layout.evidence]}
+    layout = {"evidence": [each._asdict() for each in target.layout.offsets]}
     first = read()
     begin = due = time.monotonic()
     readings = failed = 0

@@ -39,7 +39,7 @@ def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
     head = Text(f"inspector · pid {diagnosis.pid}{version}", "bold")
     rights = _own_rights if diagnosis.is_own else _rights
     parts: list[Table | Text] = [head, Text(""), rights(diagnosis.permission), Text("")]
-    if diagnosis.findings:
+    if diagnosis.agreements:
         parts += [_layout(diagnosis), Text("")]
     if diagnosis.discovery_pause_ns is not None:
         pause = duration(diagnosis.discovery_pause_ns)
@@ -117,10 +117,10 @@ def _layout(diagnosis: Diagnosis) -> Table:
     table = _table("FIELD", "OFFSET", "SOURCE", "", "EVIDENCE", right=["OFFSET"])
     marks = {True: "ok", False: "NO", None: "?"}
     styles = {True: "", False: "bold red", None: "dim"}
-    for each in diagnosis.findings:
-        evidence = each.evidence
-        value = "?" if evidence.value is None else str(evidence.value)
-        row = (evidence.field, value, evidence.source, marks[each.ok], evidence.evidence)
+    for each in diagnosis.agreements:
+        offset = each.offset
+        value = "?" if offset.value is None else str(offset.value)
+        row = (offset.field, value, offset.source, marks[each.ok], offset.evidence)
         table.add_row(*map(Text, row), style=styles[each.ok])
     return table
 
@@ -144,8 +144,8 @@ def _verdict(diagnosis: Diagnosis) -> Text:
         hint = f"; {plain(error.hint)}" if error.hint else ""
         return Text(f"no: {plain(str(error))}{hint}", "bold red")
     who = "this process" if diagnosis.is_own else f"process {diagnosis.pid}"
-    tested = sum(each.ok is not None for each in diagnosis.findings)
-    rest = len(diagnosis.findings) - tested
+    tested = sum(each.ok is not None for each in diagnosis.agreements)
+    rest = len(diagnosis.agreements) - tested
     untested = f" ({rest} could not be tested)" if rest else ""
     text = f"yes: {who} can be read, and all {tested} offsets agree with what is there{untested}"
     return Text(text, "bold green")

@@ -50,7 +50,7 @@ def test_every_offset_of_a_healthy_process_agrees(puppet: Puppet) -> None:
     assert Counter(each["source"] for each in fields.values()).keys() == {
         *("published", "discovered", "header")
     }
-    for each in layout.evidence:
+    for each in layout.offsets:
         assert fields[each.field]["value"] == each.value
     types = fields["PyTypeObject.tp_mro"]["evidence"].split()
     assert types[0] == types[2]

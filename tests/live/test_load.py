@@ -147,7 +147,7 @@ def test_what_is_read_in_a_pause_is_exact(torrent: Truth) -> None:
 def test_no_layout_is_wrong_however_often_it_is_found(torrent: Truth) -> None:
     right = torrent.layout
     for found in tried(torrent, ATTACHES, partial(inspector.attach, torrent.puppet.pid)):
-        assert found.layout._replace(evidence=()) == right._replace(evidence=())
+        assert found.layout._replace(offsets=()) == right._replace(offsets=())
 
 
 def test_a_table_marks_what_moved(torrent: Truth) -> None:

@@ -46,8 +46,8 @@ def test_offsets_are_found_wherever_they_are(version: int, shape: Shape) -> None
     )
     assert found == shape
     assert layout.code_type == runtime.heap.code_type
-    assert {each.source for each in layout.evidence} == {"discovered"}
-    assert len(layout.evidence) == 6
+    assert {each.source for each in layout.offsets} == {"discovered"}
+    assert len(layout.offsets) == 6
 
 
 @pytest.mark.parametrize("number", range(1, 6))
@@ -58,7 +58,7 @@ def test_offsets_are_found_where_a_sample_has_none_of_a_kind(
     right = runtime.layout()
     monkeypatch.setattr(members, "SAMPLE", number)
     found = runtime.layout()
-    assert found._replace(evidence=()) == right._replace(evidence=())
+    assert found._replace(offsets=()) == right._replace(offsets=())
 
 
 def test_published_offsets_are_taken_as_they_are_published() -> None:
@@ -118,7 +118,7 @@ def test_without_the_ring_before_it_c_stack_refs_is_unknown_and_the_rest_is_not(
     layout = runtime.layout()
     assert layout.c_stack_refs is None
     assert layout.refcounts == runtime.shape.refcounts
-    assert [each.value for each in layout.evidence if each.field.endswith("c_stack_refs")] == [None]
+    assert [each.value for each in layout.offsets if each.field.endswith("c_stack_refs")] == [None]
 
 
 def second_pool(runtime: Runtime) -> None:

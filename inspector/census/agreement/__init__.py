@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from inspector.census.agreement.chains import chain_trials
-from inspector.census.agreement.finding import Finding, Look
 from inspector.census.agreement.objects import members, object_trials
+from inspector.census.agreement.trial import Agreement, Look
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
 
-__all__ = ["Finding", "agreements"]
+__all__ = ["Agreement", "agreements"]
 
 TRIES: Final = 4
 """Looks at a target that moves, before a disagreement counts."""
@@ -28,7 +28,7 @@ TRIES: Final = 4
 
 def agreements(
     memory: Memory, layout: Layout, tasks: Callable[[], Collection[int]]
-) -> list[Finding]:
+) -> list[Agreement]:
     """Test every offset; ``tasks`` gives the process's threads as it numbers them itself.
 
     A target that moves while it is looked at can seem to disagree: what counts is
@@ -44,11 +44,11 @@ def agreements(
             continue
         if all(each.ok is not False for each in found):
             break
-    discovered = [Finding(each, None if each.value is None else True) for each in layout.evidence]
+    discovered = [Agreement(each, None if each.value is None else True) for each in layout.offsets]
     return [*discovered, *found]
 
 
-def _look(look: Look, tasks: Callable[[], Collection[int]]) -> list[Finding]:
+def _look(look: Look, tasks: Callable[[], Collection[int]]) -> list[Agreement]:
     """Test everything once; what is gone by the end was not there to be tested."""
     before = members(look)
     chains = chain_trials(look, tasks)
@@ -56,6 +56,6 @@ def _look(look: Look, tasks: Callable[[], Collection[int]]) -> list[Finding]:
     now = members(look)
     there = {address for address, member in before.items() if now.get(address) == member}
     return [
-        *(trial.finding() for trial in chains),
-        *(trial.finding(there) for trial in objects),
+        *(trial.agreement() for trial in chains),
+        *(trial.agreement(there) for trial in objects),
     ]

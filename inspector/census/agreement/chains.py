@@ -13,7 +13,7 @@ from inspector.process.vectors import WORD
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from inspector.census.agreement.finding import Look, Trial
+    from inspector.census.agreement.trial import Look, Trial
 from inspector.cpython.walk import Thread
 
 __all__ = ["chain_trials"]

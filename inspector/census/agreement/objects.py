@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.census.agreement.finding import Trial
+from inspector.census.agreement.trial import Trial
 from inspector.census.kinds import classify
 from inspector.cpython.layout import (
     DICT_SUBCLASS,
@@ -21,7 +21,7 @@ from inspector.errors import LayoutError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.census.agreement.finding import Look
+    from inspector.census.agreement.trial import Look
 
 __all__ = ["Member", "members", "object_trials"]
 

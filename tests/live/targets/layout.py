@@ -8,7 +8,7 @@ layout = inspector.attach().layout
 print(
     json.dumps(
         {
-            "evidence": {each.field: each.value for each in layout.evidence},
+            "evidence": {each.field: each.value for each in layout.offsets},
             "published": layout.published,
             "version": layout.published.version,
             "ht_qualname": layout.ht_qualname,

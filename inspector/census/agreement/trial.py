@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.cpython.layout import Evidence
+from inspector.cpython.layout import Offset
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
 
-__all__ = ["Finding", "Look", "Trial"]
+__all__ = ["Agreement", "Look", "Trial"]
 
 
-class Finding(NamedTuple):
+class Agreement(NamedTuple):
     """One offset, and whether what must hold if it is right does hold."""
 
-    evidence: Evidence
+    offset: Offset
     ok: bool | None
     """None where there was nothing to test it with."""
 
@@ -33,15 +33,15 @@ class Trial(NamedTuple):
     """By the address of each thing."""
     said: str
 
-    def finding(self, there: Container[int] | None = None) -> Finding:
+    def agreement(self, there: Container[int] | None = None) -> Agreement:
         """Return what this says, of those things only that still are there."""
         holds = [good for at, good in self.holds.items() if there is None or at in there]
         agreed, asked = sum(holds), len(holds)
         text = f"{agreed:,} of {asked:,} {self.said}"
         if not asked:
             text = "nothing there to test it with"
-        evidence = Evidence(self.field, self.value, self.source, text)
-        return Finding(evidence, agreed == asked if asked else None)
+        offset = Offset(self.field, self.value, self.source, text)
+        return Agreement(offset, agreed == asked if asked else None)
 
 
 class Look(NamedTuple):
