@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from inspector.cpython.walk import Thread
     from inspector.process.protocols import StandingMemory
 
-__all__ = ["Settled", "settle"]
+__all__ = ["Settled", "is_quiet", "settle"]
 
 
 class Settled(NamedTuple):
@@ -62,7 +62,7 @@ def settle(
     if before is not None and not _goes_on(before, latest):
         raise Moved
     quiet = is_quiet(first) and is_quiet(latest)
-    merging = not quiet or merges(first) != merges(latest)
+    merging = not quiet or merge_counts(first) != merge_counts(latest)
     open_ = _moving(first, latest, quiet=quiet)
     if not open_:
         return Settled(latest, {}, [None] * len(plan.members), merging)
@@ -89,7 +89,7 @@ def _follow(
         calm_before = part.calm
         part = _read_again(memory, layout, latest, open_)
         calm = calm_before and part.calm
-        merging |= not part.calm or part.merges != merges(latest)
+        merging |= not part.calm or part.merges != merge_counts(latest)
         rest = []
         for number, (words, mine) in zip(open_, part.counts, strict=True):
             if words:
@@ -114,7 +114,7 @@ def _goes_on(before: Reading, now: Reading) -> bool:
     return (
         is_quiet(before)
         and is_quiet(now)
-        and merges(before) == merges(now)
+        and merge_counts(before) == merge_counts(now)
         and now.collector.collections == now.plan.epoch
         and now.table.members == now.plan.table.members
     )
@@ -175,7 +175,7 @@ def _part(
     """Return members by their headers, and by the slots that the arrays of a reading are of."""
     counts = _by_slot(reading, slots)
     mine = [counts.get(unique_id - 1, {}) for unique_id, _, _ in members]
-    return _Part(is_quiet(reading), merges(reading), list(zip(headers, mine, strict=True)))
+    return _Part(is_quiet(reading), merge_counts(reading), list(zip(headers, mine, strict=True)))
 
 
 SINGLY: Final = 2048
@@ -193,7 +193,7 @@ def _by_slot(reading: Reading, slots: Sequence[Sequence[int]]) -> dict[int, dict
     return found
 
 
-def merges(reading: Reading) -> tuple[int | None, int | None]:
+def merge_counts(reading: Reading) -> tuple[int | None, int | None]:
     """Return what is not the same any more once contributions have moved into headers."""
     return reading.collector.collections, reading.started
 

@@ -30,10 +30,7 @@ from inspector.process.tracees import Tracees
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["PAUSE_LIMIT", "Pause", "stopped"]
-
-PAUSE_LIMIT: Final = 1.0
-"""Seconds that a target may be stopped unless the caller says otherwise."""
+__all__ = ["Pause", "stopped"]
 
 LATER: Final = frozenset(
     {
@@ -56,7 +53,7 @@ STUCK: Final = 0.02
 """Seconds without an answer after which the thread that stops may be stuck."""
 
 
-def stopped(pid: int, limit: float = PAUSE_LIMIT) -> Pause:
+def stopped(pid: int, limit: float) -> Pause:
     """Return a context in which every thread of process ``pid`` stands still.
 
     The target runs on when the context is left, whatever the reason, and at the

@@ -361,14 +361,14 @@ def test_two_processes_are_stopped_at_once_by_threads_of_one_reader(
 
 
 def test_the_own_process_is_refused() -> None:
-    with pytest.raises(AccessDenied, match="cannot stop itself"), stopped(os.getpid()):
+    with pytest.raises(AccessDenied, match="cannot stop itself"), stopped(os.getpid(), LONG):
         pass
 
 
 def test_a_process_that_is_gone_is_no_target() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-    with pytest.raises(NoSuchTarget), stopped(process.pid):
+    with pytest.raises(NoSuchTarget), stopped(process.pid, LONG):
         pass
 
 
@@ -378,7 +378,7 @@ def test_a_pause_that_fails_keeps_nothing_alive() -> None:
     collects = gc.isenabled()
     gc.disable()
     try:
-        pause = stopped(child.pid)
+        pause = stopped(child.pid, LONG)
         left = weakref.ref(pause)
         try:
             pause.__enter__()
@@ -395,7 +395,7 @@ def test_a_zombie_is_no_target() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     while state_of(process.pid) != "Z":
         pass
-    with pytest.raises(NoSuchTarget, match="has ended"), stopped(process.pid):
+    with pytest.raises(NoSuchTarget, match="has ended"), stopped(process.pid, LONG):
         pass
     assert process.wait() == 0
 
