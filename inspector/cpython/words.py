@@ -60,7 +60,7 @@ def read_words(memory: Memory, addresses: Sequence[int]) -> list[int]:
 
     For pointers of thousands of objects: whole pages are read, and indexed.
     """
-    numbers = list({address // PAGE for address in addresses})
+    numbers = sorted({address // PAGE for address in addresses})
     pieces = memory.read_many([(number * PAGE, PAGE) for number in numbers])
     pages = {
         number: memoryview(piece or bytes(PAGE)).cast("Q")

@@ -16,7 +16,7 @@ import inspector
 from inspector.cli import main
 from inspector.cli.codes import EXIT_CODES
 from inspector.errors import InspectorError
-from tests.support import FREE_THREADED, environment, free_threaded_only
+from tests.support import FREE_THREADED, environment, free_threaded_only, unmeasured
 
 
 def command(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -279,6 +279,41 @@ print([name for name in ("rich.table", "rich.console", "psutil") if name in sys.
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[1] == "[]"
+
+
+AT_THE_END = """
+import os, sys
+from inspector.cli import main
+class Late:
+    def __del__(self, write=os.write):
+        write(2, b"taken apart\\n")
+kept = Late()
+sys.argv = ["inspector", "dump", "--json"]
+"""
+
+
+@free_threaded_only
+@unmeasured("what measures waits for the end")
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("", []),
+        ("import atexit; atexit.register(print, 'waited for', file=sys.stderr)", ["waited for"]),
+        ("sys.setprofile(lambda *_: None)", []),
+    ],
+)
+def test_a_single_reading_ends_its_process_at_once_unless_somebody_waits_for_that(
+    before: str, said: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{AT_THE_END}{before}\nsys.exit(main())"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["objects"]
+    assert done.stderr.splitlines() == [*said, *["taken apart"] * bool(before)]
 
 
 def test_shells_complete_verbs_and_sort_keys() -> None:
