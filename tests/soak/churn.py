@@ -22,7 +22,7 @@ import inspector
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["INNER", "KEPT", "MOST", "Bag", "Churn", "Kept", "One", "Other", "Shared"]
+__all__ = ["INNER", "MOST", "Churn", "One", "Other"]
 
 
 class Shared:

@@ -114,11 +114,11 @@ class Life:
                 self.child = puppet.ask("fork")
                 self.seen.figures["forks"] += 1
                 self.rest(self.child, 4)
-            end = (kill, leave, self.replace)[self.number % 3]
+            end = ENDS[self.number % len(ENDS)]
             self.seen.figures[end.__name__] += 1
-            end_of_child = self.child and end is not self.replace and self.chance.random() < 0.5
+            end_of_child = self.child and end is not replace and self.chance.random() < 0.5
             self.end(puppet, end, self.child if end_of_child else puppet.pid)
-            if end == self.replace:
+            if end is replace:
                 self.other_program(puppet)
         if self.child:
             os.waitpid(self.child, 0)
@@ -175,10 +175,6 @@ class Life:
             if over and state_of(pid) not in {"", "Z", "X"}:
                 return
 
-    def replace(self, puppet: Puppet) -> None:
-        """Let it run another program."""
-        puppet.send("execute")
-
     def other_program(self, puppet: Puppet) -> None:
         """Read what a target has become, from its start to its end."""
         self.start(puppet.pid)
@@ -199,6 +195,15 @@ def leave(puppet: Puppet) -> None:
     puppet.process.stdin.close()
 
 
+def replace(puppet: Puppet) -> None:
+    """Let it run another program."""
+    puppet.send("execute")
+
+
+ENDS = (kill, leave, replace)
+"""What becomes of one target after the other."""
+
+
 def soak(seen: Seen, bystander: Puppet) -> None:
     """Watch one life after the other, and beside them a target that outlives them all."""
     chance = random.Random(5)  # noqa: S311 - the moments are to be all kinds of
@@ -206,7 +211,9 @@ def soak(seen: Seen, bystander: Puppet) -> None:
     base = beside.snapshot()[SUBJECT].counted
     assert base is not None
     held = bystander.ask("make", "7")
-    while seen.figures["readings"] < READINGS and seen.seconds() < SECONDS:
+    while seen.seconds() < SECONDS and (
+        seen.figures["readings"] < READINGS or seen.figures["targets"] < len(ENDS)
+    ):
         seen.alive(resident())
         seen.figures["targets"] += 1
         Life(seen, chance, base).live()

@@ -162,6 +162,7 @@ def main() -> None:
         return resident() - cost * len(churn.done.interpreters)
 
     seen = Tally()
+    seen.figures["most inner"] = 0
     threading.excepthook = lambda failed: seen.fault(f"{failed.thread}: {failed.exc_value!r}")
     with churn:
         soak(target, seen, base, memory)
