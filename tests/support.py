@@ -68,7 +68,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **variables}
 
 
-def answer(
+def printed_by(
     python: str, program: Path, *arguments: str, timeout: float = 250, **variables: str
 ) -> Any:  # noqa: ANN401 - JSON
     """Run a program to its end and return the JSON that it printed last."""

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-__all__ = ["Benchmark", "Crowd", "Pairs", "command", "note", "timed"]
+__all__ = ["PROGRAMS", "Benchmark", "Crowd", "command", "note", "timed"]
 
-CROWD = Path(__file__).parent / "targets" / "crowd.py"
+PROGRAMS = Path(__file__).parent / "targets"
 
 
 class Benchmark(Protocol):
@@ -60,7 +60,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def note(
     benchmark: Benchmark, pair: Callable[[], tuple[float, float]], promise: str, rounds: int
-) -> Pairs:
+) -> None:
     """Measure pairs, and keep their ratio with what is promised of it (``<= 0.5``)."""
     found: list[tuple[float, float]] = []
     benchmark.pedantic(lambda: found.append(pair()), rounds=rounds, warmup_rounds=1)
@@ -72,14 +72,13 @@ def note(
         ours=statistics.median(pairs.ours),
         theirs=statistics.median(pairs.theirs),
     )
-    return pairs
 
 
 class Crowd:
     """A target with many classes, threads and objects, and what it answers."""
 
     def __init__(self, python: str, classes: int, threads: int, objects: int = 0) -> None:
-        words = [python, str(CROWD), str(classes), str(threads), str(objects)]
+        words = [python, str(PROGRAMS / "crowd.py"), str(classes), str(threads), str(objects)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             words, stdin=pipe, stdout=pipe, text=True, env=environment()
@@ -93,17 +92,9 @@ class Crowd:
 
     def ask(self, *words: object) -> float:
         """Say a line and return the answer, a number."""
-        self.say(*words)
-        return float(self._answer())
-
-    def say(self, *words: object) -> None:
-        """Say a line; the answer is waited for by :meth:`answer`."""
         assert self.process.stdin is not None
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
-
-    def answer(self) -> float:
-        """Return the answer to a line that was said."""
         return float(self._answer())
 
     def _answer(self) -> Any:  # noqa: ANN401 - JSON

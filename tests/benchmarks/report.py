@@ -19,7 +19,7 @@ def machine(results: dict[str, Any]) -> str:
     return (
         f"{results['datetime'][:10]}, {cpu.get('brand_raw', info['machine'])}, "
         f"{cpu.get('count', '?')} processors, {info['system']} {info['release'].split('-')[0]}; "
-        f"read by Python {info['python_version']}."
+        f"run by Python {info['python_version']}."
     )
 
 

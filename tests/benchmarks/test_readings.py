@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
-from tests.benchmarks.pairs import Crowd, note, timed
-from tests.support import TARGETS, environment, interpreters, python_of
+from tests.benchmarks.pairs import PROGRAMS, Crowd, note, timed
+from tests.support import environment, interpreters, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 every_version = pytest.mark.parametrize("version", interpreters(debug=False))
 
 CLASSES, THREADS, ROUNDS = 5000, 64, 20
-PAUSE = TARGETS.parent.parent / "benchmarks" / "targets" / "pause.py"
+PAUSE = PROGRAMS / "pause.py"
 
 
 @every_version
-@pytest.mark.parametrize(("beside", "promise"), [("collect", "<= 0.1"), ("bare", "<= 1.5")])
+@pytest.mark.parametrize(
+    ("beside", "promise"), [("collect", "<= 0.1"), ("own calls", "<= 1.5"), ("readv", "<= 1.5")]
+)
 def test_the_pause_of_an_exact_snapshot(
     benchmark: Benchmark, version: str, beside: str, promise: str
 ) -> None:
-    """Beside a collection of the same process, and the bare system calls of the same bytes."""
+    """Beside a collection of the same process, and bare system calls that move the same bytes."""
     done = subprocess.run(
         [python_of(version), PAUSE, str(CLASSES), str(THREADS), str(ROUNDS + 1)],
         env=environment(),

@@ -33,8 +33,11 @@ WRITTEN = re.compile(
 class Terminal:
     """A session of its own in which a program runs; it is killed when the test leaves it."""
 
+    SIZE = 100, 24
+    """Cells and lines that it begins with."""
+
     def __init__(self, *words: object, **variables: str) -> None:
-        """Start a program in a terminal of 100 x 24."""
+        """Start a program in a terminal."""
         kept = {**environment(), "TERM": "xterm-256color", "LANG": "C.UTF-8", **variables}
         with warnings.catch_warnings():
             # Other threads of whoever runs the tests are no matter: the child becomes another
@@ -42,9 +45,11 @@ class Terminal:
             warnings.simplefilter("ignore", DeprecationWarning)
             self.pid, self._file = pty.fork()
         if not self.pid:
+            # Before the program can ask for it.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *self.SIZE[::-1], 0, 0))
             os.chdir("/")
             os.execvpe(str(words[0]), [str(word) for word in words], kept)  # noqa: S606 - a program, no shell
-        self.resize(100, 24)
+        self._height = self.SIZE[1]
         self.written = ""
         self._rest = ""
         self._rows: dict[int, dict[int, str]] = {}
@@ -76,7 +81,7 @@ class Terminal:
 
     def resize(self, width: int, height: int) -> None:
         """Change the size of the terminal; the program gets SIGWINCH."""
-        self.width, self.height = width, height
+        self._height = height
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def send(self, *keys: str) -> None:
@@ -93,7 +98,7 @@ class Terminal:
     def lines(self) -> list[str]:
         """What stands on the screen."""
         found = []
-        for number in range(self.height):
+        for number in range(self._height):
             row = self._rows.get(number, {})
             found.append(
                 "".join(row.get(at, " ") for at in range(max(row, default=-1) + 1)).rstrip()

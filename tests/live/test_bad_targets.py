@@ -15,6 +15,7 @@ import pytest
 import inspector
 from inspector.errors import NoSuchTarget, NotFreeThreaded, TargetChanged, UnsupportedVersion
 from inspector.process.ptrace import stopped
+from tests.extension.build import compiler
 from tests.live.puppets import Outcome, Puppet, inspect, is_running, state_of
 from tests.support import TARGETS, environment, interpreters, python_of, unmeasured
 
@@ -60,7 +61,7 @@ def test_a_pid_that_no_process_has() -> None:
     assert_refused(inspect("dump", 2**64), 3, "does not exist", "ended")
 
 
-@pytest.mark.parametrize("word", ["python", "1.5", "0", "-4"])
+@pytest.mark.parametrize("word", ["1.5", "-4"])
 def test_a_pid_that_is_none_is_wrong_usage(word: str) -> None:
     outcome = inspect("dump", word)
     assert outcome.status == 2
@@ -92,14 +93,16 @@ def test_a_thread_of_a_process(puppet: Puppet) -> None:
 
 def test_a_process_that_is_no_python() -> None:
     with subprocess.Popen(["/bin/sleep", "100"]) as process:
-        # It is python until it is sleep, and has no libraries in between.
-        while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\n":
-            pass
-        while b"libc" not in Path(f"/proc/{process.pid}/maps").read_bytes():
-            pass
-        assert_refused(inspect("dump", process.pid), 5, "(sleep) does not run CPython", "ps")
-        assert is_running(process.pid)
-        process.kill()
+        try:
+            # It is python until it is sleep, and has no libraries in between.
+            while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\n":
+                pass
+            while b"libc" not in Path(f"/proc/{process.pid}/maps").read_bytes():
+                pass
+            assert_refused(inspect("dump", process.pid), 5, "(sleep) does not run CPython", "ps")
+            assert is_running(process.pid)
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif("INSPECTOR_PYTHON_GIL" not in os.environ, reason="no Python with a GIL is set")
@@ -130,18 +133,18 @@ def test_a_python_that_has_not_begun_yet(tmp_path: Path) -> None:
     """Here a program that only has the name."""
     program = tmp_path / "python3.14t"
     shutil.copy("/bin/cat", program)
+    # It reads its input, whose end ends it.
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         outcome = inspect("dump", process.pid)
         assert_refused(outcome, 3, "is not there", "starting or ending")
         assert is_running(process.pid)
-        process.kill()
 
 
 def test_a_32_bit_process(tmp_path: Path) -> None:
     program = tmp_path / "narrow"
     words = ["-m32", "-nostdlib", "-static", "-o", str(program), str(TARGETS / "narrow.c")]
     try:
-        subprocess.run(["/usr/bin/cc", *words], check=True, capture_output=True)
+        subprocess.run([compiler() or "cc", *words], check=True, capture_output=True)
         target = Puppet(program, "")
     except (OSError, subprocess.CalledProcessError, AssertionError) as reason:
         pytest.skip(f"32-bit programs cannot be made or run here: {reason}")

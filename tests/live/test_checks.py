@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import functools
+import gc
 import threading
 import unittest
 from typing import TYPE_CHECKING
 
 import pytest
 
+import inspector
 from inspector import checks
 from inspector.checks import Verdict, counts, support
 from inspector.errors import NotAType, NotCounted
@@ -136,8 +138,6 @@ def test_a_python_class_is_balanced_in_one_thread_and_in_four() -> None:
 
 @per_thread
 def test_collections_while_it_is_measured_hide_nothing(typerefs: ModuleType) -> None:
-    import gc  # noqa: PLC0415 - used by this test alone
-
     def collecting() -> object:
         gc.collect()
         return typerefs.PlainDecref()
@@ -318,8 +318,6 @@ def test_instances_move_the_refcount_one_by_one() -> None:
 
 @per_thread
 def test_the_refcount_is_the_one_of_the_census() -> None:
-    import inspector  # noqa: PLC0415 - not there on builds with the GIL
-
     kept = [Widget() for _ in range(3)]
     assert counts.count(Widget).total == inspector.refcount(Widget).counted
     del kept

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import inspector
 from inspector.cli import main
 from inspector.cli.codes import EXIT_CODES
 from inspector.errors import InspectorError
+from tests.live.terminals import Terminal
 from tests.support import FREE_THREADED, environment, free_threaded_only, unmeasured
 
 
@@ -33,27 +33,13 @@ def command(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 def on_a_terminal(*words: str, columns: int, lines: int, **variables: str) -> str:
     """Return what a command shows on a terminal of some size."""
-    leader, follower = pty.openpty()
-    os.set_blocking(leader, True)
-    subprocess.run(["stty", "cols", str(columns), "rows", str(lines)], stdin=follower, check=True)  # noqa: S607
-    with subprocess.Popen(
-        [sys.executable, "-m", "inspector", *words],
-        env=environment(TERM="xterm-256color", **variables),
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-    ) as process:
-        os.close(follower)
-        shown = b""
-        while True:
-            try:
-                piece = os.read(leader, 65536)
-            except OSError:  # what Linux says when nobody has the other side open
-                break
-            shown += piece
-        os.close(leader)
-    assert process.returncode == 0, shown
-    return shown.decode()
+
+    class Sized(Terminal):
+        SIZE = columns, lines
+
+    with Sized.inspector(*words, **variables) as terminal:
+        assert terminal.end() == 0, terminal.written
+        return terminal.written
 
 
 def every_error(root: type[InspectorError] = InspectorError) -> list[type[InspectorError]]:

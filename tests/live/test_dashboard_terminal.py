@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ALL = "INSPECTOR_TERMINAL" in os.environ
-"""`make terminal` tests with targets of every version, `make test` with one of this."""
-TARGETS = interpreters(debug=False) if ALL else interpreters(debug=False)[:1]
+"""`make terminal` tests with targets of every version, `make test` with one."""
+VERSIONS = interpreters(debug=False) if ALL else interpreters(debug=False)[:1]
 
 
-@pytest.fixture(params=TARGETS)
+@pytest.fixture(params=VERSIONS)
 def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
     with Puppet(python_of(request.param)) as target:
         target.ask("make", 5000)

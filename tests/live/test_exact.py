@@ -6,18 +6,24 @@ import _thread
 import ctypes
 import gc
 import importlib
+import subprocess
 import sys
 import threading
-import warnings
 
 import pytest
 
 import inspector
-from tests.support import TARGETS, answer, free_threaded_only, interpreters, python_of
+from tests.heap import BIAS
+from tests.support import (
+    TARGETS,
+    environment,
+    free_threaded_only,
+    interpreters,
+    printed_by,
+    python_of,
+)
 
 pytestmark = free_threaded_only
-
-BIAS = sys.maxsize // 8
 
 MODULES = """
     argparse ast asyncio base64 bz2 calendar cmd code codecs collections configparser contextlib
@@ -172,7 +178,7 @@ def test_every_heap_type_of_the_interpreter_is_listed() -> None:
 @pytest.mark.parametrize("version", interpreters(alone=True))
 @pytest.mark.parametrize("gil", ["0", "1"])
 def test_instances_move_the_total_by_exactly_their_number(version: str, gil: str) -> None:
-    stages = answer(python_of(version), TARGETS / "instances.py", PYTHON_GIL=gil)
+    stages = printed_by(python_of(version), TARGETS / "instances.py", PYTHON_GIL=gil)
     assert stages == {
         "contributions": [300] * 5,
         "alive": 1500,
@@ -185,17 +191,24 @@ def test_instances_move_the_total_by_exactly_their_number(version: str, gil: str
 
 @pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
 def test_a_thousand_snapshots_leave_no_trace(version: str) -> None:
-    left = answer(python_of(version), TARGETS / "trace.py")
+    left = printed_by(python_of(version), TARGETS / "trace.py")
     assert left["types"] > 200
     assert (left["threads"], left["new"], left["changed"]) == (1, [], [])
 
 
 def test_reading_does_not_turn_the_gil_on() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        inspector.snapshot()
-    enabled = sys._is_gil_enabled()  # type: ignore[attr-defined,unused-ignore]
-    assert inspector.snapshot().target.gil_enabled == enabled
+    code = (
+        "import sys, inspector; seen = inspector.snapshot().target.gil_enabled; "
+        "print(seen, sys._is_gil_enabled())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "False False\n"
 
 
 def test_collections_are_counted_as_gc_counts_them() -> None:

@@ -101,8 +101,6 @@ def using(typerefs_path: Path) -> Iterator[Callable[..., Verdict | None]]:
     """Return a function that has a type used step by step, and returns the verdict on it."""
     if not FREE_THREADED:
         pytest.skip("the extension is built for the interpreter that runs the tests")
-    import sys  # noqa: PLC0415 - as the tests' own interpreter
-
     with Puppet(sys.executable, TARGETS / "uses.py", typerefs_path.parent) as puppet:
         target = inspector.attach(puppet.pid)
 

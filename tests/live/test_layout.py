@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import TARGETS, answer, interpreters, python_of, source_of
+from tests.extension.build import compiler
+from tests.support import TARGETS, interpreters, printed_by, python_of, source_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,16 +47,13 @@ int main(void) {
 
 def offsets(source: Path, folder: Path) -> dict[str, int]:
     """Compile the probe against a source tree and return what it prints."""
+    chosen = compiler()
+    if chosen is None:
+        pytest.skip("no C compiler on PATH")
     (folder / "probe.c").write_text(PROBE)
     include = [f"-I{source}", f"-I{source / 'Include'}", f"-I{source / 'Include' / 'internal'}"]
     subprocess.run(
-        [  # noqa: S607 - the compiler on PATH
-            "cc",
-            "-o",
-            str(folder / "probe"),
-            str(folder / "probe.c"),
-            *include,
-        ],
+        [chosen, "-o", str(folder / "probe"), str(folder / "probe.c"), *include],
         check=True,
         capture_output=True,
         text=True,
@@ -72,7 +70,7 @@ def test_discovery_agrees_with_offsetof(version: str, tmp_path: Path) -> None:
     if source is None:
         pytest.skip("the interpreter's headers are not at hand")
     expected = offsets(source, tmp_path)
-    found = answer(python_of(version), TARGETS / "layout.py")
+    found = printed_by(python_of(version), TARGETS / "layout.py")
     published = found["published"]
     seen = {
         **found["evidence"],

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
+import sys
 import sysconfig
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +13,11 @@ import pytest
 import inspector
 from inspector.census.history import History
 from inspector.census.verdict import Verdict
-from tests.support import TARGETS, environment, free_threaded_only, interpreters, python_of
+from tests.live.puppets import Puppet
+from tests.support import TARGETS, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from inspector.census.snapshot import ObjectCount, Snapshot
 
@@ -32,12 +32,12 @@ PYBIND11_MODULE(bound, module, pybind11::mod_gil_not_used()) {
 """
 
 PROGRAM = """
-import os, sys, bound
+import sys, bound
 kept = [bound.Bound() for _ in range(25)]
-print(os.getpid(), flush=True)
+print('"ready"', flush=True)
 sys.stdin.readline()
 kept.clear()
-print("cleared", flush=True)
+print('"cleared"', flush=True)
 sys.stdin.readline()
 """
 
@@ -62,23 +62,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.fixture
-def process(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a program that holds 25 instances."""
-    variables = environment()
-    variables["PYTHONPATH"] += f":{folder}"
-    with subprocess.Popen(
-        [str(Path(sysconfig.get_path("scripts")) / "python"), "-c", PROGRAM],
-        env=variables,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as started:
-        yield started
-        assert started.stdin is not None
-        started.stdin.close()
-
-
 def verdict_on(row: ObjectCount, snapshot: Snapshot) -> Verdict | None:
     """Return what a single reading says."""
     judged = History.begin(snapshot).verdict(row)
@@ -100,40 +83,26 @@ def test_a_pybind11_class_is_listed_without_an_id(
     assert verdict_on(row, inspector.snapshot()) is Verdict.NO_UNIQUE_ID
 
 
-def test_from_outside_too(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    attached = inspector.attach(int(process.stdout.readline()))
-    snapshot = attached.snapshot()
-    before = snapshot["bound.Bound"]
-    assert verdict_on(before, snapshot) is Verdict.NO_UNIQUE_ID
-    process.stdin.write("\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "cleared\n"
-    after = attached.snapshot()["bound.Bound"]
-    assert before.unique_id == after.unique_id == 0
-    assert before.counted is not None
-    assert after.counted == before.counted - 25
+def test_from_outside_too(folder: Path) -> None:
+    with Puppet(sys.executable, "-c", PROGRAM, PYTHONPATH=str(folder)) as target:
+        attached = inspector.attach(target.pid)
+        snapshot = attached.snapshot()
+        before = snapshot["bound.Bound"]
+        assert verdict_on(before, snapshot) is Verdict.NO_UNIQUE_ID
+        assert target.ask("clear") == "cleared"
+        after = attached.snapshot()["bound.Bound"]
+        assert before.unique_id == after.unique_id == 0
+        assert before.counted is not None
+        assert after.counted == before.counted - 25
 
 
 @pytest.mark.parametrize("version", interpreters())
 def test_a_class_back_from_garbage_is_listed_from_outside(version: str) -> None:
-    with subprocess.Popen(
-        [python_of(version), str(TARGETS / "rescued.py")],
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as started:
-        assert started.stdin is not None
-        assert started.stdout is not None
-        attached = inspector.attach(json.loads(started.stdout.readline())["pid"])
+    with Puppet(python_of(version), TARGETS / "rescued.py") as target:
+        attached = inspector.attach(target.pid)
         before = attached.snapshot()["__main__.make.<locals>.Rescued"]
-        started.stdin.write("\n")
-        started.stdin.flush()
-        assert json.loads(started.stdout.readline()) == {"dropped": 9}
+        assert target.ask("drop") == "dropped"
         after = attached.snapshot()["__main__.make.<locals>.Rescued"]
-        started.stdin.close()
-    assert before.unique_id == after.unique_id == 0
-    assert before.counted is not None
-    assert after.counted == before.counted - 9
+        assert before.unique_id == after.unique_id == 0
+        assert before.counted is not None
+        assert after.counted == before.counted - 9

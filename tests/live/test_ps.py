@@ -87,9 +87,11 @@ def test_one_that_may_not_be_read_is_listed_with_what_to_do() -> None:
 def test_processes_that_come_and_go_do_not_disturb() -> None:
     loop = "while :; do /bin/true; done"
     with subprocess.Popen(["/bin/sh", "-c", loop]) as crowd:
-        for _ in range(3):
-            assert inspect("ps").status == 0
-        crowd.kill()
+        try:
+            for _ in range(3):
+                assert inspect("ps").status == 0
+        finally:
+            crowd.kill()
 
 
 def test_the_table_says_what_is_not_known_and_why() -> None:

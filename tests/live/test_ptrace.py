@@ -173,12 +173,12 @@ def test_a_pause_ends_at_its_limit_although_the_reader_goes_on(
     native: Callable[[str], Path],
 ) -> None:
     def overrun() -> None:
-        with stopped(target.pid, 0.05):
+        with stopped(target.pid, 1.0):
             while tracers(target.pid) != {"0"}:
                 pass
 
     with Native(native("counting"), "2") as target:
-        with pytest.raises(Unsettled, match=r"within the pause limit of 0\.05 s"):
+        with pytest.raises(Unsettled, match="within the pause limit of 1 s"):
             overrun()
         assert_runs_on(target)
 
@@ -400,14 +400,14 @@ def test_a_zombie_is_no_target() -> None:
     assert process.wait() == 0
 
 
-CYCLES = int(os.environ.get("INSPECTOR_CYCLES", "100"))
+CYCLES = 100
 
 
 @pytest.mark.parametrize("program", ["breeding", "counting"])
 def test_targets_that_are_killed_at_any_moment_do_no_harm(
     native: Callable[[str], Path], program: str
 ) -> None:
-    """`INSPECTOR_CYCLES` says how many targets; each is stopped until it is gone."""
+    """Each is stopped until it is gone."""
     previous = signal.getsignal(signal.SIGALRM)
     try:
         for cycle in range(CYCLES):

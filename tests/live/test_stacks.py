@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gc
-import json
-import subprocess
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 import inspector
-from tests.live.puppets import until_blocked
-from tests.support import TARGETS, environment, free_threaded_only, interpreters, python_of
+from tests.live.puppets import Puppet
+from tests.live.targets import rescued
+from tests.support import TARGETS, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,47 +107,15 @@ def test_a_frame_with_many_variables_is_read_whole() -> None:
     assert scope["many"](Held, deferred) >= deferred(Held) + 400
 
 
-@contextmanager
-def target(version: str) -> Iterator[tuple[dict[str, int], Callable[[str], None]]]:
-    """Run the target; yield what it said, and how to command it."""
-    process = subprocess.Popen(
-        [python_of(version), str(TARGETS / "stacks.py")],
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-
-    def command(word: str) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(word + "\n")
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline()) == {"done": word}
-        # It has answered, and still has to come to rest.
-        until_blocked(process.pid)
-
-    try:
-        said = json.loads(process.stdout.readline())
-        until_blocked(process.pid)
-        yield said, command
-    finally:
-        process.stdin.close()
-        process.wait(30)
-        process.stdout.close()
-
-
 @pytest.mark.parametrize("version", interpreters())
 def test_from_outside_a_pause_shows_the_deferred_references(version: str) -> None:
-    with target(version) as (said, command):
-        attached = inspector.attach(said["pid"])
+    with Puppet(python_of(version), TARGETS / "stacks.py") as target:
+        attached = inspector.attach(target.pid)
         base = attached.snapshot(blocking=True)["__main__.Subject"]
-        command("start")
+        target.ask("start")
         held = attached.snapshot(blocking=True)["__main__.Subject"]
-        assert (held.deferred or 0) - (base.deferred or 0) == said["slots"]
-        command("generators")
+        assert (held.deferred or 0) - (base.deferred or 0) == target.ready["slots"]
+        target.ask("generators")
         after = attached.snapshot(blocking=True)["__main__.Subject"]
         assert after.deferred == held.deferred
         running = attached.snapshot()["__main__.Subject"]
@@ -159,12 +125,12 @@ def test_from_outside_a_pause_shows_the_deferred_references(version: str) -> Non
 @pytest.mark.parametrize("version", interpreters())
 def test_a_collection_changes_no_total_of_any_kind(version: str) -> None:
     kinds = ("type", "code", "dict")
-    with target(version) as (said, command):
-        command("start")
-        command("collect")
-        attached = inspector.attach(said["pid"])
+    with Puppet(python_of(version), TARGETS / "stacks.py") as target:
+        target.ask("start")
+        target.ask("collect")
+        attached = inspector.attach(target.pid)
         before = attached.snapshot(kinds=kinds, blocking=True)
-        command("collect")
+        target.ask("collect")
         after = attached.snapshot(kinds=kinds, blocking=True)
         changed = [
             (each.name, each.total, after[each.address].total)
@@ -179,24 +145,9 @@ def test_a_collection_changes_no_total_of_any_kind(version: str) -> None:
 
 @free_threaded_only
 def test_a_class_back_from_garbage_has_no_id_and_the_right_count() -> None:
-    saved: list[type] = []
-
-    class Rescuer:
-        def __init__(self, subject: type) -> None:
-            self.subject = subject
-
-        def __del__(self) -> None:
-            saved.append(self.subject)
-
-    def make() -> None:
-        class Rescued:
-            pass
-
-        Rescued.rescuer = Rescuer(Rescued)  # type: ignore[attr-defined]
-
-    make()
+    rescued.make()
     gc.collect()
-    (subject,) = saved
+    subject = rescued.saved.pop()
     base = inspector.refcount(subject)
     assert base.unique_id == 0
     kept = [subject() for _ in range(10)]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.soak.steadiness import growth
-from tests.support import answer, interpreters, python_of
+from tests.support import interpreters, printed_by, python_of
 
 PROGRAMS = Path(__file__).resolve().parent / "targets"
 
@@ -58,7 +58,7 @@ def judge(seen: dict[str, Any]) -> None:
 @pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
 def test_snapshots_stay_exact_while_everything_changes(version: str) -> None:
     program, wanted = PROGRAMS / "own.py", [str(OWN.number), str(OWN.seconds)]
-    seen = answer(python_of(version), program, *wanted, timeout=OWN.seconds + 300)
+    seen = printed_by(python_of(version), program, *wanted, timeout=OWN.seconds + 300)
     show(f"exact snapshots of the own process, {version}", seen, seen["snapshots"])
     judge(seen)
     assert seen["exact"] == seen["snapshots"] == seen["one"] + seen["whole"]
@@ -76,7 +76,7 @@ def test_targets_that_start_fork_exec_and_die_are_read_right_or_said_to_be_gone(
 ) -> None:
     program, wanted = PROGRAMS / "outside.py", [str(OUTSIDE.number), str(OUTSIDE.seconds)]
     arguments = [python_of(version), *wanted]
-    seen = answer(sys.executable, program, *arguments, timeout=OUTSIDE.seconds + 300)
+    seen = printed_by(sys.executable, program, *arguments, timeout=OUTSIDE.seconds + 300)
     show(f"readings of other processes, {version}", seen, seen["readings"])
     judge(seen)
     assert seen["readings"] >= OUTSIDE.number or seen["seconds"] >= OUTSIDE.seconds

@@ -1,12 +1,15 @@
 """The pause of exact snapshots, a collection, and the bare reads, in turn; prints JSON.
 
 Arguments: how many classes, how many threads besides the main one, how many rounds.
+The pause is that of the second of two snapshots in a row, as of a process that is watched.
 """
 
 import gc
 import json
 import sys
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import inspector
 from inspector.process.own import OwnProcess
@@ -16,31 +19,39 @@ from tests.benchmarks.targets.busy import Busy
 CLASSES, THREADS, ROUNDS = map(int, sys.argv[1:])
 
 
-def bare(target: inspector.Target) -> int:
-    """Return the nanoseconds of the system calls of a snapshot, made without a pause."""
+def made(calls: Iterable[tuple[Any, ...]]) -> int:
+    """Return the nanoseconds of some system calls, made without a pause."""
+    begin = time.perf_counter_ns()
+    for function, *arguments in calls:
+        function(*arguments)
+    return time.perf_counter_ns() - begin
+
+
+def bare(target: inspector.Target) -> tuple[int, int]:
+    """Return the nanoseconds of a snapshot's own calls, and of ``process_vm_readv`` instead."""
     assert isinstance(target._process, OwnProcess)
     world = target._process.world
     latest = next(iter(target._known.values())).latest
     assert latest is not None
     assert latest.planned.halves is not None
-    vectors = Vectors(latest.planned.halves[0], apart=True)
-    calls = [(world._readv, (target.pid, *call, 0)) for call in vectors.calls]
-    begin = time.perf_counter_ns()
-    for function, arguments in calls:
-        function(*arguments)
-    return time.perf_counter_ns() - begin
+    ranges, _ = latest.planned.halves
+    own = world._gathering(world._latest.of(ranges).next)
+    vectors = Vectors(ranges, apart=True)
+    reads = [(world._readv, target.pid, *call, 0) for call in vectors.calls]
+    return made(own), made(reads)
 
 
 def main() -> None:
     busy = Busy(CLASSES, THREADS)
     target = inspector.attach()
     target.snapshot()
-    seen: dict[str, list[int]] = {"pause": [], "collect": [], "bare": []}
+    seen: dict[str, list[int]] = {"pause": [], "collect": [], "own calls": [], "readv": []}
     gc.disable()
     for _ in range(ROUNDS):
         snapshot = target.snapshot()
         seen["pause"].append(snapshot.pause_ns or 0)
-        seen["bare"].append(bare(target))
+        for name, taken in zip(("own calls", "readv"), bare(target), strict=True):
+            seen[name].append(taken)
         begin = time.perf_counter_ns()
         gc.collect()
         seen["collect"].append(time.perf_counter_ns() - begin)

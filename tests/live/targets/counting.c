@@ -1,5 +1,5 @@
-/* Threads that count as fast as they can; one more for each line of input.
-   SIGUSR1 says a line too, and real-time signals are counted in `handled`.  */
+/* Threads that count as fast as they can.  Each line of input is answered with how many
+   real-time signals were handled so far.  */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>

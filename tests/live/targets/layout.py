@@ -10,7 +10,6 @@ print(
         {
             "evidence": {each.field: each.value for each in layout.offsets},
             "published": layout.published,
-            "version": layout.published.version,
             "ht_qualname": layout.ht_qualname,
             "tp_fields": {
                 name: layout.type_field(name)

@@ -1,7 +1,6 @@
 """Threads in every stage of their lives; the argument says which, answers are JSON lines.
 
-Reads itself, and prints what it saw; or, for ``fork`` and ``daemon``, says who is to
-be read from outside and waits for the end of its input.
+Reads itself, and prints what it saw.
 """
 
 import ctypes

@@ -2,10 +2,10 @@
 
 import gc
 import json
-import os
 import sys
 
 saved: list[type] = []
+Rescued: type
 
 
 class Rescuer:
@@ -25,12 +25,18 @@ def make() -> None:
     Rescued.rescuer = Rescuer(Rescued)  # type: ignore[attr-defined]
 
 
-make()
-gc.collect()
-Rescued = saved.pop()
-kept = [Rescued() for _ in range(9)]
-print(json.dumps({"pid": os.getpid()}), flush=True)
-sys.stdin.readline()
-kept.clear()
-print(json.dumps({"dropped": 9}), flush=True)
-sys.stdin.readline()
+def main() -> None:
+    global Rescued  # noqa: PLW0603 - on 3.14 it is found by its name only
+    make()
+    gc.collect()
+    Rescued = saved.pop()
+    kept = [Rescued() for _ in range(9)]
+    print(json.dumps("ready"), flush=True)
+    sys.stdin.readline()
+    kept.clear()
+    print(json.dumps("dropped"), flush=True)
+    sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    main()

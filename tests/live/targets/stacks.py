@@ -1,13 +1,12 @@
-"""Threads with known references on their stacks, suspended generators, a finished thread.
+"""Threads with known references on their stacks, and suspended generators.
 
-Prints one line when ready: the process id and what is true.  Then answers each line
-of standard input with one of its own: ``generators`` makes seven generators that
-hold the class, ``collect`` collects; the end of input ends it.
+Prints one line when ready: what will be true.  Then answers each line
+of standard input with one of its own: ``start`` starts the threads, ``generators`` makes
+seven generators that hold the class, ``collect`` collects; the end of input ends it.
 """
 
 import gc
 import json
-import os
 import sys
 import threading
 from collections.abc import Generator
@@ -43,7 +42,7 @@ def say(answer: object) -> None:
 def main() -> None:
     ready, go = threading.Barrier(THREADS + 1), threading.Event()
     threads = [threading.Thread(target=hold, args=(ready, go)) for _ in range(THREADS)]
-    say({"pid": os.getpid(), "slots": THREADS * SLOTS})
+    say({"slots": THREADS * SLOTS})
     kept: list[object] = []
     for line in sys.stdin:
         match line.strip():
