@@ -34,6 +34,15 @@ VARIABLES = {
 """The variable that names each interpreter; `make test` sets them."""
 
 
+GIL_VARIABLE = "INSPECTOR_PYTHON_GIL"
+"""That of a Python with a GIL."""
+
+NOBODY = 65534
+"""The user id of one who may do nothing."""
+
+root_only = pytest.mark.skipif(os.getuid() != 0, reason="only root may do that")
+
+
 def interpreters(*, debug: bool = True, alone: bool = False) -> list[Any]:
     """Return a pytest parameter per free-threaded interpreter, skipped where it is missing.
 
@@ -62,10 +71,14 @@ def source_of(version: str) -> Path | None:
     return Path(path) if path else None
 
 
+def bare_environment() -> dict[str, str]:
+    """Return the environment without what tells Python what to do."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+
+
 def environment(**variables: str) -> dict[str, str]:
     """Return the environment for a program that imports this inspector from its source."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    return {**kept, "PYTHONPATH": str(ROOT), **variables}
+    return {**bare_environment(), "PYTHONPATH": str(ROOT), **variables}
 
 
 def printed_by(

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.extension.build import compiler
-from tests.support import TARGETS
+from tests.support import TARGETS, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+@pytest.fixture
+def python() -> str:
+    """Return the path of a 3.14t."""
+    variable = VARIABLES["3.14t"]
+    if variable not in os.environ:
+        pytest.skip(f"{variable} is not set")
+    return os.environ[variable]
+
+
+@pytest.fixture
+def without_ptrace() -> list[str]:
+    """Return what takes a command's right to read other users' processes."""
+    before = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
+    if subprocess.run([*before, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("setpriv is missing, or may not drop a capability")
+    return before
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
-from tests.support import ROOT, TARGETS, environment
+from tests.support import ROOT, TARGETS, bare_environment, environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-__all__ = ["Outcome", "Puppet", "inspect", "is_running", "state_of", "tasks", "until_blocked"]
+__all__ = [
+    "Outcome",
+    "Puppet",
+    "inspect",
+    "is_running",
+    "state_of",
+    "tasks",
+    "until_blocked",
+    "until_state",
+]
 
 
 class Puppet:
@@ -35,12 +44,11 @@ class Puppet:
 
         Unless it is to ``wait``, the target's first answer is still to come.
         """
-        kept = {k: v for k, v in environment().items() if k != "PYTHONPATH"}
         self.process = subprocess.Popen(
             [*before, program, *(arguments or [TARGETS / "puppet.py"])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**kept, **variables},
+            env={**bare_environment(), **variables},
             cwd="/",
         )
         self.ready: Any = self.answer() if wait else None
@@ -112,13 +120,18 @@ class Outcome(NamedTuple):
 
 
 def inspect(
-    *words: object, before: Sequence[str] = (), timeout: float = 100, **variables: str
+    *words: object,
+    before: Sequence[str] = (),
+    cwd: str | Path = ROOT.anchor,
+    timeout: float = 100,
+    **variables: str,
 ) -> Outcome:
     """Run inspector on this interpreter, away from its source."""
     done = subprocess.run(
         [*before, sys.executable, "-m", "inspector", *map(str, words)],
         env=environment(**variables),
-        cwd=ROOT.anchor,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
@@ -133,6 +146,12 @@ def state_of(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def until_state(pid: int, letter: str) -> None:
+    """Wait until a process is in a state."""
+    while state_of(pid) != letter:
+        pass
 
 
 def until_blocked(pid: int) -> None:

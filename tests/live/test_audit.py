@@ -28,11 +28,10 @@ from inspector.errors import (
     NoSuchObject,
     NotAType,
     NotCounted,
-    NotFreeThreaded,
     NotImportable,
 )
 from tests.live.deallocators import BALANCED, PLAIN
-from tests.support import FREE_THREADED, ROOT, free_threaded_only
+from tests.support import ROOT, free_threaded_only
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -252,12 +251,6 @@ def test_the_table_and_the_document_say_what_json_says(capsys: pytest.CaptureFix
 def test_wrong_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert "Usage: inspector audit" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(FREE_THREADED, reason="this Python can be inspected")
-def test_a_python_with_the_gil_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "re"]) == NotFreeThreaded.exit_code
-    assert "has the GIL built in" in capfd.readouterr().err
 
 
 @free_threaded_only

@@ -15,20 +15,9 @@ import inspector
 from inspector.cli import main
 from inspector.cli.codes import EXIT_CODES
 from inspector.errors import InspectorError
+from tests.live.puppets import inspect
 from tests.live.terminals import Terminal
 from tests.support import FREE_THREADED, environment, free_threaded_only, unmeasured
-
-
-def command(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "inspector", *words],
-        env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
 
 
 def on_a_terminal(*words: str, columns: int, lines: int, **variables: str) -> str:
@@ -47,7 +36,7 @@ def every_error(root: type[InspectorError] = InspectorError) -> list[type[Inspec
 
 
 def test_every_errors_exit_status_is_documented() -> None:
-    documented = command("--help", COLUMNS="200").stdout
+    documented = inspect("--help", COLUMNS="200").output
     for error in every_error():
         assert error.exit_code in EXIT_CODES
     for status, meaning in EXIT_CODES.items():
@@ -55,9 +44,9 @@ def test_every_errors_exit_status_is_documented() -> None:
 
 
 def test_the_version_is_the_packages() -> None:
-    done = command("--version")
-    assert done.returncode == 0
-    assert done.stdout.startswith(f"inspector {inspector.__version__} (Python 3.")
+    done = inspect("--version")
+    assert done.status == 0
+    assert done.output.startswith(f"inspector {inspector.__version__} (Python 3.")
 
 
 @pytest.mark.parametrize(
@@ -77,55 +66,64 @@ def test_the_version_is_the_packages() -> None:
     ids=" ".join,
 )
 def test_wrong_usage_is_status_2_and_says_so_on_standard_error(words: tuple[str, ...]) -> None:
-    done = command(*words)
-    assert done.returncode == 2
-    assert "Usage: inspector" in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    done = inspect(*words)
+    assert done.status == 2
+    assert "Usage: inspector" in done.output + done.errors
+    assert "Traceback" not in done.errors
 
 
 @pytest.mark.skipif(FREE_THREADED, reason="this Python can be inspected")
-@pytest.mark.parametrize("words", [("dump",), ("attach",), ("run", "-c", "print('never')")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("dump",),
+        ("attach",),
+        ("run", "-c", "print('never')"),
+        ("audit", "re"),
+        ("scale", "object()"),
+    ],
+)
 def test_a_python_with_a_gil_is_one_error_with_a_hint(words: tuple[str, ...]) -> None:
-    done = command(*words)
-    assert (done.returncode, done.stdout) == (5, "")
-    error, hint = done.stderr.splitlines()
+    done = inspect(*words)
+    assert (done.status, done.output) == (5, "")
+    error, hint = done.errors.splitlines()
     assert error.startswith("inspector: error: this Python 3.")
     assert hint.startswith("hint: ")
 
 
 @free_threaded_only
 def test_a_pipe_gets_twenty_rows_of_every_column_and_no_colour() -> None:
-    done = command("dump")
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
+    done = inspect("dump")
+    assert (done.status, done.errors) == (0, "")
+    lines = done.output.splitlines()
     assert lines[0].startswith("inspector · pid ")
     assert lines[3].split()[:3] == ["TYPE", "TOTAL", "GETREFCOUNT"]
     assert lines[3].split()[-1] == "ADDRESS"
     rows = lines[4:24]
     assert all(row.split()[-1].startswith("0x") for row in rows)
     assert lines[24] == ""
-    assert "\x1b" not in done.stdout
-    assert "…" not in done.stdout
+    assert "\x1b" not in done.output
+    assert "…" not in done.output
 
 
 @free_threaded_only
 @pytest.mark.parametrize("verb", ["dump", "dump --pool", "doctor", "ps", "type collections.deque"])
 def test_a_line_in_a_pipe_ends_with_its_last_word(verb: str) -> None:
-    done = command(*verb.split())
-    assert (done.returncode, done.stderr) == (0, "")
-    assert [line for line in done.stdout.splitlines() if line.endswith(" ")] == []
+    done = inspect(*verb.split())
+    assert (done.status, done.errors) == (0, "")
+    assert [line for line in done.output.splitlines() if line.endswith(" ")] == []
 
 
 @free_threaded_only
 def test_a_pipe_is_as_wide_as_columns_says() -> None:
-    done = command("dump", COLUMNS="70")
-    assert max(map(len, done.stdout.splitlines())) <= 70
+    done = inspect("dump", COLUMNS="70")
+    assert max(map(len, done.output.splitlines())) <= 70
 
 
 @free_threaded_only
 def test_rows_are_sorted_by_total_and_limited() -> None:
-    done = command("dump", "--limit", "7", "--json")
-    objects = json.loads(done.stdout)["objects"]
+    done = inspect("dump", "--limit", "7", "--json")
+    objects = json.loads(done.output)["objects"]
     totals = [each["total"] for each in objects]
     assert len(totals) == 7
     assert totals == sorted(totals, reverse=True)
@@ -133,10 +131,10 @@ def test_rows_are_sorted_by_total_and_limited() -> None:
 
 @free_threaded_only
 def test_json_is_the_document_of_the_snapshot_and_nothing_else() -> None:
-    done = command("dump", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("\n") == 1
-    document: dict[str, Any] = json.loads(done.stdout)
+    done = inspect("dump", "--json")
+    assert (done.status, done.errors) == (0, "")
+    assert done.output.count("\n") == 1
+    document: dict[str, Any] = json.loads(done.output)
     expected = inspector.snapshot().as_dict()
     assert list(document) == list(expected)
     assert list(document["objects"][0]) == list(expected["objects"][0])
@@ -145,17 +143,17 @@ def test_json_is_the_document_of_the_snapshot_and_nothing_else() -> None:
 
 @free_threaded_only
 def test_filters_find_by_pattern_and_by_last_name() -> None:
-    done = command("dump", "--json", "--filter", "collections.*", "--filter", "Match")
-    names = {each["name"] for each in json.loads(done.stdout)["objects"]}
+    done = inspect("dump", "--json", "--filter", "collections.*", "--filter", "Match")
+    names = {each["name"] for each in json.loads(done.output)["objects"]}
     assert {"collections.deque", "re.Match"} <= names
     assert all(name.startswith("collections.") or name.endswith(".Match") for name in names)
 
 
 @free_threaded_only
 def test_nothing_found_is_said() -> None:
-    done = command("dump", "--filter", "no.such.Type")
-    assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == "no type matches"
+    done = inspect("dump", "--filter", "no.such.Type")
+    assert done.status == 0
+    assert done.output.splitlines()[-1] == "no type matches"
 
 
 @free_threaded_only
@@ -213,10 +211,10 @@ def test_a_full_disk_is_one_error() -> None:
 
 @free_threaded_only
 def test_a_stream_that_cannot_say_it_gets_escapes() -> None:
-    done = command("dump", "--limit", "1", PYTHONIOENCODING="ascii")
-    assert done.returncode == 0
-    assert done.stdout.isascii()
-    assert done.stdout.startswith("inspector \\xb7 pid ")
+    done = inspect("dump", "--limit", "1", PYTHONIOENCODING="ascii")
+    assert done.status == 0
+    assert done.output.isascii()
+    assert done.output.startswith("inspector \\xb7 pid ")
 
 
 @pytest.mark.parametrize(
@@ -304,9 +302,9 @@ def test_a_single_reading_ends_its_process_at_once_unless_somebody_waits_for_tha
 
 def test_shells_complete_verbs_and_sort_keys() -> None:
     for line, word in (("inspector d", "dump"), ("inspector dump --sort sh", "shared")):
-        done = command(
+        done = inspect(
             COMP_WORDS=line,
             COMP_CWORD=str(len(line.split()) - 1),
             _INSPECTOR_COMPLETE="complete_bash",
         )
-        assert word in done.stdout.split()
+        assert word in done.output.split()

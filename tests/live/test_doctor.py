@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from collections import Counter
 from functools import partial
@@ -21,14 +19,12 @@ from inspector.errors import InspectorError
 from inspector.process.identity import thread_names
 from inspector.process.memory import ProcessMemory
 from tests.live.puppets import Puppet, inspect, is_running
-from tests.support import FREE_THREADED, interpreters, python_of
+from tests.support import FREE_THREADED, NOBODY, interpreters, python_of, root_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inspector.cpython.layout import Layout
-
-NOBODY = 65534
 
 
 @pytest.fixture(params=interpreters())
@@ -120,15 +116,12 @@ def test_an_offset_that_is_wrong_is_found_out(
     assert believed == []
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@root_only
 def test_without_the_right_it_says_what_to_do_and_ends_with_the_errors_status(
-    puppet: Puppet,
+    puppet: Puppet, without_ptrace: list[str]
 ) -> None:
-    before = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
-    if subprocess.run([*before, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("setpriv is missing, or may not drop a capability")
     puppet.ask("become", NOBODY)
-    outcome = inspect("doctor", puppet.pid, before=before)
+    outcome = inspect("doctor", puppet.pid, before=without_ptrace)
     assert outcome.status == 4
     assert outcome.errors == ""
     last = outcome.output.splitlines()[-1]

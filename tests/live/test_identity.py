@@ -14,23 +14,13 @@ import pytest
 
 from inspector.errors import NoSuchTarget, TargetChanged
 from inspector.process.identity import check, identify, thread_names
-from tests.live.puppets import Puppet, state_of
-from tests.support import environment
+from tests.live.puppets import Puppet, until_state
+from tests.support import NOBODY, environment, root_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-root_only = pytest.mark.skipif(os.getuid() != 0, reason="only root may do that")
-
 CAT = shutil.which("cat") or "cat"
-
-
-@pytest.fixture
-def python() -> str:
-    variable = "INSPECTOR_PYTHON_3_14T"
-    if variable not in os.environ:
-        pytest.skip(f"{variable} is not set")
-    return os.environ[variable]
 
 
 @pytest.fixture
@@ -77,8 +67,7 @@ def test_the_same_program_started_anew_by_exec_is_another(python: str, layout: s
 def test_a_process_that_ended_is_gone(puppet: Puppet) -> None:
     identity = identify(puppet.pid)
     os.kill(puppet.pid, signal.SIGKILL)
-    while state_of(puppet.pid) != "Z":
-        pass
+    until_state(puppet.pid, "Z")
     with pytest.raises(NoSuchTarget, match="is a zombie"):
         check(identity)
     puppet.process.wait()
@@ -129,16 +118,14 @@ def test_a_process_whose_main_thread_ended_is_refused(native: Callable[[str], Pa
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"0\n"
-        while state_of(process.pid) != "Z":
-            pass
+        until_state(process.pid, "Z")
         with pytest.raises(NoSuchTarget, match=r"main thread .* has ended, others run on"):
             identify(process.pid)
 
 
 def test_a_process_stopped_by_a_signal_is_known(puppet: Puppet) -> None:
     os.kill(puppet.pid, signal.SIGSTOP)
-    while state_of(puppet.pid) != "T":
-        pass
+    until_state(puppet.pid, "T")
     identity = identify(puppet.pid)
     assert identity.state == "T"
     check(identity)
@@ -170,13 +157,13 @@ def test_threads_in_a_pid_namespace_are_numbered_as_they_number_themselves(pytho
         assert [names[each] for each in ids] == ["holder-0", "holder-1"]
 
 
-HIDDEN = """
+HIDDEN = f"""
 import os, sys
 from inspector.errors import AccessDenied
 from inspector.process.identity import identify
 identify(os.getpid())
-os.setresgid(65534, 65534, 65534)
-os.setresuid(65534, 65534, 65534)
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
 try:
     identify(int(sys.argv[1]))
 except AccessDenied as failure:

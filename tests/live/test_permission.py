@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
 from typing import Any
 
-import pytest
-
 from inspector.process.permission import advice, permission
 from tests.live.puppets import Puppet
-from tests.support import environment
+from tests.support import NOBODY, environment, root_only
 
 # As root, it becomes nobody once its modules are there, which nobody may not read.  A child
 # hides its memory if that is asked for; the answer is what the parent may do with it.
-NOBODY = """
+AS_NOBODY = f"""
 import ctypes, json, os, sys
 from dataclasses import asdict
 from inspector.process.permission import advice, permission
 permission(os.getpid())
 PR_SET_DUMPABLE = 4
 os.setgroups([])
-os.setresgid(65534, 65534, 65534)
-os.setresuid(65534, 65534, 65534)
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
 ready, told = os.pipe()
 end, told_end = os.pipe()
 child = os.fork()
@@ -37,7 +34,7 @@ if not child:
     os._exit(0)
 os.read(ready, 1)
 facts = permission(child)
-print(json.dumps({**asdict(facts), "advice": advice(facts)}))
+print(json.dumps({{**asdict(facts), "advice": advice(facts)}}))
 os.close(told_end)
 os.waitpid(child, 0)
 """
@@ -45,7 +42,7 @@ os.waitpid(child, 0)
 
 def child_of_nobody(dumpable: int) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", NOBODY, str(dumpable)],
+        [sys.executable, "-W", "ignore", "-c", AS_NOBODY, str(dumpable)],
         env=environment(),
         capture_output=True,
         text=True,
@@ -55,7 +52,7 @@ def child_of_nobody(dumpable: int) -> dict[str, Any]:
     return facts
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@root_only
 def test_a_process_that_hides_its_memory_is_told_from_one_that_does_not() -> None:
     open_one, hidden = child_of_nobody(1), child_of_nobody(0)
     assert (open_one["readable"], open_one["dumpable"], open_one["advice"]) == (True, True, "")

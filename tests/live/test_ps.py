@@ -16,12 +16,10 @@ import inspector
 from inspector.census.survey import Facts, PythonProcess, Survey
 from inspector.screen.processes import processes_view
 from tests.live.puppets import Puppet, inspect, is_running
-from tests.support import interpreters, python_of
+from tests.support import GIL_VARIABLE, NOBODY, interpreters, python_of, root_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-NOBODY = 65534
 
 
 def listed(*, before: Sequence[str] = ()) -> dict[int, dict[str, Any]]:
@@ -56,9 +54,9 @@ def test_a_free_threaded_process_is_listed_with_what_it_is(version: str, gil: st
     }
 
 
-@pytest.mark.skipif("INSPECTOR_PYTHON_GIL" not in os.environ, reason="no Python with a GIL is set")
+@pytest.mark.skipif(GIL_VARIABLE not in os.environ, reason="no Python with a GIL is set")
 def test_a_python_with_a_gil_is_listed_with_the_reason() -> None:
-    with Puppet(os.environ["INSPECTOR_PYTHON_GIL"]) as target:
+    with Puppet(os.environ[GIL_VARIABLE]) as target:
         row = listed()[target.pid]
     assert row["version"].startswith("3.1")
     assert row["free_threaded"] is False
@@ -69,14 +67,13 @@ def test_a_python_with_a_gil_is_listed_with_the_reason() -> None:
     assert "python3.14t" in row["hint"]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_one_that_may_not_be_read_is_listed_with_what_to_do() -> None:
-    before = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
-    if subprocess.run([*before, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("setpriv is missing, or may not drop a capability")
-    with Puppet(python_of("3.14t")) as target:
+@root_only
+def test_one_that_may_not_be_read_is_listed_with_what_to_do(
+    python: str, without_ptrace: list[str]
+) -> None:
+    with Puppet(python) as target:
         target.ask("become", NOBODY)
-        row = listed(before=before)[target.pid]
+        row = listed(before=without_ptrace)[target.pid]
         assert (row["user"], row["threads"], row["version"]) == ("nobody", 1, None)
         assert "not allowed" in row["reason"]
         assert "--cap-add=SYS_PTRACE" in row["hint"]
@@ -94,8 +91,8 @@ def test_processes_that_come_and_go_do_not_disturb() -> None:
             crowd.kill()
 
 
-def test_the_table_says_what_is_not_known_and_why() -> None:
-    with Puppet(python_of("3.14t")) as target:
+def test_the_table_says_what_is_not_known_and_why(python: str) -> None:
+    with Puppet(python) as target:
         outcome = inspect("ps", COLUMNS="120")
         assert outcome.status == 0
         lines = outcome.output.splitlines()

@@ -27,7 +27,7 @@ from inspector.process import proc, tracing
 from inspector.process.memory import ProcessMemory
 from inspector.process.ptrace import stopped
 from inspector.process.tracees import RUNNING, Tracees
-from tests.live.puppets import Puppet, state_of
+from tests.live.puppets import Puppet, until_state
 from tests.support import environment
 
 if TYPE_CHECKING:
@@ -268,8 +268,7 @@ def test_a_thread_that_cannot_be_stopped_ends_the_attempt_and_is_let_go(
     native: Callable[[str], Path],
 ) -> None:
     with Native(native("vforking"), "") as target:
-        while state_of(target.pid) != "D":
-            pass
+        until_state(target.pid, "D")
         match = "1 of 1 threads .* did not stop in time, 1 of them in an uninterruptible"
         with pytest.raises(Unsettled, match=match), stopped(target.pid, 0.05):
             pytest.fail("it was stopped")
@@ -393,8 +392,7 @@ def test_a_pause_that_fails_keeps_nothing_alive() -> None:
 
 def test_a_zombie_is_no_target() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
-    while state_of(process.pid) != "Z":
-        pass
+    until_state(process.pid, "Z")
     with pytest.raises(NoSuchTarget, match="has ended"), stopped(process.pid, LONG):
         pass
     assert process.wait() == 0

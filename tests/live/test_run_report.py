@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.live.puppets import Outcome, inspect
 from tests.support import environment, free_threaded_only, unmeasured
 
 if TYPE_CHECKING:
@@ -28,17 +29,8 @@ def wait(path, reports):
 """
 
 
-def run(words: Sequence[str], directory: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "inspector", "run", *words],
-        cwd=directory,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
+def run(words: Sequence[str], directory: Path) -> Outcome:
+    return inspect("run", *words, cwd=directory)
 
 
 def reports(code: str, directory: Path, *options: str, status: int = 0) -> list[dict[str, Any]]:
@@ -46,7 +38,7 @@ def reports(code: str, directory: Path, *options: str, status: int = 0) -> list[
     path = directory / "report.json"
     words = [*options, "--json", "--output", "report.json", "-c", code, str(path)]
     done = run(words, directory)
-    assert (done.returncode, done.stderr) == (status, "")
+    assert (done.status, done.errors) == (status, "")
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -107,8 +99,8 @@ def test_the_exit_status_stays_the_programs_own(tmp_path: Path) -> None:
 
 def test_a_program_that_fails_is_reported_too(tmp_path: Path) -> None:
     done = run(["--filter", "Order", "-c", "class Order: pass\n1/0"], tmp_path)
-    assert done.returncode == 1
-    traceback, report = done.stderr.split("ZeroDivisionError: division by zero\n")
+    assert done.status == 1
+    traceback, report = done.errors.split("ZeroDivisionError: division by zero\n")
     assert "inspector" not in traceback
     assert "__main__.Order" in report
 
@@ -222,7 +214,7 @@ def test_a_program_with_a_module_called_inspector_is_reported(
     path = tmp_path / "report.json"
     words = [*options, "--json", "-o", str(path), "theirs/prog.py", str(path)]
     done = run(words, tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.status, done.errors) == (0, "")
     assert "inspector.Theirs" in totals(json.loads(path.read_text()))
 
 
@@ -236,7 +228,7 @@ assert inspector.refcount(Order).total == base + 100
 print("right")
 """
     done = run(["--output", "report", "-c", code], tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "right\n", "")
+    assert (done.status, done.output, done.errors) == (0, "right\n", "")
 
 
 def test_the_report_follows_what_the_program_printed(tmp_path: Path) -> None:
@@ -273,8 +265,8 @@ def test_what_cannot_begin_is_one_error_and_status_2(
 ) -> None:
     (tmp_path / "empty").mkdir()
     done = run(words, tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[0] == f"inspector: error: {said}"
+    assert (done.status, done.output) == (2, "")
+    assert done.errors.splitlines()[0] == f"inspector: error: {said}"
 
 
 @pytest.mark.parametrize("option", ["-I", "-E", "-S"])
@@ -297,11 +289,11 @@ def test_without_site_or_environment_nothing_is_started(option: str, tmp_path: P
 
 def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
     done = run(["--output", "/dev/full", "-c", "print('out'); raise SystemExit(3)"], tmp_path)
-    assert (done.returncode, done.stdout) == (3, "out\n")
-    assert done.stderr == "inspector: error: cannot write /dev/full: No space left on device\n"
+    assert (done.status, done.output) == (3, "out\n")
+    assert done.errors == "inspector: error: cannot write /dev/full: No space left on device\n"
 
 
 @pytest.mark.parametrize("closing", ["sys.stderr.close()", "os.close(2)", "sys.__stderr__ = None"])
 def test_a_program_without_standard_error_ends_as_it_wants(closing: str, tmp_path: Path) -> None:
     done = run(["-c", f"import os, sys; {closing}; sys.exit(6)"], tmp_path)
-    assert done.returncode == 6
+    assert done.status == 6

@@ -7,8 +7,7 @@ import json
 import pytest
 
 from inspector.cli import main
-from inspector.errors import NotFreeThreaded
-from tests.support import FREE_THREADED, free_threaded_only, unmeasured
+from tests.support import free_threaded_only, unmeasured
 
 QUICK = ["--rounds", "2", "--seconds", "0.001"]
 
@@ -96,9 +95,3 @@ def test_an_expression_that_blocks_is_given_up_in_time(
 def test_wrong_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert "Usage: inspector scale" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(FREE_THREADED, reason="this Python can be inspected")
-def test_a_python_with_the_gil_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["scale", "object()"]) == NotFreeThreaded.exit_code
-    assert "has the GIL built in" in capfd.readouterr().err

@@ -17,19 +17,18 @@ from typing import NamedTuple
 import pytest
 
 from tests.live.puppets import Puppet
-from tests.support import ROOT, VARIABLES
+from tests.support import GIL_VARIABLE, ROOT, VARIABLES, bare_environment
 
 pytestmark = pytest.mark.skipif("INSPECTOR_WHEEL" not in os.environ, reason="make wheel")
 
-READERS = {"gil": "INSPECTOR_PYTHON_GIL", "3.14t": VARIABLES["3.14t"], "3.15t": VARIABLES["3.15t"]}
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+READERS = {"gil": GIL_VARIABLE, "3.14t": VARIABLES["3.14t"], "3.15t": VARIABLES["3.15t"]}
 
 
 def out(*words: object, **variables: str) -> str:
     """Run a command to its end, away from the source, and return what it printed."""
     done = subprocess.run(
         list(map(str, words)),
-        env={**ENVIRONMENT, **variables},
+        env={**bare_environment(), **variables},
         cwd=ROOT.anchor,
         capture_output=True,
         text=True,
@@ -137,7 +136,7 @@ def test_pytest_finds_the_plugin_and_the_plugin_a_leak(
     )
     done = subprocess.run(
         [installed.folder / "bin" / "python", "-m", "pytest", "-p", "no:cacheprovider", module],
-        env=ENVIRONMENT,
+        env=bare_environment(),
         cwd=tmp_path,
         capture_output=True,
         text=True,

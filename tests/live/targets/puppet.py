@@ -110,7 +110,7 @@ def become(user: str) -> int:
     return os.getuid()
 
 
-def lines() -> str:
+def line() -> str:
     """Return the next line, empty at the end of the input."""
     data = b""
     while not data.endswith(b"\n"):
@@ -131,7 +131,7 @@ def main() -> None:
     answer: object = os.getpid()
     while True:
         os.write(1, json.dumps(answer).encode() + b"\n")
-        words = lines().split()
+        words = line().split()
         if not words:
             break
         answer = COMMANDS[words[0]](*words[1:])
