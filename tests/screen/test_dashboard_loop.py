@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,7 @@ from tests.screen.boards import FakeScreen, reading
 from tests.screen.builder import anatomy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from inspector.census.anatomy import Anatomy
@@ -59,13 +61,16 @@ def test_no_reading_is_taken_while_paused() -> None:
 
 
 def test_a_slow_interval_still_looks_at_the_size_of_the_screen() -> None:
-    screen = FakeScreen("x")
-    state = shown(screen, Readings(), interval=60)
+    class Shrinking(FakeScreen):
+        def wait(self, timeout: float, also: Sequence[int] = ()) -> list[str]:
+            self.resize(60, 12)
+            return super().wait(timeout, also)
+
+    screen, readings = Shrinking("x"), Readings()
+    shown(screen, readings, interval=60)
     assert max(screen.waits) <= 0.5
-    screen = FakeScreen(*"xx", width=60, height=12)
-    shown(screen, Readings(), interval=60)
-    assert len(screen.frames[0]) == 12
-    assert state.leaving
+    assert [len(frame) for frame in screen.frames] == [20, 12]
+    assert readings.taken == 1
 
 
 def test_the_last_view_stays_when_the_process_ends() -> None:
@@ -164,8 +169,11 @@ def test_a_replay_shows_every_reading_at_its_time_and_stops_at_the_end(recording
     assert state.playing is not None
     assert state.playing.number == 99
     assert state.paused
-    numbers = [line for frame in screen.frames for line in frame[:1] if "replay 50/100" in line]
-    assert numbers
+    at = [int(re.findall(r"replay (\d+)/100", frame[0])[0]) for frame in screen.frames]
+    assert list(dict.fromkeys(at)) == list(range(1, 101))
+    # A second from one reading to the next, but for the first two: no step came before it.
+    begins = [sum(screen.waits[: at.index(number)]) for number in range(2, 101)]
+    assert [round(after - before, 1) for before, after in pairwise(begins)] == [1.0] * 98
     assert "the end of the recording" in "\n".join(frame[-1] for frame in screen.frames)
 
 

@@ -75,8 +75,12 @@ def test_a_table_in_markdown_has_a_line_per_row() -> None:
 
 
 def test_an_export_without_a_reading_is_empty_and_no_error() -> None:
-    for suffix in SUFFIXES:
-        exported(State(), f"x{suffix}")
+    texts = {suffix: exported(State(), f"x{suffix}") for suffix in SUFFIXES}
+    assert texts[".json"] == "{}\n"
+    assert len(texts[".csv"].splitlines()) == 1
+    assert len(texts[".md"].splitlines()) == 2
+    assert ET.fromstring(texts[".svg"]).tag.endswith("svg")  # noqa: S314 - our own
+    assert "no reading yet" in texts[".html"]
 
 
 def test_a_name_without_a_known_suffix_is_refused(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def test_what_weighs_most_comes_first_with_its_numbers_and_advice_below() -> Non
 def test_filters_and_limits_choose_rows() -> None:
     assert "app.Line" not in written(limit=1)
     assert "1 of 3 types that were used; --limit 0 shows all" in written(limit=1)
+    assert "app.Line" in written(filters=("Line",))
     assert "app.Order" not in written(filters=("Line",))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import closing, nullcontext
+from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 from inspector.census.background import Background
@@ -24,6 +24,9 @@ class FakeSampler:
         self.name = name
         self.runs = runs
         self.samples = 0
+        """All of them."""
+        self._fresh = 0
+        """Those since they were last taken."""
         self.failed = threading.Event()
         self.ran = threading.Event()
 
@@ -38,11 +41,13 @@ class FakeSampler:
                 self.failed.set()
                 raise MemoryFault(0, 8)
             self.samples += 1
+            self._fresh += 1
         self.ran.set()
 
     def take(self) -> Sampled:
-        with nullcontext():
-            return Sampled({(0, 0, self.name): 0}, [self.samples], self.samples)
+        fresh, self._fresh = self._fresh, 0
+        self.ran.clear()
+        return Sampled({(0, 0, self.name): 0}, [fresh], fresh)
 
 
 class Makers:
@@ -57,6 +62,9 @@ class Makers:
         return cast("Sampler", self.made[-1])
 
 
+LIMIT = 60.0
+"""Seconds for a thread to get its turn."""
+
 ONE, OTHER = snapshot(row("app.Order")), snapshot(row("app.Line"))
 
 
@@ -64,11 +72,17 @@ def test_samples_belong_to_the_time_since_the_reading_before() -> None:
     makers = Makers(1 << 40)
     with closing(Background(makers.make)) as background:
         assert background.renew(ONE) is None
-        makers.made[0].ran.wait()
-        sampled = background.renew(ONE)
-        assert sampled is not None
-        assert sampled.samples > 0
-        assert len(makers.made) == 1
+        [made] = makers.made
+        seen = 0
+        for _ in range(3):
+            assert made.ran.wait(LIMIT)
+            sampled = background.renew(ONE)
+            assert sampled is not None
+            assert sampled.samples > 0
+            seen += sampled.samples
+        assert makers.made == [made]
+    last = made.take()
+    assert seen + last.samples == made.samples
 
 
 def test_other_objects_are_sampled_once_they_are_there() -> None:
@@ -79,14 +93,14 @@ def test_other_objects_are_sampled_once_they_are_there() -> None:
         assert sampled is not None
         assert next(iter(sampled.places))[2] == "app.Order"
         assert [each.name for each in makers.made] == ["app.Order", "app.Line"]
-        makers.made[1].ran.wait()
+        assert makers.made[1].ran.wait(LIMIT)
 
 
 def test_what_cannot_be_sampled_any_more_is_planned_anew() -> None:
     makers = Makers(1)
     with closing(Background(makers.make)) as background:
         background.renew(ONE)
-        makers.made[0].failed.wait()
+        assert makers.made[0].failed.wait(LIMIT)
         while background.renew(ONE) is not None:
             pass
         assert len(makers.made) == 2

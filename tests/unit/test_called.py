@@ -21,6 +21,28 @@ class Subject:
         order.append("made")
 
 
+class One:
+    """Is called twice, between calls of functions."""
+
+
+class Another:
+    """Is called when nobody listens any more."""
+
+
+def test_the_first_call_of_each_type_is_heard_and_no_other_call() -> None:
+    heard: list[object] = []
+    calls = Calls(heard.append)
+    calls.begin()
+    try:
+        for make in (One, list, One, len):
+            make(()) if make is not One else make()  # type: ignore[call-arg]
+    finally:
+        calls.end()
+    Another()
+    assert [each for each in heard if each in (One, Another, len)] == [One]
+    assert id(One) in calls.seen
+
+
 def test_no_thread_calls_a_type_before_its_first_call_was_told_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

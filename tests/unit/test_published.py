@@ -76,7 +76,6 @@ LIES = {
     "thread_state.status": 184,
     "thread_state.interp": 800,
     "interpreter_frame.previous": 16,
-    "interpreter_frame.executable": 16,
     "interpreter_frame.owner": 96,
     "interpreter_frame.stackpointer": 92,
     "unicode_object.length": 52,
@@ -91,7 +90,7 @@ LIES = {
 def test_an_offset_that_cannot_be_is_told_by_its_name(version: int, name: str) -> None:
     with pytest.raises(LayoutError) as caught:
         read_published(*block(version, changes={name: LIES[name]}))
-    assert caught.value.field.split(".")[0] == name.split(".", maxsplit=1)[0]
+    assert caught.value.field == name
     assert caught.value.found
     assert caught.value.hint
 

@@ -1,13 +1,10 @@
-"""What a whole run comes to, and which calls of types are heard."""
+"""What a whole run comes to."""
 
 from __future__ import annotations
-
-import sys
 
 import pytest
 
 from inspector.census.verdict import Evidence, Verdict
-from inspector.launch.calls import Calls
 from inspector.launch.witness import judged
 from tests.screen.builder import row
 
@@ -51,23 +48,3 @@ def test_what_needs_no_numbers() -> None:
     immortal = row("T", state="immortal", unique_id=0)
     assert judged(immortal, Evidence(), 0, 0) is Verdict.IMMORTAL
     assert judged(row("T", local=1, shared=-9), Evidence(), 0, 0) is Verdict.OVER_DECREF
-
-
-class Called:
-    pass
-
-
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no sys.monitoring")
-def test_the_first_call_of_each_type_is_heard_and_no_other_call() -> None:
-    heard: list[type] = []
-    calls = Calls(heard.append)
-    calls.begin()
-    try:
-        for make in (Called, len, Called, dict):
-            make(()) if make is not Called else make()  # type: ignore[call-arg]
-    finally:
-        calls.end()
-    Called()
-    assert heard[0] is Called
-    assert heard.count(Called) == 1
-    assert id(Called) in calls.seen
