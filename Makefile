@@ -76,10 +76,9 @@ soak: ## 100,000 exact snapshots and 50,000 readings from outside while everythi
 	    $(MAKE) --no-print-directory test-one PYTHON=$$version TESTS=tests/soak || exit; \
 	done
 
-outside: ## 300 attachments to processes that never rest (long)
-	@$(MAKE) --no-print-directory env
+outside: env ## 300 attachments to processes that never rest (long)
 	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
-	INSPECTOR_ATTACHES=300 .venv/bin/python -m pytest \
+	INSPECTOR_ATTACHES=300 $(VENV)/bin/python -m pytest \
 	    -o faulthandler_timeout=9000 tests/live/test_load.py
 
 BENCH = tests/benchmarks

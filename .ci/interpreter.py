@@ -4,7 +4,6 @@
     python3 .ci/interpreter.py 3.11             any CPython of that version with a GIL
     python3 .ci/interpreter.py gil              the oldest installed one that the project supports
     python3 .ci/interpreter.py 3.14t-debug      free-threaded and --with-pydebug; always built
-    python3 .ci/interpreter.py --source 3.14t   directory of the headers it was built from
     python3 .ci/interpreter.py --for-tests      shell lines that name what is there, for tests
 
 Tried in this order: the variable INSPECTOR_PYTHON_<VERSION> (INSPECTOR_PYTHON_3_14T, say), the
@@ -12,9 +11,9 @@ command on PATH, pyenv, what uv has installed, our own cache, `uv python install
 free-threaded one a build from Debian's source package into the cache (see build.py). Every
 candidate is run before it is believed.
 
-The answer goes to standard output, all else to standard error. `--source` and `--for-tests` only
-look. The former exits 1 without a word if the interpreter is not there or its headers are not at
-hand; the latter sets INSPECTOR_PYTHON_<VERSION> and INSPECTOR_SOURCE_<VERSION> for those that are.
+The answer goes to standard output, all else to standard error. `--for-tests` only looks: it sets
+INSPECTOR_PYTHON_<VERSION> for interpreters that are there, and INSPECTOR_SOURCE_<VERSION> for the
+directory of the headers that each was built from, if those are at hand.
 
 Needs Python 3.9 or newer and nothing else.
 """
@@ -188,9 +187,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("version", nargs="?", help="3.14t, 3.15t, 3.14t-debug, 3.11, ... or gil")
-    only = parser.add_mutually_exclusive_group()
-    only.add_argument("--source", action="store_true", help="print its source directory instead")
-    only.add_argument("--for-tests", action="store_true", help="print shell lines instead")
+    parser.add_argument("--for-tests", action="store_true", help="print shell lines instead")
     arguments = parser.parse_args()
     extra = [arguments.version] if arguments.version else []
     if arguments.for_tests:
@@ -198,10 +195,7 @@ def main() -> int:
         return 0
     if not extra:
         parser.error("which version?")
-    answer = at_hand(*extra)[1] if arguments.source else interpreter(*extra)
-    if not answer:
-        return 1
-    print(answer)
+    print(interpreter(*extra))
     return 0
 
 

@@ -1,10 +1,10 @@
-"""Analyses a web server's log: four stages of threads that hand JSON lines on by queues.
+"""Analyses a web server's log: three stages of threads that hand JSON lines on by queues.
 
     python examples/pipeline.py [REQUESTS]
 
 Sources write the log of a shop, one JSON line per request; parsers make events of
-lines; analysts count them per route and look for clients that fail too often; one
-collector puts the results together.  The report is the same in every run.
+lines; analysts count them per route and look for clients that fail too often.  The
+main thread puts the results together.  The report is the same in every run.
 """
 
 from __future__ import annotations

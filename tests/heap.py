@@ -149,7 +149,7 @@ class Heap:
         self.image.put(address + self.type_field("tp_base"), base)
         return address
 
-    def heap_type(  # noqa: PLR0913 - what tells one class from another
+    def heap_type(
         self,
         qualname: str,
         module: str | None = "app",
@@ -157,12 +157,10 @@ class Heap:
         references: int = 1,
         tag: int = 7,
         namespace: int | None = None,
-        unique_id: int = 0,
-        metatype: int = 0,
     ) -> int:
         """Lay out a class; its version tag is ``tag``."""
         address = self.image.new(self.shape.heap_type_size)
-        self.header(address, metatype or self.type_type, references=references)
+        self.header(address, self.type_type, references=references)
         if namespace is None:
             entries = {} if module is None else {"__module__": self.text(module)}
             namespace = self.dict({"__doc__": self.object_type, **entries})
@@ -174,7 +172,6 @@ class Heap:
         put(address + self.type_field("tp_version_tag"), tag)
         put(address + self.type_field("tp_mro"), self.tuple([address, self.object_type]))
         put(address + self.shape.type_unique_id - 64, self.text(qualname))
-        put(address + self.shape.type_unique_id, unique_id)
         return address
 
     def code(self, qualname: str, filename: str = "app.py", line: int = 4001) -> int:

@@ -102,14 +102,6 @@ class Image:
         self._starts.remove(start)
         del self.segments[start]
 
-    def words(self) -> list[int]:
-        """Return the address of every word there is."""
-        return [
-            start + place
-            for start, data in self.segments.items()
-            for place in range(0, len(data) - 7, 8)
-        ]
-
     def read(self, address: int, size: int) -> bytes:
         """Return ``size`` bytes; raise :class:`MemoryFault` when any is not mapped."""
         self._count(1)

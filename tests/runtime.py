@@ -62,8 +62,7 @@ class Interpreter:
         head = runtime.address + offsets["runtime_state.interpreters_head"]
         self._set("interpreter_state.next", self.image.word(head))
         self.image.put(head, self.address)
-        self.gil = self.image.new(64)
-        self._set("interpreter_state.ceval_gil", self.gil)
+        self._set("interpreter_state.ceval_gil", self.image.new(64))
         self.gc = self.address + offsets["interpreter_state.gc"]
         self.stats = self.gc + offsets["gc.collecting"] - 72
         if "gc.generation_stats" in offsets:
@@ -101,9 +100,9 @@ class Interpreter:
         self.image.put(entry, self.image.word(self.pool + 16))
         self.image.put(self.pool + 16, entry)
 
-    def new_type(self, qualname: str, module: str | None = "app", references: int = 1) -> int:
+    def new_type(self, qualname: str, references: int = 1) -> int:
         """Add a class with an id."""
-        address = self.heap.heap_type(qualname, module, references=references)
+        address = self.heap.heap_type(qualname, references=references)
         self.give_id(address)
         return address
 
@@ -172,12 +171,11 @@ class Interpreter:
         *,
         owner: int = 0,
         stackpointer: int | None = None,
-        alone: bool = False,
     ) -> int:
         """Push a frame onto a thread's stack; the words are stack references as they are."""
         localsplus = self.offsets["interpreter_frame.localsplus"]
-        room = 0 if alone else 64
-        address = self.image.new(localsplus + 8 * (len(slots) + room), alone=alone)
+        # With room behind it, as in a chunk of a stack.
+        address = self.image.new(localsplus + 8 * (len(slots) + 64))
         head = self.threads[native_id] + self.offsets["thread_state.current_frame"]
         self.image.put(address, executable, self.image.word(head))
         if stackpointer is None:
@@ -213,8 +211,9 @@ class Interpreter:
         place = self.gc + self.offsets["gc.collecting"]
         self.image.write(place, struct.pack("<i", on))
 
-    def manage(self, static: int, number: int, subclasses: Sequence[int]) -> None:
+    def manage(self, static: int, subclasses: Sequence[int]) -> None:
         """Let a static type's subclasses stand in the interpreter, as CPython has it."""
+        number = 1
         self.image.put(static + self.heap.type_field("tp_subclasses"), number)
         found = self.heap.general_dict([self.heap.weakref(each) for each in subclasses])
         state = self.address + self.shape.static_states + 64 * number
@@ -237,7 +236,7 @@ def small(version: int = V314, shape: Shape | None = None, **changes: int) -> Ru
     one.thread(101, {classes[0]: 5, classes[1]: -2, functions[0]: 1})
     one.thread(102, {classes[0]: 7, functions[1]: 3})
     one.thread(103, size=0)
-    one.manage(runtime.heap.object_type, 1, [*classes, runtime.heap.dict_type])
+    one.manage(runtime.heap.object_type, [*classes, runtime.heap.dict_type])
     one.set_collections(3, 2, 1)
     one.frame(101, functions[0] | 1, [classes[0] | 1, 1, classes[1]])
     one.frame(101, functions[1] | 1, [classes[0] | 1, 7])

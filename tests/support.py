@@ -19,6 +19,7 @@ FREE_THREADED = "t" in getattr(sys, "abiflags", "") and sys.version_info >= (3, 
 free_threaded_only = pytest.mark.skipif(
     not FREE_THREADED, reason="reads its own process, which must be free-threaded 3.14 or newer"
 )
+gil_only = pytest.mark.skipif(FREE_THREADED, reason="for builds with the GIL")
 
 
 def unmeasured(reason: str) -> pytest.MarkDecorator:

@@ -10,18 +10,16 @@ import pytest
 
 import inspector
 from inspector import checks
-from inspector.checks import Verdict, counts, support
+from inspector.checks import Verdict, counts
+from inspector.checks.support import support
 from inspector.errors import NotAType, NotCounted
+from tests.support import FREE_THREADED, free_threaded_only, gil_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
 pytest_plugins = ["tests.extension.fixture"]
-
-per_thread = pytest.mark.skipif(
-    not support.support().threads, reason="this Python does not count per thread"
-)
 
 
 class Widget:
@@ -34,6 +32,12 @@ class Slotted:
 
 def verdict_of(problem: checks.Problem | None) -> Verdict | None:
     return problem.verdict if problem else None
+
+
+def test_what_can_be_counted_is_known() -> None:
+    found = support()
+    assert (found.threads, found.reason) == (FREE_THREADED, "")
+    assert bool(found.no_threads) is not FREE_THREADED
 
 
 # The extension: one type of each kind, and what has to be said of it.
@@ -70,7 +74,7 @@ def test_a_leak_and_an_over_decref_are_told_on_every_build(
         assert abs(finding.each) == threads
 
 
-@per_thread
+@free_threaded_only
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize(
     ("name", "verdict"),
@@ -88,7 +92,7 @@ def test_only_the_balanced_type_is_balanced(
     assert verdict_of(problem) is verdict
 
 
-@per_thread
+@free_threaded_only
 def test_a_plain_decref_shows_as_many_in_the_header_as_per_thread(typerefs: ModuleType) -> None:
     problem = checks.check_balanced(typerefs.PlainDecref, 500, threads=4)
     assert problem is not None
@@ -98,7 +102,7 @@ def test_a_plain_decref_shows_as_many_in_the_header_as_per_thread(typerefs: Modu
     assert list(finding.contributions.values()) == [500] * 4
 
 
-@pytest.mark.skipif(support.support().threads, reason="for builds with the GIL")
+@gil_only
 @pytest.mark.parametrize(
     ("name", "verdict"),
     [
@@ -114,7 +118,7 @@ def test_with_the_gil_balanced_means_that_nothing_is_lost(
     assert verdict_of(checks.check_balanced(getattr(typerefs, name), 100)) is verdict
 
 
-@per_thread
+@free_threaded_only
 def test_garbage_that_awaits_a_collection_does_not_hide_a_plain_decref(
     typerefs: ModuleType,
 ) -> None:
@@ -125,7 +129,7 @@ def test_garbage_that_awaits_a_collection_does_not_hide_a_plain_decref(
     assert verdict_of(checks.check_balanced(subclass, 50)) is Verdict.PLAIN_DECREF
 
 
-@per_thread
+@free_threaded_only
 def test_a_python_subclass_inherits_the_plain_decref(typerefs: ModuleType) -> None:
     subclass = type("Sub", (typerefs.PlainDecref,), {})
     assert verdict_of(checks.check_balanced(subclass)) is Verdict.PLAIN_DECREF
@@ -136,7 +140,7 @@ def test_a_python_class_is_balanced_in_one_thread_and_in_four() -> None:
     checks.assert_balanced(Slotted, threads=4)
 
 
-@per_thread
+@free_threaded_only
 def test_collections_while_it_is_measured_hide_nothing(typerefs: ModuleType) -> None:
     def collecting() -> object:
         gc.collect()
@@ -257,7 +261,7 @@ def steps(kept: list[object]) -> tuple[Callable[[], None], Callable[[], None]]:
     return call, end
 
 
-@per_thread
+@free_threaded_only
 def test_what_a_thread_beside_takes_is_blamed_on_that_thread() -> None:
     kept: list[object] = []
     call, end = steps(kept)
@@ -273,7 +277,7 @@ def test_what_a_thread_beside_takes_is_blamed_on_that_thread() -> None:
     assert any(name.startswith("beside ") for name in finding.contributions)
 
 
-@per_thread
+@free_threaded_only
 def test_a_leak_is_found_while_another_thread_churns_the_same_type(typerefs: ModuleType) -> None:
     thread, stop = churning(typerefs.Balanced)
     try:
@@ -285,7 +289,7 @@ def test_a_leak_is_found_while_another_thread_churns_the_same_type(typerefs: Mod
     assert verdict_of(problem) is Verdict.LEAKING
 
 
-@pytest.mark.skipif(support.support().threads, reason="for builds with the GIL")
+@gil_only
 def test_with_the_gil_what_grows_without_a_run_is_blamed_on_a_thread_beside() -> None:
     kept: list[object] = []
     thread, stop = churning(lambda: kept.append(Widget()))
@@ -316,7 +320,7 @@ def test_instances_move_the_refcount_one_by_one() -> None:
     checks.assert_refcount(Widget, before)
 
 
-@per_thread
+@free_threaded_only
 def test_the_refcount_is_the_one_of_the_census() -> None:
     kept = [Widget() for _ in range(3)]
     assert counts.count(Widget).total == inspector.refcount(Widget).counted

@@ -11,7 +11,7 @@ import pytest
 from _pytest.assertion.rewrite import AssertionRewriter
 
 import inspector
-from inspector.checks import support
+from tests.support import free_threaded_only
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Run
@@ -149,7 +149,7 @@ def test_run_parallel_runs_marked_tests_and_the_fixture_in_threads(run: Run) -> 
 
 
 @needs("pytest_run_parallel")
-@pytest.mark.skipif(not support.support().threads, reason="this Python does not count per thread")
+@free_threaded_only
 def test_run_parallel_shows_a_plain_decref_in_four_threads(run: Run) -> None:
     result = run(
         """
@@ -286,7 +286,7 @@ def test_a_module_fixture_is_torn_down_once_and_its_error_reported(run: Run) -> 
     result.stdout.fnmatch_lines(["*RuntimeError: at the end"])
 
 
-@pytest.mark.skipif(not support.support().threads, reason="this Python does not count per thread")
+@free_threaded_only
 def test_a_thread_beside_the_test_is_named_and_the_test_passes(
     run: Run, pytester: pytest.Pytester
 ) -> None:

@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.checks import support
+from tests.support import FREE_THREADED
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Run
 
 pytest_plugins = ["pytester", "tests.extension.fixture"]
-
-PER_THREAD = support.support().threads
 
 
 # no_type_leaks
@@ -30,7 +28,7 @@ def test_a_leaking_test_fails_with_type_thread_verdict_and_how_to_see_it_again(r
         [
             "typerefs.Leaking: +1 reference per run, in every one of 3 runs (leaking)",
             "  references  * before, * after (+1 +1 +1)",
-            *(["  header      +0", "  per thread  MainThread (*) +3"] if PER_THREAD else []),
+            *(["  header      +0", "  per thread  MainThread (*) +3"] if FREE_THREADED else []),
             "  instances   +0",
             "  verdict     leaking: *does its tp_dealloc call Py_DECREF(tp)?",
             "reproduce with: pytest 'test_it.py::test_leaks'",
@@ -383,7 +381,7 @@ def test_the_closest_mark_counts(run: Run) -> None:
 # balanced
 
 
-@pytest.mark.skipif(not PER_THREAD, reason="this Python does not count per thread")
+@pytest.mark.skipif(not FREE_THREADED, reason="this Python does not count per thread")
 @pytest.mark.parametrize("threads", [1, 4])
 def test_balanced_tells_the_four_kinds_apart(run: Run, threads: int) -> None:
     result = run(f"""
@@ -421,7 +419,7 @@ def test_balanced_tells_the_four_kinds_apart(run: Run, threads: int) -> None:
     )
 
 
-@pytest.mark.skipif(PER_THREAD, reason="for builds with the GIL")
+@pytest.mark.skipif(FREE_THREADED, reason="for builds with the GIL")
 def test_with_the_gil_balanced_checks_the_total_and_says_so(run: Run) -> None:
     text = """
         import pytest, typerefs
@@ -460,7 +458,6 @@ def test_the_rule_decides_what_a_mark_does_where_nobody_counts(
     pytester.makeconftest("""
         import os
         from inspector.checks import support
-
         def pytest_collection_finish():
             answer = support.Support(False, "nobody counts here", "")
             support._known_support.update(pid=os.getpid(), answer=answer)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.checks import support
+from tests.support import FREE_THREADED
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Run
@@ -148,7 +148,7 @@ def test_report_lists_types_by_growth_with_the_tests_that_did_it(
         ini=ini,
     )
     result.assert_outcomes(passed=3)
-    how = "per thread" if support.support().threads else "in all"
+    how = "per thread" if FREE_THREADED else "in all"
     result.stdout.fnmatch_lines(
         [
             "*= inspector: references to types =*",
@@ -179,7 +179,7 @@ def test_json_has_every_test_every_type_and_every_finding(
     run(SUITE, "--inspector-leaks", *filter(None, [option]), ini=ini)
     found = document(pytester)
     assert found["counts"] is True
-    assert found["counts_per_thread"] is support.support().threads
+    assert found["counts_per_thread"] is FREE_THREADED
     outcomes = {name: each["outcome"] for name, each in found["tests"].items()}
     assert outcomes == {
         "test_leaks": "failed",

@@ -47,7 +47,6 @@ EXCEPTIONS = {
 """(module, what it imports) -> why it may."""
 
 TOOLS = {
-    "process": {"psutil", "elftools"},
     "census": {"psutil"},
     "screen": {"rich"},
     "cli": {"typer"},
@@ -57,9 +56,6 @@ TOOLS = {
 """Room -> what it may import from outside the standard library."""
 
 MOST_LINES = 250
-
-LONGER: dict[str, int] = {}
-"""Modules that are too long, and how long they may be until they are cut."""
 
 
 def name_of(path: Path) -> str:
@@ -158,6 +154,13 @@ def test_each_room_has_its_own_tools_from_outside() -> None:
         and imported not in TOOLS.get(room_of(name_of(path)), set())
     ]
     assert strange == []
+    used = {
+        (room_of(name_of(path)), each.split(".")[0])
+        for path in MODULES
+        for each in imports_of(path)
+    }
+    unused = [(room, tool) for room, tools in TOOLS.items() for tool in tools]
+    assert [each for each in unused if each not in used] == []
 
 
 ALONE = """
@@ -227,8 +230,7 @@ def test_every_module_says_what_it_is(path: Path) -> None:
 def test_no_module_is_long() -> None:
     lines = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
     long = {name: number for name, number in lines.items() if number > MOST_LINES}
-    assert {name: n for name, n in long.items() if n > LONGER.get(name, MOST_LINES)} == {}
-    assert set(LONGER) <= set(long)
+    assert long == {}
 
 
 def test_what_the_door_shows_is_sorted_there_and_explained() -> None:

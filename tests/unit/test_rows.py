@@ -169,7 +169,7 @@ def test_an_owner_that_has_no_thread_is_none(reader: Reader) -> None:
 def test_objects_of_every_kind_have_rows(reader: Reader) -> None:
     bare = reader.heap.heap_type("Bare")
     reader.heap.header(bare, reader.heap.type_type, references=4, deferred=False)
-    reader.one.manage(reader.heap.object_type, 1, [*reader.types, bare, reader.heap.str_type])
+    reader.one.manage(reader.heap.object_type, [*reader.types, bare, reader.heap.str_type])
     rows = reader.of(reader.seen("type", "code", "dict", "static"))
     names = {row.name: row for row in rows.values()}
     assert names["function0 (app.py:4000)"].counted == 1 + 1

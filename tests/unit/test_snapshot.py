@@ -24,9 +24,6 @@ class Class0:
     __module__ = "app"
 
 
-Class0.__qualname__ = "Class0"
-
-
 @pytest.fixture(scope="module")
 def snapshot() -> Snapshot:
     runtime = small(V315)
