@@ -112,6 +112,34 @@ def test_a_constructor_that_ends_its_process_costs_one_line() -> None:
 
 @free_threaded_only
 @pytest.mark.usefixtures("path")
+def test_a_module_that_ends_the_process_costs_one_line_and_its_neighbours_are_audited() -> None:
+    found = audited(Plan(("fatal",)))
+    assert found.failed == {"fatal.ends": "exited with status 7"}
+    assert {name: row.verdict for name, row in by_name(found).items()} == {
+        "fatal.fine.Fine": Verdict.BALANCED,
+        "fatal.fine.Skipped": Verdict.BALANCED,
+    }
+
+
+@free_threaded_only
+@pytest.mark.usefixtures("path")
+def test_a_file_says_what_is_left_alone_and_why(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "factories.toml"
+    file.write_text('[skip]\n"fatal.fine.Skipped" = "it bites"\n')
+    words = ["fatal", "--factories", str(file), "--json", "--calls", "7", "--threads", "1"]
+    assert main(["audit", *words]) == 0
+    document = json.loads(capfd.readouterr().out)
+    rows = {each["type"]: each for each in document["types"]}
+    skipped, fine = rows["fatal.fine.Skipped"], rows["fatal.fine.Fine"]
+    assert (skipped["verdict"], skipped["reason"]) == (None, "left alone: it bites")
+    assert document["made"]["calls"] == 7
+    assert [each["calls"] for each in fine["exercises"]] == [7]
+
+
+@free_threaded_only
+@pytest.mark.usefixtures("path")
 def test_two_workers_at_once_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = audited(Plan(("awkward",), threads=1)).rows
     monkeypatch.setattr("inspector.audit.auditing.MANY", 2)

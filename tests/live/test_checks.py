@@ -13,6 +13,7 @@ from inspector import checks
 from inspector.checks import Verdict, counts
 from inspector.checks.support import support
 from inspector.errors import NotAType, NotCounted
+from tests.live.targets import rescued
 from tests.support import FREE_THREADED, free_threaded_only, gil_only
 
 if TYPE_CHECKING:
@@ -309,6 +310,15 @@ def test_with_the_gil_what_grows_without_a_run_is_blamed_on_a_thread_beside() ->
 
 
 # Plain counts and blocks.
+
+
+@free_threaded_only
+def test_a_class_without_an_id_is_not_balanced() -> None:
+    rescued.make()
+    gc.collect()
+    subject = rescued.saved.pop()
+    problem = checks.check_balanced(lambda: subject(), 50)  # noqa: PLW0108 - its frame counts
+    assert verdict_of(problem) is Verdict.NO_UNIQUE_ID
 
 
 def test_instances_move_the_refcount_one_by_one() -> None:

@@ -58,6 +58,8 @@ def test_the_version_is_the_packages() -> None:
         ("dump", "--sort", "size"),
         ("dump", "--limit", "-1"),
         ("dump", "0"),
+        ("dump", "--kind", "object"),
+        ("dump", "--pause-limit", "0"),
         ("dump", "pid"),
         ("run",),
         ("run", "--at", "-1", "-c", "1"),

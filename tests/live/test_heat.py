@@ -89,6 +89,13 @@ def test_hot_ranks_types_with_their_confidence(hammer: Hammer) -> None:
     assert found["samples"] == first["samples"] > 0
 
 
+def test_hot_samples_no_more_often_than_it_is_told_to(hammer: Hammer) -> None:
+    words = ("--duration", 0.5, "--rate", 10, "--limit", 1, "--json")
+    found = inspect("hot", hammer.pid, *words).document
+    # The first of each half second is compared with none.
+    assert 1 <= found["samples"] + found["left_out"] <= 6
+
+
 def test_hot_of_a_process_that_is_gone_says_so() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         pass

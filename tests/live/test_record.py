@@ -181,6 +181,19 @@ def test_bad_input_is_one_clear_error(words: list[str], status: int, text: str) 
     assert "Traceback" not in done.errors
 
 
+def test_a_replay_begins_where_it_is_told_to(puppet: Puppet, tmp_path: Path) -> None:
+    path = recorded(puppet, tmp_path / "r.jsonl", "--duration", 0.5, "--interval", 0.1)
+    count = readings(path)
+    assert count > 2
+    known = [
+        inspect("replay", path, "--once", "--json", "--reading", number).document["taken_ns"]
+        for number in (1, 2, count, -1)
+    ]
+    assert known[0] < known[1] < known[2] == known[3]
+    printed = inspect("replay", path, "--json", "--reading", 2, "--speed", 64).output
+    assert len(printed.splitlines()) == count - 1
+
+
 def test_json_of_a_difference_names_both_readings(puppet: Puppet, tmp_path: Path) -> None:
     path = recorded(puppet, tmp_path / "r.jsonl")
     document = json.loads(inspect("diff", path, puppet.pid, "--json").output)

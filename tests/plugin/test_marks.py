@@ -485,6 +485,28 @@ def test_the_rule_decides_what_a_mark_does_where_nobody_counts(
         )
 
 
+def test_looking_at_every_test_is_refused_where_nobody_counts(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest("""
+        import os
+        from inspector.checks import support
+
+        answer = support.Support(False, "nobody counts here", "")
+        support._known_support.update(pid=os.getpid(), answer=answer)
+
+        def pytest_unconfigure():
+            support._known_support.clear()
+    """)
+    text = "def test_it(): pass"
+    result = run(text, "--inspector-leaks", "--inspector-unsupported=fail")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: references *cannot be counted: nobody counts here"])
+    result = run(text, "--inspector-leaks")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["inspector: nothing was checked: nobody counts here"])
+
+
 # The fixture
 
 

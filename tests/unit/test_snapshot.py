@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import sys
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from inspector.census.documents import snapshot_of
 from inspector.census.snapshot import KINDS, ObjectCount
+from inspector.census.target import Target
 from inspector.errors import AmbiguousName, NoSuchObject
-from tests.process import PID, target_of
+from tests.process import PID, FakeProcess, target_of
 from tests.runtime import V315, small
 
 if TYPE_CHECKING:
     from inspector.census.snapshot import Snapshot
+    from inspector.process.other import OtherProcess
 
 
 class Class0:
@@ -168,3 +172,27 @@ def test_what_a_snapshot_holds_stays_when_the_process_goes_on() -> None:
     one.end_thread(102)
     assert target.snapshot()["app.Class0"].contributions == {101: 14}
     assert json.dumps(before.as_dict()) == document
+
+
+def test_a_pause_is_as_long_as_its_caller_says() -> None:
+    runtime = small(V315)
+    process = FakeProcess(runtime.image, runtime.address)
+    target = Target(cast("OtherProcess", process))
+    target.snapshot(blocking=True, pause_limit=0.25)
+    target.snapshot(pause_limit=0.5)
+    target.anatomy("app.Class0", blocking=True, pause_limit=0.125)
+    assert process.limits == [0.25, 0.125]
+
+
+def test_kinds_that_there_are_not_are_refused() -> None:
+    runtime = small(V315)
+    with pytest.raises(ValueError, match=r"unknown kinds \['object'\]; known are type, "):
+        target_of(runtime).snapshot(kinds=("type", "object"))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="copy.replace came with 3.13")
+def test_a_snapshot_can_be_replaced_in_part(snapshot: Snapshot) -> None:
+    changed = copy.replace(snapshot, tries=9)  # type: ignore[attr-defined,unused-ignore]
+    assert (changed.tries, changed.rows) == (9, snapshot.rows)
+    assert changed != snapshot
+    assert copy.replace(changed, tries=snapshot.tries) == snapshot  # type: ignore[attr-defined,unused-ignore]

@@ -1,0 +1,9 @@
+"""Does nothing of the kind."""
+
+
+class Fine:
+    pass
+
+
+class Skipped:
+    pass
