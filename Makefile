@@ -20,14 +20,18 @@ help: ## this list
 env: $(VENV)/.ready ## an environment to work in: .venv on 3.14t, or .venv-VERSION
 	@:
 
+# An environment: its Python, its directory, the groups of what else is in it.
+define environment
+@python=$$($(FIND) $(1)) && uv=$$(python3 .ci/get_uv.py) && \
+echo "setup: $(2) with $$python" >&2 && \
+"$$uv" venv --quiet --clear --no-project --python "$$python" $(2) && \
+"$$uv" pip install --quiet --python $(2)/bin/python --editable . $(3) && \
+touch $@
+endef
+
 # Made anew when the project's settings change or its interpreter is gone.
 $(VENV)/.ready: pyproject.toml $(shell test -x $(VENV)/bin/python || echo force)
-	@python=$$($(FIND) $(PYTHON)) && uv=$$(python3 .ci/get_uv.py) && \
-	echo "setup: $(VENV) with $$python" >&2 && \
-	"$$uv" venv --quiet --clear --no-project --python "$$python" $(VENV) && \
-	"$$uv" pip install --quiet --python $(VENV)/bin/python --editable . --group test \
-	    $(if $(filter gil,$(PYTHON)),--group lint) && \
-	touch $@
+	$(call environment,$(PYTHON),$(VENV),--group test $(if $(filter gil,$(PYTHON)),--group lint))
 
 run: env ## a threaded program, and the true refcounts of its types
 	$(VENV)/bin/inspector run examples/pipeline.py
@@ -83,11 +87,8 @@ outside: env ## 300 attachments to processes that never rest (long)
 
 BENCH = tests/benchmarks
 # An environment of its own: a plugin that measures is of no use to the tests.
-.venv-bench/.ready: pyproject.toml
-	@python=$$($(FIND) 3.14t) && uv=$$(python3 .ci/get_uv.py) && \
-	"$$uv" venv --quiet --clear --no-project --python "$$python" .venv-bench && \
-	"$$uv" pip install --quiet --python .venv-bench/bin/python --editable . --group test --group bench && \
-	touch $@
+.venv-bench/.ready: pyproject.toml $(shell test -x .venv-bench/bin/python || echo force)
+	$(call environment,3.14t,.venv-bench,--group test --group bench)
 
 bench: .venv-bench/.ready ## what is promised of speed, measured side by side (long; on a machine that rests)
 	@$(MAKE) --no-print-directory env PYTHON=3.15t

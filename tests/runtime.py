@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from inspector.cpython.discover import discover
 from inspector.cpython.published import read_published
 from inspector.process.runtime import COOKIE
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
     from inspector.cpython.layout import Layout
 
-V314, V315 = 0x030E07F0, 0x030F00C2
+V314, V315, NEWER = 0x030E07F0, 0x030F00C2, 0x031000A0
+"""``PY_VERSION_HEX``."""
+
+both_versions = pytest.mark.parametrize("version", [V314, V315], ids=["3.14", "3.15"])
 
 TO_ID: Final = {"type": "type_unique_id", "code": "code_unique_id", "dict": "dict_watcher_tag"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inspector.screen.dashboard.state import Size, State, with_snapshot
 from inspector.screen.dashboard.view import framed, view
-from tests.screen.builder import interpreter, row, snapshot
+from tests.screen.builder import SECOND, interpreter, row, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from inspector.census.snapshot import ObjectCount, Snapshot
 
-SECOND = 1_000_000_000
 THREADS = ((4242, "MainThread"), (4243, "worker-1"), (4244, "worker-2"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inspector.census.anatomy import Anatomy, Path
+from inspector.census.history import History
 from inspector.census.snapshot import (
     InterpreterCount,
     ObjectCount,
@@ -14,8 +15,10 @@ from inspector.census.snapshot import (
     ThreadCount,
 )
 from inspector.cpython.refcount import Header
+from tests.heap import BIAS
 
-BIAS = (2**63 - 1) // 8
+SECOND = 1_000_000_000
+"""In nanoseconds."""
 
 
 def row(name: str, **values: Any) -> ObjectCount:  # noqa: ANN401 - any field
@@ -49,13 +52,15 @@ def unread(name: str) -> ObjectCount:
     return row(name, state="?", bias=0, settled=False)._replace(**unknown)
 
 
-def interpreter(*threads: tuple[int, str], number: int = 0, exact: bool = True) -> InterpreterCount:
+def interpreter(
+    *threads: tuple[int, str], number: int = 0, exact: bool = True, collections: int = 3
+) -> InterpreterCount:
     """Return an interpreter with threads of these native ids and names."""
     return InterpreterCount(
         id=number,
         exact=exact,
         pool=PoolCount(capacity=8192, in_use=4812, free=3380),
-        collections=3,
+        collections=collections,
         threads=tuple(
             ThreadCount(native, name, number, 8192, finalized=False) for native, name in threads
         ),
@@ -73,6 +78,14 @@ def snapshot(*rows: ObjectCount, **values: Any) -> Snapshot:  # noqa: ANN401 - a
         "tries": 1,
     }
     return Snapshot(rows=tuple(map(tuple, rows)), **(fields | values))
+
+
+def history(*snapshots: Snapshot) -> History:
+    """Return what several readings come to."""
+    whole = History.begin(snapshots[0])
+    for each in snapshots[1:]:
+        whole = whole.add(each)
+    return whole
 
 
 def anatomy(count: ObjectCount) -> Anatomy:

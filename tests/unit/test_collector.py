@@ -6,9 +6,7 @@ import pytest
 
 from inspector.cpython.collector import Collector, collector_ranges, read_collector
 from inspector.cpython.published import read_published
-from tests.runtime import V314, V315, Interpreter, Runtime
-
-both = pytest.mark.parametrize("version", [V314, V315], ids=["3.14", "3.15"])
+from tests.runtime import V315, Interpreter, Runtime, both_versions
 
 
 def collector_of(runtime: Runtime, one: Interpreter) -> Collector:
@@ -18,7 +16,7 @@ def collector_of(runtime: Runtime, one: Interpreter) -> Collector:
     return read_collector(runtime.image, ranges)
 
 
-@both
+@both_versions
 def test_collections_of_all_generations_are_added_up(version: int) -> None:
     runtime = Runtime(version)
     one = runtime.interpreter()
@@ -26,7 +24,7 @@ def test_collections_of_all_generations_are_added_up(version: int) -> None:
     assert collector_of(runtime, one) == Collector(collecting=False, collections=123)
 
 
-@both
+@both_versions
 def test_other_statistics_are_no_collections(version: int) -> None:
     runtime = Runtime(version)
     one = runtime.interpreter()
@@ -36,7 +34,7 @@ def test_other_statistics_are_no_collections(version: int) -> None:
     assert collector_of(runtime, one).collections == 0
 
 
-@both
+@both_versions
 def test_a_collection_under_way_is_seen(version: int) -> None:
     runtime = Runtime(version)
     one = runtime.interpreter()
@@ -46,7 +44,7 @@ def test_a_collection_under_way_is_seen(version: int) -> None:
     assert not collector_of(runtime, one).collecting
 
 
-@both
+@both_versions
 def test_numbers_that_cannot_be_are_unknown(version: int) -> None:
     runtime = Runtime(version)
     one = runtime.interpreter()

@@ -13,7 +13,7 @@ import pytest
 from inspector.cpython import members
 from inspector.errors import InspectorError, LayoutError, MemoryFault
 from tests.heap import Shape
-from tests.runtime import V314, V315, Runtime, small
+from tests.runtime import Runtime, both_versions, small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("version", [V314, V315], ids=["3.14", "3.15"])
+@both_versions
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_offsets_are_found_wherever_they_are(version: int, shape: Shape) -> None:
     runtime = small(version, shape)
@@ -261,7 +261,7 @@ def endless_metatypes(runtime: Runtime) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-@pytest.mark.parametrize("version", [V314, V315], ids=["3.14", "3.15"])
+@both_versions
 def test_what_does_not_fit_is_refused_by_its_field(
     spoil: Callable[[Runtime], None], field: str, version: int
 ) -> None:

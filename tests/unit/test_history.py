@@ -4,33 +4,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.history import FRAMES, History
+from inspector.census.history import FRAMES
 from inspector.census.verdict import Verdict
-from tests.screen.builder import interpreter, row, snapshot, unread
+from tests.screen.builder import SECOND, history, interpreter, row, snapshot, unread
 
 if TYPE_CHECKING:
     from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.census.verdict import Judgement
 
-SECOND = 1_000_000_000
-
 
 def at(
     second: float, *rows: ObjectCount, collections: int = 3, threads: tuple[int, ...] = (1, 2)
 ) -> Snapshot:
-    each = interpreter(*((number, f"worker-{number}") for number in threads))
-    return snapshot(
-        *rows,
-        interpreters=(type(each)(each.id, each.exact, each.pool, collections, each.threads),),
-        taken_ns=int(second * SECOND),
-    )
-
-
-def history(*snapshots: Snapshot) -> History:
-    whole = History.begin(snapshots[0])
-    for each in snapshots[1:]:
-        whole = whole.add(each)
-    return whole
+    named = ((number, f"worker-{number}") for number in threads)
+    each = interpreter(*named, collections=collections)
+    return snapshot(*rows, interpreters=(each,), taken_ns=int(second * SECOND))
 
 
 def test_a_rate_is_growth_per_second_over_the_last_five_seconds() -> None:

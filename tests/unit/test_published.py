@@ -17,8 +17,7 @@ from inspector.errors import (
 )
 from tests.heap import offsets_of
 from tests.image import Image
-
-V314, V315, NEWER = 0x030E07F0, 0x030F00C2, 0x031000A0
+from tests.runtime import NEWER, V314, V315, both_versions
 
 
 def block(
@@ -86,7 +85,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("name", LIES)
-@pytest.mark.parametrize("version", [V314, V315], ids=["3.14", "3.15"])
+@both_versions
 def test_an_offset_that_cannot_be_is_told_by_its_name(version: int, name: str) -> None:
     with pytest.raises(LayoutError) as caught:
         read_published(*block(version, changes={name: LIES[name]}))

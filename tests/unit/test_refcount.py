@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from inspector.cpython.refcount import BIAS, count, decode
+from inspector.cpython.refcount import count, decode
+from tests.heap import BIAS, DEFERRED
 
-DEFERRED = 64
 TYPE = 0x7F00_0000_1000
 
 

@@ -12,7 +12,7 @@ from inspector.census.reading import Seen, read
 from inspector.census.rows import Rows, counted, holds_id
 from inspector.census.snapshot import ObjectCount
 from inspector.census.stacks import Stacks
-from inspector.cpython.refcount import BIAS
+from tests.heap import BIAS
 from tests.runtime import small, thread_id
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inspector.cpython.subclasses import walk_types
-from tests.runtime import V314, V315, Runtime, small
+from tests.runtime import V314, V315, Runtime, both_versions, small
 
 
 def walked(runtime: Runtime, *namespaces: int) -> dict[int, bool]:
@@ -15,7 +15,7 @@ def walked(runtime: Runtime, *namespaces: int) -> dict[int, bool]:
     return walk_types(runtime.image, runtime.layout(), one.address, some_type, namespaces)
 
 
-@pytest.mark.parametrize("version", [V314, V315], ids=["3.14", "3.15"])
+@both_versions
 def test_a_class_below_a_class_is_found(version: int) -> None:
     runtime = small(version)
     base = next(iter(runtime.interpreters[0].ids))

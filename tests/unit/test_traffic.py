@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.census.history import History
 from inspector.census.traffic import Merges, merges
 from inspector.census.verdict import Verdict
-from tests.screen.builder import interpreter, row, snapshot, unread
+from tests.screen.builder import SECOND, history, interpreter, row, snapshot, unread
 
 if TYPE_CHECKING:
     from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.census.verdict import Judgement
-
-SECOND = 1_000_000_000
 
 
 def at(second: int, *rows: ObjectCount, **changes: Any) -> Snapshot:  # noqa: ANN401 - any field
@@ -26,11 +23,9 @@ def at(second: int, *rows: ObjectCount, **changes: Any) -> Snapshot:  # noqa: AN
 
 def judged(*readings: Snapshot) -> Judgement | None:
     """Return the verdict on the only row of some readings."""
-    history = History.begin(readings[0])
-    for each in readings[1:]:
-        history = history.add(each)
-    (found,) = history.latest
-    return history.verdict(found)
+    whole = history(*readings)
+    (found,) = whole.latest
+    return whole.verdict(found)
 
 
 def steps(count: int = 6, *, header: int = 0, threads: int = 0, **fields: Any) -> list[Snapshot]:  # noqa: ANN401 - any field
@@ -127,14 +122,14 @@ def test_a_step_with_a_merge_in_it_is_left_out(change: dict[str, Any]) -> None:
     first = at(0, before)
     last = at(1, after, **change)
     assert not merges(first, last).none
-    history = History.begin(first).add(last)
-    evidence = history.evidence(after)
+    whole = history(first, last)
+    evidence = whole.evidence(after)
     assert (evidence.header, evidence.samples) == (None, None)
-    assert history.heat(after) is None
+    assert whole.heat(after) is None
     # What comes after it counts again.
     clean = last._replace(taken_ns=2 * SECOND)
-    history = history.add(clean)
-    assert history.flows.steps == (0 if change.get("merging") else 1)
+    whole = whole.add(clean)
+    assert whole.flows.steps == (0 if change.get("merging") else 1)
 
 
 def test_a_thread_that_came_and_went_between_two_readings_is_noticed() -> None:
@@ -166,10 +161,8 @@ def test_other_objects_that_come_and_go_do_not_mix_the_numbers_up() -> None:
         at(n, *([other] if n % 2 else []), *each)
         for n, each in enumerate(steps(header=-1, threads=1))
     ]
-    history = History.begin(readings[0])
-    for each in readings[1:]:
-        history = history.add(each)
-    evidence = history.evidence(history.latest["app.Order"])
+    whole = history(*readings)
+    evidence = whole.evidence(whole.latest["app.Order"])
     assert (evidence.header, evidence.contributed, evidence.samples, evidence.moved) == (
         -5,
         5,
