@@ -174,6 +174,18 @@ def test_what_a_snapshot_holds_stays_when_the_process_goes_on() -> None:
     assert json.dumps(before.as_dict()) == document
 
 
+def test_a_document_without_an_interpreter_or_with_an_object_without_a_name_is_none(
+    snapshot: Snapshot,
+) -> None:
+    document = snapshot.as_dict()
+    with pytest.raises(ValueError, match="a snapshot has an interpreter"):
+        snapshot_of({**document, "interpreters": []})
+    for name, wrong in (("name", None), ("kind", 7), ("address", "0x10")):
+        strange = {**document["objects"][0], name: wrong}
+        with pytest.raises(TypeError, match=f"an object has no {name}"):
+            snapshot_of({**document, "objects": [strange]})
+
+
 def test_a_pause_is_as_long_as_its_caller_says() -> None:
     runtime = small(V315)
     process = FakeProcess(runtime.image, runtime.address)
