@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Outcome",
     "Puppet",
+    "Restless",
     "inspect",
     "is_running",
     "state_of",
@@ -103,6 +104,13 @@ class Puppet:
         status = self.process.wait()
         self.process.stdout and self.process.stdout.close()
         assert error is not None or status in (0, -9)
+
+
+class Restless(Puppet):
+    """A target whose threads need not ever rest."""
+
+    def until_blocked(self) -> None:
+        """Take an answer for what it is: threads run on."""
 
 
 class Outcome(NamedTuple):

@@ -13,7 +13,7 @@ import pytest
 import inspector
 from inspector.census.history import History
 from inspector.census.verdict import Verdict
-from tests.live.puppets import Puppet, inspect
+from tests.live.puppets import Puppet, Restless, inspect
 from tests.support import FREE_THREADED, TARGETS, interpreters, python_of
 
 if TYPE_CHECKING:
@@ -47,13 +47,8 @@ def hammer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hammer]:
     path = tmp_path / "rounds"
     path.write_bytes(bytes(16))
     python = python_of(request.param)
-    process = Puppet(python, TARGETS / "hammer.py", path)
-    with path.open("r+b") as file:
-        rounds = mmap.mmap(file.fileno(), 16, access=mmap.ACCESS_READ)
-    try:
-        yield Hammer(process, rounds)
-    finally:
-        process.__exit__(None, None, None)
+    with Restless(python, TARGETS / "hammer.py", path) as process, path.open("r+b") as file:
+        yield Hammer(process, mmap.mmap(file.fileno(), 16, access=mmap.ACCESS_READ))
 
 
 def test_a_hammered_type_is_hot_and_idle_and_balanced_ones_are_cold(hammer: Hammer) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import inspector
 from inspector.errors import Unsettled
-from tests.live.puppets import Puppet, inspect, is_running
+from tests.live.puppets import Restless, inspect, is_running, until_blocked
 from tests.support import TARGETS, interpreters, python_of
 
 if TYPE_CHECKING:
@@ -36,20 +36,13 @@ READINGS = ATTACHES // 5
 MAKERS, BREEDERS, STARTERS = 2, 1, 1
 
 
-class Torrent(Puppet):
-    """A target that never rests."""
-
-    def until_blocked(self) -> None:
-        """Take an answer for what it is: threads run on."""
-
-
 class Truth(NamedTuple):
     """What the classes of a target counted before the torrent began."""
 
     target: inspector.Target
     layout: Layout
     base: dict[str, int]
-    puppet: Torrent
+    puppet: Restless
 
     def check(self, row: ObjectCount) -> bool:
         """Assert that a row is right if it is settled; tell whether it is."""
@@ -71,8 +64,8 @@ MOST = {
 @contextmanager
 def begun(python: str, *threads: int) -> Iterator[Truth]:
     """Start a torrent; yield what is true of it."""
-    with Torrent(python, TARGETS / "torrent.py", *map(str, threads)) as puppet:
-        Puppet.until_blocked(puppet)
+    with Restless(python, TARGETS / "torrent.py", *map(str, threads)) as puppet:
+        until_blocked(puppet.pid)
         target = inspector.attach(puppet.pid)
         snapshot = target.snapshot()
         base = {name: snapshot[name].counted or 0 for name in MOST}

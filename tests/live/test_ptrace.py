@@ -27,7 +27,7 @@ from inspector.process import proc, tracing
 from inspector.process.memory import ProcessMemory
 from inspector.process.ptrace import stopped
 from inspector.process.tracees import RUNNING, Tracees
-from tests.live.puppets import Puppet, until_state
+from tests.live.puppets import Restless, until_state
 from tests.support import environment
 
 if TYPE_CHECKING:
@@ -38,11 +38,8 @@ LONG = 60.0
 """Seconds: a pause limit that no test is to reach."""
 
 
-class Native(Puppet):
-    """A target in C, whose threads need not ever block."""
-
-    def until_blocked(self) -> None:
-        """Take an answer for what it is: other threads go on counting."""
+class Native(Restless):
+    """A target in C, whose threads go on counting."""
 
     def counts(self) -> bytes:
         """Read how far each thread has counted."""
