@@ -149,7 +149,8 @@ class Evidence(NamedTuple):
         if self.samples:
             parts.append(f"header moved in {self.moved or 0:,} of {self.samples:,} samples")
         if self.deallocator:
-            parts.append(f"freed in the {self.deallocator}".replace("the per", "per"))
+            freed = "in the header" if self.deallocator == HEADER else self.deallocator
+            parts.append(f"freed {freed}")
         if self.seconds is not None:
             parts.append(f"in {self.seconds:,.1f} s")
         if self.merges:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from inspector.screen.dashboard.state import Size, State, with_snapshot
 from inspector.screen.dashboard.view import framed, view
@@ -12,6 +15,7 @@ from tests.screen.builder import SECOND, interpreter, row, snapshot
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import RenderableType
     from rich.text import Text
 
     from inspector.census.snapshot import ObjectCount, Snapshot
@@ -43,6 +47,14 @@ def board(width: int = 120, height: int = 24, readings: int = 6, **fields: objec
 def lines(state: State) -> list[str]:
     """Return the lines of the screen as text."""
     return [line.plain for line in view(framed(state))]
+
+
+def printed(view: RenderableType, width: int = 120) -> str:
+    """Return what is printed, without blanks at the ends of lines."""
+    console = Console(file=StringIO(), width=width, no_color=True)
+    console.print(view)
+    assert isinstance(console.file, StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 
 class FakeScreen:

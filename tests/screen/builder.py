@@ -15,10 +15,32 @@ from inspector.census.snapshot import (
     ThreadCount,
 )
 from inspector.cpython.refcount import Header
+from inspector.process.permission import Permission
 from tests.heap import BIAS
 
 SECOND = 1_000_000_000
 """In nanoseconds."""
+
+
+RIGHTS = Permission(
+    pid=4242,
+    readable=True,
+    own_user=1000,
+    target_user=1000,
+    same_user=True,
+    capable=False,
+    capabilities_covered=True,
+    dumpable=True,
+    ptrace_scope=0,
+    descendant=False,
+    same_user_namespace=True,
+    same_pid_namespace=True,
+    sandboxed=False,
+    container=None,
+    security_label=None,
+    tracer=None,
+)
+"""Rights of a reader over a process that nothing stands against."""
 
 
 def row(name: str, **values: Any) -> ObjectCount:  # noqa: ANN401 - any field

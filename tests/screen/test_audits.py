@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from io import StringIO
-from typing import TYPE_CHECKING
-
-from rich.console import Console
-
 from inspector.audit.result import Audit, Audited, Exercise, Made
 from inspector.audit.scaling import Point, Scale, Scaling, Spread, Traffic
 from inspector.census.verdict import Evidence, Verdict
 from inspector.screen.audit_document import audit_markdown
 from inspector.screen.audits import audit_view
 from inspector.screen.scales import scaling_view
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-
-def text(view: RenderableType, width: int) -> str:
-    console = Console(file=StringIO(), width=width, no_color=True)
-    console.print(view)
-    assert isinstance(console.file, StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+from tests.screen.boards import printed
 
 
 def exercise(threads: int, total: int, header: int) -> Exercise:
@@ -63,7 +49,7 @@ POINTS = (
 
 
 def test_what_weighs_most_comes_first_and_what_was_not_exercised_says_why() -> None:
-    shown = text(audit_view(AUDIT, 140), 140)
+    shown = printed(audit_view(AUDIT, 140), 140)
     lines = shown.splitlines()
     assert lines[0] == "inspector audit · pkg · Python 3.14.7t"
     names = [line.split()[0] for line in lines if line.startswith("pkg.")]
@@ -78,8 +64,8 @@ def test_what_weighs_most_comes_first_and_what_was_not_exercised_says_why() -> N
 
 
 def test_a_narrow_screen_goes_without_the_expressions() -> None:
-    assert "MADE BY" in text(audit_view(AUDIT, 140), 140)
-    assert "MADE BY" not in text(audit_view(AUDIT, 60), 60)
+    assert "MADE BY" in printed(audit_view(AUDIT, 140), 140)
+    assert "MADE BY" not in printed(audit_view(AUDIT, 60), 60)
 
 
 def test_the_markdown_is_safe_for_names_and_groups_what_was_not_exercised() -> None:
@@ -96,7 +82,7 @@ def test_bars_are_as_long_as_the_throughput_and_stand_beside_the_header_traffic(
     scaling = Scaling(
         (Scale("collections.deque()", POINTS, traffic),), 2, 9, 0.1, gil_enabled=False
     )
-    lines = text(scaling_view(scaling, 120), 120).splitlines()
+    lines = printed(scaling_view(scaling, 120), 120).splitlines()
     bars = [line.count("█") for line in lines if "█" in line]
     assert bars == [24, 19, 19]
     assert "0.80 (0.70 0.90)" in lines[3]
@@ -107,6 +93,6 @@ def test_bars_are_as_long_as_the_throughput_and_stand_beside_the_header_traffic(
 
 def test_a_narrow_screen_goes_without_the_bars() -> None:
     scaling = Scaling((Scale("object()", POINTS, ()),), 2, 9, 0.1, gil_enabled=False)
-    shown = text(scaling_view(scaling, 60), 60)
+    shown = printed(scaling_view(scaling, 60), 60)
     assert "█" not in shown
     assert "header traffic: none" in shown

@@ -11,26 +11,10 @@ import pytest
 
 from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged
 from inspector.process.failure import process_error
-from inspector.process.permission import Permission, advice
+from inspector.process.permission import advice
+from tests.screen.builder import RIGHTS
 
-REFUSED = Permission(
-    pid=4711,
-    readable=False,
-    own_user=1000,
-    target_user=1000,
-    same_user=True,
-    capable=False,
-    capabilities_covered=True,
-    dumpable=True,
-    ptrace_scope=0,
-    descendant=False,
-    same_user_namespace=True,
-    same_pid_namespace=True,
-    sandboxed=False,
-    container=None,
-    security_label=None,
-    tracer=None,
-)
+REFUSED = replace(RIGHTS, readable=False)
 """A refusal that none of the facts explains."""
 
 ROOT: dict[str, Any] = {"own_user": 0, "target_user": 0}

@@ -1,0 +1,103 @@
+"""What is printed of pools, types, differences and diagnoses, as text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from inspector.census.change import changes
+from inspector.census.diagnosis import Diagnosis
+from inspector.census.verdict import Evidence
+from inspector.errors import AccessDenied
+from inspector.screen.anatomy import anatomy_view
+from inspector.screen.dashboard.view import help_lines
+from inspector.screen.differences import difference_view
+from inspector.screen.doctor import diagnosis_view
+from inspector.screen.pool import pool_view
+from tests.screen.boards import board, printed
+from tests.screen.builder import RIGHTS, SECOND, anatomy, interpreter, row, snapshot, unread
+
+
+def test_a_pool_tells_of_each_thread_where_it_counts() -> None:
+    each = interpreter((1, "main"), (2, "new"), (3, "old"))
+    main, new, old = each.threads
+    threads = (main, new._replace(array_size=0), old._replace(array_size=0, finalized=True))
+    empty = interpreter(number=1)
+    whole = snapshot(interpreters=(each._replace(threads=threads), empty))
+    lines = printed(pool_view(whole)).splitlines()
+    assert lines[0] == (
+        "interpreter 0: 4,812 of 8,192 ids in use (58.7 %), 3,380 free: "
+        "? types, ? code objects, ? dicts"
+    )
+    states = [line.split("  ")[-1].strip() for line in lines[5:8]]
+    assert states == ["counts per thread", "no count yet", "finalized: counts in headers"]
+    assert "no threads: all its counts are in headers" in lines
+
+
+def test_a_type_in_full_tells_how_many_names_and_threads_it_leaves_out() -> None:
+    many = {native: native for native in range(1, 51)}
+    subject = row("app.Order", local=3, contributions=many)
+    whole = replace(anatomy(subject), subclasses=tuple(f"app.Sub{number}" for number in range(45)))
+    shown = printed(anatomy_view(whole), 2000)
+    assert "app.Sub39, and 5 more" in shown
+    assert f"contributed by 10 others  +{sum(range(1, 11))}" in " ".join(shown.split("\n")).replace(
+        "   ", "  "
+    )
+
+
+def test_a_type_that_moved_is_shown_with_its_bounds() -> None:
+    subject = row("app.Order", local=7, settled=False, bounds=(5, 9))
+    assert "~7, seen 5 to 9" in printed(anatomy_view(anatomy(subject)))
+
+
+def test_a_type_that_is_not_counted_has_no_formula() -> None:
+    assert anatomy(unread("app.Order")).formula == "not counted"
+
+
+def test_differences_of_two_processes_say_so_and_mark_what_moved() -> None:
+    old = snapshot(row("app.Order", local=3), taken_ns=0)
+    moved = row("app.Order", local=9, settled=False, bounds=(8, 9))
+    new = snapshot(moved, row("app.Line", local=1), taken_ns=SECOND)
+    other = new._replace(target=new.target._replace(pid=7))
+    found = changes(old, other)
+    lines = printed(difference_view(old, other, found, 100, None)).splitlines()
+    assert "two processes: objects of one name are counted together" in lines[1]
+    order = next(line for line in lines if line.startswith("app.Order"))
+    assert order.split() == ["app.Order", "+6", "3", "9", "changed", "~"]
+    assert lines[-1] == "2 of 2 changes; ~ moved while it was read"
+    assert "nothing changed" in printed(difference_view(old, old, [], 100, None))
+    assert "1 of 2 changes" in printed(difference_view(old, other, found, 100, 1))
+
+
+def test_a_diagnosis_ends_with_what_it_comes_to() -> None:
+    error = AccessDenied("not allowed to read process 4242", pid=4242, hint="use sudo")
+    found = Diagnosis(4242, False, RIGHTS, "3.14.7", (), 12_000_000, error)  # noqa: FBT003 - a value
+    lines = printed(diagnosis_view(found)).splitlines()
+    assert lines[0] == "inspector · pid 4242 · Python 3.14.7"
+    assert "the process was stopped for 12 ms to find its layout" in lines
+    assert lines[-1] == "no: not allowed to read process 4242; use sudo"
+    yes = replace(found, error=None, is_own=True)
+    assert printed(diagnosis_view(yes)).splitlines()[-1].startswith("yes: this process can be read")
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, ""),
+        ({"total": 5, "header": -5, "contributed": 10}, "total +5, header -5, threads +10"),
+        ({"samples": 50, "moved": 45}, "header moved in 45 of 50 samples"),
+        ({"deallocator": "per thread", "seconds": 2.0}, "freed per thread, in 2.0 s"),
+        ({"deallocator": "header", "merges": 1}, "freed in the header, 1 merge in it"),
+        ({"instances": 3, "merges": 1200}, "instances +3, 1,200 merges in it"),
+    ],
+)
+def test_evidence_is_said_in_a_line(fields: dict[str, Any], text: str) -> None:
+    assert Evidence(**fields).text() == text
+
+
+def test_where_arrows_cannot_be_drawn_keys_are_spelled() -> None:
+    text = "\n".join(map(str, help_lines(board(unicode=False))))
+    assert "←" not in text
+    assert "  Left  threads to the left" in text
