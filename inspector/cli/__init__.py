@@ -57,9 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _leave() -> None:
     """End this process at once; to take it apart object by object takes as long as a reading.
 
-    Return if anybody waits for that end: a callback of :mod:`atexit`, a profiler, a tracer.
+    Return if anybody waits for that end: a callback of :mod:`atexit`, a profiler, a tracer,
+    or ``python -i``.
     """
-    if not (atexit._ncallbacks() or sys.getprofile() or sys.gettrace()):  # noqa: SLF001 - of the library
+    callbacks = atexit._ncallbacks()  # noqa: SLF001 - of the library
+    if not (callbacks or sys.getprofile() or sys.gettrace() or sys.flags.inspect):
         os._exit(0)
 
 
