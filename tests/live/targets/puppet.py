@@ -1,7 +1,8 @@
 """Do what standard input says, line by line, and answer each line with one of JSON.
 
 In between the main thread is blocked in ``os.read``: nothing of the target moves
-that was not asked for.  It does not import inspector.
+that was not asked for, and a collection, which merges counts, happens only where
+it is asked for.  It does not import inspector.
 """
 
 import gc
@@ -128,6 +129,7 @@ COMMANDS = {
 
 
 def main() -> None:
+    gc.disable()
     answer: object = os.getpid()
     while True:
         os.write(1, json.dumps(answer).encode() + b"\n")
