@@ -6,18 +6,38 @@ import gzip
 import importlib
 import tempfile
 import zlib
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any, Final
 
 from inspector.errors import FileError
 
-__all__ = ["compressing", "failed", "plain"]
+__all__ = ["Sink", "compressing", "failed", "plain"]
 
 GZIP, ZSTD = ".gz", ".zst"
 MAGIC: Final = {b"\x1f\x8b": GZIP, b"\x28\xb5": ZSTD}
 WITH_HEADER: Final = 16 + zlib.MAX_WBITS
 """What tells zlib that its data is a gzip file."""
 CHUNK: Final = 1 << 16
+
+
+class Sink(FileIO):
+    """A file that hands all it is given to the kernel, and says how much that was.
+
+    A pipe, too, which cannot be asked, and takes a part when a signal comes in between.
+    """
+
+    size = 0
+    """Bytes so far."""
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - a buffer, which 3.11 has no name for
+        """Write all of it; return how many bytes that are."""
+        rest = memoryview(data)
+        whole = rest.nbytes
+        while rest:
+            rest = rest[super().write(rest) :]
+        self.size += whole
+        return whole
 
 
 def compressing(raw: IO[bytes], path: str) -> IO[bytes]:

@@ -15,7 +15,7 @@ from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from inspector.census.compressed import compressing, failed, plain
+from inspector.census.compressed import Sink, compressing, failed, plain
 from inspector.census.documents import row_of, snapshot_of
 from inspector.census.frame import key_of
 from inspector.census.snapshot import ObjectCount
@@ -52,7 +52,7 @@ class Writer:
         self._layout = dict(layout)
         self._before: dict[Key, tuple[Any, ...]] = {}
         try:
-            raw = Path(path).open("wb" if force else "xb", buffering=0)  # noqa: SIM115 - closed in __exit__
+            raw = Sink(path, "wb" if force else "xb")
         except FileExistsError as error:
             raise FileError(f"{path} exists", path=path, hint="--force overwrites it") from error
         except OSError as error:
@@ -84,7 +84,7 @@ class Writer:
     @property
     def size(self) -> int:
         """Bytes of the file."""
-        return self._raw.tell()
+        return self._raw.size
 
     def add(self, snapshot: Snapshot) -> None:
         """Write one reading."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import inspector
@@ -22,12 +24,13 @@ from inspector.errors import (
 from inspector.launch.program import check_program, interpreter_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
 
     from inspector.census.snapshot import Snapshot
     from inspector.census.target import Target
 
-__all__ = ["Course", "Tally", "record", "started"]
+__all__ = ["Course", "Tally", "record", "started", "uninterrupted"]
 
 START_LIMIT: Final = 10.0
 """Seconds in which a program that was started has to become a Python that can be read."""
@@ -66,32 +69,54 @@ def record(
 ) -> Tally:
     """Write readings to a file until the time is up, the process ends, or Ctrl-C.
 
+    What the tally counts is in the file, whole: Ctrl-C waits for the end of a line.
+
     Raises what keeps the first reading from being taken, and :class:`FileError`.
     """
     layout = {"evidence": [each._asdict() for each in target.layout.offsets]}
-    first = read()
+    snapshot = read()
     begin = due = time.monotonic()
-    readings = failed = 0
+    failed = 0
     with Writer(path, layout, force=course.force) as writer:
-        writer.add(first)
-        readings = 1
         try:
+            with uninterrupted():
+                writer.add(snapshot)
             while True:
-                tell(Tally(readings, failed, writer.size, time.monotonic() - begin))
+                tell(Tally(writer.count, failed, writer.size, time.monotonic() - begin))
                 due = max(due + course.interval, time.monotonic())
                 if course.duration is not None and due > begin + course.duration:
                     break
                 time.sleep(due - time.monotonic() if due > time.monotonic() else 0)
                 try:
-                    writer.add(read())
-                    readings += 1
+                    snapshot = read()
+                    with uninterrupted():
+                        writer.add(snapshot)
                 except (Unsettled, MemoryFault):
                     failed += 1
                 except (NoSuchTarget, TargetChanged):
                     break
         except KeyboardInterrupt:
             pass  # the way to end a recording that has no end of its own
-        return Tally(readings, failed, writer.size, time.monotonic() - begin)
+    return Tally(writer.count, failed, writer.size, time.monotonic() - begin)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until what is written is whole; a second one comes at once."""
+    held: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        if held:
+            signal.default_int_handler(number, frame)
+        held.append(number)
+
+    handler = signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if held:
+        signal.raise_signal(signal.SIGINT)
 
 
 def started(words: Sequence[str], pause_limit: float) -> tuple[subprocess.Popen[bytes], Target]:

@@ -3,7 +3,11 @@ from __future__ import annotations
 import gzip
 import importlib
 import json
+import os
+import signal
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,6 +76,38 @@ def test_what_was_recorded_is_what_is_read_from_any_place(tmp_path: Path, suffix
         assert len(reader) == len(written)
         for number in (0, 1, 2, len(written) - 1, WHOLE_EVERY - 1, WHOLE_EVERY, 7, 6, 70):
             assert contents(reader.read(number)) == contents(written[number])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_size_is_that_of_the_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"r.{suffix}"
+    with Writer(str(path), {}) as writer:
+        writer.add(readings(1)[0])
+    assert writer.size == path.stat().st_size
+
+
+def test_a_pipe_gets_all_whatever_signals_come(tmp_path: Path) -> None:
+    large = snapshot(*(row(f"app.Type{number}", local=1) for number in range(5000)))
+    with Writer(str(tmp_path / "r.jsonl"), {}) as writer:
+        writer.add(large)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+
+    def received() -> bytes:
+        with pipe.open("rb", buffering=0) as file:
+            # With the first of the reading, which does not fit, the other side is in its middle.
+            data = file.readline() + file.read(1)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            return data + file.read()
+
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(received)
+        with Writer(str(pipe), {}, force=True) as writer:
+            writer.add(large)
+        assert result.result() == (tmp_path / "r.jsonl").read_bytes()
+    signal.signal(signal.SIGUSR1, before)
+    assert writer.size == (tmp_path / "r.jsonl").stat().st_size
 
 
 def test_a_reading_in_which_nothing_changed_has_no_rows(tmp_path: Path) -> None:

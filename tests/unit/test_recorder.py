@@ -1,0 +1,81 @@
+"""The loop of a recorder: Ctrl-C in the middle of a line leaves the line whole, and counted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inspector.launch.recorder import Course, record, uninterrupted
+from tests.screen.builder import row, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TARGET: Any = SimpleNamespace(layout=SimpleNamespace(offsets=()))
+
+
+def large(local: int) -> Any:  # noqa: ANN401 - a snapshot as record() wants it
+    """Return a snapshot that no pipe takes at once."""
+    return snapshot(*(row(f"app.Type{number}", local=local) for number in range(5000)))
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_ctrl_c_in_the_middle_of_a_line_ends_a_recording_after_it(
+    tmp_path: Path, lines: int
+) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    moving = map(large, range(1, 100))
+
+    def received() -> bytes:
+        with path.open("rb") as file:
+            data = b"".join(file.readline() for _ in range(lines)) + file.read(1)
+            # What follows is more than fits: the other side is in the middle of it.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            return data + file.read()
+
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(received)
+        course = Course(0, None, force=True)
+        tally = record(TARGET, lambda: next(moving), str(path), course, lambda _: None)
+        data = result.result()
+    assert data.count(b"\n") == lines + 1
+    assert (tally.readings, tally.size) == (lines, len(data))
+
+
+def test_a_first_ctrl_c_waits() -> None:
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(done, 1)
+    assert done == [1]
+
+
+def test_a_second_ctrl_c_comes_at_once() -> None:
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(done, 2)
+    assert done == []
+
+
+def interrupted(done: list[int], times: int) -> None:
+    """Be interrupted where that is held back."""
+    with uninterrupted():
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        done.append(times)
+
+
+def test_who_ignores_ctrl_c_goes_on_ignoring_it() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
