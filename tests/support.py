@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,18 @@ def source_of(version: str) -> Path | None:
     """Return the directory of its headers, None where they are not at hand."""
     path = os.environ.get(VARIABLES[version].replace("_PYTHON_", "_SOURCE_"))
     return Path(path) if path else None
+
+
+def received(pipe: Path, lines: int, number: signal.Signals) -> bytes:
+    """Read a named pipe to its end, in another thread than the main one, which writes it.
+
+    With the first byte after so many lines the main thread gets a signal: where what
+    follows is more than fits, it is in the middle of writing it.
+    """
+    with pipe.open("rb") as file:
+        data = b"".join(file.readline() for _ in range(lines)) + file.read(1)
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+        return data + file.read()
 
 
 def bare_environment() -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import FREE_THREADED
+from tests.support import FREE_THREADED, free_threaded_only, gil_only
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Run
@@ -381,7 +381,7 @@ def test_the_closest_mark_counts(run: Run) -> None:
 # balanced
 
 
-@pytest.mark.skipif(not FREE_THREADED, reason="this Python does not count per thread")
+@free_threaded_only
 @pytest.mark.parametrize("threads", [1, 4])
 def test_balanced_tells_the_four_kinds_apart(run: Run, threads: int) -> None:
     result = run(f"""
@@ -419,7 +419,7 @@ def test_balanced_tells_the_four_kinds_apart(run: Run, threads: int) -> None:
     )
 
 
-@pytest.mark.skipif(FREE_THREADED, reason="for builds with the GIL")
+@gil_only
 def test_with_the_gil_balanced_checks_the_total_and_says_so(run: Run) -> None:
     text = """
         import pytest, typerefs

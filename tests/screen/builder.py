@@ -102,6 +102,11 @@ def snapshot(*rows: ObjectCount, **values: Any) -> Snapshot:  # noqa: ANN401 - a
     return Snapshot(rows=tuple(map(tuple, rows)), **(fields | values))
 
 
+def large(local: int = 1) -> Snapshot:
+    """Return a snapshot that no pipe takes at once."""
+    return snapshot(*(row(f"app.Type{number}", local=local) for number in range(5000)))
+
+
 def history(*snapshots: Snapshot) -> History:
     """Return what several readings come to."""
     whole = History.begin(snapshots[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,17 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inspector.launch.recorder import Course, record, uninterrupted
-from tests.screen.builder import row, snapshot
+from tests.screen.builder import large
+from tests.support import received
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TARGET: Any = SimpleNamespace(layout=SimpleNamespace(offsets=()))
-
-
-def large(local: int) -> Any:  # noqa: ANN401 - a snapshot as record() wants it
-    """Return a snapshot that no pipe takes at once."""
-    return snapshot(*(row(f"app.Type{number}", local=local) for number in range(5000)))
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3])
@@ -32,16 +27,8 @@ def test_ctrl_c_in_the_middle_of_a_line_ends_a_recording_after_it(
     path = tmp_path / "pipe"
     os.mkfifo(path)
     moving = map(large, range(1, 100))
-
-    def received() -> bytes:
-        with path.open("rb") as file:
-            data = b"".join(file.readline() for _ in range(lines)) + file.read(1)
-            # What follows is more than fits: the other side is in the middle of it.
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            return data + file.read()
-
     with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(received)
+        result = pool.submit(received, path, lines, signal.SIGINT)
         course = Course(0, None, force=True)
         tally = record(TARGET, lambda: next(moving), str(path), course, lambda _: None)
         data = result.result()

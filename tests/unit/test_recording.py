@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,8 @@ import pytest
 from inspector.census.documents import snapshot_of
 from inspector.census.recording import WHOLE_EVERY, Reader, Writer, is_recording
 from inspector.errors import FileError
-from tests.screen.builder import row, snapshot, unread
+from tests.screen.builder import large, row, snapshot, unread
+from tests.support import received
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,24 +87,15 @@ def test_the_size_is_that_of_the_file(tmp_path: Path, suffix: str) -> None:
 
 
 def test_a_pipe_gets_all_whatever_signals_come(tmp_path: Path) -> None:
-    large = snapshot(*(row(f"app.Type{number}", local=1) for number in range(5000)))
     with Writer(str(tmp_path / "r.jsonl"), {}) as writer:
-        writer.add(large)
+        writer.add(large())
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
-
-    def received() -> bytes:
-        with pipe.open("rb", buffering=0) as file:
-            # With the first of the reading, which does not fit, the other side is in its middle.
-            data = file.readline() + file.read(1)
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-            return data + file.read()
-
     with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(received)
+        result = pool.submit(received, pipe, 1, signal.SIGUSR1)
         with Writer(str(pipe), {}, force=True) as writer:
-            writer.add(large)
+            writer.add(large())
         assert result.result() == (tmp_path / "r.jsonl").read_bytes()
     signal.signal(signal.SIGUSR1, before)
     assert writer.size == (tmp_path / "r.jsonl").stat().st_size

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from inspector.census.agreement.trial import Look, Trial
-from inspector.cpython.walk import Thread
+    from inspector.cpython.walk import Thread
 
 __all__ = ["chain_trials"]
 
