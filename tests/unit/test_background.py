@@ -42,7 +42,8 @@ class FakeSampler:
                 raise MemoryFault(0, 8)
             self.samples += 1
             self._fresh += 1
-        self.ran.set()
+            # Still in its turn: `take` would clear it before, and the next one find nothing.
+            self.ran.set()
 
     def take(self) -> Sampled:
         fresh, self._fresh = self._fresh, 0
