@@ -85,10 +85,9 @@ def test_hot_ranks_types_with_their_confidence(hammer: Hammer) -> None:
 
 
 def test_hot_samples_no_more_often_than_it_is_told_to(hammer: Hammer) -> None:
-    words = ("--duration", 0.5, "--rate", 10, "--limit", 1, "--json")
+    words = ("--duration", 1, "--rate", 10, "--limit", 1, "--json")
     found = inspect("hot", hammer.pid, *words).document
-    # The first of each half second is compared with none.
-    assert 1 <= found["samples"] + found["left_out"] <= 6
+    assert 1 <= found["samples"] + found["left_out"] <= 11
 
 
 def test_hot_of_a_process_that_is_gone_says_so() -> None:

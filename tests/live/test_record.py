@@ -34,13 +34,31 @@ def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
         yield target
 
 
-def recorder_of(puppet: Puppet, path: Path) -> list[str]:
-    return [*RECORD, str(puppet.pid), "-o", str(path)]
+def recording(puppet: Puppet, path: Path, count: int) -> subprocess.Popen[str]:
+    """Start a recorder and wait until it has taken so many readings, however long that takes."""
+    recorder = subprocess.Popen(
+        [*RECORD, str(puppet.pid), "-o", str(path)],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while readings(path) < count:
+        assert recorder.poll() is None
+    return recorder
 
 
-def recorded(puppet: Puppet, path: Path, *words: object) -> Path:
-    """Take one reading, or as many as other options say."""
-    done = inspect("record", puppet.pid, "-o", path, "--duration", 0, *words)
+def interrupted(puppet: Puppet, path: Path, count: int) -> str:
+    """Record at least so many readings, press Ctrl-C, and return what is told then."""
+    with recording(puppet, path, count) as recorder:
+        recorder.send_signal(signal.SIGINT)
+        _, told = recorder.communicate()
+    assert recorder.returncode == 0
+    return told
+
+
+def recorded(puppet: Puppet, path: Path) -> Path:
+    """Take one reading."""
+    done = inspect("record", puppet.pid, "-o", path, "--duration", 0)
     assert done.status == 0, done.errors
     return path
 
@@ -70,9 +88,9 @@ def test_diff_finds_exactly_what_was_made_between_two_marks(puppet: Puppet, tmp_
     [change] = inspect("diff", after, puppet.pid, "--json").document["changes"]
     assert (change["name"], change["growth"]) == (SHARED, -1234)
     assert inspect("diff", before, puppet.pid, "--json").document["changes"] == []
-    twice = recorded(puppet, tmp_path / "twice.jsonl", "--duration", 1.9)
-    assert readings(twice) == 2
-    assert inspect("diff", twice, "--json").document["changes"] == []
+    several = tmp_path / "several.jsonl"
+    interrupted(puppet, several, 2)
+    assert inspect("diff", several, "--json").document["changes"] == []
 
 
 def test_growth_fails_where_it_is_told_to(puppet: Puppet, tmp_path: Path) -> None:
@@ -92,15 +110,9 @@ def test_a_killed_recorder_leaves_every_reading_that_was_in_its_file(
     puppet: Puppet, tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / f"r.{suffix}"
-    recorder = subprocess.Popen(
-        recorder_of(puppet, path),
-        env=environment(),
-    )
-    while (seen := readings(path)) < 3:
-        assert recorder.poll() is None
-    recorder.send_signal(signal.SIGKILL)
-    recorder.wait()
-    assert readings(path) >= seen
+    with recording(puppet, path, 3) as recorder:
+        recorder.send_signal(signal.SIGKILL)
+    assert readings(path) >= 3
     shown = inspect("replay", path, "--once", "--json").document["objects"]
     assert SHARED in {each["name"] for each in shown}
 
@@ -116,15 +128,10 @@ def readings(path: Path) -> int:
 
 def test_the_end_of_a_process_ends_its_recording(puppet: Puppet, tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    recorder = subprocess.Popen(
-        recorder_of(puppet, path),
-        env=environment(),
-    )
-    while readings(path) < 2:
-        assert recorder.poll() is None
-    os.kill(puppet.pid, signal.SIGKILL)
-    puppet.process.wait()
-    assert recorder.wait() == 0
+    with recording(puppet, path, 2) as recorder:
+        os.kill(puppet.pid, signal.SIGKILL)
+        puppet.process.wait()
+    assert recorder.returncode == 0
     assert readings(path) >= 2
 
 
@@ -182,9 +189,9 @@ def test_bad_input_is_one_clear_error(words: list[str], status: int, text: str) 
 
 
 def test_a_replay_begins_where_it_is_told_to(puppet: Puppet, tmp_path: Path) -> None:
-    path = recorded(puppet, tmp_path / "r.jsonl", "--duration", 0.5, "--interval", 0.1)
+    path = tmp_path / "r.jsonl"
+    interrupted(puppet, path, 3)
     count = readings(path)
-    assert count > 2
     known = [
         inspect("replay", path, "--once", "--json", "--reading", number).document["taken_ns"]
         for number in (1, 2, count, -1)
@@ -203,14 +210,7 @@ def test_json_of_a_difference_names_both_readings(puppet: Puppet, tmp_path: Path
 
 def test_ctrl_c_ends_a_recording_and_leaves_it_whole(puppet: Puppet, tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    with subprocess.Popen(
-        recorder_of(puppet, path), env=environment(), stderr=subprocess.PIPE, text=True
-    ) as recorder:
-        while readings(path) < 2:
-            assert recorder.poll() is None
-        recorder.send_signal(signal.SIGINT)
-        _, told = recorder.communicate()
-    assert recorder.returncode == 0
+    told = interrupted(puppet, path, 2)
     assert f"{readings(path)} readings in {path}, {path.stat().st_size:,} bytes" in told
 
 

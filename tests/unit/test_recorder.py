@@ -1,4 +1,4 @@
-"""The loop of a recorder: Ctrl-C in the middle of a line leaves the line whole, and counted."""
+"""The loop of a recorder: when it reads, and that Ctrl-C leaves a line whole, and counted."""
 
 from __future__ import annotations
 
@@ -10,14 +10,56 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inspector.launch import recorder
 from inspector.launch.recorder import Course, record, uninterrupted
-from tests.screen.builder import large
+from tests.screen.builder import large, snapshot
 from tests.support import received
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from inspector.census.snapshot import Snapshot
+
 TARGET: Any = SimpleNamespace(layout=SimpleNamespace(offsets=()))
+
+
+class Clock:
+    """A clock on which only sleep and readings take time."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("duration", "takes", "at"),
+    [
+        (0, 0, [100]),
+        (1.9, 0, [100, 101]),
+        (3, 0.25, [100.25, 101.5, 102.5, 103.5]),
+        (5, 1.75, [101.75, 104.5, 106.25, 108]),  # what is late comes at once
+    ],
+)
+def test_readings_are_an_interval_apart_until_the_time_is_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, duration: float, takes: float, at: list[float]
+) -> None:
+    clock, taken = Clock(), []
+    monkeypatch.setattr(recorder, "time", clock)
+
+    def read() -> Snapshot:
+        clock.sleep(takes)
+        taken.append(clock.now)
+        return snapshot()
+
+    course = Course(1, duration, force=False)
+    tally = record(TARGET, read, str(tmp_path / "r.jsonl"), course, lambda _: None)
+    assert taken == at
+    assert tally.readings == len(at)
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3])
