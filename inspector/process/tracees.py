@@ -17,6 +17,7 @@ import os
 import threading
 import time
 from array import array
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -46,8 +47,8 @@ T = TypeVar("T")
 POLL_FIRST, POLL_LAST = 20e-6, 1e-3
 """Seconds between looks at threads that still run: twice as long each time."""
 
-REFUSAL_PATIENCE: Final = 0.1
-"""Seconds after which a refusal is final."""
+REFUSALS: Final = 100
+"""In a row, after which the refusal of a thread is final: about a tenth of a second."""
 
 RUNNING: Final = -1
 """In place of the signal to hand back: this thread is not stopped yet."""
@@ -62,7 +63,7 @@ class Tracees:
         """``perf_counter_ns`` of the first interruption; 0 before it."""
         self._signals: dict[int, int] = {}
         self._taken: set[int] = set()
-        self._refused = 0.0
+        self._refusals: Counter[int] = Counter()
         self._siginfo = array("i", bytes(SIGINFO_SIZE))
 
     def __len__(self) -> int:
@@ -149,19 +150,21 @@ class Tracees:
     def _seize(self, task: int) -> bool:
         """Become the tracer of one thread; False if it has ended, or cannot be seized yet.
 
-        A thread that is in the middle of an exec is refused for a while, like one
-        that may not be traced at all.
+        The kernel looks a thread up, waits while its process is in the middle of an exec,
+        and refuses the thread that was replaced like one that may not be traced at all
+        (``ptrace_attach`` in kernel/ptrace.c).  Who keeps calling exec is met like that
+        many times; time says nothing, for where processors are scarce one time is long.
         """
         if ptrace(PTRACE_SEIZE, task, None, None) == 0:
             self._signals[task] = RUNNING
-            self._refused = 0.0
+            del self._refusals[task]
             return True
         code = ctypes.get_errno()
         if code == errno.ESRCH or state_of(self.pid, task) in DEAD:
             return False
         self._refuse_traced(task)
-        self._refused = self._refused or time.monotonic()
-        if time.monotonic() - self._refused > REFUSAL_PATIENCE:
+        self._refusals[task] += 1
+        if self._refusals[task] > REFUSALS:
             raise process_error(code, self.pid, "stop")
         return False
 

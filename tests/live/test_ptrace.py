@@ -28,7 +28,7 @@ from inspector.process.memory import ProcessMemory
 from inspector.process.ptrace import stopped
 from inspector.process.tracees import RUNNING, Tracees
 from tests.live.puppets import Restless, until_state
-from tests.support import environment
+from tests.support import NOBODY, environment, root_only, unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -354,6 +354,38 @@ def test_two_processes_are_stopped_at_once_by_threads_of_one_reader(
         assert len(done) == 2
         assert_runs_on(first)
         assert_runs_on(second)
+
+
+# As root, it becomes nobody once its modules are there, which nobody may not read.
+REFUSED = f"""
+import os, sys
+import inspector.process.permission
+from inspector.errors import AccessDenied
+from inspector.process.ptrace import stopped
+os.setgroups([])
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+try:
+    with stopped(int(sys.argv[1]), {LONG}):
+        pass
+except AccessDenied as failure:
+    print(failure)
+"""
+
+
+@root_only
+@unmeasured("nobody may not write what was measured")
+def test_a_process_of_another_user_is_refused(native: Callable[[str], Path]) -> None:
+    with Native(native("counting"), "2") as target:
+        done = subprocess.run(
+            [sys.executable, "-c", REFUSED, str(target.pid)],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == f"not allowed to stop process {target.pid}\n"
+        assert_runs_on(target)
 
 
 def test_the_own_process_is_refused() -> None:
