@@ -30,10 +30,9 @@ class Tally:
         self.memory: list[int] = []
         self._begin = time.monotonic()
 
-    def alive(self, memory: int) -> None:
-        """Note the bytes in RAM at this moment; what hangs from now on ends all."""
+    def alive(self) -> None:
+        """Give a sign of life: what hangs from now on ends all."""
         faulthandler.dump_traceback_later(HANGS, exit=True)
-        self.memory.append(memory)
 
     def fault(self, text: str) -> None:
         """Note what must not be; the first ones in full."""

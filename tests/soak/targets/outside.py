@@ -69,6 +69,7 @@ class Seen(Tally):
 
     def read(self, target: inspector.Target, low: int, high: int, *, blocking: bool) -> None:
         """Take one reading, in which the count of the subject must lie within two numbers."""
+        self.alive()
         snapshot = target.snapshot(blocking=blocking, pause_limit=PATIENCE)
         self.figures["readings"] += 1
         self.figures["blocking"] += blocking
@@ -211,10 +212,10 @@ def soak(seen: Seen, bystander: Puppet) -> None:
     base = beside.snapshot()[SUBJECT].counted
     assert base is not None
     held = bystander.ask("make", "7")
-    while seen.seconds() < SECONDS and (
-        seen.figures["readings"] < READINGS or seen.figures["targets"] < len(ENDS)
+    while seen.figures["targets"] < len(ENDS) or (
+        seen.figures["readings"] < READINGS and seen.seconds() < SECONDS
     ):
-        seen.alive(resident())
+        seen.memory.append(resident())
         seen.figures["targets"] += 1
         Life(seen, chance, base).live()
         seen.read(beside, base + held, base + held, blocking=True)
