@@ -143,6 +143,11 @@ def _markdown(state: State) -> str:
     return "\n".join(lines) + "\n"
 
 
-FORMATS: Final[dict[str, Callable[[State], str]]] = dict(
-    zip(SUFFIXES, (_svg, _html, _json, _csv, _markdown), strict=True)
-)
+FORMATS: Final[dict[str, Callable[[State], str]]] = {
+    ".svg": _svg,
+    ".html": _html,
+    ".json": _json,
+    ".csv": _csv,
+    ".md": _markdown,
+}
+"""What writes each of :data:`SUFFIXES`."""
