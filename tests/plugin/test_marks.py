@@ -442,6 +442,17 @@ def test_with_the_gil_balanced_checks_the_total_and_says_so(run: Run) -> None:
 
 # Where nobody counts: pretended, for none of the interpreters of the tests is like that.
 
+NOBODY_COUNTS = """
+    import os
+    from inspector.checks import support
+
+    answer = support.Support(False, "nobody counts here", "")
+    support._known_support.update(pid=os.getpid(), answer=answer)
+
+    def pytest_unconfigure():
+        support._known_support.clear()
+"""
+
 
 @pytest.mark.parametrize(
     ("rule", "outcomes"),
@@ -455,16 +466,7 @@ def test_with_the_gil_balanced_checks_the_total_and_says_so(run: Run) -> None:
 def test_the_rule_decides_what_a_mark_does_where_nobody_counts(
     run: Run, pytester: pytest.Pytester, rule: str, outcomes: dict[str, int], where: str
 ) -> None:
-    pytester.makeconftest("""
-        import os
-        from inspector.checks import support
-        def pytest_collection_finish():
-            answer = support.Support(False, "nobody counts here", "")
-            support._known_support.update(pid=os.getpid(), answer=answer)
-
-        def pytest_unconfigure():
-            support._known_support.clear()
-    """)
+    pytester.makeconftest(NOBODY_COUNTS)
     text = """
         import pytest
 
@@ -488,16 +490,7 @@ def test_the_rule_decides_what_a_mark_does_where_nobody_counts(
 def test_looking_at_every_test_is_refused_where_nobody_counts(
     run: Run, pytester: pytest.Pytester
 ) -> None:
-    pytester.makeconftest("""
-        import os
-        from inspector.checks import support
-
-        answer = support.Support(False, "nobody counts here", "")
-        support._known_support.update(pid=os.getpid(), answer=answer)
-
-        def pytest_unconfigure():
-            support._known_support.clear()
-    """)
+    pytester.makeconftest(NOBODY_COUNTS)
     text = "def test_it(): pass"
     result = run(text, "--inspector-leaks", "--inspector-unsupported=fail")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.runtime import Runtime
 
 
-class Reader:
+class NamedProcess:
     """Names of a process, asked for by kind and address."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -44,142 +44,144 @@ class Reader:
 
 
 @pytest.fixture(params=[V314, V315], ids=["3.14", "3.15"])
-def reader(request: pytest.FixtureRequest) -> Reader:
-    return Reader(small(request.param))
+def process(request: pytest.FixtureRequest) -> NamedProcess:
+    return NamedProcess(small(request.param))
 
 
-def test_a_type_is_named_by_module_and_qualname(reader: Reader) -> None:
-    heap = reader.runtime.heap
-    assert reader("type", heap.heap_type("Order.Line", "app.orders")) == "app.orders.Order.Line"
+def test_a_type_is_named_by_module_and_qualname(process: NamedProcess) -> None:
+    heap = process.runtime.heap
+    assert process("type", heap.heap_type("Order.Line", "app.orders")) == "app.orders.Order.Line"
 
 
-def test_a_type_without_a_module_is_named_by_its_qualname(reader: Reader) -> None:
-    heap = reader.runtime.heap
-    assert reader("type", heap.heap_type("Order", None)) == "Order"
-    assert reader("type", heap.heap_type("Order", "app", namespace=0)) == "Order"
+def test_a_type_without_a_module_is_named_by_its_qualname(process: NamedProcess) -> None:
+    heap = process.runtime.heap
+    assert process("type", heap.heap_type("Order", None)) == "Order"
+    assert process("type", heap.heap_type("Order", "app", namespace=0)) == "Order"
 
 
-def test_a_module_that_is_no_string_is_left_out(reader: Reader) -> None:
-    heap = reader.runtime.heap
+def test_a_module_that_is_no_string_is_left_out(process: NamedProcess) -> None:
+    heap = process.runtime.heap
     namespace = heap.dict({"__module__": heap.object_type})
-    assert reader("type", heap.heap_type("Order", namespace=namespace)) == "Order"
+    assert process("type", heap.heap_type("Order", namespace=namespace)) == "Order"
 
 
 @pytest.mark.parametrize("pointer", [0, 8, 2**64 - 8])
-def test_a_type_whose_name_is_nowhere_is_unknown(reader: Reader, pointer: int) -> None:
-    address = reader.runtime.heap.heap_type("Order")
-    reader.runtime.image.put(address + reader.layout.ht_qualname, pointer)
-    assert reader("type", address) == "?"
+def test_a_type_whose_name_is_nowhere_is_unknown(process: NamedProcess, pointer: int) -> None:
+    address = process.runtime.heap.heap_type("Order")
+    process.runtime.image.put(address + process.layout.ht_qualname, pointer)
+    assert process("type", address) == "?"
 
 
 @pytest.mark.parametrize("kind", ["type", "dict", "static"])
-def test_an_object_that_could_not_be_read_is_unknown(reader: Reader, kind: str) -> None:
-    assert reader.names.of([(kind, 0x1000, b"")]) == ["?"]
+def test_an_object_that_could_not_be_read_is_unknown(process: NamedProcess, kind: str) -> None:
+    assert process.names.of([(kind, 0x1000, b"")]) == ["?"]
 
 
-def test_a_code_object_is_named_by_qualname_file_and_line(reader: Reader) -> None:
-    heap = reader.runtime.heap
-    assert reader("code", heap.code("Order.total", "app/orders.py", 41)) == (
+def test_a_code_object_is_named_by_qualname_file_and_line(process: NamedProcess) -> None:
+    heap = process.runtime.heap
+    assert process("code", heap.code("Order.total", "app/orders.py", 41)) == (
         "Order.total (app/orders.py:41)"
     )
-    assert reader("code", heap.code("<module>", "x", -1)) == "<module> (x:-1)"
-    assert reader.names.of([("code", 0x1000, b"")]) == ["? (?:?)"]
+    assert process("code", heap.code("<module>", "x", -1)) == "<module> (x:-1)"
+    assert process.names.of([("code", 0x1000, b"")]) == ["? (?:?)"]
 
 
-def test_a_dictionary_is_named_by_its_module(reader: Reader) -> None:
-    heap = reader.runtime.heap
-    assert reader("dict", heap.dict({"x": 0, "__name__": heap.text("app.orders")})) == "app.orders"
-    assert reader("dict", heap.dict({"x": 0})) == "?"
+def test_a_dictionary_is_named_by_its_module(process: NamedProcess) -> None:
+    heap = process.runtime.heap
+    assert process("dict", heap.dict({"x": 0, "__name__": heap.text("app.orders")})) == "app.orders"
+    assert process("dict", heap.dict({"x": 0})) == "?"
 
 
-def test_static_types_are_named_by_tp_name(reader: Reader) -> None:
-    heap = reader.runtime.heap
-    assert reader("static", heap.object_type) == "builtins.object"
-    assert reader("static", heap.weakref_type) == "weakref.ReferenceType"
+def test_static_types_are_named_by_tp_name(process: NamedProcess) -> None:
+    heap = process.runtime.heap
+    assert process("static", heap.object_type) == "builtins.object"
+    assert process("static", heap.weakref_type) == "weakref.ReferenceType"
     strange = heap.static_type(
         "x" * 30 + "\udc80".encode("utf-8", "surrogatepass").decode("latin-1")
     )
-    assert reader("static", strange).startswith("builtins.xxx")
+    assert process("static", strange).startswith("builtins.xxx")
 
 
-def test_names_come_in_the_order_of_their_objects(reader: Reader) -> None:
-    heap = reader.runtime.heap
+def test_names_come_in_the_order_of_their_objects(process: NamedProcess) -> None:
+    heap = process.runtime.heap
     objects = [
-        reader.named("type", heap.heap_type("B")),
-        reader.named("code", heap.code("f", "a.py", 1)),
-        reader.named("type", heap.heap_type("A")),
-        reader.named("static", heap.str_type),
+        process.named("type", heap.heap_type("B")),
+        process.named("code", heap.code("f", "a.py", 1)),
+        process.named("type", heap.heap_type("A")),
+        process.named("static", heap.str_type),
     ]
-    assert reader.names.of(objects) == ["app.B", "f (a.py:1)", "app.A", "builtins.str"]
+    assert process.names.of(objects) == ["app.B", "f (a.py:1)", "app.A", "builtins.str"]
 
 
-def test_a_type_that_was_renamed_has_its_new_name(reader: Reader) -> None:
-    address = reader.runtime.heap.heap_type("Order", tag=7)
-    assert reader("type", address) == "app.Order"
-    reader.rename(address, "Bill")
-    assert reader("type", address) == "app.Bill"
+def test_a_type_that_was_renamed_has_its_new_name(process: NamedProcess) -> None:
+    address = process.runtime.heap.heap_type("Order", tag=7)
+    assert process("type", address) == "app.Order"
+    process.rename(address, "Bill")
+    assert process("type", address) == "app.Bill"
 
 
-def test_a_change_of_the_tag_has_the_module_read_again(reader: Reader) -> None:
-    heap, image = reader.runtime.heap, reader.runtime.image
+def test_a_change_of_the_tag_has_the_module_read_again(process: NamedProcess) -> None:
+    heap, image = process.runtime.heap, process.runtime.image
     address = heap.heap_type("Order", "app", tag=7)
-    assert reader("type", address) == "app.Order"
-    namespace = image.word(address + reader.layout.type_field("tp_dict"))
-    keys = image.word(namespace + reader.layout.published["dict_object.ma_keys"])
+    assert process("type", address) == "app.Order"
+    namespace = image.word(address + process.layout.type_field("tp_dict"))
+    keys = image.word(namespace + process.layout.published["dict_object.ma_keys"])
     image.put(keys + 32 + 8 + 16 + 8, heap.text("shop"))
-    assert reader("type", address) == "app.Order"
-    reader.retag(address, 8)
-    assert reader("type", address) == "shop.Order"
+    assert process("type", address) == "app.Order"
+    process.retag(address, 8)
+    assert process("type", address) == "shop.Order"
 
 
-def take_over(reader: Reader, tag: int) -> int:
+def take_over(process: NamedProcess, tag: int) -> int:
     """Name a type, and put one of another module in its place with the same tag."""
-    heap, image = reader.runtime.heap, reader.runtime.image
+    heap, image = process.runtime.heap, process.runtime.image
     address = heap.heap_type("Order", "app", tag=tag)
-    assert reader("type", address, 3) == "app.Order"
-    namespace = image.word(address + reader.layout.type_field("tp_dict"))
-    keys = image.word(namespace + reader.layout.published["dict_object.ma_keys"])
+    assert process("type", address, 3) == "app.Order"
+    namespace = image.word(address + process.layout.type_field("tp_dict"))
+    keys = image.word(namespace + process.layout.published["dict_object.ma_keys"])
     image.put(keys + 32 + 8 + 16 + 8, heap.text("shop"))
     return address
 
 
-def test_a_type_without_a_tag_is_named_again_after_a_collection(reader: Reader) -> None:
-    address = take_over(reader, tag=0)
-    assert reader("type", address, 3) == "app.Order"
-    assert reader("type", address, 4) == "shop.Order"
+def test_a_type_without_a_tag_is_named_again_after_a_collection(process: NamedProcess) -> None:
+    address = take_over(process, tag=0)
+    assert process("type", address, 3) == "app.Order"
+    assert process("type", address, 4) == "shop.Order"
 
 
 def test_a_type_without_a_tag_is_named_again_where_collections_are_unknown(
-    reader: Reader,
+    process: NamedProcess,
 ) -> None:
-    address = take_over(reader, tag=0)
-    assert reader("type", address, None) == "shop.Order"
+    address = take_over(process, tag=0)
+    assert process("type", address, None) == "shop.Order"
 
 
-def test_a_type_with_a_tag_keeps_its_name_across_collections(reader: Reader) -> None:
-    address = take_over(reader, tag=7)
-    assert reader("type", address, 4) == "app.Order"
+def test_a_type_with_a_tag_keeps_its_name_across_collections(process: NamedProcess) -> None:
+    address = take_over(process, tag=7)
+    assert process("type", address, 4) == "app.Order"
 
 
-def test_an_object_of_another_kind_at_the_same_address_is_named_anew(reader: Reader) -> None:
-    heap = reader.runtime.heap
+def test_an_object_of_another_kind_at_the_same_address_is_named_anew(process: NamedProcess) -> None:
+    heap = process.runtime.heap
     address = heap.heap_type("Order")
-    assert reader("type", address, 3) == "app.Order"
-    assert reader("dict", address, 3) == "?"
+    assert process("type", address, 3) == "app.Order"
+    assert process("dict", address, 3) == "?"
 
 
-def test_names_that_are_kept_cost_no_reads(reader: Reader) -> None:
-    named = [reader.named("type", reader.runtime.heap.heap_type(f"T{each}")) for each in range(20)]
-    first = reader.names.of(named, 3)
-    before = reader.runtime.image.bytes_read
-    assert reader.names.of(named, 3) == first
-    assert reader.runtime.image.bytes_read == before
+def test_names_that_are_kept_cost_no_reads(process: NamedProcess) -> None:
+    named = [
+        process.named("type", process.runtime.heap.heap_type(f"T{each}")) for each in range(20)
+    ]
+    first = process.names.of(named, 3)
+    before = process.runtime.image.bytes_read
+    assert process.names.of(named, 3) == first
+    assert process.runtime.image.bytes_read == before
 
 
-def test_names_of_objects_that_are_gone_are_forgotten(reader: Reader) -> None:
+def test_names_of_objects_that_are_gone_are_forgotten(process: NamedProcess) -> None:
     named = [("static", 0x1000 + each, b"") for each in range(1200)]
-    reader.names.of(named)
-    reader.names.forget_others([0x1000 + each for each in range(700)])
-    assert len(reader.names._known) == 1200
-    reader.names.forget_others([0x1000, 0x1001])
-    assert set(reader.names._known) == {0x1000, 0x1001}
+    process.names.of(named)
+    process.names.forget_others([0x1000 + each for each in range(700)])
+    assert len(process.names._known) == 1200
+    process.names.forget_others([0x1000, 0x1001])
+    assert set(process.names._known) == {0x1000, 0x1001}

@@ -92,12 +92,14 @@ def test_a_pipe_gets_all_whatever_signals_come(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
-    with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(received, pipe, 1, signal.SIGUSR1)
-        with Writer(str(pipe), {}, force=True) as writer:
-            writer.add(large())
-        assert result.result() == (tmp_path / "r.jsonl").read_bytes()
-    signal.signal(signal.SIGUSR1, before)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            result = pool.submit(received, pipe, 1, signal.SIGUSR1)
+            with Writer(str(pipe), {}, force=True) as writer:
+                writer.add(large())
+            assert result.result() == (tmp_path / "r.jsonl").read_bytes()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
     assert writer.size == (tmp_path / "r.jsonl").stat().st_size
 
 

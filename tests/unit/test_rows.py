@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inspector.census.reading import Bounds
 
 
-class Reader:
+class ReadProcess:
     """Rows of a process, reading after reading."""
 
     def __init__(self) -> None:
@@ -55,21 +55,21 @@ class Reader:
 
 
 @pytest.fixture
-def reader() -> Reader:
-    return Reader()
+def process() -> ReadProcess:
+    return ReadProcess()
 
 
-def test_a_row_has_all_words_and_their_sum(reader: Reader) -> None:
-    address = reader.types[0]
-    reader.heap.header(
+def test_a_row_has_all_words_and_their_sum(process: ReadProcess) -> None:
+    address = process.types[0]
+    process.heap.header(
         address,
-        reader.heap.type_type,
+        process.heap.type_type,
         references=-4,
         local=3,
         tid=thread_id(102),
         state="weakref",
     )
-    assert reader.of(reader.seen())[address] == ObjectCount(
+    assert process.of(process.seen())[address] == ObjectCount(
         name="app.Class0",
         kind="type",
         address=address,
@@ -91,86 +91,86 @@ def test_a_row_has_all_words_and_their_sum(reader: Reader) -> None:
     )
 
 
-def test_parts_of_a_row_are_derived_from_its_words(reader: Reader) -> None:
-    row = reader.of(reader.seen())[reader.types[1]]
+def test_parts_of_a_row_are_derived_from_its_words(process: ReadProcess) -> None:
+    row = process.of(process.seen())[process.types[1]]
     assert (row.header, row.contributed, row.counted) == (11, -2, 9)
     assert (row.getrefcount, row.unbiased) == (BIAS + 11, 11)
 
 
-def test_references_on_stacks_are_added_to_the_total(reader: Reader) -> None:
-    first, second = reader.types[:2]
+def test_references_on_stacks_are_added_to_the_total(process: ReadProcess) -> None:
+    first, second = process.types[:2]
     stacks = Stacks({101: Counter({first: 2}), 102: Counter({first: 1})}, Counter())
-    rows = reader.of(reader.seen(stacks=stacks))
+    rows = process.of(process.seen(stacks=stacks))
     assert rows[first].stacks == {101: 2, 102: 1}
     assert (rows[first].counted, rows[first].deferred, rows[first].total) == (22, 3, 25)
     assert (rows[second].stacks, rows[second].deferred, rows[second].total) == ({}, 0, 9)
     assert rows[first].settled
 
 
-def test_references_that_may_be_stale_give_bounds(reader: Reader) -> None:
-    first = reader.types[0]
+def test_references_that_may_be_stale_give_bounds(process: ReadProcess) -> None:
+    first = process.types[0]
     stacks = Stacks({101: Counter({first: 3})}, Counter({first: 2}))
-    row = reader.of(reader.seen(stacks=stacks))[first]
+    row = process.of(process.seen(stacks=stacks))[first]
     assert (row.total, row.bounds, row.settled) == (25, (23, 25), False)
 
 
-def test_bounds_of_a_reading_are_those_of_its_row(reader: Reader) -> None:
-    seen = reader.seen()
+def test_bounds_of_a_reading_are_those_of_its_row(process: ReadProcess) -> None:
+    seen = process.seen()
     seen.bounds[0] = (20, 30)
-    row = reader.of(seen)[reader.types[0]]
+    row = process.of(seen)[process.types[0]]
     assert (row.bounds, row.settled, row.total) == ((20, 30), False, 22)
 
 
-def test_counts_that_settled_later_take_the_place_of_the_arrays(reader: Reader) -> None:
-    seen = reader.seen()._replace(again={0: {102: 9}, 1: {}})
-    rows = reader.of(seen)
-    assert rows[reader.types[0]].contributions == {102: 9}
-    assert rows[reader.types[0]].counted == 19
-    assert rows[reader.types[1]].counted == 11
+def test_counts_that_settled_later_take_the_place_of_the_arrays(process: ReadProcess) -> None:
+    seen = process.seen()._replace(again={0: {102: 9}, 1: {}})
+    rows = process.of(seen)
+    assert rows[process.types[0]].contributions == {102: 9}
+    assert rows[process.types[0]].counted == 19
+    assert rows[process.types[1]].counted == 11
 
 
 @pytest.mark.parametrize("words", [b"", bytes(1024), bytes(32)], ids=["none", "zeros", "header"])
-def test_an_object_that_could_not_be_read_has_no_counts(reader: Reader, words: bytes) -> None:
-    seen = reader.seen()
+def test_an_object_that_could_not_be_read_has_no_counts(process: ReadProcess, words: bytes) -> None:
+    seen = process.seen()
     seen.reading.structures[0] = words
-    row = reader.of(seen)[reader.types[0]]
+    row = process.of(seen)[process.types[0]]
     assert (row.unique_id, row.state, row.settled) == (1, "?", False)
     counts = (row.local, row.shared, row.counted, row.deferred, row.total, row.stacks)
     assert counts == (None,) * 6
     assert (row.header, row.contributed, row.getrefcount, row.unbiased) == (None,) * 4
 
 
-def test_an_object_with_the_id_of_another_has_no_counts(reader: Reader) -> None:
-    seen = reader.seen()
+def test_an_object_with_the_id_of_another_has_no_counts(process: ReadProcess) -> None:
+    seen = process.seen()
     seen.reading.structures[0] = seen.reading.structures[1]
-    assert reader.of(seen)[reader.types[0]].total is None
+    assert process.of(seen)[process.types[0]].total is None
 
 
-def test_an_immortal_object_is_known_not_to_be_counted(reader: Reader) -> None:
-    address = reader.types[0]
-    reader.heap.header(address, reader.heap.type_type, immortal=True)
-    row = reader.of(reader.seen())[address]
+def test_an_immortal_object_is_known_not_to_be_counted(process: ReadProcess) -> None:
+    address = process.types[0]
+    process.heap.header(address, process.heap.type_type, immortal=True)
+    row = process.of(process.seen())[address]
     assert (row.state, row.total, row.settled, row.bias) == ("immortal", None, True, 0)
 
 
-def test_a_torn_header_is_not_settled(reader: Reader) -> None:
-    address = reader.types[2]
-    reader.image.add(address + 16, -4 * BIAS)
-    row = reader.of(reader.seen())[address]
+def test_a_torn_header_is_not_settled(process: ReadProcess) -> None:
+    address = process.types[2]
+    process.image.add(address + 16, -4 * BIAS)
+    row = process.of(process.seen())[address]
     assert not row.settled
 
 
-def test_an_owner_that_has_no_thread_is_none(reader: Reader) -> None:
-    address = reader.types[0]
-    reader.heap.header(address, reader.heap.type_type, tid=thread_id(999), state="weakref")
-    assert reader.of(reader.seen())[address].owner is None
+def test_an_owner_that_has_no_thread_is_none(process: ReadProcess) -> None:
+    address = process.types[0]
+    process.heap.header(address, process.heap.type_type, tid=thread_id(999), state="weakref")
+    assert process.of(process.seen())[address].owner is None
 
 
-def test_objects_of_every_kind_have_rows(reader: Reader) -> None:
-    bare = reader.heap.heap_type("Bare")
-    reader.heap.header(bare, reader.heap.type_type, references=4, deferred=False)
-    reader.one.manage(reader.heap.object_type, [*reader.types, bare, reader.heap.str_type])
-    rows = reader.of(reader.seen("type", "code", "dict", "static"))
+def test_objects_of_every_kind_have_rows(process: ReadProcess) -> None:
+    bare = process.heap.heap_type("Bare")
+    process.heap.header(bare, process.heap.type_type, references=4, deferred=False)
+    process.one.manage(process.heap.object_type, [*process.types, bare, process.heap.str_type])
+    rows = process.of(process.seen("type", "code", "dict", "static"))
     names = {row.name: row for row in rows.values()}
     assert names["function0 (app.py:4000)"].counted == 1 + 1
     assert names["function1 (app.py:4001)"].contributions == {102: 3}
@@ -186,53 +186,53 @@ def test_objects_of_every_kind_have_rows(reader: Reader) -> None:
     }
 
 
-def test_rows_of_what_rests_are_the_same_objects(reader: Reader) -> None:
-    stacks = Stacks({101: Counter({reader.types[0]: 2})}, Counter())
-    before = reader.rows.of(reader.seen(stacks=stacks), 7)
-    after = reader.rows.of(reader.seen(stacks=stacks), 7)
+def test_rows_of_what_rests_are_the_same_objects(process: ReadProcess) -> None:
+    stacks = Stacks({101: Counter({process.types[0]: 2})}, Counter())
+    before = process.rows.of(process.seen(stacks=stacks), 7)
+    after = process.rows.of(process.seen(stacks=stacks), 7)
     assert all(one is other for one, other in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize("what", ["header", "slot", "owner", "stack", "name", "bounds"])
-def test_a_row_is_made_anew_when_anything_in_it_changed(reader: Reader, what: str) -> None:
-    address = reader.types[0]
-    reader.heap.header(address, reader.heap.type_type, tid=thread_id(101), state="weakref")
-    before = reader.of(reader.seen())
+def test_a_row_is_made_anew_when_anything_in_it_changed(process: ReadProcess, what: str) -> None:
+    address = process.types[0]
+    process.heap.header(address, process.heap.type_type, tid=thread_id(101), state="weakref")
+    before = process.of(process.seen())
     stacks = None
     if what == "header":
-        reader.image.add(address + 16, 4)
+        process.image.add(address + 16, 4)
     elif what == "slot":
-        reader.image.add(reader.one.slot(101, address), 1)
+        process.image.add(process.one.slot(101, address), 1)
     elif what == "owner":
-        reader.image.add(
-            reader.one.threads[101] + reader.runtime.offsets["thread_state.thread_id"], 8
+        process.image.add(
+            process.one.threads[101] + process.runtime.offsets["thread_state.thread_id"], 8
         )
     elif what == "stack":
         stacks = Stacks({101: Counter({address: 1})}, Counter())
     elif what == "name":
-        reader.image.put(address + reader.layout.ht_qualname, reader.heap.text("Other"))
-    seen = reader.seen(stacks=stacks)
+        process.image.put(address + process.layout.ht_qualname, process.heap.text("Other"))
+    seen = process.seen(stacks=stacks)
     if what == "bounds":
         seen.bounds[0] = (1, 99)
-    after = reader.of(seen)
+    after = process.of(seen)
     assert after[address] != before[address]
-    fresh = Reader.__new__(Reader)
-    fresh.rows = Rows(reader.image, reader.layout)
+    fresh = ReadProcess.__new__(ReadProcess)
+    fresh.rows = Rows(process.image, process.layout)
     assert fresh.of(seen) == after
 
 
-def test_the_sum_of_an_immortal_object_is_unknown(reader: Reader) -> None:
-    address = reader.types[3]
-    assert counted(reader.image.read(address, 32), {1: 4, 2: -5}) == 13 - 1
-    assert counted(reader.image.read(reader.heap.str_type, 32), {1: 4}) is None
+def test_the_sum_of_an_immortal_object_is_unknown(process: ReadProcess) -> None:
+    address = process.types[3]
+    assert counted(process.image.read(address, 32), {1: 4, 2: -5}) == 13 - 1
+    assert counted(process.image.read(process.heap.str_type, 32), {1: 4}) is None
 
 
 @pytest.mark.parametrize(
     ("kind", "number"), [("type", 0), ("code", 8), ("dict", 16)], ids=["type", "code", "dict"]
 )
-def test_an_id_is_found_where_its_kind_has_it(reader: Reader, kind: str, number: int) -> None:
-    address, unique_id = list(reader.one.ids.items())[number]
-    words = reader.image.read(address, 300 if kind == "code" else 96 if kind == "dict" else 1080)
-    assert holds_id(reader.layout, (unique_id, address, kind), words)
-    assert not holds_id(reader.layout, (unique_id + 1, address, kind), words)
-    assert not holds_id(reader.layout, (unique_id, address, kind), b"")
+def test_an_id_is_found_where_its_kind_has_it(process: ReadProcess, kind: str, number: int) -> None:
+    address, unique_id = list(process.one.ids.items())[number]
+    words = process.image.read(address, 300 if kind == "code" else 96 if kind == "dict" else 1080)
+    assert holds_id(process.layout, (unique_id, address, kind), words)
+    assert not holds_id(process.layout, (unique_id + 1, address, kind), words)
+    assert not holds_id(process.layout, (unique_id, address, kind), b"")

@@ -30,7 +30,7 @@ def singly(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(settling, "SINGLY", request.param)
 
 
-class Moving:
+class MovingProcess:
     """A process that changes right before some of the readings."""
 
     def __init__(self, tries: int = 4) -> None:
@@ -53,9 +53,9 @@ def still(_: int) -> None:
 
 
 def test_two_passes_that_agree_are_settled_and_nothing_is_read_again() -> None:
-    moving = Moving()
-    reading, contributions, bounds, _ = moving.settle(still)
-    assert moving.image.calls == 2
+    process = MovingProcess()
+    reading, contributions, bounds, _ = process.settle(still)
+    assert process.image.calls == 2
     assert bounds == [None] * 8
     assert contributions == {}
     assert [count(words).net for words in reading.structures] == list(range(10, 18))
@@ -63,24 +63,24 @@ def test_two_passes_that_agree_are_settled_and_nothing_is_read_again() -> None:
 
 @pytest.mark.parametrize("moves", [1, 2, 3])
 def test_a_header_that_comes_to_rest_is_settled_with_its_last_words(moves: int) -> None:
-    moving = Moving()
-    address = moving.types[3]
+    process = MovingProcess()
+    address = process.types[3]
 
     def change(number: int) -> None:
         if 1 <= number <= moves:
-            moving.image.add(address + SHARED, 100 * ONE)
+            process.image.add(address + SHARED, 100 * ONE)
 
-    reading, contributions, bounds, _ = moving.settle(change)
+    reading, contributions, bounds, _ = process.settle(change)
     assert bounds == [None] * 8
     assert count(reading.structures[3]).net == 13 + 100 * moves
-    assert len(reading.structures[3]) == moving.layout.type_unique_id + 8
+    assert len(reading.structures[3]) == process.layout.type_unique_id + 8
     assert contributions == {3: {}}
 
 
 def test_a_header_that_never_rests_has_the_bounds_that_were_seen() -> None:
-    moving = Moving(tries=4)
-    address = moving.types[3]
-    _, _, bounds, _ = moving.settle(lambda _: moving.image.add(address + SHARED, 10 * ONE))
+    process = MovingProcess(tries=4)
+    address = process.types[3]
+    _, _, bounds, _ = process.settle(lambda _: process.image.add(address + SHARED, 10 * ONE))
     # Pass 0 and 1 have told that it moves; 1 to 5 are those in which it was summed up.
     assert bounds[3] == (13 + 20, 13 + 60)
     assert bounds[:3] == [None] * 3
@@ -88,43 +88,43 @@ def test_a_header_that_never_rests_has_the_bounds_that_were_seen() -> None:
 
 
 def test_a_slot_that_never_rests_has_bounds_of_the_whole_sum() -> None:
-    moving = Moving(tries=1)
-    slot = moving.one.slot(101, moving.types[0])
-    _, contributions, bounds, _ = moving.settle(lambda _: moving.image.add(slot, -1))
+    process = MovingProcess(tries=1)
+    slot = process.one.slot(101, process.types[0])
+    _, contributions, bounds, _ = process.settle(lambda _: process.image.add(slot, -1))
     # 10 in the header, 7 by thread 102, 5 by thread 101 before it began.
     assert bounds[0] == (22 - 3, 22 - 2)
     assert contributions[0] == {101: 5 - 3, 102: 7}
 
 
 def test_a_slot_that_comes_to_rest_is_settled_with_its_last_value() -> None:
-    moving = Moving()
-    slot = moving.one.slot(102, moving.types[0])
+    process = MovingProcess()
+    slot = process.one.slot(102, process.types[0])
 
     def change(number: int) -> None:
         if number == 1:
-            moving.image.add(slot, 30)
+            process.image.add(slot, 30)
 
-    _, contributions, bounds, _ = moving.settle(change)
+    _, contributions, bounds, _ = process.settle(change)
     assert bounds == [None] * 8
     assert contributions == {0: {101: 5, 102: 37}}
 
 
 def test_words_behind_the_header_may_move() -> None:
-    moving = Moving()
-    address = moving.types[3]
-    _, _, bounds, _ = moving.settle(lambda _: moving.image.add(address + 200, 8))
-    assert moving.image.calls == 2
+    process = MovingProcess()
+    address = process.types[3]
+    _, _, bounds, _ = process.settle(lambda _: process.image.add(address + 200, 8))
+    assert process.image.calls == 2
     assert bounds == [None] * 8
 
 
-def lock(moving: Moving, *, on: bool) -> None:
+def lock(process: MovingProcess, *, on: bool) -> None:
     """Lock the pool, as a thread does that ends."""
-    moving.image.write(moving.one.pool, bytes([on]))
+    process.image.write(process.one.pool, bytes([on]))
 
 
-def collect(moving: Moving, *, on: bool) -> None:
+def collect(process: MovingProcess, *, on: bool) -> None:
     """Begin or end a collection."""
-    moving.one.set_collecting(on=on)
+    process.one.set_collecting(on=on)
 
 
 both = pytest.mark.parametrize("disturb", [lock, collect])
@@ -135,10 +135,10 @@ both = pytest.mark.parametrize("disturb", [lock, collect])
 def test_what_a_merge_can_have_moved_is_not_settled_until_it_is_calm(
     disturb: Callable[..., None], when: int
 ) -> None:
-    moving = Moving()
-    _, contributions, bounds, _ = moving.settle(lambda number: disturb(moving, on=number == when))
+    process = MovingProcess()
+    _, contributions, bounds, _ = process.settle(lambda number: disturb(process, on=number == when))
     # The members with contributions were read again, until two calm passes agreed.
-    assert moving.image.calls == 3 + when
+    assert process.image.calls == 3 + when
     assert set(contributions) == {0, 1}
     assert bounds == [None] * 8
 
@@ -147,8 +147,8 @@ def test_what_a_merge_can_have_moved_is_not_settled_until_it_is_calm(
 def test_a_merge_in_every_pass_leaves_unsettled_what_has_contributions(
     disturb: Callable[..., None],
 ) -> None:
-    moving = Moving()
-    _, _, bounds, _ = moving.settle(lambda _: disturb(moving, on=True))
+    process = MovingProcess()
+    _, _, bounds, _ = process.settle(lambda _: disturb(process, on=True))
     assert bounds == [(10 + 5 + 7,) * 2, (11 - 2,) * 2, *[None] * 6]
 
 
@@ -156,17 +156,17 @@ def test_a_merge_in_every_pass_leaves_unsettled_what_has_contributions(
 def test_what_loses_its_contributions_in_a_merge_is_settled_then(
     disturb: Callable[..., None],
 ) -> None:
-    moving = Moving()
-    address, slot = moving.types[1], moving.one.slot(101, moving.types[1])
+    process = MovingProcess()
+    address, slot = process.types[1], process.one.slot(101, process.types[1])
 
     def merge(number: int) -> None:
-        disturb(moving, on=True)
+        disturb(process, on=True)
         if number == 2:
-            moving.image.add(address + SHARED, -2 * ONE)
+            process.image.add(address + SHARED, -2 * ONE)
         if number == 3:
-            moving.image.add(slot, 2)
+            process.image.add(slot, 2)
 
-    reading, contributions, bounds, _ = moving.settle(merge)
+    reading, contributions, bounds, _ = process.settle(merge)
     assert bounds[1] is None
     assert contributions[1] == {}
     assert count(reading.structures[1]).net == 9
@@ -174,48 +174,48 @@ def test_what_loses_its_contributions_in_a_merge_is_settled_then(
 
 @both
 def test_two_passes_do_not_agree_across_a_merge(disturb: Callable[..., None]) -> None:
-    moving = Moving(tries=2)
-    _, _, bounds, _ = moving.settle(lambda number: disturb(moving, on=number % 2 == 1))
+    process = MovingProcess(tries=2)
+    _, _, bounds, _ = process.settle(lambda number: disturb(process, on=number % 2 == 1))
     assert None not in bounds[:2]
 
 
 def test_without_further_tries_what_moved_once_stays_unsettled() -> None:
-    moving = Moving(tries=0)
+    process = MovingProcess(tries=0)
 
     def change(number: int) -> None:
         if number == 1:
-            moving.image.add(moving.types[3] + SHARED, ONE)
+            process.image.add(process.types[3] + SHARED, ONE)
 
-    assert moving.settle(change).bounds[3] == (14, 14)
+    assert process.settle(change).bounds[3] == (14, 14)
 
 
 def test_an_object_that_cannot_be_read_any_more_is_unread() -> None:
-    moving = Moving()
-    alone = moving.image.new(PAGE, alone=True)
-    address = moving.types[3]
-    size = moving.runtime.shape.heap_type_size
-    moving.image.write(alone, moving.image.read(address, size))
-    moving.image.put(moving.one.table + 8 * 3, alone)
-    moving.plan = plan(moving.image, moving.layout, moving.one.address, Scope(("type",)))
+    process = MovingProcess()
+    alone = process.image.new(PAGE, alone=True)
+    address = process.types[3]
+    size = process.runtime.shape.heap_type_size
+    process.image.write(alone, process.image.read(address, size))
+    process.image.put(process.one.table + 8 * 3, alone)
+    process.plan = plan(process.image, process.layout, process.one.address, Scope(("type",)))
 
     def change(number: int) -> None:
         if number == 1:
-            moving.image.add(alone + SHARED, ONE)
+            process.image.add(alone + SHARED, ONE)
         if number == 2:
-            moving.image.unmap(alone)
+            process.image.unmap(alone)
 
-    assert moving.settle(change).reading.structures[3] == b""
+    assert process.settle(change).reading.structures[3] == b""
 
 
 @pytest.mark.parametrize("when", [0, 1, 2])
 def test_a_plan_that_is_outdated_is_told(when: int) -> None:
-    moving = Moving()
+    process = MovingProcess()
 
     def change(number: int) -> None:
         if number == 1:
-            moving.image.add(moving.types[3] + SHARED, ONE)
+            process.image.add(process.types[3] + SHARED, ONE)
         if number == when:
-            moving.one.thread(999)
+            process.one.thread(999)
 
     with pytest.raises(Moved):
-        moving.settle(change)
+        process.settle(change)

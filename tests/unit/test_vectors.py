@@ -35,7 +35,7 @@ def library() -> ctypes.CDLL:
     return found
 
 
-class Known:
+class KnownBytes:
     """A piece of the own memory with known bytes, and nothing mapped behind it."""
 
     def __init__(self) -> None:
@@ -62,8 +62,8 @@ class Known:
 
 
 @pytest.fixture
-def known() -> Iterator[Known]:
-    made = Known()
+def known() -> Iterator[KnownBytes]:
+    made = KnownBytes()
     yield made
     made.close()
 
@@ -77,7 +77,7 @@ def memory(request: pytest.FixtureRequest) -> Iterator[ProcessMemory]:
     made.close()
 
 
-def random_ranges(known: Known, seed: int) -> list[Range]:
+def random_ranges(known: KnownBytes, seed: int) -> list[Range]:
     """Return ranges that overlap, repeat, are empty, and partly cannot be read."""
     chance = random.Random(seed)  # noqa: S311 - a test that runs the same each time
     ranges: list[Range] = []
@@ -96,12 +96,14 @@ def random_ranges(known: Known, seed: int) -> list[Range]:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_what_is_read_is_what_stands_there(memory: ProcessMemory, known: Known, seed: int) -> None:
+def test_what_is_read_is_what_stands_there(
+    memory: ProcessMemory, known: KnownBytes, seed: int
+) -> None:
     ranges = random_ranges(known, seed)
     assert memory.read_many(ranges) == known.expected(ranges)
 
 
-def test_the_same_ranges_are_read_anew(known: Known) -> None:
+def test_the_same_ranges_are_read_anew(known: KnownBytes) -> None:
     memory = ProcessMemory()
     ranges = [(known.at, 8), (known.at + 5 * PAGE, 8)]
     before = memory.read_many(ranges)
@@ -141,7 +143,7 @@ BAD: list[Range] = [
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad[0]:#x}+{bad[1]}")
 def test_addresses_that_are_none_are_none_and_harm_no_others(
-    memory: ProcessMemory, known: Known, bad: Range
+    memory: ProcessMemory, known: KnownBytes, bad: Range
 ) -> None:
     assert memory.read_many([bad]) == [None]
     good = (known.at + 100, 50)
@@ -152,7 +154,7 @@ def test_addresses_that_are_none_are_none_and_harm_no_others(
 
 @pytest.mark.parametrize("size", [MAX_BYTES + 1, 2**40, 2**62, 2**63, 2**64, 2**70])
 def test_sizes_that_lie_are_none_and_harm_no_others(
-    memory: ProcessMemory, known: Known, size: int
+    memory: ProcessMemory, known: KnownBytes, size: int
 ) -> None:
     good = (known.at + 100, 50)
     found = memory.read_many([(known.at, size), good, (8, size)])
@@ -169,7 +171,7 @@ def test_nothing_can_be_read_from_anywhere(memory: ProcessMemory, address: int) 
 
 
 def test_a_range_that_goes_beyond_what_is_mapped_is_a_fault(
-    memory: ProcessMemory, known: Known
+    memory: ProcessMemory, known: KnownBytes
 ) -> None:
     assert memory.read(known.end - 8, 8) == known.data[-8:]
     with pytest.raises(MemoryFault) as caught:
@@ -190,7 +192,7 @@ def test_a_system_without_the_call_is_told_when_it_is_read(
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM])
 def test_where_the_system_call_is_forbidden_the_file_is_read(
-    known: Known, code: int, monkeypatch: pytest.MonkeyPatch
+    known: KnownBytes, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_: object) -> int:
         ctypes.set_errno(code)
@@ -212,7 +214,7 @@ def test_a_process_that_is_gone_is_no_bad_address() -> None:
         ProcessMemory(child.pid).read_many([(PAGE, 8), (2 * PAGE, 8)])
 
 
-def test_no_page_is_touched_that_no_range_needs(known: Known) -> None:
+def test_no_page_is_touched_that_no_range_needs(known: KnownBytes) -> None:
     ranges = [(known.at + 2 * PAGE, 8), (known.at + PAGE - 1, 2), (known.at + 7 * PAGE + 8, 8)]
     vectors = Vectors([*ranges, (known.at + 5 * PAGE, 0)])
     assert vectors.lengths == [4 * PAGE]
@@ -232,7 +234,7 @@ def counted_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_page_that_is_not_there_costs_one_system_call(
-    known: Known, monkeypatch: pytest.MonkeyPatch
+    known: KnownBytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holes = range(3, BYTES // PAGE, 4)
     for page in holes:
@@ -249,7 +251,7 @@ def test_a_page_that_is_not_there_costs_one_system_call(
 
 
 def test_a_size_that_lies_costs_no_system_call_per_page(
-    known: Known, monkeypatch: pytest.MonkeyPatch
+    known: KnownBytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved = counted_calls(monkeypatch)
     ranges = [(known.at + 8, 8), (known.end - 8, 1 << 26), (known.end - 30, 8)]
