@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import gc
 import os
 import signal
@@ -13,7 +15,8 @@ import time
 import weakref
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,7 +26,7 @@ from inspector.errors import (
     TargetChanged,
     Unsettled,
 )
-from inspector.process import proc, tracing
+from inspector.process import proc, tracees, tracing
 from inspector.process.memory import ProcessMemory
 from inspector.process.ptrace import stopped
 from inspector.process.tracees import RUNNING, Tracees
@@ -308,6 +311,32 @@ def test_a_process_that_keeps_replacing_itself_is_stopped_or_reported(
         target.send("end")
         assert target.process.wait() == 0  # it ran on
     assert outcomes["stopped"]
+
+
+def test_refusals_of_a_process_in_exec_are_not_final_however_long_they_take(
+    native: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = 0
+
+    def refuse(request: int, task: int, *rest: int | None) -> Any:  # noqa: ANN401 - passed on
+        nonlocal refused
+        if request == tracing.PTRACE_SEIZE and refused < 30:
+            refused += 1
+            ctypes.set_errno(errno.EPERM)
+            return -1
+        return tracing.ptrace(request, task, *rest)
+
+    def late() -> float:
+        return time.monotonic() + refused  # a second each
+
+    slow = SimpleNamespace(monotonic=late, perf_counter_ns=time.perf_counter_ns, sleep=time.sleep)
+    monkeypatch.setattr(tracees, "ptrace", refuse)
+    monkeypatch.setattr(tracees, "time", slow)
+    with Native(native("counting"), "2") as target:
+        with stopped(target.pid, LONG):
+            assert states(target.pid) == {"t": 3}
+        assert refused == 30
+        assert_runs_on(target)
 
 
 def test_a_stop_that_another_thread_waited_for_is_found_nevertheless(
