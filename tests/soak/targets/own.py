@@ -34,6 +34,9 @@ INTERPRETERS = 5
 SAMPLE = 50
 """Snapshots from one look at the memory to the next."""
 
+TOLD = ("snapshots", "exact", "one", "whole", "others", "most inner")
+"""Figures that are told even where they are 0."""
+
 Totals = dict[str, int]
 """Name of a class -> its total."""
 
@@ -164,7 +167,7 @@ def main() -> None:
         return resident() - cost * len(churn.done.interpreters)
 
     seen = Tally()
-    seen.figures["most inner"] = 0
+    seen.figures.update(dict.fromkeys(TOLD, 0))
     threading.excepthook = lambda failed: seen.fault(f"{failed.thread}: {failed.exc_value!r}")
     with churn:
         soak(target, seen, base, memory)
