@@ -67,8 +67,7 @@ def test_snapshots_stay_exact_while_everything_changes(version: str) -> None:
     assert seen["bad_children"] == []
     assert seen["left"] == []
     assert seen["most inner"] <= seen["inner at rest"]
-    assert min(seen["forks"], seen["interpreters"]) > 0
-    assert seen["others"] > 0 or seen["snapshots"] < OWN.number
+    assert min(seen["forks"], seen["interpreters"], seen["others"]) > 0
 
 
 @pytest.mark.parametrize("version", interpreters(debug=False, alone=LONG))

@@ -124,11 +124,11 @@ def cost_of_an_interpreter() -> int:
 def soak(
     target: inspector.Target, seen: Tally, base: list[Totals], memory: Callable[[], int]
 ) -> None:
-    """Take all snapshots, or as many as there is time for."""
+    """Take all snapshots, or as many as there is time for, but some of another interpreter."""
     for number in range(SNAPSHOTS):
         if not number % SAMPLE:
             seen.memory.append(memory())
-        if seen.seconds() > SECONDS:
+        if seen.seconds() > SECONDS and seen.figures["others"]:
             break
         # On a busy machine the stops of the world that the churn asks for take all the time.
         seen.alive()
