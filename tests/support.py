@@ -43,6 +43,13 @@ GIL_VARIABLE = "INSPECTOR_PYTHON_GIL"
 NOBODY = 65534
 """The user id of one who may do nothing."""
 
+BECOME_NOBODY = f"""
+os.setgroups([])
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+"""
+"""For a program of root's, once its modules are there, which nobody may not read."""
+
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="only root may do that")
 
 

@@ -18,6 +18,7 @@ from inspector.process.ptrace import stopped
 from tests.extension.build import compiler
 from tests.live.puppets import Outcome, Puppet, inspect, is_running, state_of, until_state
 from tests.support import (
+    BECOME_NOBODY,
     GIL_VARIABLE,
     NOBODY,
     TARGETS,
@@ -160,9 +161,7 @@ import contextlib, io, os, sys
 import inspector.cli, inspector.process.permission, inspector.screen.streams
 with contextlib.redirect_stdout(io.StringIO()):
     assert inspector.cli.main(sys.argv[1:]) == 0
-os.setgroups([])
-os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
-os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+{BECOME_NOBODY}
 sys.exit(inspector.cli.main(sys.argv[1:]))
 """
 

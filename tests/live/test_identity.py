@@ -15,7 +15,7 @@ import pytest
 from inspector.errors import NoSuchTarget, TargetChanged
 from inspector.process.identity import check, identify, thread_names
 from tests.live.puppets import Puppet, until_state
-from tests.support import NOBODY, environment, root_only
+from tests.support import BECOME_NOBODY, environment, root_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,8 +162,7 @@ import os, sys
 from inspector.errors import AccessDenied
 from inspector.process.identity import identify
 identify(os.getpid())
-os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
-os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+{BECOME_NOBODY}
 try:
     identify(int(sys.argv[1]))
 except AccessDenied as failure:

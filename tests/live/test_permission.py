@@ -10,7 +10,7 @@ from typing import Any
 
 from inspector.process.permission import advice, permission
 from tests.live.puppets import Puppet
-from tests.support import NOBODY, environment, root_only
+from tests.support import BECOME_NOBODY, environment, root_only
 
 # As root, it becomes nobody once its modules are there, which nobody may not read.  A child
 # hides its memory if that is asked for; the answer is what the parent may do with it.
@@ -20,9 +20,7 @@ from dataclasses import asdict
 from inspector.process.permission import advice, permission
 permission(os.getpid())
 PR_SET_DUMPABLE = 4
-os.setgroups([])
-os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
-os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+{BECOME_NOBODY}
 ready, told = os.pipe()
 end, told_end = os.pipe()
 child = os.fork()

@@ -31,7 +31,7 @@ from inspector.process.memory import ProcessMemory
 from inspector.process.ptrace import stopped
 from inspector.process.tracees import RUNNING, Tracees
 from tests.live.puppets import Restless, until_state
-from tests.support import NOBODY, environment, root_only, unmeasured
+from tests.support import BECOME_NOBODY, environment, root_only, unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -385,15 +385,12 @@ def test_two_processes_are_stopped_at_once_by_threads_of_one_reader(
         assert_runs_on(second)
 
 
-# As root, it becomes nobody once its modules are there, which nobody may not read.
 REFUSED = f"""
 import os, sys
 import inspector.process.permission
 from inspector.errors import AccessDenied
 from inspector.process.ptrace import stopped
-os.setgroups([])
-os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
-os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+{BECOME_NOBODY}
 try:
     with stopped(int(sys.argv[1]), {LONG}):
         pass
