@@ -24,6 +24,7 @@ BELOW: dict[str, set[str]] = {
     "errors": set(),
     "process": {"errors"},
     "cpython": {"errors", "process"},
+    "analysis": set(),
     "census": {"errors", "process", "cpython"},
     "": {"errors", "process", "census"},
     "checks": {"errors", "process", "cpython", "census"},

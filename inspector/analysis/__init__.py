@@ -1,0 +1,1 @@
+"""What readings mean: evidence, the verdict on it, and advice; pure."""

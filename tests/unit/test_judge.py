@@ -1,0 +1,239 @@
+"""The one judge: what evidence bears, and what it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from inspector.analysis.advice import describe, explain
+from inspector.analysis.judge import Judgement, judge
+from inspector.analysis.verdict import Evidence, Verdict
+
+PLAIN = Evidence(unique_id=True, deallocator="header", header=-1000, contributed=1000, seconds=1.0)
+PYTHON = Evidence(unique_id=True, deallocator="per thread")
+
+
+def verdict_on(evidence: Evidence) -> Verdict | None:
+    judged = judge(evidence)
+    return None if judged is None else judged.verdict
+
+
+def advice_on(evidence: Evidence) -> str:
+    judged = judge(evidence)
+    assert judged is not None
+    return judged.advice
+
+
+CASES = {
+    "no evidence is no verdict": (Evidence(), None),
+    "an immortal type is immortal, also without an id": (
+        Evidence(state="immortal", unique_id=False, header=-5000),
+        Verdict.IMMORTAL,
+    ),
+    "a count below zero is an over-decref": (Evidence(negative=True), Verdict.OVER_DECREF),
+    "twice given back in every step is an over-decref": (
+        Evidence(deallocator="header", used=6, doubled=6, total=-60),
+        Verdict.OVER_DECREF,
+    ),
+    "twice given back in some steps is none": (
+        PLAIN._replace(used=6, doubled=5),
+        Verdict.PLAIN_DECREF,
+    ),
+    "references lost by every run are an over-decref": (
+        Evidence(total=-30, runs=(-10, -10, -10), held=0, collected=True),
+        Verdict.OVER_DECREF,
+    ),
+    "instances that die in every run are none": (
+        Evidence(total=-30, runs=(-10, -10, -10), held=-30, instances=-30, collected=True),
+        None,
+    ),
+    "references that nothing holds after repeated runs leak": (
+        Evidence(total=30, runs=(10, 10, 10), held=0, instances=0, collected=True),
+        Verdict.LEAKING,
+    ),
+    "instances alive beforehand do not hide a leak": (
+        Evidence(total=100, stated=True, held=0, instances=0, collected=True, contributed=100),
+        Verdict.LEAKING,
+    ),
+    "instances that name their class are kept": (
+        Evidence(total=100, stated=True, held=100, instances=50, collected=True),
+        Verdict.KEPT,
+    ),
+    "a class in a list is kept": (
+        Evidence(total=50, stated=True, held=50, instances=0, collected=True),
+        Verdict.KEPT,
+    ),
+    "one reference per ended thread is no leak per call": (
+        Evidence(total=6, runs=(2, 2, 2), held=0, ended=6, collected=True),
+        Verdict.GROWING,
+    ),
+    "a program that keeps all its instances keeps them": (
+        PYTHON._replace(
+            total=4000, contributed=4000, held=4000, instances=4000, collected=True, used=1
+        ),
+        Verdict.KEPT,
+    ),
+    "a few objects at the end of a program are no growth": (
+        PYTHON._replace(total=9, contributed=9, held=9, instances=9, collected=True, used=1),
+        None,
+    ),
+    "a few that stay of many that go hide no plain decref": (
+        PLAIN._replace(total=60, contributed=9000, header=-8940, held=60, collected=True),
+        Verdict.PLAIN_DECREF,
+    ),
+    "a loss of some of what was taken is growth": (
+        Evidence(total=400, contributed=2000, held=0, collected=True),
+        Verdict.GROWING,
+    ),
+    "a loss of all that was taken is a leak": (
+        Evidence(total=2000, contributed=2000, held=20, collected=True),
+        Verdict.LEAKING,
+    ),
+    "a count that rises all the time grows": (Evidence(total=40, growing=True), Verdict.GROWING),
+    "a count that rises with its instances is kept": (
+        Evidence(total=100, instances=50, growing=True),
+        Verdict.KEPT,
+    ),
+    "a count that rises and falls does not grow": (
+        PYTHON._replace(total=400, growing=False, used=9),
+        Verdict.BALANCED,
+    ),
+    "a count that has risen so far is not balanced": (PYTHON._replace(total=400, used=2), None),
+    "instances that grow are not balanced": (
+        PYTHON._replace(total=0, used=9, growing=False, instances=900),
+        None,
+    ),
+    "what a thread beside the check took is its doing": (
+        Evidence(total=30, runs=(10, 9, 11), beside=30, stated=True),
+        Verdict.BACKGROUND,
+    ),
+    "what the checking thread took is its own doing": (
+        Evidence(total=30, runs=(10, 10, 10), beside=40, own=30, held=0, collected=True),
+        Verdict.LEAKING,
+    ),
+    "what grows while nothing runs is another thread's doing": (
+        Evidence(total=30, runs=(10, 10, 10), idle=True),
+        Verdict.BACKGROUND,
+    ),
+    "a count that is not as stated has changed": (
+        Evidence(total=-3, stated=True),
+        Verdict.CHANGED,
+    ),
+    "a type without an id has none": (Evidence(unique_id=False), Verdict.NO_UNIQUE_ID),
+    "what could not be read has no verdict": (Evidence(unique_id=False, state="?"), None),
+    "a code object without an id is nothing special": (
+        Evidence(kind="code", unique_id=False),
+        None,
+    ),
+    "its own tp_dealloc makes it a plain decref": (PLAIN, Verdict.PLAIN_DECREF),
+    "the same numbers of a Python class make a hot header": (
+        PLAIN._replace(deallocator="per thread"),
+        Verdict.HOT_HEADER,
+    ),
+    "few of them make nothing": (
+        Evidence(deallocator="per thread", header=-120, contributed=120, seconds=1.0, used=6),
+        None,
+    ),
+    "few of them per call are the type's doing": (
+        Evidence(deallocator="per thread", header=-120, contributed=120, calls=120),
+        Verdict.HOT_HEADER,
+    ),
+    "a thread's own lock among many calls is not": (
+        Evidence(deallocator="header", header=-4, contributed=4, calls=200),
+        Verdict.BALANCED,
+    ),
+    "a header that moves in most samples is hot": (
+        PYTHON._replace(samples=900, moved=700, sampled_seconds=1.0),
+        Verdict.HOT_HEADER,
+    ),
+    "a header that moves now and then is not, however few the samples": (
+        PYTHON._replace(samples=5, moved=5, sampled_seconds=5.0, used=5, growing=False),
+        None,
+    ),
+    "a type in use whose header stands still is balanced": (
+        PYTHON._replace(used=5, header=0, contributed=3, samples=900, moved=2, seconds=1.0),
+        Verdict.BALANCED,
+    ),
+    "a type that nobody was seen to use has no verdict": (PYTHON._replace(header=0), None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_evidence_bears(case: str) -> None:
+    evidence, expected = CASES[case]
+    assert verdict_on(evidence) == expected
+
+
+def test_one_thread_contends_with_nobody() -> None:
+    assert "contend for it" not in advice_on(PLAIN._replace(threads=1, gil_enabled=False))
+    assert "2 threads did so" in advice_on(PLAIN._replace(threads=2, gil_enabled=False))
+    assert "was not seen" in advice_on(PLAIN)
+
+
+def test_nobody_contends_under_the_gil() -> None:
+    for evidence in (PLAIN, Evidence(unique_id=False), PLAIN._replace(deallocator="per thread")):
+        advice = advice_on(evidence._replace(threads=8, gil_enabled=True))
+        assert "the GIL is on, so no thread contends" in advice
+
+
+def test_a_subclass_of_a_faulty_type_names_the_base() -> None:
+    assert "that it has of pkg.Base" in advice_on(PLAIN._replace(deallocator_of="pkg.Base"))
+    leak = Evidence(total=9, stated=True, held=0, collected=True, deallocator_of="pkg.Base")
+    assert "the tp_dealloc of pkg.Base" in advice_on(leak)
+
+
+def test_what_is_kept_is_said_with_its_numbers() -> None:
+    kept = Evidence(total=50, stated=True, held=50, instances=0, collected=True)
+    assert advice_on(kept).startswith("50 more references to the class itself")
+    assert advice_on(kept._replace(instances=50)).startswith("50 more instances are alive")
+    born = Evidence(kind="class", total=1, stated=True, held=1, instances=1, collected=True)
+    assert advice_on(born).startswith("1 more class of this name is alive")
+
+
+def test_a_leak_is_said_with_the_instances_that_live() -> None:
+    leak = Evidence(total=100, stated=True, held=40, instances=40, collected=True)
+    assert advice_on(leak).startswith("60 references of +100 (beside 40 more live instances)")
+
+
+def test_growth_is_said_with_what_was_seen_of_its_holders() -> None:
+    grown = Evidence(total=40, growing=True)
+    assert advice_on(grown).startswith("references rise")
+    assert "instances do not (+0)" in advice_on(grown._replace(instances=0))
+    per_thread = Evidence(total=6, runs=(2, 2, 2), held=0, ended=6, collected=True)
+    assert "6 ended threads" in advice_on(per_thread)
+
+
+def test_missing_evidence_makes_a_verdict_weaker_never_another_one() -> None:
+    weaker = {
+        Verdict.LEAKING: {Verdict.GROWING, Verdict.CHANGED, None},
+        Verdict.KEPT: {Verdict.GROWING, Verdict.CHANGED, None},
+        Verdict.OVER_DECREF: {Verdict.CHANGED, None},
+        Verdict.PLAIN_DECREF: {Verdict.HOT_HEADER, None},
+    }
+    holders = {"held", "instances", "runs", "before", "collected"}
+    for evidence, expected in CASES.values():
+        if expected is None:
+            continue
+        for field in holders | {"threads", "samples", "moved", "gil_enabled", "deallocator_of"}:
+            less = evidence._replace(**{field: Evidence._field_defaults[field]})
+            found = verdict_on(less)
+            assert found in {expected, None, *weaker.get(expected, ())}, (evidence, field)
+
+
+def test_a_judgement_survives_json() -> None:
+    judged = judge(PLAIN._replace(runs=(1, 2)))
+    assert judged is not None
+    assert Judgement.from_dict(judged.as_dict()) == judged
+    assert set(judged.as_dict()) == {"verdict", "evidence", "advice"}
+
+
+def test_numbers_are_said_in_one_line() -> None:
+    said = describe(PLAIN._replace(total=0, threads=2, samples=9, moved=3, merges=1, calls=8))
+    assert said == (
+        "total +0, header -1,000, threads' arrays +1,000, by 2 threads, header moved in 3 of 9 "
+        "samples, freed in the header, in 8 calls, in 1.0 s, 1 merge in it"
+    )
+
+
+def test_every_verdict_is_explained() -> None:
+    assert all(explain(verdict) for verdict in Verdict)
+    assert [verdict.rank for verdict in Verdict] == list(range(len(Verdict)))
