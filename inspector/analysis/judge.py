@@ -133,7 +133,7 @@ def _judge_loss(evidence: Evidence, lost: int, least: float) -> Verdict:
     if lost <= evidence.ended:
         return Verdict.GROWING
     repeated = evidence.stated or len(evidence.runs) > 1
-    taken = max(evidence.contributed or 0, total)
+    taken = max(evidence.contributed or 0, evidence.total or 0)
     if evidence.collected and (repeated or lost >= MOST * taken):
         return Verdict.LEAKING
     return Verdict.GROWING if repeated or lost >= PER_CALL * taken else Verdict.KEPT
