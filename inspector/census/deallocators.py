@@ -30,6 +30,10 @@ HEADER: Final = "header"
 PER_THREAD: Final = "per thread"
 
 
+Freed = tuple[str, int]
+"""Where, and the address of the base that has the deallocator; 0 for the type itself and for
+a static one.  Plain, as :data:`_Type`."""
+
 _Type = tuple[int, int, bool]
 """``tp_dealloc``, ``tp_base``, and whether it is a heap type; plain, for instances of a
 class of ours that are kept show up in the next reading."""
@@ -50,7 +54,7 @@ class Deallocators:
         """``subtype_dealloc``: static in CPython, and what most heap types have."""
         self._epoch: int | None = None
         self._bases: dict[int, _Type | None] = {}
-        self._known: dict[object, str | None] = {}
+        self._known: dict[object, Freed | None] = {}
         """By the words that it is told by: most types have those of many others."""
 
     def learn(self, types: Iterable[bytes], epoch: int | None) -> None:
@@ -63,8 +67,8 @@ class Deallocators:
             functions = Counter(words[self._dealloc] for words in types if words)
             self._common = word_at(functions.most_common(1)[0][0], 0) if functions else 0
 
-    def of(self, words: bytes) -> str | None:
-        """Return :data:`HEADER` or :data:`PER_THREAD` for a type's words; None if unknown."""
+    def of(self, words: bytes) -> Freed | None:
+        """Return where a type's deallocator counts, and whose it is; None if unknown."""
         if not self._common:
             return None
         told_by = self._words(words)
@@ -72,17 +76,18 @@ class Deallocators:
             self._known[told_by] = self._from(self._decoded(words))
         return self._known[told_by]
 
-    def _from(self, one: _Type | None) -> str | None:
+    def _from(self, one: _Type | None) -> Freed | None:
         """Go from a type to its bases, up to the first that has a deallocator of its own."""
+        address = 0
         for _ in range(MAX_BASES):
             if one is None:
                 return None
             dealloc, base, heap = one
             if dealloc != self._common:
-                return HEADER if heap else PER_THREAD
+                return (HEADER, address) if heap else (PER_THREAD, 0)
             if base not in self._bases:
                 self._bases[base] = self._read(base)
-            one = self._bases[base]
+            address, one = base, self._bases[base]
         return None
 
     def _read(self, address: int) -> _Type | None:

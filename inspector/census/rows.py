@@ -26,6 +26,7 @@ __all__ = ["Rows", "counted", "holds_id"]
 Row = tuple[Any, ...]
 """The fields of one :class:`~inspector.census.snapshot.ObjectCount`."""
 
+_NAME: Final = ObjectCount._fields.index("name")
 _OWNER: Final = ObjectCount._fields.index("owner")
 _CONTRIBUTIONS: Final = ObjectCount._fields.index("contributions")
 _SETTLED: Final = ObjectCount._fields.index("settled")
@@ -33,9 +34,9 @@ _STACKS: Final = ObjectCount._fields.index("stacks")
 
 _NOTHING: Final[dict[int, int]] = {}
 
-# counted, deferred, total, settled, bounds, stacks, deallocator
-_UNREAD: Final = (None, None, None, False, None, None, None)
-_UNCOUNTED: Final = (None, None, None, True, None, None, None)
+# counted, deferred, total, settled, bounds, stacks, deallocator, deallocator_of
+_UNREAD: Final = (None, None, None, False, None, None, None, None)
+_UNCOUNTED: Final = (None, None, None, True, None, None, None, None)
 
 
 def counted(words: bytes, contributions: Mapping[int, int]) -> int | None:
@@ -68,6 +69,8 @@ class Rows:
         self._tag = slice(tag, tag + 4)
         self._epoch: int | None = None
         self._kept: dict[int, _Kept] = {}
+        self._named: dict[int, str] = {}
+        """Names of the objects whose rows the latest reading made anew."""
         self._lines: list[Row] = []
         self._before: _Before | None = None
 
@@ -117,6 +120,10 @@ class Rows:
             members = zip(reading.plan.members, reading.structures, strict=True)
             types = (words for (_, _, kind), words in members if kind == "type")
             self._deallocators.learn(types, epoch)
+        self._named = {
+            reading.plan.members[place][1]: name
+            for (place, _, _), name in zip(new, names, strict=True)
+        }
         for (place, mine, stack), name in zip(new, names, strict=True):
             member, words = reading.plan.members[place], reading.structures[place]
             doubt = seen.stacks.doubtful.get(member[1], 0) if seen.stacks else 0
@@ -178,8 +185,15 @@ class Rows:
         settled = bounds is None and not torn
         words_now = (state, owners.get(tid), local, shared, bias, mine)
         freed = self._deallocators.of(words) if kind == "type" else None
-        row = (*head, *words_now, counted, deferred, total, settled, bounds, stack, freed)
+        where, base = freed or (None, 0)
+        freed_by = self._name_of(base) if base else None
+        row = (*head, *words_now, counted, deferred, total, settled, bounds, stack, where, freed_by)
         return _Kept(words, tid, row)
+
+    def _name_of(self, address: int) -> str | None:
+        """Return the name of another object of the reading; None for one that is not in it."""
+        before = self._kept.get(address)
+        return self._named.get(address, before.row[_NAME] if before else None)
 
 
 class _Kept(NamedTuple):

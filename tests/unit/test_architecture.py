@@ -25,7 +25,7 @@ BELOW: dict[str, set[str]] = {
     "process": {"errors"},
     "cpython": {"errors", "process"},
     "analysis": set(),
-    "census": {"errors", "process", "cpython"},
+    "census": {"errors", "process", "cpython", "analysis"},
     "": {"errors", "process", "census"},
     "checks": {"errors", "process", "cpython", "census"},
     "plugin": {"checks"},

@@ -88,6 +88,7 @@ def test_a_row_has_all_words_and_their_sum(process: ReadProcess) -> None:
         bounds=None,
         stacks=None,
         deallocator="per thread",
+        deallocator_of=None,
     )
 
 

@@ -107,7 +107,7 @@ KEYS = {
         *("id", "exact", "pool", "life", "collections", "threads", "threads_started", "merging")
     },
     "thread": {"native_id", "name", "array_size", "finalized"},
-    "object": set(ObjectCount._fields),
+    "object": {*ObjectCount._fields, "verdict"},
 }
 
 DOCUMENTED = {
