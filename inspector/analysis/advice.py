@@ -104,6 +104,8 @@ def _describe_contention(evidence: Evidence, *, who_is_known: bool = True) -> st
     """Say whether threads contend: that takes two that move the header, and the GIL off."""
     if evidence.gil_enabled:
         return "the GIL is on, so no thread contends for it"
+    if evidence.threads_alive == 1:
+        return "the process has one thread, which contends with nobody"
     threads = evidence.threads
     if threads is not None and threads > 1:
         if who_is_known:
@@ -136,12 +138,20 @@ def describe(evidence: Evidence) -> str:
     if evidence.calls is not None:
         parts.append(f"in {_count(evidence.calls, 'call')}")
     if evidence.seconds is not None:
-        parts.append(f"in {evidence.seconds:,.1f} s")
+        parts.append(f"in {evidence.seconds:,.1f} s{_describe_steps(evidence)}")
     if evidence.merges:
         parts.append(f"{_count(evidence.merges, 'merge')} in it")
     if evidence.gil_enabled:
         parts.append("GIL on")
     return ", ".join(parts)
+
+
+def _describe_steps(evidence: Evidence) -> str:
+    """Say of how much of the window header and arrays are, where that is not all of it."""
+    seconds = evidence.step_seconds
+    if seconds is None or seconds == evidence.seconds or evidence.header is None:
+        return ""
+    return f" (header and arrays in {seconds:,.1f} s of it, without merges)"
 
 
 def _are(number: int) -> str:

@@ -197,7 +197,7 @@ def _is_hot(evidence: Evidence) -> bool:
     header = abs(evidence.header or 0)
     if evidence.calls is not None and header >= _least_traffic(evidence):
         return True
-    if header >= NET_UPDATES * max(evidence.seconds or 0.0, 1.0):
+    if header >= NET_UPDATES * max(evidence.header_seconds or 0.0, 1.0):
         return True
     moved, samples = evidence.moved or 0, evidence.samples or 0
     seconds = evidence.sampled_seconds or evidence.seconds or 0.0
@@ -215,6 +215,7 @@ def _is_balanced(evidence: Evidence) -> bool:
         return True
     # A count that rises is no balance, also before there are readings enough to call it growth.
     rises = evidence.growing is None and (evidence.total or 0) >= ENOUGH
-    grown = (evidence.instances or 0) >= MANY
+    grown = evidence.growing or (evidence.instances or 0) >= MANY
     used = evidence.used > 0 and evidence.deallocator == PER_THREAD
-    return used and moved <= COLD * samples and not rises and not grown
+    still = moved <= COLD * samples and (samples or evidence.shifted <= COLD * evidence.steps)
+    return bool(used and still and not rises and not grown)

@@ -67,6 +67,12 @@ class Evidence(NamedTuple):
     seconds: float | None = None
     steps: int = 0
     """Pairs of readings that were compared; those with a merge in between are left out."""
+    step_seconds: float | None = None
+    """Seconds of those steps, where ``header`` and ``contributed`` are of them only; None
+    where these are of the whole window."""
+    shifted: int = 0
+    """Steps in which ``ob_ref_shared`` was not what it had been: a busy header's nearly always
+    is not, and one reference moves it, too."""
     calls: int | None = None
     """Instances made and freed in the window, where the check made them itself."""
     runs: tuple[int, ...] = ()
@@ -99,6 +105,8 @@ class Evidence(NamedTuple):
     """Steps in which the header gave back exactly twice what threads took."""
     threads: int | None = None
     """Most threads whose arrays changed within one step; None where none was seen to."""
+    threads_alive: int | None = None
+    """Most threads that the process had in the window; None where they were not counted."""
     beside: int = 0
     """Of the change, counted by threads that run beside what is checked."""
     own: int = 0
@@ -127,11 +135,16 @@ class Evidence(NamedTuple):
         return self.total - self.held
 
     @property
+    def header_seconds(self) -> float | None:
+        """Seconds that ``header`` and ``contributed`` are of."""
+        return self.seconds if self.step_seconds is None else self.step_seconds
+
+    @property
     def updates_per_second(self) -> float | None:
         """At least so many updates of the header per second; None without any reading."""
         rates = []
-        if self.header is not None and self.seconds:
-            rates.append(abs(self.header) / self.seconds)
+        if self.header is not None and self.header_seconds:
+            rates.append(abs(self.header) / self.header_seconds)
         seconds = self.sampled_seconds or self.seconds
         if self.samples and self.moved is not None and seconds:
             rates.append(self.moved / seconds)

@@ -153,6 +153,22 @@ CASES = {
         PYTHON._replace(used=5, header=0, contributed=3, samples=900, moved=2, seconds=1.0),
         Verdict.BALANCED,
     ),
+    "a header that moves between readings is not balanced by their sum": (
+        PYTHON._replace(used=5, header=0, steps=5, shifted=4, growing=False),
+        None,
+    ),
+    "samples tell more than readings do": (
+        PYTHON._replace(used=5, header=0, steps=5, shifted=1, samples=900, moved=1),
+        Verdict.BALANCED,
+    ),
+    "what grew less than it fell before is not balanced": (
+        PYTHON._replace(used=9, header=0, total=-900, growing=True),
+        None,
+    ),
+    "updates are measured against the time in which they were counted": (
+        PYTHON._replace(header=-3000, contributed=3000, seconds=60.0, step_seconds=2.0),
+        Verdict.HOT_HEADER,
+    ),
     "a type that nobody was seen to use has no verdict": (PYTHON._replace(header=0), None),
 }
 
@@ -167,6 +183,8 @@ def test_one_thread_contends_with_nobody() -> None:
     assert "contend for it" not in advice_on(PLAIN._replace(threads=1, gil_enabled=False))
     assert "2 threads did so" in advice_on(PLAIN._replace(threads=2, gil_enabled=False))
     assert "was not seen" in advice_on(PLAIN)
+    alone = advice_on(PLAIN._replace(threads=1, threads_alive=1))
+    assert "the process has one thread, which contends with nobody" in alone
 
 
 def test_nobody_contends_under_the_gil() -> None:
@@ -232,6 +250,15 @@ def test_numbers_are_said_in_one_line() -> None:
         "total +0, header -1,000, threads' arrays +1,000, by 2 threads, header moved in 3 of 9 "
         "samples, freed in the header, in 8 calls, in 1.0 s, 1 merge in it"
     )
+
+
+def test_updates_per_second_are_of_the_time_in_which_they_were_counted() -> None:
+    steps = PLAIN._replace(seconds=60.0, step_seconds=2.0)
+    assert steps.updates_per_second == pytest.approx(500)
+    assert "in 60.0 s (header and arrays in 2.0 s of it, without merges)" in describe(steps)
+    sampled = steps._replace(samples=900, moved=700, sampled_seconds=1.0)
+    assert sampled.updates_per_second == pytest.approx(700)
+    assert Evidence(total=5).updates_per_second is None
 
 
 def test_every_verdict_is_explained() -> None:
