@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 from inspector.audit.expressions import factory_of, loop_of
 from inspector.audit.find import said
 from inspector.checks.balance import call_in_threads
-from inspector.checks.ledger import Ledger
 from inspector.checks.subjects import name_of, watch
+from inspector.checks.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from inspector.checks.ledger import Move
+    from inspector.checks.tracker import Move
 
 __all__ = ["rounds"]
 
@@ -114,7 +114,7 @@ def _traffic(text: str, threads: int) -> list[tuple[int, str, float, float]]:
     factory = factory_of(text)
     moved: dict[int, Move] = {}
     refs = watch()
-    with Ledger(refs) as ledger:
+    with Tracker(refs) as ledger:
         call_in_threads(
             factory,
             TRAFFIC_CALLS,

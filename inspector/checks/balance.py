@@ -13,13 +13,13 @@ from itertools import repeat as times
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.checks.counts import collect, count
-from inspector.checks.ledger import Ledger, Move
 from inspector.checks.measuring import measure
 from inspector.checks.problem import Finding, Verdict
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load
 from inspector.checks.subjects import counted, name_of, watch
 from inspector.checks.support import support
+from inspector.checks.tracker import Move, Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -85,7 +85,7 @@ def traffic_of_calls(
     subject: type, factory: Callable[[], object], calls: int, threads: int
 ) -> Traffic:
     """Call a factory and return who counted what; for builds that count per thread."""
-    with Ledger(watch((subject,))) as ledger:
+    with Tracker(watch((subject,))) as ledger:
         move = Move(0, {})
 
         def look() -> None:
@@ -169,7 +169,7 @@ def balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
     if not support().threads:
         return []
     refs = watch(types)
-    with Ledger(refs, threads=True) as ledger:
+    with Tracker(refs, threads=True) as ledger:
         before = ledger.restart()
         seen: list[dict[int, Move]] = []
         for _ in range(load.repeat):

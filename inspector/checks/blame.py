@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from inspector.checks.holders import Held
-    from inspector.checks.ledger import Move
+    from inspector.checks.tracker import Move
 
 __all__ = ["attribute", "failing", "who_holds"]
 

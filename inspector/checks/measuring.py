@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING
 from inspector.checks.blame import attribute, who_holds
 from inspector.checks.counts import collect, moves, read
 from inspector.checks.holders import held
-from inspector.checks.ledger import Ledger
 from inspector.checks.problem import Finding, Verdict
 from inspector.checks.screening import Load, Screen, Suspects
 from inspector.checks.subjects import Watched, all_types, is_own, name_of
 from inspector.checks.support import support
+from inspector.checks.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from inspector.checks.counts import Counts
-    from inspector.checks.ledger import Move
     from inspector.checks.rules import Rules
+    from inspector.checks.tracker import Move
 
 __all__ = ["confirm", "measure"]
 
@@ -50,7 +50,7 @@ def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
     """Run again, with a collection after each run; return what moved in every run."""
     refs = Watched(suspects.refs)
     run = _Run(load, rules, refs)
-    with Ledger(refs, threads=True) as ledger:
+    with Tracker(refs, threads=True) as ledger:
         beside = {n: each for n, each in ledger.labels.items() if n != threading.get_native_id()}
         collect()
         names = _class_names() if suspects.classes else Counter()

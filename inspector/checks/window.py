@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 from inspector.checks.blame import attribute, failing
 from inspector.checks.counts import collect, moves, read
 from inspector.checks.holders import held
-from inspector.checks.ledger import Ledger, thread_labels
 from inspector.checks.problem import CheckFailed, Finding, Problem, Verdict
 from inspector.checks.subjects import all_types, is_own, name_of, watch
+from inspector.checks.tracker import Tracker, thread_labels
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -45,7 +45,7 @@ class Window:
         collect()
         refs = watch(self._types)
         self._names = None if self._types else Counter(map(name_of, all_types()))
-        self._ledger = Ledger(refs)
+        self._ledger = Tracker(refs)
         self._ledger.__enter__()
         self._before = self._ledger.restart()
         return self

@@ -42,6 +42,7 @@ EXCEPTIONS = {
     ("inspector", "inspector.launch.live"): "in the body of dashboard(), which needs Rich",
     ("inspector", "inspector.launch.wish"): "likewise",
     ("inspector.checks.counts", "inspector"): "the own process is attached once, by the door",
+    ("inspector.checks.merges", "inspector"): "likewise",
     ("inspector.checks.support", "inspector"): "likewise",
 }
 """(module, what it imports) -> why it may."""

@@ -1,0 +1,232 @@
+"""What threads counted that was merged into headers since.
+
+A collection, and a thread that ends, move contributions into headers and erase who made
+them.  Right before that the arrays are read: from the collector's callbacks, and as a
+thread's last act.
+
+Does not know of threads that :mod:`threading` did not start.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import inspector
+from inspector.census.totals import SlotReader, places, slot
+from inspector.checks.support import support
+from inspector.cpython.refcount import HEADER_SIZE, count
+from inspector.cpython.words import differing, unsigned
+from inspector.errors import InspectorError
+from inspector.process.memory import ProcessMemory
+from inspector.process.world import OwnWorld
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+    from types import FrameType
+
+    from inspector.census.totals import Arrays, Slots
+
+__all__ = ["Merges"]
+
+
+class Merges:
+    """Contributions that merges moved into headers, from :meth:`begin` to :meth:`end`.
+
+    Kept by address, which names an object for as long as it lives: only a collection can
+    free one, and those that it freed are forgotten after it.
+    """
+
+    def __init__(
+        self,
+        wanted: Container[int] | None = None,
+        *,
+        threads: bool = True,
+        on_merge: Callable[[], object] | None = None,
+        on_free: Callable[[Container[int]], object] | None = None,
+    ) -> None:
+        """Follow objects at the ``wanted`` addresses, by default all that have a unique id.
+
+        ``threads`` listens to the ends of threads, too: the profile function of each new
+        one is taken for its first event.  ``on_merge`` is called before each merge and at
+        each start of a thread, ``on_free`` with the addresses that are left once some
+        were freed.
+        """
+        self._wanted = wanted
+        self._threads = threads
+        self._on_merge = on_merge
+        self._on_free = on_free
+        self.merged: dict[int, dict[int, int]] = {}
+        """Address -> native thread id -> what was merged of it."""
+        self.used: dict[int, int] = {}
+        """Address -> steps in which any thread's contribution moved.  A step ends with each
+        merge, start of a thread and :meth:`look`."""
+        self.together: dict[int, int] = {}
+        """Address -> most threads whose contribution moved within one step."""
+        self.collections = self.ended = self.missed = 0
+        """Merges, and those of them that could not be read."""
+        self._pid = os.getpid()
+        self._memory = ProcessMemory()
+        self._reader: SlotReader | None = None
+        """None where nothing is counted per thread: merges are counted all the same."""
+        if support().threads:
+            layout = inspector.attach().layout
+            self._reader = SlotReader(self._memory, layout, OwnWorld().interpreter)
+        # The collector may run in a thread that holds this lock.
+        self.lock = threading.RLock()
+        self._local = threading.local()
+        self._table = b""
+        self._last: Arrays = {}
+        """The arrays at the end of the step before; a merge has emptied those left out."""
+        self._previous: Any = None
+        self._open = False
+
+    def begin(self) -> None:
+        """Begin to listen."""
+        self.restart()
+        self._open = True
+        gc.callbacks.append(self._collecting)
+        if self._threads:
+            self._previous = threading.getprofile()
+            threading.setprofile(self._started)
+
+    def end(self) -> None:
+        """Listen no more."""
+        self._open = False
+        if self._collecting in gc.callbacks:
+            gc.callbacks.remove(self._collecting)
+        if self._threads and threading.getprofile() == self._started:
+            threading.setprofile(self._previous)
+
+    def restart(self) -> None:
+        """Forget what was merged and used so far."""
+        with self.lock:
+            for each in (self.merged, self.used, self.together):
+                each.clear()
+            self.collections = self.ended = self.missed = 0
+            self.look()
+            self.used.clear()
+            self.together.clear()
+
+    def count(self, address: int) -> tuple[int, int]:
+        """Return what was counted so far: in the header, and by threads, merges told apart.
+
+        Raises :class:`InspectorError` for an object that cannot be read.
+        """
+        with self.lock:
+            header = count(self._memory.read(address, HEADER_SIZE)).net or 0
+            table, arrays, _ = self._read()
+            (place,) = places(table, [address])
+            threads = sum(slot(array, place) for array in arrays.values())
+            merged = sum(self.merged.get(address, {}).values())
+            return header - merged, threads + merged
+
+    def _read(self) -> Slots:
+        return (b"", {}, True) if self._reader is None else self._reader.read()[0]
+
+    def look(self) -> Arrays | None:
+        """End a step: note which threads' contributions moved in it.
+
+        Returns the arrays, or None if they could not be read.
+        """
+        with self.lock:
+            try:
+                table, arrays, _ = self._read()
+            except InspectorError:
+                # An error would be shown as one of the collector or of the thread.
+                return None
+            self._table = table
+            addresses = unsigned(table)
+            moved: dict[int, int] = {}
+            for key, array in arrays.items():
+                for place in differing(self._last.get(key, b""), array):
+                    moved[place] = moved.get(place, 0) + 1
+            for place, number in moved.items():
+                address = addresses[place]
+                if self._wanted is None or address in self._wanted:
+                    self.used[address] = self.used.get(address, 0) + 1
+                    self.together[address] = max(number, self.together.get(address, 0))
+            self._last = arrays
+            return arrays
+
+    def note(self, native: int | None) -> None:
+        """Add what a thread (None: every thread) has contributed to what is merged."""
+        with self.lock:
+            arrays = self.look()
+            if arrays is None:
+                self.missed += 1
+                return
+            addresses = unsigned(self._table)
+            for (_, each), array in arrays.items():
+                if native not in (None, each):
+                    continue
+                for place in differing(b"", array):
+                    address = addresses[place]
+                    if self._wanted is None or address in self._wanted:
+                        merged = self.merged.setdefault(address, {})
+                        merged[each] = merged.get(each, 0) + slot(array, place)
+            kept = {key: array for key, array in arrays.items() if key[1] != native}
+            self._last = {} if native is None else kept
+
+    def forget(self) -> None:
+        """Forget objects that are in the pool no more: another one may take their place."""
+        with self.lock:
+            try:
+                table, _, _ = self._read()
+            except InspectorError:
+                return
+            if table != self._table:
+                there = set(unsigned(table))
+                for each in (self.merged, self.used, self.together):
+                    for address in each.keys() - there:
+                        del each[address]
+                if self._on_free is not None:
+                    self._on_free(there)
+
+    def _collecting(self, phase: str, info: dict[str, int]) -> None:  # noqa: ARG002 - gc's
+        if os.getpid() != self._pid:
+            return
+        if phase == "stop":
+            self.forget()
+            return
+        self._tell()
+        with self.lock:
+            self.collections += 1
+            self.note(None)
+
+    def _started(self, frame: FrameType, event: str, arg: object) -> None:  # noqa: ARG002 - sys's
+        """Run at a new thread's first event: leave something that its end destroys."""
+        sys.setprofile(self._previous)
+        self._tell()
+        if self._open and os.getpid() == self._pid:
+            self.look()
+        self._local.last = _Farewell(self._ending)
+
+    def _ending(self) -> None:
+        """Note the contributions of the calling thread, which ends."""
+        if self._open and os.getpid() == self._pid:
+            self._tell()
+            with self.lock:
+                self.ended += 1
+                self.note(threading.get_native_id())
+
+    def _tell(self) -> None:
+        """Call who wants to hear of merges; not with the lock, for that may take others."""
+        if self._on_merge is not None:
+            self._on_merge()
+
+
+class _Farewell:
+    """Destroyed with a thread's own data, before CPython merges what it counted.
+
+    Held by a :class:`threading.local`; ``end`` is called in the thread that ends.
+    """
+
+    def __init__(self, end: Callable[[], object]) -> None:
+        self._end = end
+
+    def __del__(self) -> None:
+        self._end()
