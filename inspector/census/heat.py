@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.census.frame import key_of
 from inspector.cpython.collector import collector_words
-from inspector.cpython.walk import LOCKED, threads
+from inspector.cpython.pool import LOCKED
+from inspector.cpython.walk import threads
 from inspector.process.repeated import RepeatedWords
 from inspector.process.vectors import WORD
 

@@ -9,17 +9,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inspector.census.kinds import classify
 from inspector.cpython.collector import collector_ranges, read_collector
 from inspector.cpython.layout import POOL_SIZE
+from inspector.cpython.pool import Pool, Table, read_pool, split_table
 from inspector.cpython.subclasses import walk_types
-from inspector.cpython.walk import (
-    Pool,
-    Table,
-    Thread,
-    read_pool,
-    split_table,
-    thread_ranges,
-    threads,
-)
-from inspector.cpython.words import unsigned
+from inspector.cpython.walk import Thread, thread_ranges, threads
 from inspector.errors import LayoutError
 
 if TYPE_CHECKING:
@@ -128,7 +120,7 @@ def plan(
         raise LayoutError(
             "PyInterpreterState.unique_ids", expected="a pool of ids", found=str(tuple(pool))
         )
-    table_words = memory.read(pool.table, 8 * pool.size)
+    table_words = memory.read(*pool.table_range)
     table = read_table(table_words, pool, last)
     if last is None or epoch is None or epoch != last.epoch:
         known = {}
@@ -172,7 +164,7 @@ def read_table(words: bytes, pool: Pool, last: Plan | None) -> Table:
     """Return what a table says: that of the plan before, where its words are the same."""
     if last is not None and (last.pool.table, last.table_words) == (pool.table, words):
         return last.table
-    return split_table(unsigned(words), pool)
+    return split_table(words, pool)
 
 
 def _unlisted(
@@ -230,7 +222,7 @@ def _ranges(
         (interpreter + layout.unique_ids, POOL_SIZE),
         (interpreter + published["interpreter_state.threads_head"] - 8, 16),
         *collector,
-        (pool.table, 8 * pool.size),
+        pool.table_range,
     ]
     for thread in chain:
         if not thread.fits(pool):

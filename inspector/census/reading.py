@@ -16,13 +16,8 @@ from inspector.cpython.collector import (
     Collector,
     decode_collector,
 )
-from inspector.cpython.walk import (
-    Pool,
-    Table,
-    Thread,
-    decode_thread,
-    gil_enabled,
-)
+from inspector.cpython.pool import Pool, Table
+from inspector.cpython.walk import Thread, decode_thread, gil_enabled
 from inspector.cpython.words import word_at
 from inspector.errors import MemoryFault
 

@@ -16,8 +16,8 @@ from inspector.census.contributions import counting, moved
 from inspector.census.plan import FIXED, Moved, Plan
 from inspector.census.reading import Reading, read
 from inspector.census.rows import counted
+from inspector.cpython.pool import LOCKED
 from inspector.cpython.refcount import HEADER_SIZE
-from inspector.cpython.walk import LOCKED
 from inspector.cpython.words import signed
 from inspector.process.vectors import WORD
 

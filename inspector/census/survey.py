@@ -11,9 +11,9 @@ import psutil
 
 from inspector.census.discovery import find_layout
 from inspector.census.kinds import classify
+from inspector.cpython.pool import read_pool, read_table
 from inspector.cpython.published import read_published, read_version, version_text
-from inspector.cpython.walk import gil_enabled, interpreters, read_pool, split_table
-from inspector.cpython.words import unsigned
+from inspector.cpython.walk import gil_enabled, interpreters
 from inspector.errors import AccessDenied, InspectorError, TargetError, UnsupportedVersion
 from inspector.process import proc
 from inspector.process.other import OtherProcess
@@ -151,8 +151,7 @@ def _read(process: OtherProcess) -> Facts:
 def _heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
     """Return how many types have a unique id of one interpreter."""
     memory = process.memory
-    pool = read_pool(memory, interpreter + layout.unique_ids)
-    table = split_table(unsigned(memory.read(pool.table, 8 * pool.size)), pool)
+    table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
     kinds = classify(memory, layout, table.members)
     return sum(kind == "type" for kind in kinds.values())
 

@@ -14,14 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.layout import POOL_SIZE
-from inspector.cpython.walk import (
-    LOCKED,
-    Pool,
-    decode_thread,
-    read_pool,
-    thread_ranges,
-    threads,
-)
+from inspector.cpython.pool import LOCKED, Pool, read_pool
+from inspector.cpython.walk import decode_thread, thread_ranges, threads
 from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault, Unsettled
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.cpython import members, thread_state
 from inspector.cpython.layout import POOL_SIZE, Layout, Offset
-from inspector.cpython.walk import Pool, follow_freelist, interpreters
+from inspector.cpython.pool import Pool, follow_freelist
+from inspector.cpython.walk import interpreters
 from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault
 from inspector.process.vectors import PAGE
@@ -118,7 +119,7 @@ def _is_pool(memory: Memory, pool: Pool) -> bool:
     try:
         # Only the last free entry holds NULL: most of what is no pool is not read whole.
         head = unsigned(memory.read(pool.table, min(PAGE, 8 * pool.size)))
-        words = unsigned(memory.read(pool.table, 8 * pool.size)) if head.count(0) <= 1 else []
+        words = unsigned(memory.read(*pool.table_range)) if head.count(0) <= 1 else []
     except MemoryFault:
         return False
     visited = follow_freelist(words, pool)

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import DICT_SUBCLASS, TYPE_SUBCLASS, Offset
+from inspector.cpython.pool import Pool, read_table
 from inspector.cpython.refcount import HEADER_SIZE, decode
-from inspector.cpython.walk import Pool, read_pointer, split_table
+from inspector.cpython.walk import read_pointer
 from inspector.cpython.words import unsigned, word_at
 from inspector.errors import LayoutError, MemoryFault
 
@@ -105,7 +106,7 @@ def find_ids(memory: Memory, published: Published, types: BasicTypes, pool: Pool
     Raises :class:`LayoutError` when some member is no type, dictionary or code
     object, or when no offset, or more than one, holds every member's id.
     """
-    members = split_table(_read_table(memory, pool), pool).members
+    members = read_table(memory, pool).members
     kinds, by_kind = _told_apart(memory, types, pool, _sample(members))
     if not all(by_kind.values()):
         # A hundred thousand of one kind leave none of another one in a sample.
@@ -170,11 +171,6 @@ def _sample(members: dict[int, int]) -> dict[int, int]:
     return dict(list(members.items())[:: 1 + len(members) // SAMPLE])
 
 
-def _read_table(memory: Memory, pool: Pool) -> list[int]:
-    """Return the words of the pool's table."""
-    return unsigned(memory.read(pool.table, 8 * pool.size))
-
-
 def _read_members(
     memory: Memory, pool: Pool, members: dict[int, int], part: Range
 ) -> dict[int, bytes]:
@@ -186,11 +182,11 @@ def _read_members(
     """
     offset, size = part
     pieces = memory.read_many([(address + offset, size) for address in members.values()])
-    table = _read_table(memory, pool)
+    there = read_table(memory, pool).members
     return {
         index: piece
         for (index, address), piece in zip(members.items(), pieces, strict=True)
-        if piece is not None and table[index] == address
+        if piece is not None and there.get(index) == address
     }
 
 

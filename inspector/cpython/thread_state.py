@@ -14,7 +14,8 @@ from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import REFCOUNTS_SIZE, Offset
-from inspector.cpython.walk import Thread, read_pool, split_table, threads
+from inspector.cpython.pool import read_pool, split_table
+from inspector.cpython.walk import Thread, threads
 from inspector.cpython.words import signed, unsigned
 from inspector.errors import LayoutError, MemoryFault
 
@@ -64,11 +65,11 @@ def find(memory: Memory, published: Published, interpreter: int, where: int) -> 
     states, and :class:`MemoryFault` when one of them went away.
     """
     start = published["thread_state.size"]
-    everyone = [each for each in threads(memory, published, interpreter, start) if each.bound]
-    if not everyone:
+    bound = [thread for thread in threads(memory, published, interpreter, start) if thread.bound]
+    if not bound:
         raise LayoutError("threads_head", expected="a thread state that is bound", found="none")
     pool = read_pool(memory, where)
-    images = [_image(memory, start, each) for each in everyone[:: max(1, len(everyone) // SAMPLE)]]
+    images = [_image(memory, start, each) for each in bound[:: max(1, len(bound) // SAMPLE)]]
     length = min(len(image.words) for image in images)
     slots = range(BRC_SIZE // 8, length - REFCOUNTS_SIZE // 8)
     # Without the id, words that are all 0 behind another ring would do as well.
@@ -183,20 +184,19 @@ def _validate(
     A free id has no count in any thread: ids are only given back by the collector,
     after it has merged all arrays.  A handful may be taken while this is read.
     """
-    everyone = threads(memory, published, interpreter, refcounts)
+    chain = threads(memory, published, interpreter, refcounts)
     pool = read_pool(memory, where)
-    arrays = [thread for thread in everyone if thread.values]
-    ranges = [(pool.table, 8 * pool.size)]
-    ranges += [(thread.values, 8 * thread.size) for thread in arrays if thread.fits(pool)]
-    if len(ranges) != len(arrays) + 1:
+    arrays = [thread for thread in chain if thread.values]
+    counts = [(thread.values, 8 * thread.size) for thread in arrays if thread.fits(pool)]
+    if len(counts) != len(arrays):
         raise LayoutError("refcounts.size", expected=f"at most {pool.size}", found="a larger array")
-    pieces = memory.read_many(ranges)
-    if pieces[0] is None:
-        raise MemoryFault(*ranges[0])
-    free = set(split_table(unsigned(pieces[0]), pool).free)
-    for piece in pieces[1:]:
+    table, *pieces = memory.read_many([pool.table_range, *counts])
+    if table is None:
+        raise MemoryFault(*pool.table_range)
+    free = set(split_table(table, pool).free)
+    for piece in pieces:
         if piece is None:
-            raise MemoryFault(*ranges[1])
+            raise MemoryFault(*counts[0])
         stray, largest = _strays(piece, free)
         if stray > 8 + len(free) // 100 or largest > MAX_CONTRIBUTION:
             raise LayoutError(

@@ -9,87 +9,35 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.layout import POOL_SIZE, REFCOUNTS_SIZE
+from inspector.cpython.layout import REFCOUNTS_SIZE
 from inspector.cpython.words import word_at
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from inspector.cpython.pool import Pool
     from inspector.cpython.published import Published
     from inspector.process.protocols import Memory
     from inspector.process.vectors import Range
 
 __all__ = [
-    "Pool",
-    "Table",
     "Thread",
     "decode_thread",
-    "follow_freelist",
     "gil_enabled",
     "interpreters",
     "read_pointer",
-    "read_pool",
-    "split_table",
     "thread_ranges",
     "threads",
 ]
 
 MAX_INTERPRETERS: Final = 1 << 12
 MAX_THREADS: Final = 1 << 16
-LOCKED: Final = 1
-"""``_Py_LOCKED`` of a pool's mutex: a thread that ends may be merging its counts."""
-
 ACTIVE: Final = 1 << 4
 """``PyThreadState._status.active`` (Include/cpython/pystate.h, 3.14 and 3.15)."""
 STAGES, BOUND = 0b1110_0111, 0b0000_0011
 """Of the same bits: ``initialized`` and ``bound`` are set, and ``unbound``, ``finalizing``,
 ``cleared`` and ``finalized`` are not."""
-
-MAX_POOL: Final = 1 << 26
-"""Ids of one interpreter; half a gigabyte of table."""
-
-
-class Pool(NamedTuple):
-    """``struct _Py_unique_id_pool`` of one interpreter."""
-
-    mutex: int
-    table: int
-    """Address of the entries; NULL before the first id."""
-    freelist: int
-    size: int
-    """Entries of the table, 0 or a power of two >= 8."""
-
-    @classmethod
-    def decode(cls, words: bytes) -> Pool:
-        """Decode the four words; the mutex is the first byte of its word."""
-        mutex, table, freelist, size = struct.unpack_from("=QQQq", words)
-        return cls(mutex & 0xFF, table, freelist, size)
-
-    @property
-    def plausible(self) -> bool:
-        """Whether a pool that CPython made can look like this."""
-        if self.size == 0:
-            return self.table == 0 and self.freelist == 0
-        end = self.table + 8 * self.size
-        return (
-            self.mutex <= 3  # noqa: PLR2004 - _Py_LOCKED | _Py_HAS_PARKED
-            and 8 <= self.size <= MAX_POOL  # noqa: PLR2004 - POOL_MIN_SIZE
-            and self.size & (self.size - 1) == 0
-            and self.table > 0
-            and self.table % 8 == 0
-            and (self.freelist == 0 or self.table <= self.freelist < end)
-            and self.freelist % 8 == 0
-        )
-
-
-class Table(NamedTuple):
-    """The entries of a pool: which ids are in use by which object."""
-
-    members: dict[int, int]
-    """Index (unique id minus one) -> address of the object."""
-    free: list[int]
-    """Indices that no object has."""
 
 
 class Thread(NamedTuple):
@@ -117,11 +65,6 @@ class Thread(NamedTuple):
 def read_pointer(memory: Memory, address: int) -> int:
     """Read one 64-bit word."""
     return int.from_bytes(memory.read(address, 8), "little")
-
-
-def read_pool(memory: Memory, address: int) -> Pool:
-    """Read a pool; whether it can be one is not asked."""
-    return Pool.decode(memory.read(address, POOL_SIZE))
 
 
 def _bounded(field: str, address: int, found: Collection[int], most: int) -> None:
@@ -221,28 +164,3 @@ def threads(
         found[address] = thread = decode_thread(published, address, words, counts)
         address = thread.next
     return list(found.values())
-
-
-def split_table(words: list[int], pool: Pool) -> Table:
-    """Tell the objects of a pool's table from its free entries.
-
-    A free entry holds NULL or the address of another entry, and no object lies
-    inside the table, so that a look at each entry is enough.
-    """
-    start, end = pool.table, pool.table + 8 * pool.size
-    members = {index: word for index, word in enumerate(words) if word and not start <= word < end}
-    free = [index for index in range(len(words)) if index not in members]
-    return Table(members, free)
-
-
-def follow_freelist(words: list[int], pool: Pool) -> set[int] | None:
-    """Return the indices that the free list visits, None if it leaves the table or loops."""
-    visited: set[int] = set()
-    entry = pool.freelist
-    while entry:
-        index, rest = divmod(entry - pool.table, 8)
-        if rest or not 0 <= index < len(words) or index in visited:
-            return None
-        visited.add(index)
-        entry = words[index]
-    return visited

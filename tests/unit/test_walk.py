@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
+
 import pytest
 
 from inspector.cpython import walk
+from inspector.cpython.pool import Pool, follow_freelist, split_table
 from inspector.cpython.published import Published, read_published
-from inspector.cpython.walk import Pool, follow_freelist, interpreters, split_table, threads
+from inspector.cpython.walk import interpreters, threads
 from inspector.errors import LayoutError, MemoryFault
 from tests.runtime import Interpreter, Runtime
 
@@ -123,7 +126,7 @@ def entry(index: int) -> int:
 
 def test_a_table_is_split_into_objects_and_free_entries() -> None:
     words = [0x5000, entry(2), entry(5), 0x6000, 0x7000, 0, 0x8000, 0x9000]
-    table = split_table(words, pool(entry(1)))
+    table = split_table(array("Q", words).tobytes(), pool(entry(1)))
     assert table.members == {0: 0x5000, 3: 0x6000, 4: 0x7000, 6: 0x8000, 7: 0x9000}
     assert table.free == [1, 2, 5]
     assert follow_freelist(words, pool(entry(1))) == {1, 2, 5}

@@ -13,9 +13,10 @@ from inspector.cpython.layout import (
     TYPE_SUBCLASS,
 )
 from inspector.cpython.names import SINGLETON_SAMPLE
+from inspector.cpython.pool import read_pool, read_table
 from inspector.cpython.text import find_key, read_strings, read_values
-from inspector.cpython.walk import interpreters, read_pool, split_table
-from inspector.cpython.words import unsigned, word_at
+from inspector.cpython.walk import interpreters
+from inspector.cpython.words import word_at
 from inspector.errors import LayoutError
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def members(look: Look) -> dict[int, Member]:
     memory, layout = look.memory, look.layout
     found = {}
     for interpreter in interpreters(memory, layout.published, layout.runtime):
-        pool = read_pool(memory, interpreter + layout.unique_ids)
-        table = split_table(unsigned(memory.read(pool.table, 8 * pool.size)), pool)
+        table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
         for (index, address), kind in classify(memory, layout, table.members).items():
             found[address] = Member(kind, interpreter, index + 1)
     if not any(member.kind == "type" for member in found.values()):

@@ -1,0 +1,120 @@
+"""The pool of unique ids of one interpreter, and its table of objects.
+
+Sources: ``struct _Py_unique_id_pool`` (Include/internal/pycore_uniqueid.h) and
+Python/uniqueid.c, the same in 3.14 and 3.15.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.layout import POOL_SIZE
+from inspector.cpython.words import unsigned
+
+if TYPE_CHECKING:
+    from inspector.process.protocols import Memory
+    from inspector.process.vectors import Range
+
+__all__ = [
+    "LOCKED",
+    "Pool",
+    "Table",
+    "follow_freelist",
+    "read_pool",
+    "read_table",
+    "split_table",
+]
+
+LOCKED: Final = 1
+"""``_Py_LOCKED`` of a pool's mutex: a thread that ends may be merging its counts."""
+
+MAX_POOL: Final = 1 << 26
+"""Ids of one interpreter; half a gigabyte of table."""
+
+
+class Pool(NamedTuple):
+    """``struct _Py_unique_id_pool`` of one interpreter."""
+
+    mutex: int
+    table: int
+    """Address of the entries; NULL before the first id."""
+    freelist: int
+    size: int
+    """Entries of the table, 0 or a power of two >= 8."""
+
+    @classmethod
+    def decode(cls, words: bytes) -> Pool:
+        """Decode the four words; the mutex is the first byte of its word."""
+        mutex, table, freelist, size = struct.unpack_from("=QQQq", words)
+        return cls(mutex & 0xFF, table, freelist, size)
+
+    @property
+    def table_range(self) -> Range:
+        """Where the table stands: eight bytes per id."""
+        return self.table, 8 * self.size
+
+    @property
+    def plausible(self) -> bool:
+        """Whether a pool that CPython made can look like this."""
+        if self.size == 0:
+            return self.table == 0 and self.freelist == 0
+        end = self.table + 8 * self.size
+        return (
+            self.mutex <= 3  # noqa: PLR2004 - _Py_LOCKED | _Py_HAS_PARKED
+            and 8 <= self.size <= MAX_POOL  # noqa: PLR2004 - POOL_MIN_SIZE
+            and self.size & (self.size - 1) == 0
+            and self.table > 0
+            and self.table % 8 == 0
+            and (self.freelist == 0 or self.table <= self.freelist < end)
+            and self.freelist % 8 == 0
+        )
+
+
+class Table(NamedTuple):
+    """The entries of a pool: which ids are in use by which object."""
+
+    members: dict[int, int]
+    """Index (unique id minus one) -> address of the object."""
+    free: list[int]
+    """Indices that no object has."""
+
+
+def read_pool(memory: Memory, address: int) -> Pool:
+    """Read a pool; whether it can be one is not asked."""
+    return Pool.decode(memory.read(address, POOL_SIZE))
+
+
+def read_table(memory: Memory, pool: Pool) -> Table:
+    """Read the table of a pool; raise :class:`MemoryFault` where it is not there."""
+    return split_table(memory.read(*pool.table_range), pool)
+
+
+def split_table(words: bytes, pool: Pool) -> Table:
+    """Tell the objects of a pool's table from its free entries.
+
+    A free entry holds NULL or the address of another entry, and no object lies
+    inside the table, so that a look at each entry is enough.
+    """
+    start, end = pool.table, pool.table + 8 * pool.size
+    members = {}
+    free = []
+    for index, word in enumerate(unsigned(words)):
+        if word and not start <= word < end:
+            members[index] = word
+        else:
+            free.append(index)
+    return Table(members, free)
+
+
+def follow_freelist(words: list[int], pool: Pool) -> set[int] | None:
+    """Return the indices that the free list visits, None if it leaves the table or loops."""
+    visited: set[int] = set()
+    entry = pool.freelist
+    while entry:
+        index, rest = divmod(entry - pool.table, 8)
+        if rest or not 0 <= index < len(words) or index in visited:
+            return None
+        visited.add(index)
+        entry = words[index]
+    return visited
