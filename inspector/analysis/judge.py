@@ -214,7 +214,9 @@ def _is_balanced(evidence: Evidence) -> bool:
         # Every call was seen: the deallocator need not be known.
         return True
     # A count that rises is no balance, also before there are readings enough to call it growth.
-    rises = evidence.growing is None and (evidence.total or 0) >= ENOUGH
+    # After a collection, what is not enough for growth are the few objects that any program leaves.
+    unsure = evidence.growing is None and not evidence.collected
+    rises = unsure and (evidence.total or 0) >= ENOUGH
     grown = evidence.growing or (evidence.instances or 0) >= MANY
     used = evidence.used > 0 and evidence.deallocator == PER_THREAD
     still = moved <= COLD * samples and (samples or evidence.shifted <= COLD * evidence.steps)

@@ -66,6 +66,8 @@ class Merges:
         merge, start of a thread and :meth:`look`."""
         self.together: dict[int, int] = {}
         """Address -> most threads whose contribution moved within one step."""
+        self.threads = 0
+        """Most threads that there were at the end of a step."""
         self.collections = self.ended = self.missed = 0
         """Merges, and those of them that could not be read."""
         self._pid = os.getpid()
@@ -106,7 +108,7 @@ class Merges:
         with self.lock:
             for each in (self.merged, self.used, self.together):
                 each.clear()
-            self.collections = self.ended = self.missed = 0
+            self.threads = self.collections = self.ended = self.missed = 0
             self.look()
             self.used.clear()
             self.together.clear()
@@ -139,6 +141,7 @@ class Merges:
                 # An error would be shown as one of the collector or of the thread.
                 return None
             self._table = table
+            self.threads = max(self.threads, len(arrays))
             addresses = unsigned(table)
             moved: dict[int, int] = {}
             for key, array in arrays.items():

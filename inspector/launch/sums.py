@@ -17,14 +17,14 @@ Sums = tuple[int, int]
 """What was counted in the header, and by threads."""
 
 
-def sums_of(snapshot: Snapshot, merged: Mapping[int, int]) -> dict[int, Sums]:
+def sums_of(snapshot: Snapshot, merged: Mapping[int, Mapping[int, int]]) -> dict[int, Sums]:
     """Return what is counted of each type, what was merged given back to the threads."""
-    return {
-        row.address: (row.header - merged.get(row.address, 0), threads + merged.get(row.address, 0))
-        for row in snapshot
-        if row.header is not None and row.counted is not None
-        for threads in [row.contributed or 0]
-    }
+    found: dict[int, Sums] = {}
+    for row in snapshot:
+        if row.header is not None and row.counted is not None:
+            given_back = sum(merged.get(row.address, {}).values())
+            found[row.address] = row.header - given_back, (row.contributed or 0) + given_back
+    return found
 
 
 def rehearsed(read: Callable[[], dict[int, Sums]], act: Callable[[], object]) -> dict[int, Sums]:

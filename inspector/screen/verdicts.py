@@ -1,51 +1,88 @@
-"""What a whole run says of the types that it used, written out."""
+"""What the whole run of a program says of the types that it used, written out."""
 
 from __future__ import annotations
 
 import json
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from rich.console import Group
 from rich.text import Text
 
-from inspector.census.verdict import Verdict
+from inspector.analysis.advice import explain
+from inspector.analysis.judge import judge
+from inspector.analysis.verdict import Evidence, Verdict
 from inspector.screen.cells import bare_table, cut, signed
 from inspector.screen.console import console_for
 from inspector.screen.selection import matcher
-from inspector.screen.text import plain, plural
+from inspector.screen.text import count, on_off, plain, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
+    from inspector.analysis.judge import Judgement
     from inspector.census.interpreter import TargetInfo
-    from inspector.census.verdict import Used
+    from inspector.census.object_count import ObjectCount
     from inspector.screen.selection import Selection, View
 
-__all__ = ["verdicts_view", "write_verdicts"]
+__all__ = ["UsedType", "verdicts_view", "write_verdicts"]
 
 LONGEST: Final = 60
 """Cells of a name."""
-TAKEN: Final = 60
+TAKEN: Final = 66
 """Cells of the other columns."""
 ROWS: Final = 50
 """Unless another limit is given."""
 
 
-def chosen(used: Sequence[Used], selection: Selection) -> list[Used]:
-    """Return what the filters let through, what weighs most first."""
+class UsedType(NamedTuple):
+    """A type that was used in the whole run of a program."""
+
+    row: ObjectCount
+    """At the end."""
+    called: bool
+    """By Python code; what C code makes instances of is seen by its counts only."""
+    evidence: Evidence
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """What the run says of it; None for nothing."""
+        return judge(self.evidence)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        judged = self.judgement
+        silent = {"verdict": None, "evidence": self.evidence.as_dict(), "advice": None}
+        return {
+            "name": self.row.name,
+            "address": self.row.address,
+            "interpreter": self.row.interpreter,
+            "unique_id": self.row.unique_id,
+            "total": self.row.total,
+            "called": self.called,
+            **(silent if judged is None else judged.as_dict()),
+        }
+
+
+def chosen(used: Sequence[UsedType], selection: Selection) -> list[UsedType]:
+    """Return what the filters let through, the most severe first."""
     matches = matcher(selection.filters)
 
-    def place(each: Used) -> tuple[int, int, str]:
-        rank = len(Verdict) if each.verdict is None else each.verdict.rank
+    def place(each: UsedType) -> tuple[int, int, str]:
+        judged = each.judgement
+        rank = len(Verdict) if judged is None else judged.verdict.rank
         return rank, -abs(each.evidence.contributed or 0), each.row.name
 
     return sorted((each for each in used if matches(each.row.name)), key=place)
 
 
 def write_verdicts(
-    target: TargetInfo, used: Sequence[Used], view: View, stream: IO[str], remarks: Sequence[str]
+    target: TargetInfo,
+    used: Sequence[UsedType],
+    view: View,
+    stream: IO[str],
+    remarks: Sequence[str],
 ) -> None:
     """Write the verdicts as a table, or as one JSON document on one line."""
     rows = chosen(used, view.selection)
@@ -65,34 +102,58 @@ def write_verdicts(
 
 
 def verdicts_view(
-    target: TargetInfo, rows: Sequence[Used], matching: int, width: int, remarks: Sequence[str]
+    target: TargetInfo, rows: Sequence[UsedType], matching: int, width: int, remarks: Sequence[str]
 ) -> Group:
     """Return the table, how many there are, and what to do about each verdict."""
-    facts = ["inspector verdicts", f"pid {target.pid}", plain(target.command, LONGEST)]
-    parts: list[Text | Table] = [
-        Text(" · ".join(filter(None, [*facts, f"Python {target.version}"])), "bold"),
-        Text(""),
+    facts = [
+        "inspector verdicts",
+        f"pid {target.pid}",
+        plain(target.command, LONGEST),
+        f"Python {target.version} GIL {on_off(target.gil_enabled)}",
     ]
+    parts: list[Text | Table] = [Text(" · ".join(filter(None, facts)), "bold")]
+    if target.gil_enabled:
+        parts.append(Text("the GIL is on: threads contend for it, not for any header", "bold"))
+    parts.append(Text(""))
     if rows:
         parts += [_table(rows, width), Text("")]
     more = "; --limit 0 shows all" if len(rows) < matching else ""
     parts.append(Text(f"{len(rows):,} of {plural(matching, 'type')} that were used{more}", "dim"))
-    said = {each.verdict for each in rows}
+    said = {each.judgement.verdict for each in rows if each.judgement is not None}
     for verdict in filter(said.__contains__, Verdict):
-        parts.append(Text.assemble((f"{verdict}: ", "bold"), verdict.advice))
+        parts.append(Text.assemble((f"{verdict}: ", "bold"), explain(verdict)))
+    if said & {Verdict.PLAIN_DECREF, Verdict.NO_UNIQUE_ID, Verdict.HOT_HEADER}:
+        parts.append(Text.assemble(("BY: ", "bold"), _describe_threads(rows[0].evidence)))
     return Group(*parts, *(Text(remark, "dim") for remark in remarks))
 
 
-def _table(rows: Sequence[Used], width: int) -> Table:
+def _describe_threads(evidence: Evidence) -> str:
+    """Say what the number of threads means, given that of all of them."""
+    if evidence.threads_alive == 1:
+        return "there was one thread, which contends with nobody"
+    counted = "the most threads that counted a type side by side"
+    if evidence.gil_enabled:
+        return counted
+    return f"{counted}: two or more contend for a header that each of them moves"
+
+
+def _table(rows: Sequence[UsedType], width: int) -> Table:
     names = [plain(each.row.name) for each in rows]
     space = max(12, min(max(map(len, names)), LONGEST, width - TAKEN))
     table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True)
     table.add_column("VERDICT", width=13, no_wrap=True)
-    for head in ("TOTAL", "HEADER", "THREADS", "INSTANCES"):
+    for head in ("TOTAL", "HEADER", "THREADS"):
         table.add_column(head, width=9, justify="right", no_wrap=True)
+    table.add_column("BY", width=4, justify="right", no_wrap=True)
+    table.add_column("INSTANCES", width=9, justify="right", no_wrap=True)
     for name, each in zip(names, rows, strict=True):
-        total, header, threads = each.evidence[1:4]
-        numbers = map(signed, (total, header, threads, each.evidence.instances))
-        table.add_row(Text(cut(name, space)), each.verdict or "", *numbers)
+        judged, evidence = each.judgement, each.evidence
+        table.add_row(
+            Text(cut(name, space)),
+            "" if judged is None else judged.verdict,
+            *map(signed, (evidence.total, evidence.header, evidence.contributed)),
+            count(evidence.threads),
+            signed(evidence.instances),
+        )
     return table

@@ -30,8 +30,8 @@ BELOW: dict[str, set[str]] = {
     "checks": {"errors", "process", "cpython", "census"},
     "plugin": {"checks"},
     "audit": {"errors", "census", "checks"},
-    "screen": {"errors", "process", "census", "audit"},
-    "launch": {"errors", "process", "cpython", "census", "", "checks", "screen"},
+    "screen": {"errors", "process", "analysis", "census", "audit"},
+    "launch": {"errors", "analysis", "census", "", "checks", "screen"},
     "cli": {"errors", "census", "", "audit", "screen", "launch"},
     "__main__": {"cli"},
 }

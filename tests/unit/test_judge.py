@@ -74,6 +74,10 @@ CASES = {
     ),
     "a few objects at the end of a program are no growth": (
         PYTHON._replace(total=9, contributed=9, held=9, instances=9, collected=True, used=1),
+        Verdict.BALANCED,
+    ),
+    "a few objects more may be the beginning of growth where nobody collected": (
+        PYTHON._replace(total=9, contributed=9, used=1),
         None,
     ),
     "a few that stay of many that go hide no plain decref": (
