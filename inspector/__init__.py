@@ -120,7 +120,8 @@ def attach(pid: int | None = None, *, pause_limit: float = 1.0) -> Target:
     if _own is None or _own.pid != os.getpid():
         from inspector.process.own import OwnProcess  # noqa: PLC0415 - likewise
 
-        _own = Target(OwnProcess())
+        # A fork has copied all that was found out: structures stay where they are.
+        _own = Target(OwnProcess(), layout=None if _own is None else _own.layout)
     return _own
 
 

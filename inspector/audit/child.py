@@ -12,15 +12,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from inspector.audit.apart import PIECE, describe_status
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
 __all__ = ["Child", "ChildEnded", "ChildLate"]
-
-PIECE: Final = 1 << 16
-"""Bytes of one read."""
-
 
 LAST_BREATH: Final = 2
 """Seconds that a process may take to end once it has closed its pipes."""
@@ -120,15 +118,4 @@ class Child:
         poll.register(ending, select.POLLIN)
         poll.poll(LAST_BREATH * 1000)
         os.close(ending)
-        status = self.end()
-        if status >= 0:
-            return ChildEnded(f"exited with status {status}")
-        return ChildEnded(f"crashed: {_signal_name(-status)}")
-
-
-def _signal_name(number: int) -> str:
-    """Return a signal's name."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+        return ChildEnded(describe_status(self.end()))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.audit.find import of_python
@@ -26,6 +29,9 @@ FEWEST: Final = 5
 
 RUN_SECONDS: Final = 0.05
 """That the calls of one run may take in one thread."""
+
+FORK_SECONDS: Final = 0.1
+"""That a process has to say that it is a copy made by a constructor, before the next call."""
 
 CUSHION: Final = 100_000
 """References held meanwhile, so that a type which loses some at each call survives that."""
@@ -52,7 +58,9 @@ def exercised(
     Raises :class:`NotExercised` when that is not ``subject`` (None for any type), or
     is not counted, and whatever the factory raises.
     """
+    process = os.getpid()
     found = type(factory())
+    _demand_one_process(process)
     if subject is not None and found is not subject:
         same = name_of(found) == name_of(subject)
         other = "another type of that name" if same else name_of(found)
@@ -69,6 +77,15 @@ def exercised(
     cushion.clear()
 
 
+def _demand_one_process(expected: int) -> None:
+    """Raise in the copy that a constructor made of its process: each call would double them."""
+    if os.getpid() != expected:
+        raise NotExercised("forks, and returns in both processes")
+    with suppress(ChildProcessError):  # nearly always there is no child
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        time.sleep(FORK_SECONDS)
+
+
 def _affordable(factory: Callable[[], object], calls: int) -> int:
     """Warm up, and return how many calls a run may have: fewer of a slow constructor."""
     begin = time.perf_counter()
@@ -83,6 +100,8 @@ def _affordable(factory: Callable[[], object], calls: int) -> int:
 def _step(subject: type, factory: Callable[[], object], calls: int, threads: int) -> Step:
     """Call the factory in so many threads and judge."""
     seen = traffic_of_calls(subject, factory, calls, threads)
+    if seen.move.total:
+        gc.unfreeze()  # who holds what is seen of all objects
     # What one run leaves may be a cache that it filled: only what every run leaves is lost.
     lost = lost_by_calls(subject, factory, calls, threads) if seen.move.total else []
     evidence = Evidence(

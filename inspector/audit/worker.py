@@ -1,8 +1,9 @@
 """The process that exercises types: ``python -m inspector.audit.worker READ WRITE``.
 
 It is asked, and answers, in lines of JSON over two pipes whose descriptors are its
-arguments; its standard streams lead nowhere.  Whatever is asked may block it, end
-it or crash it: before each step it says what it is about to do.
+arguments; its standard streams lead nowhere.  An import may block it, end it or crash
+it: before each it says which.  Each type is exercised in a copy of its own, which may do
+all of that as well, and set in its process whatever it likes.
 
 Requests, and the answers to each:
 
@@ -10,9 +11,10 @@ Requests, and the answers to each:
 "leave_out": [...]}``
     ``{"importing": name}`` …, ``{"types": [[name, number, of_python] …], "static": n,
     "failed": {module: why}, "wrong": [[target, what] …], "gil": false}``
-``{"do": "exercise", "name": …, "number": 0, "make": expression or null, "calls": n, "threads": n}``
+``{"do": "exercise", "name": …, "number": 0, "make": expression or null, "calls": n, "threads": n,
+"seconds": s}``
     ``{"name": …, "verdict": …, "exercise": …}`` …, ``{"done": true}`` or ``{"not_exercised":
-    why}``; with a number of null it is whatever type the expression makes
+    why}`` or ``{"ended": why}``; with a number of null it is whatever type the expression makes
 
 ``{"do": "rounds", …}``
     see :mod:`inspector.audit.throughput`
@@ -21,14 +23,16 @@ Requests, and the answers to each:
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import gc
 import json
 import os
 import resource
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from inspector.audit.apart import die_with_parent, keep_orphans, run_apart
 from inspector.audit.exercise import NotExercised, exercised
 from inspector.audit.expressions import factory_of
 from inspector.audit.find import (
@@ -40,6 +44,7 @@ from inspector.audit.find import (
     types_of,
 )
 from inspector.checks.subjects import name_of
+from inspector.checks.support import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,15 +53,14 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-PR_SET_PDEATHSIG: Final = 1
-"""``prctl(2)``: a signal when the parent ends (include/uapi/linux/prctl.h)."""
-
 
 class Worker:
     """What one process knows from request to request."""
 
-    def __init__(self) -> None:
+    def __init__(self, private: tuple[int, ...] = ()) -> None:
         self.types: dict[str, list[type]] = {}
+        self._private = private
+        """File descriptors that nothing that is exercised gets."""
 
     def find(self, request: Answer, tell: Callable[[Answer], None]) -> Iterator[Answer]:
         """Import the modules and list their types."""
@@ -76,6 +80,7 @@ class Worker:
                 wrong.append((f"{module}:{qualname}", found))
             elif found not in self.types.setdefault(name_of(found), []):
                 self.types[name_of(found)].append(found)
+        _make_ready()
         yield {
             "types": [
                 (name, number, of_python(each))
@@ -89,7 +94,11 @@ class Worker:
         }
 
     def exercise(self, request: Answer, _: Callable[[Answer], None]) -> Iterator[Answer]:
-        """Make and free instances of one type."""
+        """Make and free instances of one type, in a copy of this process."""
+        work = partial(self._exercised, request)
+        return run_apart(work, request["seconds"], self._private)
+
+    def _exercised(self, request: Answer) -> Iterator[Answer]:
         number = request["number"]
         same = dict(enumerate(self.types.get(request["name"], ())))
         if number is not None and number not in same:
@@ -119,16 +128,26 @@ class Worker:
         yield from rounds(request)
 
 
+def _make_ready() -> None:
+    """Do what every copy of this process would have to do again."""
+    require()
+    # A collection writes to every object that it looks at, and a copy gets a page of its own
+    # for each page that is written to.
+    gc.collect()
+    gc.freeze()
+
+
 def main(reading: int, writing: int) -> None:
     """Answer until nobody asks any more."""
-    # Whoever asked is gone: do not stay behind in a constructor that blocks.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Whoever asked is gone: do not stay behind in an import that blocks.
+    die_with_parent()
+    keep_orphans()
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's: whoever asked decides
     for each in (reading, writing):
         os.set_inheritable(each, False)  # noqa: FBT003 - os takes it so
-    worker = Worker()
+    worker = Worker((reading, writing))
     answers = os.fdopen(writing, "w", encoding="utf-8", buffering=1)
 
     def tell(answer: Answer) -> None:

@@ -19,6 +19,9 @@ __all__ = ["Case", "Plan", "Workshop"]
 IMPORT_SECONDS: Final = 60.0
 """That the import of one module may take."""
 
+SLACK: Final = 10.0
+"""Seconds more than one type may take, for the worker to end what does not answer."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -81,8 +84,11 @@ class Workshop:
             "make": case.make,
             "calls": self._plan.calls,
             "threads": self._plan.threads,
+            "seconds": self._plan.seconds,
         }
-        for answer in self._child.ask(request, self._plan.seconds):
+        for answer in self._child.ask(request, self._plan.seconds + SLACK):
+            if "ended" in answer:
+                raise ChildEnded(answer["ended"])
             yield answer
             if "verdict" not in answer:
                 return

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from inspector.census.anatomy import Anatomy
     from inspector.census.heat import Sampler
     from inspector.census.reading import Seen
+    from inspector.cpython.layout import Layout
     from inspector.process.other import OtherProcess
 
 __all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]
@@ -50,16 +51,22 @@ class Target:
     """
 
     def __init__(
-        self, process: OwnProcess | OtherProcess, pause_limit: float = PAUSE_LIMIT
+        self,
+        process: OwnProcess | OtherProcess,
+        pause_limit: float = PAUSE_LIMIT,
+        *,
+        layout: Layout | None = None,
     ) -> None:
-        """Find the layout; raise what keeps this process from being read.
+        """Find the layout unless it is known; raise what keeps this process from being read.
 
         Another process that moves too fast for that is stopped for it, at most
         ``pause_limit`` seconds at a time; 0 forbids it.
         """
         self._process = process
         self._lock = threading.Lock()
-        self.layout, self.discovery_pause_ns = find_layout(process, pause_limit)
+        self.layout, self.discovery_pause_ns = (
+            (layout, None) if layout else find_layout(process, pause_limit)
+        )
         """The nanoseconds tell for how long the process was stopped; None if it was not."""
         self._known: dict[int, Known] = {}
         """By address of the interpreter."""

@@ -18,6 +18,7 @@ from inspector.cpython.pool import LOCKED, Pool, read_pool
 from inspector.cpython.walk import decode_thread, thread_ranges, threads
 from inspector.cpython.words import unsigned
 from inspector.errors import LayoutError, MemoryFault, Unsettled
+from inspector.process.vectors import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
     from inspector.process.protocols import Memory
     from inspector.process.vectors import Range
 
-__all__ = ["TRIES", "Arrays", "SlotReader", "Slots", "places", "slot"]
+__all__ = ["FEW", "TRIES", "Arrays", "SlotReader", "Slots", "places", "slot"]
 
 TRIES: Final = 24
 """Readings that may fail because threads or classes come and go."""
+
+FEW: Final = 32
+"""Objects that are looked up one by one, rather than among all words of a table."""
 
 Arrays = dict[tuple[int, int], bytes]
 """(address of the thread state, native thread id) -> its array of contributions."""
@@ -109,10 +113,21 @@ class SlotReader:
 
 def places(table: bytes, addresses: Sequence[int]) -> list[int]:
     """Return the slot of each address; -1 for an object without a unique id."""
+    if len(addresses) <= FEW:
+        return [_find_word(table, address) for address in addresses]
     words = unsigned(table)
     # The words of free entries lie inside the table, where no object does.
     found = dict(zip(words, range(len(words)), strict=True))
     return [found.get(address, -1) for address in addresses]
+
+
+def _find_word(table: bytes, word: int) -> int:
+    """Return the index of a word, -1 where it is missing, without a list of all of them."""
+    sought = word.to_bytes(WORD, "little")
+    at = table.find(sought)
+    while at >= 0 and at % WORD:
+        at = table.find(sought, at + 1)
+    return at // WORD if at >= 0 else -1
 
 
 def slot(array: bytes, place: int) -> int:

@@ -16,7 +16,7 @@ from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import inspector
-from inspector.census.totals import TRIES, Arrays, SlotReader, slot
+from inspector.census.totals import FEW, TRIES, Arrays, SlotReader, slot
 from inspector.checks.subjects import Watched, counted, is_counted, is_own, name_of, watch
 from inspector.checks.support import require
 from inspector.cpython.refcount import BIAS
@@ -84,9 +84,8 @@ class Counts(NamedTuple):
         """Yield position, native thread id and count of what stands in the arrays."""
         numbers = self.places.numbers
         for (_, native), array in self.arrays.items():
-            for place in differing(b"", array):
-                if place in numbers:
-                    yield numbers[place], native, slot(array, place)
+            for number in _moved_among(numbers, b"", array):
+                yield number, native, slot(array, self.places.of[number])
 
 
 def collect() -> None:
@@ -204,9 +203,17 @@ def _moved_slots(before: Counts, after: Counts, arrays: tuple[bytes, bytes]) -> 
     """Return the positions of types of which one thread's slot may have moved."""
     if before.places is not after.places:
         return range(len(after.places.of))
+    return _moved_among(after.places.numbers, *arrays)
+
+
+def _moved_among(numbers: Mapping[int, int], before: bytes, after: bytes) -> Iterable[int]:
+    """Return which of the positions, each by its slot, have another count now."""
+    if len(numbers) <= FEW:
+        return [
+            number for place, number in numbers.items() if slot(before, place) != slot(after, place)
+        ]
     # Slots of code objects and dictionaries belong to no type.
-    numbers = after.places.numbers
-    return [numbers[place] for place in differing(*arrays) if place in numbers]
+    return [numbers[place] for place in differing(before, after) if place in numbers]
 
 
 def count(subject: type) -> TypeCount:

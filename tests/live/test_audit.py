@@ -197,6 +197,22 @@ def test_a_constructor_that_blocks_is_given_up_in_time() -> None:
 
 @free_threaded_only
 @pytest.mark.usefixtures("path")
+def test_what_a_constructor_does_to_its_process_is_not_there_for_the_next_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = str(os.getpid() + 10_000)
+    monkeypatch.setenv("POISON_SLEEP", seconds)
+    rows = by_name(audited(Plan(("poison",), calls=10)))
+    fine = {name: (row.verdict, row.reason) for name, row in rows.items() if "Then" in name}
+    assert len(fine) > 25
+    assert fine == dict.fromkeys(fine, (Verdict.BALANCED, ""))
+    # Nor does a process that a constructor has started outlast the audit.
+    commands = [each.info["cmdline"] for each in psutil.process_iter(["cmdline"])]
+    assert ["/bin/sleep", seconds] not in commands
+
+
+@free_threaded_only
+@pytest.mark.usefixtures("path")
 def test_a_factory_makes_what_takes_arguments() -> None:
     factories = Factories({"awkward.NeedsArguments": "awkward.NeedsArguments(3)"})
     (row,) = audited(Plan(("awkward:NeedsArguments",), factories=factories)).rows
