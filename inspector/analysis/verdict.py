@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from inspector.analysis.cost import cost_of, rate_of
+
 __all__ = ["HEADER", "PER_THREAD", "Evidence", "Verdict"]
 
 HEADER: Final = "header"
@@ -142,13 +144,14 @@ class Evidence(NamedTuple):
     @property
     def updates_per_second(self) -> float | None:
         """At least so many updates of the header per second; None without any reading."""
-        rates = []
-        if self.header is not None and self.header_seconds:
-            rates.append(abs(self.header) / self.header_seconds)
         seconds = self.sampled_seconds or self.seconds
-        if self.samples and self.moved is not None and seconds:
-            rates.append(self.moved / seconds)
-        return max(rates, default=None)
+        moved = self.moved if self.samples else None
+        return rate_of(self.header, self.header_seconds, moved, seconds)
+
+    @property
+    def cost(self) -> tuple[bool, float]:
+        """What objects are ranked by; see :func:`inspector.analysis.cost.cost_of`."""
+        return cost_of(self.updates_per_second, self.threads, gil_enabled=self.gil_enabled)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""

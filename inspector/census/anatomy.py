@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from inspector.census.evidence import judge_reading, read_evidence
 from inspector.cpython.refcount import HEADER_SIZE, Header, decode
 from inspector.cpython.type_object import flag_names, python_dealloc, read_structure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from inspector.analysis.judge import Judgement
     from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
@@ -48,6 +50,12 @@ class Anatomy:
     paths: tuple[Path, ...]
     suspended: int | None = None
     """References in suspended generators, part of no count; None where not known."""
+    gil_enabled: bool | None = None
+
+    @property
+    def judged(self) -> Judgement | None:
+        """What this one reading comes to; None where only time can tell."""
+        return judge_reading(self.count, gil_enabled=self.gil_enabled)
 
     @property
     def formula(self) -> str:
@@ -77,6 +85,10 @@ class Anatomy:
             "paths": [asdict(path) for path in self.paths],
             "formula": self.formula,
             "suspended": self.suspended,
+            "verdict": None,
+            "evidence": read_evidence(self.count, gil_enabled=self.gil_enabled).as_dict(),
+            "advice": None,
+            **(self.judged.as_dict() if self.judged else {}),
         }
 
 
@@ -114,6 +126,7 @@ def dissect(
         subclasses=tuple(names.get(each, f"{each:#x}") for each in structure.subclasses),
         paths=_paths(count, names.get(owner, "?"), owner, static=structure.dealloc_is_static),
         suspended=suspended,
+        gil_enabled=snapshot.target.gil_enabled,
     )
 
 

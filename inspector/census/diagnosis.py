@@ -11,6 +11,7 @@ from inspector.census.agreement import agreements
 from inspector.census.discovery import find_layout
 from inspector.census.ending import lasting
 from inspector.cpython.published import read_version, version_text
+from inspector.cpython.walk import gil_enabled, interpreters
 from inspector.errors import InspectorError, LayoutError
 from inspector.process.identity import thread_names
 from inspector.process.other import OtherProcess
@@ -38,6 +39,8 @@ class Diagnosis:
     """How long the process was stopped to find its layout; None if it was not."""
     error: InspectorError | None
     """What keeps the process from being read, or makes what is read doubtful."""
+    gil_enabled: bool | None = None
+    """Whether the GIL is on at this moment; None if that could not be read."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -45,6 +48,7 @@ class Diagnosis:
         return {
             "pid": self.pid,
             "version": self.version,
+            "gil_enabled": self.gil_enabled,
             "permission": asdict(self.permission),
             "discovery_pause_ns": self.discovery_pause_ns,
             "fields": [{**each.offset._asdict(), "ok": each.ok} for each in self.agreements],
@@ -68,6 +72,9 @@ def diagnose(pid: int | None, pause_limit: float) -> Diagnosis:
         facts["version"] = version_text(read_version(process.memory, process.runtime)[0])
         layout, facts["discovery_pause_ns"] = find_layout(process, pause_limit)
         with lasting(process, layout.published):
+            for each in interpreters(process.memory, layout.published, layout.runtime):
+                # The main one is the last.
+                facts["gil_enabled"] = gil_enabled(process.memory, layout.published, each)
             found = agreements(process.memory, layout, partial(thread_names, number))
         facts["agreements"] = tuple(found)
         error = _disagreement(found)

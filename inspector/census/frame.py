@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from inspector.census.snapshot import ObjectCount, Snapshot
 
-__all__ = ["UNKNOWN", "Frame", "Key", "frame_of", "key_of"]
+__all__ = ["UNKNOWN", "Frame", "Key", "contributions_of", "frame_of", "key_of"]
 
 UNKNOWN: Final = -(1 << 63)
 """Stands for None in an array; no count gets there."""
@@ -58,6 +58,15 @@ class Frame(NamedTuple):
 def key_of(row: ObjectCount) -> Key:
     """Return what an object is known by from reading to reading."""
     return row.interpreter, row.address, row.name
+
+
+def contributions_of(snapshot: Snapshot) -> list[Mapping[int, int] | None]:
+    """Return what threads contribute to each object; None where it could not be told.
+
+    Of an object whose contributions did not move it is the value of the reading before.
+    """
+    counts = zip(map(_CONTRIBUTIONS, snapshot.rows), map(_COUNTED, snapshot.rows), strict=True)
+    return [None if counted is None else each for each, counted in counts]
 
 
 def frame_of(snapshot: Snapshot, before: Frame | None) -> Frame:

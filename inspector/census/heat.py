@@ -78,6 +78,8 @@ class Sampled(NamedTuple):
     """That could be compared with the one before."""
     left_out: int = 0
     """In which headers may have moved by a merge."""
+    seconds: float = 0.0
+    """From sample to sample, those left out aside."""
 
 
 class Sampler:
@@ -97,6 +99,7 @@ class Sampler:
         self._before: tuple[int, ...] = ()
         self._moved = [0] * len(counted)
         self._samples = self._left_out = 0
+        self._seconds = self._at = 0.0
 
     def _state_words(
         self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int]
@@ -126,6 +129,7 @@ class Sampler:
         """
         words = self._words.read()
         before, self._before = self._before, words
+        then, self._at = self._at, time.monotonic()
         if not before:
             return
         cut = self._state
@@ -134,6 +138,7 @@ class Sampler:
             self._left_out += 1
             return
         self._samples += 1
+        self._seconds += self._at - then
         moved = self._moved
         for place in compress(self._numbers, map(ne, words[cut:], before[cut:])):
             moved[place] += 1
@@ -165,7 +170,8 @@ class Sampler:
 
     def take(self) -> Sampled:
         """Return what was sampled since this was last called."""
-        sampled = Sampled(self._places, self._moved, self._samples, self._left_out)
+        sampled = Sampled(self._places, self._moved, self._samples, self._left_out, self._seconds)
         self._moved = [0] * len(self._moved)
         self._samples = self._left_out = 0
+        self._seconds = 0.0
         return sampled

@@ -10,20 +10,23 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from inspector.analysis.cost import cost_of, rate_of
+from inspector.analysis.judge import ENOUGH, judge
+from inspector.analysis.share import Share
+from inspector.census.evidence import read_evidence
 from inspector.census.frame import frame_of, key_of
-from inspector.census.heat import Heat
-from inspector.census.traffic import Flows, merges
-from inspector.census.verdict import ENOUGH, Evidence, judge
+from inspector.census.traffic import Flows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inspector.analysis.judge import Judgement
+    from inspector.analysis.verdict import Evidence
     from inspector.census.frame import Frame, Key
     from inspector.census.heat import Sampled
     from inspector.census.snapshot import ObjectCount, Snapshot
-    from inspector.census.verdict import Judgement
 
-__all__ = ["FRAMES", "WINDOW", "History"]
+__all__ = ["FRAMES", "WINDOW", "History", "rises"]
 
 FRAMES: Final = 64
 """Readings whose totals are kept."""
@@ -47,7 +50,8 @@ class History:
     def begin(cls, snapshot: Snapshot) -> History:
         """Return the history of a first reading."""
         frame = frame_of(snapshot, None)
-        return cls(snapshot, (frame,), frame, Flows.none(len(frame.keys)))
+        flows = Flows.none(len(frame.keys), len(snapshot.threads))
+        return cls(snapshot, (frame,), frame, flows)
 
     def add(self, snapshot: Snapshot, sampled: Sampled | None = None) -> History:
         """Return the history with one more reading, and what was sampled before it."""
@@ -57,13 +61,14 @@ class History:
             self,
             latest=snapshot,
             frames=(*self.frames[1 - FRAMES :], frame),
-            flows=self.flows.step(before, frame, merges(self.latest, snapshot), sampled),
+            flows=self.flows.step((before, self.latest), (frame, snapshot), sampled),
         )
 
     def rebased(self) -> History:
         """Return the history with its latest reading as the baseline."""
         frame = self.frames[-1]
-        return replace(self, baseline=frame, flows=Flows.none(len(frame.keys)))
+        flows = Flows.none(len(frame.keys), len(self.latest.threads))
+        return replace(self, baseline=frame, flows=flows)
 
     def growth(self, row: ObjectCount) -> int | None:
         """Return the growth of a total since the baseline; that of a new object is its total."""
@@ -84,31 +89,74 @@ class History:
         grown = self._between(first, key)
         return None if grown is None or seconds <= 0 else grown / seconds
 
-    def heat(self, row: ObjectCount) -> float | None:
-        """Return the share of samples since the baseline in which the header moved."""
-        place = self.frames[-1].places.get(key_of(row))
-        if place is None or row.shared is None:
+    def share(self, row: ObjectCount) -> Share:
+        """Return in how many of the samples since the baseline the header moved.
+
+        Readings are no samples: of a recording there are none.
+        """
+        place = self._place(row)
+        sums = self.flows.sums
+        return Share(0, 0) if place is None else Share(sums.moved[place], sums.samples[place])
+
+    def updates(self, row: ObjectCount) -> float | None:
+        """Return the updates of the header per second since the baseline, at least."""
+        place = self._place(row)
+        if place is None:
             return None
         sums = self.flows.sums
-        return Heat(sums.moved[place], sums.samples[place]).share
+        header = sums.header[place] if sums.steps[place] else None
+        moved = sums.moved[place] if sums.samples[place] else None
+        return rate_of(header, sums.step_ns[place] / 1e9, moved, sums.sampled_ns[place] / 1e9)
+
+    def threads(self, row: ObjectCount) -> int | None:
+        """Return the most threads that were seen to use an object within one step."""
+        place = self._place(row)
+        return None if place is None else self.flows.sums.threads[place] or None
+
+    def cost(self, row: ObjectCount) -> tuple[bool, float] | None:
+        """Return what objects are ranked by; None where nothing was seen of the header."""
+        rate = self.updates(row)
+        if rate is None:
+            return None
+        return cost_of(rate, self.threads(row), gil_enabled=self.latest.target.gil_enabled)
 
     def evidence(self, row: ObjectCount) -> Evidence:
-        """Return what is known of the traffic since the baseline, merges left out."""
-        place, flows = self.frames[-1].places.get(key_of(row)), self.flows
-        evidence = Evidence(merges=flows.merges, deallocator=row.deallocator or "")
-        if place is None or row.counted is None:
+        """Return all that is known of an object since the baseline.
+
+        The total is that of the whole time, ``header`` and ``contributed`` are of the steps
+        without a merge.  Who holds the references cannot be seen from readings.
+        """
+        flows = self.flows
+        evidence = read_evidence(row, gil_enabled=self.latest.target.gil_enabled)._replace(
+            merges=flows.merges, ended=flows.ended, threads_alive=flows.threads_alive
+        )
+        place = self._place(row)
+        if place is None:
             return evidence
         sums = flows.sums
+        if len(self.frames) > 1:
+            seconds = (self.frames[-1].taken_ns - self.baseline.taken_ns) / 1e9
+            evidence = evidence._replace(
+                seconds=seconds, total=self.growth(row), growing=self._is_growing(row)
+            )
+        if sums.steps[place]:
+            evidence = evidence._replace(
+                steps=sums.steps[place],
+                step_seconds=sums.step_ns[place] / 1e9,
+                header=sums.header[place],
+                contributed=sums.contributed[place],
+                used=sums.used[place],
+                doubled=sums.doubled[place],
+                threads=sums.threads[place] or None,
+                shifted=sums.shifted[place],
+            )
         if sums.samples[place]:
-            evidence = evidence._replace(samples=sums.samples[place], moved=sums.moved[place])
-        if not flows.steps:
-            return evidence
-        return evidence._replace(
-            seconds=flows.seconds,
-            total=self.growth(row),
-            header=sums.header[place],
-            contributed=sums.contributed[place],
-        )
+            evidence = evidence._replace(
+                samples=sums.samples[place],
+                moved=sums.moved[place],
+                sampled_seconds=sums.sampled_ns[place] / 1e9,
+            )
+        return evidence
 
     def totals(self, row: ObjectCount) -> list[int | None]:
         """Return the totals in every reading that is kept, the oldest first."""
@@ -118,17 +166,7 @@ class History:
 
     def verdict(self, row: ObjectCount) -> Judgement | None:
         """Return what the readings say of a type, with their evidence; None for nothing."""
-        rise = _rise(self.totals(row))
-        grown = None
-        if rise:
-            first, last = self.frames[0], self.frames[-1]
-            seconds = (last.taken_ns - first.taken_ns) / 1e9
-            merged = (last.collections or 0) - (first.collections or 0)
-            grown = Evidence(seconds, rise, merges=max(0, merged))
-        place = self.frames[-1].places.get(key_of(row))
-        sums = self.flows.sums
-        used, lost = (0, 0) if place is None else (sums.used[place], sums.lost[place])
-        return judge(row, self.evidence(row), grown=grown, used=used, lost=lost)
+        return judge(self.evidence(row))
 
     @property
     def window(self) -> tuple[Frame, ...]:
@@ -155,6 +193,19 @@ class History:
         now, then = self.frames[-1].collections, self.baseline.collections
         return None if now is None or then is None else now - then
 
+    def _place(self, row: ObjectCount) -> int | None:
+        """Return the place of an object in the sums; None for one that was not counted."""
+        return None if row.counted is None else self.frames[-1].places.get(key_of(row))
+
+    def _is_growing(self, row: ObjectCount) -> bool | None:
+        """Whether a total rose nearly all the time, in the readings kept since the baseline."""
+        since = self.baseline.taken_ns
+        frames = [each for each in self.frames if each.taken_ns >= since]
+        stacks = all(each.deferred is not None for each in frames)
+        key = key_of(row)
+        totals = [each.total(key, stacks=stacks) for each in frames]
+        return rises([total for total in totals if total is not None])
+
     def _between(self, first: Frame, key: Key) -> int | None:
         last = self.frames[-1]
         stacks = first.deferred is not None and last.deferred is not None
@@ -162,11 +213,17 @@ class History:
         return None if before is None or after is None else after - before
 
 
-def _rise(totals: Sequence[int | None]) -> int:
-    """Return by how much totals rose that go nearly one way only; 0 for others."""
-    known = [total for total in totals if total is not None]
-    steps = [after - before for before, after in pairwise(known)]
+def rises(totals: Sequence[int]) -> bool | None:
+    """Whether totals rise again and again and hardly fall; None where that cannot be told yet.
+
+    What has not risen for half of the time has come to rest.
+    """
+    steps = [after - before for before, after in pairwise(totals)]
+    if len(steps) < ENOUGH:
+        return None
     up = sum(step for step in steps if step > 0)
     down = up - sum(steps)
-    several = sum(step > 0 for step in steps) >= ENOUGH
-    return up - down if several and down <= up // 10 else 0
+    lately = steps[len(steps) // 2 :] if len(steps) >= 2 * ENOUGH else steps
+    if down > up // 10 or max(lately) <= 0:
+        return False
+    return True if sum(step > 0 for step in steps) >= ENOUGH else None

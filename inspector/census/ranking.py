@@ -1,4 +1,4 @@
-"""Which types' headers are the busiest, over some time: sampled, judged, ranked."""
+"""Which types' headers cost most, over some time: sampled, judged, ranked."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from inspector.census.heat import RATE, Heat
+from inspector.analysis.judge import judge
+from inspector.analysis.share import Share
+from inspector.census.heat import RATE
 from inspector.census.history import History
 from inspector.errors import MemoryFault, NoSuchTarget, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from inspector.analysis.judge import Judgement
+    from inspector.analysis.verdict import Evidence
     from inspector.census.interpreter import TargetInfo
     from inspector.census.snapshot import ObjectCount
     from inspector.census.target import Target
-    from inspector.census.verdict import Judgement
 
 __all__ = ["Ranked", "Ranking", "rank"]
 
@@ -28,17 +31,28 @@ class Ranked(NamedTuple):
     """One object, and how busy its header was."""
 
     row: ObjectCount
-    heat: Heat
-    header: float | None
-    """Net plain references per second; None where every step had a merge in it."""
-    contributed: float | None
-    """Net references per second that threads counted."""
+    evidence: Evidence
     judged: Judgement | None
+
+    @property
+    def share(self) -> Share:
+        """In how many of the samples the header had moved."""
+        return Share(self.evidence.moved or 0, self.evidence.samples or 0)
+
+    @property
+    def header_rate(self) -> float | None:
+        """Net plain references per second; None where every step had a merge in it."""
+        return _divide(self.evidence.header, self.evidence.header_seconds)
+
+    @property
+    def contributed_rate(self) -> float | None:
+        """Net references per second that threads counted."""
+        return _divide(self.evidence.contributed, self.evidence.header_seconds)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        row, heat = self.row, self.heat
-        low, high = heat.bounds
+        row, share = self.row, self.share
+        low, high = share.interval
         return {
             "name": row.name,
             "kind": row.kind,
@@ -46,18 +60,24 @@ class Ranked(NamedTuple):
             "interpreter": row.interpreter,
             "unique_id": row.unique_id,
             "total": row.total,
-            "moved": heat.moved,
-            "samples": heat.samples,
-            "heat": heat.share,
-            "low": low if heat.samples else None,
-            "high": high if heat.samples else None,
-            "header_per_second": self.header,
-            "contributed_per_second": self.contributed,
+            "updates_per_second": self.evidence.updates_per_second,
+            "threads": self.evidence.threads,
+            "moved": share.moved,
+            "samples": share.samples,
+            "heat": share.value,
+            "low": low if share.samples else None,
+            "high": high if share.samples else None,
+            "header_per_second": self.header_rate,
+            "contributed_per_second": self.contributed_rate,
             "verdict": None,
-            "evidence": None,
+            "evidence": self.evidence.as_dict(),
             "advice": None,
             **(self.judged.as_dict() if self.judged else {}),
         }
+
+
+def _divide(number: int | None, seconds: float | None) -> float | None:
+    return None if number is None or not seconds else number / seconds
 
 
 @dataclass(frozen=True)
@@ -77,7 +97,7 @@ class Ranking:
     ended: bool
     """The process ended before the time was over."""
     rows: tuple[Ranked, ...]
-    """The busiest first."""
+    """Those that cost most first."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document."""
@@ -126,10 +146,12 @@ def rank(
             history = history.add(snapshot, sampled)
         seconds += time.monotonic() - begin
         tell(seconds, samples)
-    rows = sorted(
-        (_ranked(history, row) for row in history.latest),
-        key=lambda each: (-(each.heat.share or 0.0), -each.heat.samples, each.row.name),
-    )
+    rows = []
+    for row in history.latest:
+        evidence = history.evidence(row)
+        rows.append(Ranked(row, evidence, judge(evidence)))
+    rows.sort(key=lambda each: each.row.name)
+    rows.sort(key=lambda each: each.evidence.cost, reverse=True)
     return Ranking(
         history.latest.target,
         len(history.latest.threads),
@@ -140,15 +162,3 @@ def rank(
         ended,
         tuple(rows),
     )
-
-
-def _ranked(history: History, row: ObjectCount) -> Ranked:
-    judged = history.verdict(row)
-    evidence = history.evidence(row)
-    seconds = evidence.seconds
-    header, contributed = (
-        None if number is None or not seconds else number / seconds
-        for number in (evidence.header, evidence.contributed)
-    )
-    heat = Heat(evidence.moved or 0, evidence.samples or 0)
-    return Ranked(row, heat, header, contributed, judged)

@@ -12,10 +12,10 @@ from array import array
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import compress
-from operator import ne
+from operator import is_not, ne
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from inspector.census.frame import UNKNOWN
+from inspector.census.frame import UNKNOWN, contributions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +94,7 @@ def _reset(before: Snapshot, after: Snapshot) -> bool:
 
 
 class Sums(NamedTuple):
-    """Numbers per object, in the places of the latest frame."""
+    """Numbers per object, in the places of the latest frame, of steps without a merge."""
 
     header: array[int]
     """Net: plain references."""
@@ -102,12 +102,21 @@ class Sums(NamedTuple):
     """Net: references that threads counted in their arrays."""
     used: array[int]
     """Steps in which any thread's contribution was seen to move."""
-    lost: array[int]
+    doubled: array[int]
     """Steps in which the header gave back exactly twice what threads took."""
-    moved: array[int]
-    """Samples in which ``ob_ref_shared`` was not what it had been."""
+    threads: array[int]
+    """Most threads whose contributions moved within one step."""
+    steps: array[int]
+    step_ns: array[int]
+    """Nanoseconds of these."""
+    shifted: array[int]
+    """Steps in which ``ob_ref_shared`` was not what it had been."""
     samples: array[int]
-    """All of them: those taken between readings, or else the readings themselves."""
+    """Taken between readings."""
+    moved: array[int]
+    """Samples in which ``ob_ref_shared`` was not what it had been in the one before."""
+    sampled_ns: array[int]
+    """Nanoseconds from sample to sample."""
 
 
 @dataclass(frozen=True)
@@ -117,43 +126,52 @@ class Flows:
     sums: Sums
     steps: int = 0
     """That were summed up."""
-    seconds: float = 0.0
-    """That these took."""
     merges: int = 0
     """Collections and ended threads in all steps, those left out included."""
     ended: int = 0
     """Threads, of these."""
+    threads_alive: int = 0
+    """Most threads of the process in any reading."""
 
     @classmethod
-    def none(cls, size: int) -> Self:
+    def none(cls, size: int, threads_alive: int) -> Self:
         """Return those of so many objects that were read once."""
-        return cls(Sums._make(array("q", bytes(8 * size)) for _ in Sums._fields))
+        sums = Sums._make(array("q", bytes(8 * size)) for _ in Sums._fields)
+        return cls(sums, threads_alive=threads_alive)
 
     def step(
-        self, before: Frame, frame: Frame, merged: Merges, sampled: Sampled | None = None
+        self,
+        before: tuple[Frame, Snapshot],
+        after: tuple[Frame, Snapshot],
+        sampled: Sampled | None = None,
     ) -> Flows:
         """Return the sums with one more step, and with what was sampled in it."""
+        (old, old_snapshot), (frame, snapshot) = before, after
+        merged = merges(old_snapshot, snapshot)
         places = None
-        if frame.places is not before.places:
-            places = [before.places.get(key, -1) for key in frame.keys]
+        if frame.places is not old.places:
+            places = [old.places.get(key, -1) for key in frame.keys]
         sums = Sums._make(_placed(each, places, 0) for each in self.sums)
         flows = replace(
             self,
             sums=sums,
             merges=self.merges + merged.collections + merged.ended,
             ended=self.ended + merged.ended,
+            threads_alive=max(self.threads_alive, len(snapshot.threads)),
         )
         if sampled is not None:
             _add_samples(sums, frame, sampled)
         if not merged.none:
             return flows
-        counted = _placed(before.counted, places, UNKNOWN)
-        contributed = _placed(before.contributed, places, UNKNOWN)
-        _add_flows(sums, frame, counted, contributed)
-        if sampled is None:
-            _add_looks(sums, frame, _placed(before.shared, places, UNKNOWN))
-        seconds = self.seconds + (frame.taken_ns - before.taken_ns) / 1e9
-        return replace(flows, steps=self.steps + 1, seconds=seconds)
+        old = old._replace(
+            counted=_placed(old.counted, places, UNKNOWN),
+            contributed=_placed(old.contributed, places, UNKNOWN),
+            shared=_placed(old.shared, places, UNKNOWN),
+        )
+        _add_step(sums, old, frame)
+        _add_flows(sums, old, frame)
+        _add_threads(sums, places, old_snapshot, snapshot)
+        return replace(flows, steps=self.steps + 1)
 
 
 def _placed(values: array[int], places: Sequence[int] | None, nothing: int) -> array[int]:
@@ -168,31 +186,64 @@ def _different(before: array[int], after: array[int]) -> Iterable[int]:
     return compress(range(len(after)), map(ne, before, after))
 
 
-def _add_flows(sums: Sums, frame: Frame, counted: array[int], contributed: array[int]) -> None:
-    """Add what moved since the reading that had these numbers."""
-    moved = {*_different(counted, frame.counted), *_different(contributed, frame.contributed)}
+def _add_step(sums: Sums, before: Frame, after: Frame) -> None:
+    """Add a step to every object that was there before it, and whether its header moved."""
+    seconds = after.taken_ns - before.taken_ns
+    sums.steps[:] = array(
+        "q",
+        [steps + (was != UNKNOWN) for steps, was in zip(sums.steps, before.counted, strict=True)],
+    )
+    sums.step_ns[:] = array(
+        "q",
+        [
+            passed + seconds * (was != UNKNOWN)
+            for passed, was in zip(sums.step_ns, before.counted, strict=True)
+        ],
+    )
+    for place in _different(before.shared, after.shared):
+        if UNKNOWN not in (before.shared[place], after.shared[place]):
+            sums.shifted[place] += 1
+
+
+def _add_flows(sums: Sums, before: Frame, after: Frame) -> None:
+    """Add what moved from one reading to the next."""
+    moved = {
+        *_different(before.counted, after.counted),
+        *_different(before.contributed, after.contributed),
+    }
     for place in moved:
-        if UNKNOWN in (counted[place], frame.counted[place]):
+        if UNKNOWN in (before.counted[place], after.counted[place]):
             continue
-        total = frame.counted[place] - counted[place]
-        taken = frame.contributed[place] - contributed[place]
+        total = after.counted[place] - before.counted[place]
+        taken = after.contributed[place] - before.contributed[place]
         sums.header[place] += total - taken
         sums.contributed[place] += taken
         sums.used[place] += taken != 0
-        sums.lost[place] += taken > 0 and total == -taken
+        sums.doubled[place] += taken > 0 and total == -taken
 
 
-def _add_looks(sums: Sums, frame: Frame, shared: array[int]) -> None:
-    """Add a reading as a sample of each object that was there before."""
-    seen = zip(sums.samples, shared, strict=True)
-    sums.samples[:] = array("q", [number + (was != UNKNOWN) for number, was in seen])
-    for place in _different(shared, frame.shared):
-        sums.moved[place] += shared[place] != UNKNOWN
+def _add_threads(
+    sums: Sums, places: Sequence[int] | None, before: Snapshot, after: Snapshot
+) -> None:
+    """Note how many threads moved their contributions to an object within one step."""
+    now = contributions_of(after)
+    was = contributions_of(before)
+    if places is not None:
+        was = [None if place < 0 else was[place] for place in places]
+    # Those that did not move are one and the same value, and need no look.
+    for place in compress(range(len(now)), map(is_not, was, now)):
+        old, new = was[place], now[place]
+        if old is None or new is None:
+            continue
+        number = sum(old.get(each, 0) != new.get(each, 0) for each in old.keys() | new.keys())
+        sums.threads[place] = max(sums.threads[place], number)
 
 
 def _add_samples(sums: Sums, frame: Frame, sampled: Sampled) -> None:
     """Add what was sampled in between."""
+    nanoseconds = round(sampled.seconds * 1e9)
     for here, there in enumerate(map(sampled.places.get, frame.keys)):
         if there is not None:
             sums.samples[here] += sampled.samples
             sums.moved[here] += sampled.moved[there]
+            sums.sampled_ns[here] += nanoseconds

@@ -38,12 +38,17 @@ def _known_suffix(path: str | None) -> str | None:
     return path
 
 
+def _sort_key(word: str) -> str:
+    """Return what rows are sorted by; ``heat`` is what updates were called before."""
+    return options.one_of(BOARD_SORTS)("updates" if word == "heat" else word)
+
+
 BoardSortOption = Annotated[
     str,
     typer.Option(
         "--sort",
         metavar="KEY",
-        callback=options.one_of(BOARD_SORTS),
+        callback=_sort_key,
         autocompletion=lambda: list(BOARD_SORTS),
         help=f"Sort by {', '.join(BOARD_SORTS)}: the largest first.",
     ),

@@ -1,4 +1,4 @@
-"""`inspector hot`: which types' headers are the busiest."""
+"""`inspector hot`: which types' headers cost most."""
 
 from __future__ import annotations
 
@@ -51,10 +51,12 @@ def hot(  # noqa: PLR0913 - a parameter per option
     kind: options.KindOption = "type",
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
-    """Rank types by how busy their headers are: what threads fight for.
+    """Rank types by what their headers cost: what threads fight for.
 
-    HEAT is the share of samples in which the header's shared count was not what it had
-    been in the sample before. The process runs on all the time.
+    Types that several threads use come first, then the others, each by UPDATES/s: so often
+    the header is updated, at least. USED BY is the most threads that were seen to count a type
+    at a time, MOVED IN the share of samples in which the header's shared count was not
+    what it had been in the sample before. The process runs on all the time.
     """
     selection = options.view("total", filters, limit, threads=False, as_json=as_json).selection
     context.obj.append(
@@ -92,7 +94,7 @@ def show(
 
         limit = ROWS if selection.limit is None else selection.limit
         if selection.limit is None and not selection.filters:
-            rows = [each for each in rows if each.heat.moved]
+            rows = [each for each in rows if each.evidence.updates_per_second]
         console = console_for(stream)
         shown = rows[:limit] if limit else rows
         console.print(ranking_view(ranking, shown, console.width, unicode=has_unicode()))

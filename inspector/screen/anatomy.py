@@ -56,6 +56,8 @@ def anatomy_view(anatomy: Anatomy) -> Group:
         ("sys.getrefcount", "?" if row.getrefcount is None else str(row.getrefcount)),
     ]
     paths = [(path.what, f"{path.how}: {path.why}") for path in anatomy.paths]
+    judged = anatomy.judged
+    said = [] if judged is None else [(judged.verdict, judged.advice)]
     return Group(
         Text(plain(row.name), "bold"),
         grid(facts),
@@ -63,6 +65,7 @@ def anatomy_view(anatomy: Anatomy) -> Group:
         _section("references", sums),
         Text(f"  {anatomy.formula}", "dim"),
         _section("how they are counted", paths),
+        *([_section("verdict", said)] if said else []),
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GAP",
+    "at_least",
     "bare_table",
     "clock",
     "compact",
@@ -89,6 +90,14 @@ def per_second(rate: float | None) -> str:
     if abs(rate) < 0.05:  # noqa: PLR2004 - would be written as 0.0
         return "0" if not rate else "~0"
     return f"{'+' if rate > 0 else ''}{compact(rate)}"
+
+
+def at_least(rate: float | None, *, unicode: bool) -> str:
+    """Return a lower bound of a rate."""
+    if rate is None:
+        return "?"
+    sign = "≥" if unicode else ">="
+    return f"{sign}{compact(rate) if rate >= 0.05 else 0}"  # noqa: PLR2004 - would be written as 0.0
 
 
 def total(row: ObjectCount) -> str:

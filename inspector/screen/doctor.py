@@ -9,7 +9,7 @@ from rich.text import Text
 
 from inspector.process.permission import SCOPE_CAPABILITY, SCOPE_DESCENDANTS, SCOPE_NOBODY
 from inspector.screen.cells import bare_table
-from inspector.screen.text import count, duration, plain
+from inspector.screen.text import GIL_ON, count, duration, on_off, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +36,11 @@ YES_NO: Final = {True: "yes", False: "no", None: "?"}
 def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
     """Return all that was found out about a process, and what it comes to in the last line."""
     version = f" · Python {diagnosis.version}" if diagnosis.version else ""
+    if diagnosis.gil_enabled is not None:
+        version += f" GIL {on_off(diagnosis.gil_enabled)}"
     head = Text(f"inspector · pid {diagnosis.pid}{version}", "bold")
+    if diagnosis.gil_enabled:
+        head.append(f"\n{GIL_ON}", "bold yellow")
     rights = _own_rights if diagnosis.is_own else _rights
     parts: list[Table | Text] = [head, Text(""), rights(diagnosis.permission), Text("")]
     if diagnosis.agreements:

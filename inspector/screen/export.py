@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
+from inspector.analysis.judge import judge
 from inspector.census.snapshot import ObjectCount
 from inspector.errors import FileError
 from inspector.screen.dashboard.course import SUFFIXES
@@ -37,6 +38,7 @@ THEME: Final = TerminalTheme(
 FIELDS: Final = (
     *("name", "kind", "address", "interpreter", "state", "total", "counted", "local", "shared"),
     *("bias", "contributed", "deferred", "settled", "growth", "rate", "heat", "verdict"),
+    *("updates_per_second", "threads", "advice"),
 )
 
 
@@ -97,15 +99,20 @@ def _rows(state: State) -> Iterator[dict[str, Any]]:
         return
     for number in state.order:
         row = ObjectCount._make(history.latest.rows[number])
-        judged = history.verdict(row)
+        evidence = history.evidence(row)
+        judged = judge(evidence)
         yield {
             **row.as_dict(),
             "contributed": row.contributed,
             "growth": history.growth(row),
             "rate": history.rate(row),
-            "heat": history.heat(row),
-            "verdict": None if judged is None else judged.verdict.value,
-            "evidence": None if judged is None else judged.evidence._asdict(),
+            "heat": history.share(row).value,
+            "updates_per_second": evidence.updates_per_second,
+            "threads": evidence.threads,
+            "verdict": None,
+            "evidence": evidence.as_dict(),
+            "advice": None,
+            **(judged.as_dict() if judged else {}),
         }
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-from inspector.census.verdict import Verdict
-from inspector.screen.cells import bare_table, cut, per_second
-from inspector.screen.text import plain, plural
+from inspector.analysis.verdict import Verdict
+from inspector.screen.cells import GAP, at_least, bare_table, cut, per_second
+from inspector.screen.text import GIL_ON, count, on_off, plain, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,35 +21,40 @@ if TYPE_CHECKING:
 
 __all__ = ["ranking_view"]
 
-BAR: Final = 20
-"""Cells."""
 LONGEST: Final = 60
 """Cells of a name."""
 NARROW: Final = 100
 """Cells of a screen that has no room for rates."""
-EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
 def ranking_view(ranking: Ranking, rows: Sequence[Ranked], width: int, *, unicode: bool) -> Group:
-    """Return what was sampled, some of the rows with bars, and what to do about them."""
+    """Return what was sampled, some of the rows, and what their verdicts mean."""
     target = ranking.target
     facts = ["inspector hot", f"pid {target.pid}", plain(target.command, 60)]
-    facts += [f"Python {target.version}", plural(ranking.threads, "thread")]
-    parts: list[Text | Table] = [
-        Text(" · ".join(filter(None, facts)), "bold"),
-        Text(_sampling(ranking)),
-        Text(""),
-    ]
+    facts += [f"Python {target.version} GIL {on_off(target.gil_enabled)}"]
+    facts += [plural(ranking.threads, "thread")]
+    parts: list[Text | Table] = [Text(" · ".join(filter(None, facts)), "bold")]
+    if target.gil_enabled:
+        parts.append(Text(GIL_ON, "bold yellow"))
+    parts += [Text(_sampling(ranking)), Text("")]
     if rows:
         parts += [_table(rows, width, unicode=unicode), Text("")]
-    still = sum(not each.heat.moved for each in ranking.rows)
+    still = sum(not each.evidence.updates_per_second for each in ranking.rows)
     parts.append(Text(f"{plural(still, 'header')} never moved", "dim"))
-    said = {each.judged.verdict for each in rows if each.judged is not None}
-    for verdict in filter(said.__contains__, Verdict):
-        parts.append(Text.assemble((f"{verdict}: ", "bold"), verdict.advice))
+    parts += _advice(rows)
     if ranking.ended:
         parts.append(Text("the process ended", "bold red"))
     return Group(*parts)
+
+
+def _advice(rows: Sequence[Ranked]) -> list[Text]:
+    """Say of each verdict what it means, with the numbers of the first type that has it."""
+    first = {each.judged.verdict: each for each in reversed(rows) if each.judged is not None}
+    return [
+        Text.assemble((f"{verdict}, {plain(each.row.name)}: ", "bold"), each.judged.advice)
+        for verdict in Verdict
+        if (each := first.get(verdict)) is not None and each.judged is not None
+    ]
 
 
 def _sampling(ranking: Ranking) -> str:
@@ -62,37 +67,45 @@ def _sampling(ranking: Ranking) -> str:
 
 
 def _table(rows: Sequence[Ranked], width: int, *, unicode: bool) -> Table:
-    rates = width >= NARROW
-    taken = 8 + BAR + 2 + 16 + 2 + 14 + (20 if rates else 0)
+    columns = {
+        "UPDATES/s": [at_least(each.evidence.updates_per_second, unicode=unicode) for each in rows],
+        "USED BY": [_threads(each) for each in rows],
+        "MOVED IN": [_share(each) for each in rows],
+        "95 % CI": [_interval(each) for each in rows],
+        "HEADER/s": [per_second(each.header_rate) for each in rows],
+        "ARRAYS/s": [per_second(each.contributed_rate) for each in rows],
+        "VERDICT": [each.judged.verdict.value if each.judged else "" for each in rows],
+    }
+    if width < NARROW:
+        del columns["HEADER/s"], columns["ARRAYS/s"]
+    widths = {head: max(map(cell_len, [head, *cells])) for head, cells in columns.items()}
     longest = max(cell_len(plain(each.row.name)) for each in rows)
-    space = max(12, min(longest, LONGEST, width - taken))
+    space = max(12, min(longest, LONGEST, width - sum(widths.values()) - GAP * len(widths)))
     table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True)
-    table.add_column("HEAT", justify="right", no_wrap=True)
-    table.add_column("", width=BAR, no_wrap=True)
-    table.add_column("95 % WITHIN", justify="right", no_wrap=True)
-    if rates:
-        table.add_column("HEADER/s", justify="right", no_wrap=True)
-        table.add_column("THREADS/s", justify="right", no_wrap=True)
-    table.add_column("VERDICT", no_wrap=True)
-    for each in rows:
-        low, high = each.heat.bounds
-        share = each.heat.share
-        cells = [
-            Text(cut(plain(each.row.name), space)),
-            Text("?" if share is None else f"{share:.1%}", "bold"),
-            Text(_bar(share or 0.0, unicode=unicode), "red"),
-            Text("?" if share is None else f"{low:.1%} - {high:.1%}", "dim"),
-        ]
-        if rates:
-            cells += [Text(per_second(each.header)), Text(per_second(each.contributed))]
-        table.add_row(*cells, Text(each.judged.verdict if each.judged else ""))
+    for head in columns:
+        side: Literal["left", "right"] = "left" if head == "VERDICT" else "right"
+        table.add_column(head, width=widths[head], justify=side, no_wrap=True)
+    styles = {"UPDATES/s": "bold", "95 % CI": "dim"}
+    for number, each in enumerate(rows):
+        cells = [Text(cells[number], styles.get(head, "")) for head, cells in columns.items()]
+        table.add_row(Text(cut(plain(each.row.name), space)), *cells)
     return table
 
 
-def _bar(share: float, *, unicode: bool) -> str:
-    """Draw a share from 0 to 1."""
-    if not unicode:
-        return "#" * round(share * BAR)
-    whole, part = divmod(round(share * BAR * 8), 8)
-    return ("█" * whole + EIGHTHS[part] * (part > 0))[:BAR]
+def _threads(ranked: Ranked) -> str:
+    """Return how many threads were seen to use a type."""
+    threads = ranked.evidence.threads
+    return count(threads) if threads is None else plural(threads, "thread")
+
+
+def _share(ranked: Ranked) -> str:
+    share = ranked.share.value
+    return "?" if share is None else f"{share:.1%}"
+
+
+def _interval(ranked: Ranked) -> str:
+    if not ranked.share.samples:
+        return "?"
+    low, high = ranked.share.interval
+    return f"{100 * low:.1f} - {high:.1%}"

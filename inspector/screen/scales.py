@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from inspector.screen.cells import bare_table
-from inspector.screen.text import plain, plural
+from inspector.screen.text import GIL_ON, plain, plural
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,6 +37,9 @@ SAID: Final = {
 def scaling_view(scaling: Scaling, width: int) -> Group:
     """Return a table of bars per expression, and below it who counts what."""
     parts: list[Table | Text] = []
+    if scaling.gil_enabled:
+        said = f"{GIL_ON} (a module that was imported switched it on)"
+        parts += [Text(said, "bold yellow"), Text("")]
     for each in scaling.scales:
         parts += [Text(plain(each.expression), "bold"), _bars(each, width)]
         parts += [*_traffic(each), Text("")]
@@ -44,8 +47,6 @@ def scaling_view(scaling: Scaling, width: int) -> Group:
         f"{plural(scaling.rounds, 'round')} in turns, runs of {scaling.seconds:g} s in one thread"
     )
     text += f", on {plural(scaling.cores, 'core')}; (from to): of the median, 95 % sure"
-    if scaling.gil_enabled:
-        text += "; a module that was imported switched the GIL on"
     return Group(*parts, Text(text, "dim"))
 
 

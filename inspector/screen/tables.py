@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
+from inspector.census.evidence import judge_reading
 from inspector.screen.cells import GAP, bare_table, cut
-from inspector.screen.text import count, duration, on_off, plain, plural, share
+from inspector.screen.text import GIL_ON, count, duration, on_off, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,6 +36,12 @@ def _total(row: ObjectCount) -> str:
     return f"~{count(row.bounds[0])}..{count(row.bounds[1])}"
 
 
+def _verdict(row: ObjectCount) -> str:
+    """Return what one reading alone says of an object, mostly nothing."""
+    judged = judge_reading(row, gil_enabled=None)
+    return "" if judged is None else judged.verdict.value
+
+
 CELLS: Final[dict[str, Callable[[ObjectCount], str]]] = {
     "TOTAL": _total,
     "GETREFCOUNT": lambda row: "?" if row.getrefcount is None else str(row.getrefcount),
@@ -45,6 +52,7 @@ CELLS: Final[dict[str, Callable[[ObjectCount], str]]] = {
     "INTERPRETER": lambda row: str(row.interpreter),
     "STATE": lambda row: row.state,
     "ID": lambda row: str(row.unique_id) if row.unique_id else "no id",
+    "VERDICT": _verdict,
     "ADDRESS": lambda row: f"{row.address:#x}",
 }
 """Every column beside the names, in the order in which they are drawn."""
@@ -55,10 +63,10 @@ FIRST: Final = ("TOTAL", "THREADS", "SHARED", "LOCAL")
 FIRST_OF_ALL: Final = FIRST[:2]
 """Those of them that stay where a column of a single thread has no room otherwise."""
 
-THEN: Final = ("GETREFCOUNT", "STACK", "INTERPRETER", "STATE", "ID", "ADDRESS")
+THEN: Final = ("GETREFCOUNT", "STACK", "INTERPRETER", "STATE", "ID", "VERDICT", "ADDRESS")
 """The columns that are added while names keep :data:`COMFORTABLE`."""
 
-AFTER_THREADS: Final = frozenset({"INTERPRETER", "STATE", "ID", "ADDRESS"})
+AFTER_THREADS: Final = frozenset({"INTERPRETER", "STATE", "ID", "VERDICT", "ADDRESS"})
 """Columns to the right of those of single threads."""
 
 NARROWEST: Final = 12
@@ -97,6 +105,8 @@ def type_table(selected: Selected, width: int, *, threads: bool = False) -> Tabl
     columns = {title: Column(title, list(map(cell, rows))) for title, cell in CELLS.items()}
     if len(snapshot.interpreters) == 1:
         del columns["INTERPRETER"]
+    if not any(columns["VERDICT"].cells):
+        del columns["VERDICT"]
     for titles in (FIRST, FIRST_OF_ALL):
         chosen = _fitting(columns, titles, width - min(NARROWEST, longest))
         left = width - min(COMFORTABLE, longest) - _width(columns[title] for title in chosen)
@@ -167,7 +177,7 @@ def _draw(names: Sequence[str], space: int, columns: Sequence[Column]) -> Table:
         table.add_column(
             Text(column.head),
             width=column.width - GAP,
-            justify="left" if column.head == "STATE" else "right",
+            justify="left" if column.head in {"STATE", "VERDICT"} else "right",
             no_wrap=True,
             vertical="bottom",
         )
@@ -199,6 +209,8 @@ def heading(snapshot: Snapshot) -> Text:
         plural(len(snapshot.interpreters), "interpreter"),
     ]
     lines = [Text(" · ".join(filter(None, facts)), "bold")]
+    if target.gil_enabled:
+        lines.append(Text(GIL_ON, "bold yellow"))
     alone = len(snapshot.interpreters) == 1
     for each in snapshot.interpreters:
         how = _how(each, snapshot) if alone else f"interpreter {each.id}: {_how(each, snapshot)}"

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["count", "duration", "markdown", "named", "on_off", "plain", "plural", "share"]
+__all__ = ["GIL_ON", "count", "duration", "markdown", "named", "on_off", "plain", "plural", "share"]
 
 LONGEST: Final = 1000
 """Characters of a name that are ever shown."""
+
+
+GIL_ON: Final = "GIL on: threads do not run side by side, so no header is contended"
+"""What is said first of a process whose GIL is on."""
 
 
 def plain(text: str, longest: int = LONGEST) -> str:

@@ -91,7 +91,7 @@ WATCHED: Final = (
     _stroke("A", "by shared "),
     _stroke("C", "by contributions "),
     _stroke("D", "by deferred "),
-    _stroke("H", "by heat "),
+    _stroke("H", "by updates "),
     _stroke("N", "by name ", r"  1-19 of \d{3}$"),
     # The cursor goes over the rows, and these under it.
     _stroke("j", _row(2)),
@@ -132,7 +132,7 @@ WATCHED: Final = (
     _stroke(END, "over time", "CONTRIBUTION", "holder-0"),
     _stroke(ESCAPE, r"^TYPE +TOTAL"),
     _stroke("h", "^ +q  quit", "sort by the next column"),
-    _stroke(PAGE_DOWN, "^HEAT  share of samples", gone="^ +q  quit"),
+    _stroke(PAGE_DOWN, "^MOVED IN  share of samples", gone="^ +q  quit"),
     _stroke("?", "^TYPE +TOTAL"),
     _stroke("?", "^ +h .*  this help"),
     _stroke("h", "^TYPE +TOTAL"),

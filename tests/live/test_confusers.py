@@ -72,9 +72,40 @@ def test_a_subclass_of_a_type_with_its_own_dealloc_is_a_plain_decref(watched: Wa
     assert found is not None
     assert found["verdict"] == "plain decref"
     evidence = found["evidence"]
-    made = evidence["samples"] * 20
+    made = evidence["steps"] * 20
     assert made >= 80
     assert (evidence["header"], evidence["contributed"]) == (-made, made)
+    assert evidence["deallocator_of"] == "collections.deque"
+    assert (evidence["threads"], evidence["gil_enabled"]) == (1, False)
+    assert "contends only if others free them" in found["advice"]
+
+
+def test_two_threads_that_make_and_free_contend(watched: Watched) -> None:
+    found = watched.after("shared", "Plain")
+    assert found is not None
+    assert found["verdict"] == "plain decref"
+    assert found["evidence"]["threads"] == 2
+    assert "2 threads did so side by side, and contend for it" in found["advice"]
+
+
+def test_instances_that_are_kept_are_never_balanced(watched: Watched) -> None:
+    for steps in range(1, STEPS + 1):
+        found = watched.verdict("Kept", watched.run(*["keep"] * steps))
+        # Of the first readings one cannot tell, and says nothing.
+        assert found is None if steps < 4 else found and found["verdict"] == "growing"
+
+
+def test_a_factory_that_swaps_classes_is_no_plain_decref(watched: Watched) -> None:
+    history = watched.run(*["swap"] * STEPS)
+    for name in ("Swapped", "Swap"):
+        assert watched.verdict(name, history) is None
+    # Much of it makes both headers hot, which is what they are.
+    history = watched.run("swap", "swap_many")
+    for name in ("Swapped", "Swap"):
+        found = watched.verdict(name, history)
+        assert found is not None
+        assert found["verdict"] == "hot header"
+        assert abs(found["evidence"]["header"]) == 5000 + 20
 
 
 def test_a_class_whose_instances_come_and_go_is_balanced(watched: Watched) -> None:
@@ -124,7 +155,7 @@ def test_garbage_is_growing_at_most_until_it_is_collected(
     found = watched.after("garbage", "Garbage")
     assert found is not None
     assert (found["verdict"], found["evidence"]["merges"]) == ("growing", 0)
-    assert "awaits a collection" in found["advice"]
+    assert "await a collection" in found["advice"]
     history = watched.run(*["garbage"] * STEPS, "collect")
     found = watched.verdict("Garbage", history)
     assert found is not None

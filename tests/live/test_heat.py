@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
+from inspector.analysis.verdict import Verdict
 from inspector.census.history import History
-from inspector.census.verdict import Verdict
+from inspector.screen.text import GIL_ON
 from tests.live.puppets import Puppet, Restless, inspect
 from tests.support import FREE_THREADED, TARGETS, interpreters, python_of
 
@@ -80,8 +82,55 @@ def test_hot_ranks_types_with_their_confidence(hammer: Hammer) -> None:
     assert first["name"] == "__main__.Hammered"
     assert first["verdict"] == "plain decref"
     assert 0 < first["low"] <= first["heat"] <= first["high"] <= 1
-    assert second["heat"] <= first["heat"]
+    assert second["updates_per_second"] <= first["updates_per_second"]
+    assert first["threads"] == 2
+    assert "2 threads did so side by side, and contend for it" in first["advice"]
     assert found["samples"] == first["samples"] > 0
+
+
+def test_an_export_says_what_hot_says(hammer: Hammer, tmp_path: Path) -> None:
+    path = tmp_path / "board.json"
+    done = inspect("attach", hammer.pid, "--duration", 1, "--interval", 0.2, "--export", path)
+    assert done.status == 0, done.errors
+    document = json.loads(path.read_text())
+    (found,) = [each for each in document["objects"] if each["name"] == "__main__.Hammered"]
+    assert found["verdict"] == "plain decref"
+    assert found["threads"] == found["evidence"]["threads"] == 2
+    assert found["updates_per_second"] >= found["evidence"]["moved"] > 0
+    assert "contend for it" in found["advice"]
+
+
+ALONE = "print(1, flush=True)\nimport collections\nwhile 1: collections.deque()"
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False))
+def test_a_type_of_one_thread_contends_with_nobody(version: str) -> None:
+    with Restless(python_of(version), "-c", ALONE) as process:
+        words = ("hot", process.pid, "--duration", 0.6, "--filter", "collections.deque")
+        (found,) = inspect(*words, "--json").document["objects"]
+        shown = " ".join(inspect(*words).output.split())
+        process.process.kill()
+    assert (found["verdict"], found["threads"]) == ("plain decref", 1)
+    assert "the process has one thread, which contends with nobody" in found["advice"]
+    assert "1 thread" in shown
+    assert "contends with nobody" in shown
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False))
+def test_a_gil_that_is_on_is_said_first_and_nobody_contends(version: str, tmp_path: Path) -> None:
+    path = tmp_path / "rounds"
+    path.write_bytes(bytes(16))
+    with Restless(python_of(version), TARGETS / "hammer.py", path, PYTHON_GIL="1") as process:
+        words = ("hot", process.pid, "--duration", 0.6, "--limit", 1)
+        (found,) = inspect(*words, "--json").document["objects"]
+        shown = [inspect(*words), inspect("dump", process.pid), inspect("doctor", process.pid)]
+        shown.append(inspect("attach", process.pid, "--once"))
+        process.process.kill()
+    assert (found["name"], found["verdict"]) == ("__main__.Hammered", "plain decref")
+    assert "the GIL is on, so no thread contends for it" in found["advice"]
+    for each in shown:
+        assert each.status == 0, each.errors
+        assert each.output.splitlines()[1] == GIL_ON
 
 
 def test_hot_samples_no_more_often_than_it_is_told_to(hammer: Hammer) -> None:

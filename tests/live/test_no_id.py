@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
+from inspector.analysis.verdict import Verdict
 from inspector.census.history import History
-from inspector.census.verdict import Verdict
 from tests.live.puppets import Puppet
 from tests.support import TARGETS, free_threaded_only, interpreters, python_of
 

@@ -8,6 +8,7 @@ from inspector.census.verdict import Evidence, Verdict
 from inspector.screen.audit_document import audit_markdown
 from inspector.screen.audits import audit_view
 from inspector.screen.scales import scaling_view
+from inspector.screen.text import GIL_ON
 from tests.screen.boards import printed
 
 
@@ -96,3 +97,8 @@ def test_a_narrow_screen_goes_without_the_bars() -> None:
     shown = printed(scaling_view(scaling, 60), 60)
     assert "█" not in shown
     assert "header traffic: none" in shown
+
+
+def test_a_gil_that_is_on_is_said_before_any_throughput() -> None:
+    scaling = Scaling((Scale("object()", POINTS, ()),), 2, 9, 0.1, gil_enabled=True)
+    assert printed(scaling_view(scaling, 120), 120).startswith(GIL_ON)

@@ -52,7 +52,7 @@ def test_no_key_does_two_things(state: State) -> None:
         ("L", "local", "app.views.Line"),
         ("A", "shared", "re.Match"),
         ("C", "contributions", "app.Order"),
-        ("H", "heat", "re.Match"),
+        ("H", "updates", "re.Match"),
         ("N", "name", "app.Order"),
     ],
 )

@@ -8,10 +8,13 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from inspector.census.frame import key_of
+from inspector.census.heat import Sampled
 from inspector.screen.dashboard.columns import table_lines
 from inspector.screen.dashboard.keys import BINDINGS, applies, press
 from inspector.screen.dashboard.state import BOARD_SORTS, Size, State, with_snapshot
 from inspector.screen.dashboard.view import framed, view
+from inspector.screen.text import GIL_ON
 from tests.screen.boards import board, lines, reading
 from tests.screen.builder import anatomy, row, snapshot, unread
 
@@ -81,9 +84,13 @@ def test_colour_says_nothing_that_the_text_does_not(width: int, color: bool) -> 
     ("width", "heads"),
     [
         (60, "TYPE TOTAL /s THREADS VERDICT"),
-        (80, "TYPE TOTAL /s LOCAL SHARED THREADS VERDICT"),
-        (100, "TYPE TOTAL /s LOCAL SHARED THREADS TREND HEAT VERDICT"),
-        (200, "TYPE TOTAL /s GROWTH LOCAL SHARED THREADS STACK BY THREAD TREND HEAT VERDICT"),
+        (80, "TYPE TOTAL /s SHARED THREADS UPDATES/s VERDICT"),
+        (100, "TYPE TOTAL /s LOCAL SHARED THREADS TREND UPDATES/s VERDICT"),
+        (130, "TYPE TOTAL /s LOCAL SHARED THREADS BY THREAD TREND UPDATES/s USED BY VERDICT"),
+        (
+            200,
+            "TOTAL GROWTH SHARED THREADS STACK BY THREAD TREND UPDATES/s USED BY MOVED IN VERDICT",
+        ),
     ],
 )
 def test_the_columns_that_matter_survive(width: int, heads: str) -> None:
@@ -96,7 +103,8 @@ def test_a_growing_type_is_told_with_its_rate_growth_and_parts() -> None:
     assert order[1:8] == ["452", "+90", "+450", "2", "0", "+450", "?"]
     assert order[-1] == "growing"
     match = next(line for line in lines(board(200)) if "re.Match" in line)
-    assert match.split()[-3:] == ["100%", "plain", "decref"]
+    # Readings are no samples: what share of these it would move in is not known.
+    assert match.split()[-5:] == ["≥7", "1", "?", "plain", "decref"]
 
 
 def test_the_heading_tells_what_is_watched_and_how() -> None:
@@ -147,6 +155,33 @@ def test_details_of_a_type_are_all_that_is_known_of_it() -> None:
     assert "local + shared - bias + contributions" in text
     assert re.search(r"^ *growth +", text, re.MULTILINE)
     assert re.search(r"^worker-1 +4243 +-50 ", text, re.MULTILINE)
+
+
+def test_details_say_of_what_the_share_is() -> None:
+    state = press(replace(board(160, 60), cursor=3), "enter")
+    text = "\n".join(lines(state))
+    assert "≥7 updates per second, used by 1 thread at a time" in text
+    assert "moved between 5 of 5 readings; no samples" in text
+    match = state.subject_row
+    assert match is not None
+    sampled = Sampled({key_of(match): 0}, [50], 200, seconds=1.0)
+    text = "\n".join(lines(framed(with_snapshot(state, reading(6), sampled))))
+    assert "≥50 updates per second" in text
+    assert "moved in 25.0% of 200 samples (95 %: 19.5% to 31.4%)" in text
+
+
+def test_a_gil_that_is_on_is_said_above_the_table() -> None:
+    whole = reading(0)
+    serial = whole._replace(target=whole.target._replace(gil_enabled=True))
+    state = framed(with_snapshot(State(size=Size(80, 24)), serial))
+    assert lines(state)[1] == GIL_ON
+    assert lines(replace(state, ended="it ended"))[1:4:2] == [
+        GIL_ON,
+        "it ended: this is the last reading",
+    ]
+    low = lines(replace(state, size=Size(80, 12)))
+    assert GIL_ON not in low
+    assert "GIL on" in low[0]
 
 
 def with_anatomy(state: State) -> State:

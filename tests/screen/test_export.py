@@ -57,6 +57,12 @@ def test_a_document_has_every_row_that_matches_with_its_growth() -> None:
     assert document["target"]["pid"] == 4242
     order = next(each for each in document["objects"] if each["name"] == "app.Order")
     assert (order["total"], order["growth"], order["rate"]) == (452, 450, 90.0)
+    assert (order["verdict"], order["evidence"]["total"]) == ("growing", 450)
+    assert order["advice"].startswith("references rise")
+    match = next(each for each in document["objects"] if each["name"] == "re.Match")
+    assert (match["updates_per_second"], match["threads"]) == (7.0, 1)
+    # Of readings there is no share of samples.
+    assert match["heat"] is None
     assert json.loads(exported(hostile(), "x.json"))["objects"][0]["name"] == HOSTILE
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from inspector.analysis.advice import describe
+from inspector.analysis.verdict import Evidence
 from inspector.census.change import changes
 from inspector.census.diagnosis import Diagnosis
-from inspector.census.verdict import Evidence
 from inspector.errors import AccessDenied
 from inspector.screen.anatomy import anatomy_view
 from inspector.screen.dashboard.view import help_lines
 from inspector.screen.differences import difference_view
 from inspector.screen.doctor import diagnosis_view
 from inspector.screen.pool import pool_view
+from inspector.screen.text import GIL_ON
 from tests.screen.boards import board, printed
 from tests.screen.builder import RIGHTS, SECOND, anatomy, interpreter, row, snapshot, unread
 
@@ -52,6 +55,20 @@ def test_a_type_that_moved_is_shown_with_its_bounds() -> None:
     assert "~7, seen 5 to 9" in printed(anatomy_view(anatomy(subject)))
 
 
+def test_a_type_is_shown_with_what_one_reading_says_of_it() -> None:
+    silent = printed(anatomy_view(anatomy(row("app.Order"))))
+    assert "verdict" not in silent
+    bound = anatomy(row("app.Bound", unique_id=0))
+    assert re.search(
+        r"^verdict\n  no unique id +CPython counts it", printed(anatomy_view(bound)), re.MULTILINE
+    )
+    for whole in (bound, anatomy(row("app.Order"))):
+        found = whole.as_dict()
+        assert {"verdict", "evidence", "advice"} <= set(found)
+        assert found["evidence"]["kind"] == "type"
+    assert bound.as_dict()["verdict"] == "no unique id"
+
+
 def test_a_type_that_is_not_counted_has_no_formula() -> None:
     assert anatomy(unread("app.Order")).formula == "not counted"
 
@@ -78,6 +95,14 @@ def test_a_diagnosis_ends_with_what_it_comes_to() -> None:
     assert lines[0] == "inspector · pid 4242 · Python 3.14.7"
     assert "the process was stopped for 12 ms to find its layout" in lines
     assert lines[-1] == "no: not allowed to read process 4242; use sudo"
+    assert (
+        printed(diagnosis_view(replace(found, gil_enabled=False)))
+        .splitlines()[0]
+        .endswith("GIL off")
+    )
+    serial = printed(diagnosis_view(replace(found, gil_enabled=True))).splitlines()
+    assert serial[:2] == ["inspector · pid 4242 · Python 3.14.7 GIL on", GIL_ON]
+    assert replace(found, gil_enabled=True).as_dict()["gil_enabled"] is True
     yes = replace(found, error=None, is_own=True)
     assert printed(diagnosis_view(yes)).splitlines()[-1].startswith("yes: this process can be read")
 
@@ -86,7 +111,7 @@ def test_a_diagnosis_ends_with_what_it_comes_to() -> None:
     ("fields", "text"),
     [
         ({}, ""),
-        ({"total": 5, "header": -5, "contributed": 10}, "total +5, header -5, threads +10"),
+        ({"total": 5, "header": -5, "contributed": 10}, "total +5, header -5, threads' arrays +10"),
         ({"samples": 50, "moved": 45}, "header moved in 45 of 50 samples"),
         ({"deallocator": "per thread", "seconds": 2.0}, "freed per thread, in 2.0 s"),
         ({"deallocator": "header", "merges": 1}, "freed in the header, 1 merge in it"),
@@ -94,7 +119,7 @@ def test_a_diagnosis_ends_with_what_it_comes_to() -> None:
     ],
 )
 def test_evidence_is_said_in_a_line(fields: dict[str, Any], text: str) -> None:
-    assert Evidence(**fields).text() == text
+    assert describe(Evidence(**fields)) == text
 
 
 def test_where_arrows_cannot_be_drawn_keys_are_spelled() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from inspector.screen.selection import Selection, select
 from inspector.screen.tables import caption, heading, type_table
+from inspector.screen.text import GIL_ON
 from tests.screen.builder import interpreter, row, snapshot, unread
 
 if TYPE_CHECKING:
@@ -222,3 +223,17 @@ def test_the_caption_tells_how_many_rows_are_not_shown() -> None:
 def test_no_row_is_said_and_not_drawn() -> None:
     selected = select(snapshot(*ROWS), Selection(filters=("nothing",)))
     assert str(caption(selected, "total")) == "no type matches"
+
+
+def test_a_gil_that_is_on_is_said_first() -> None:
+    whole = snapshot(*ROWS)
+    serial = whole._replace(target=whole.target._replace(gil_enabled=True))
+    assert drawn(serial, 120).splitlines()[1] == GIL_ON
+    assert GIL_ON not in drawn(whole, 120)
+
+
+def test_verdicts_have_a_column_where_a_reading_bears_one() -> None:
+    assert "VERDICT" not in head_of(drawn(snapshot(*ROWS), 200))
+    text = drawn(snapshot(*ROWS, row("app.Bound", local=9, unique_id=0)), 200)
+    assert "VERDICT" in head_of(text)
+    assert "no unique id" in " ".join(line_of(text, "app.Bound"))

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.history import FRAMES
-from inspector.census.verdict import Verdict
+from inspector.analysis.share import Share
+from inspector.analysis.verdict import Verdict
+from inspector.census.history import FRAMES, rises
 from tests.screen.builder import SECOND, history, interpreter, row, snapshot, unread
 
 if TYPE_CHECKING:
+    from inspector.analysis.judge import Judgement
     from inspector.census.snapshot import ObjectCount, Snapshot
-    from inspector.census.verdict import Judgement
 
 
 def at(
@@ -34,21 +35,44 @@ def test_a_collection_moves_contributions_and_is_no_change() -> None:
     whole = history(at(0, before), at(1, before), at(2, after, collections=4))
     assert whole.growth(after) == 0
     assert whole.rate(after) == 0
-    assert whole.heat(after) == 0
+    assert whole.evidence(after).shifted == 0
     assert whole.collected == 1
 
 
-def test_a_header_that_moves_without_a_collection_is_heat() -> None:
+def test_readings_show_that_a_header_moves_and_are_no_samples() -> None:
     rows = [row("re.Match", shared=-number // 2, contributions={1: number}) for number in range(5)]
     whole = history(*(at(number, each) for number, each in enumerate(rows)))
-    assert whole.heat(rows[-1]) == 0.5
+    evidence = whole.evidence(rows[-1])
+    assert (evidence.shifted, evidence.steps, evidence.samples) == (2, 4, None)
+    assert whole.share(rows[-1]) == Share(0, 0)
+    # One reference between two readings moves it, too.
     hot = [row("re.Match", shared=-number, contributions={1: number}) for number in range(6)]
     whole = history(*(at(number, each) for number, each in enumerate(hot)))
-    assert whole.heat(hot[-1]) == 1
-    # One reference between two readings moves it, too.
+    assert whole.evidence(hot[-1]).shifted == 5
     assert whole.verdict(hot[-1]) is None
-    evidence = whole.evidence(hot[-1])
-    assert (evidence.samples, evidence.moved) == (5, 5)
+
+
+def test_a_header_is_updated_at_least_as_often_as_its_net_moves() -> None:
+    rows = [
+        row("re.Match", shared=-30 * number, contributions={1: 30 * number}) for number in range(5)
+    ]
+    whole = history(*(at(number, each) for number, each in enumerate(rows)))
+    assert whole.updates(rows[-1]) == whole.evidence(rows[-1]).updates_per_second == 30
+    assert whole.cost(rows[-1]) == whole.evidence(rows[-1]).cost == (False, 30)
+    assert history(at(0, rows[0])).updates(rows[0]) is None
+    assert history(at(0, rows[0])).cost(rows[0]) is None
+
+
+def test_what_several_threads_update_costs_more_unless_the_gil_is_on() -> None:
+    rows = [
+        row("re.Match", shared=-200 * number, contributions={1: 100 * number, 2: 100 * number})
+        for number in range(5)
+    ]
+    readings = [at(number, each) for number, each in enumerate(rows)]
+    assert history(*readings).cost(rows[-1]) == (True, 200)
+    target = readings[0].target._replace(gil_enabled=True)
+    serial = history(*(each._replace(target=target) for each in readings))
+    assert serial.cost(rows[-1]) == serial.evidence(rows[-1]).cost == (False, 200)
 
 
 def test_a_thread_that_ends_is_counted() -> None:
@@ -79,7 +103,8 @@ def test_what_could_not_be_read_is_unknown_and_not_zero() -> None:
     gone = whole.latest["app.Order"]
     assert whole.growth(gone) is None
     assert whole.rate(gone) is None
-    assert whole.heat(gone) is None
+    assert whole.updates(gone) is None
+    assert whole.cost(gone) is None
     assert whole.totals(gone) == [5, None]
 
 
@@ -99,9 +124,91 @@ def test_totals_that_rise_nearly_all_the_time_are_growing() -> None:
     assert growing is not None
     assert growing.verdict is Verdict.GROWING
     assert (growing.evidence.total, growing.evidence.seconds) == (40, 4)
+    assert growing.evidence.growing is True
     assert judged(50, 40, 30, 20, 10) is None
     assert judged(10, 20, 10, 20, 10, 20) is None
     assert judged(10, 20) is None
+
+
+@pytest.mark.parametrize(
+    ("totals", "expected"),
+    [
+        ([10, 20, 30, 40], None),
+        ([10, 20, 30, 40, 50], True),
+        ([10, 10, 10, 10, 10], False),
+        ([10, 20, 10, 20, 10], False),
+        # Too seldom to call it growth, and too lately to call it rest.
+        ([10, 10, 20, 20, 20], None),
+        ([10, 10, 20, 20, 20, 30, 30, 40, 40, 50], True),
+        # It rose while the program started.
+        ([10, 20, 30, 40, 50, *[50] * 5], False),
+        ([10, 20, 30, 40, 50, 48, 60], True),
+        ([50, 40, 30, 20, 10], False),
+    ],
+)
+def test_what_rises_again_and_again_grows(totals: list[int], expected: bool | None) -> None:  # noqa: FBT001 - a value
+    assert rises(totals) is expected
+
+
+def test_the_first_readings_of_a_type_that_rises_are_no_balance() -> None:
+    rows = [
+        row("app.Order", contributions={1: 785 * number}, deallocator="per thread")
+        for number in range(6)
+    ]
+    for number in range(1, 6):
+        whole = history(*(at(n, each) for n, each in enumerate(rows[: number + 1])))
+        judged = whole.verdict(rows[number])
+        assert judged is None if number < 4 else judged and judged.verdict is Verdict.GROWING
+
+
+def test_growth_and_verdicts_are_measured_from_the_baseline() -> None:
+    rows = [
+        row("app.Order", contributions={1: min(number, 5) + number % 2}, deallocator="per thread")
+        for number in range(12)
+    ]
+    whole = history(*(at(n, each) for n, each in enumerate(rows[:6])))
+    judged = whole.verdict(rows[5])
+    assert judged is None or judged.verdict is Verdict.GROWING
+    whole = whole.rebased()
+    assert whole.evidence(rows[5]).growing is None
+    for number in range(6, 12):
+        whole = whole.add(at(number, rows[number]))
+    judged = whole.verdict(rows[-1])
+    assert judged is not None
+    assert judged.verdict is Verdict.BALANCED
+    assert judged.evidence.total == 0
+
+
+def test_a_process_of_one_thread_contends_with_nobody() -> None:
+    def advice(threads: tuple[int, ...]) -> str:
+        rows = [
+            row("re.Match", shared=-9 * n, contributions={1: 9 * n}, deallocator="header")
+            for n in range(5)
+        ]
+        whole = history(*(at(n, each, threads=threads) for n, each in enumerate(rows)))
+        judged = whole.verdict(rows[-1])
+        assert judged is not None
+        assert judged.verdict is Verdict.PLAIN_DECREF
+        return judged.advice
+
+    assert "one thread, which contends with nobody" in advice((1,))
+    assert "contends only if others free them" in advice((1, 2))
+
+
+def test_a_base_whose_deallocator_frees_a_type_is_named() -> None:
+    rows = [
+        row(
+            "app.Window",
+            shared=-9 * n,
+            contributions={1: 9 * n},
+            deallocator="header",
+            deallocator_of="collections.deque",
+        )
+        for n in range(5)
+    ]
+    judged = history(*(at(n, each) for n, each in enumerate(rows))).verdict(rows[-1])
+    assert judged is not None
+    assert "the tp_dealloc that it has of collections.deque" in judged.advice
 
 
 def test_a_history_keeps_no_more_than_its_frames() -> None:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inspector.analysis.verdict import Verdict
 from inspector.census.traffic import Merges, merges
-from inspector.census.verdict import Verdict
 from tests.screen.builder import SECOND, history, interpreter, row, snapshot, unread
 
 if TYPE_CHECKING:
+    from inspector.analysis.judge import Judgement
     from inspector.census.snapshot import ObjectCount, Snapshot
-    from inspector.census.verdict import Judgement
 
 
 def at(second: int, *rows: ObjectCount, **changes: Any) -> Snapshot:  # noqa: ANN401 - any field
@@ -51,6 +51,10 @@ def test_a_header_that_falls_by_what_the_arrays_rise_is_a_plain_decref() -> None
     evidence = found.evidence
     assert (evidence.header, evidence.contributed, evidence.total) == (-50, 50, 0)
     assert (evidence.seconds, evidence.merges, evidence.deallocator) == (5.0, 0, "header")
+    assert (evidence.steps, evidence.step_seconds, evidence.threads) == (5, 5.0, 1)
+    # Readings are no samples, but they show that the header moved.
+    assert (evidence.samples, evidence.moved, evidence.shifted) == (None, None, 5)
+    assert evidence.updates_per_second == 10
 
 
 @pytest.mark.parametrize("deallocator", ["per thread", None])
@@ -125,7 +129,7 @@ def test_a_step_with_a_merge_in_it_is_left_out(change: dict[str, Any]) -> None:
     whole = history(first, last)
     evidence = whole.evidence(after)
     assert (evidence.header, evidence.samples) == (None, None)
-    assert whole.heat(after) is None
+    assert evidence.steps == 0
     # What comes after it counts again.
     clean = last._replace(taken_ns=2 * SECOND)
     whole = whole.add(clean)
@@ -163,9 +167,53 @@ def test_other_objects_that_come_and_go_do_not_mix_the_numbers_up() -> None:
     ]
     whole = history(*readings)
     evidence = whole.evidence(whole.latest["app.Order"])
-    assert (evidence.header, evidence.contributed, evidence.samples, evidence.moved) == (
-        -5,
-        5,
-        5,
-        5,
+    assert (evidence.header, evidence.contributed) == (-5, 5)
+    assert (evidence.steps, evidence.step_seconds, evidence.shifted) == (5, 5.0, 5)
+
+
+def test_an_object_has_the_steps_since_it_came() -> None:
+    readings = steps(header=-1, threads=1)
+    whole = history(
+        at(0), at(1), *(each._replace(taken_ns=each.taken_ns + 2 * SECOND) for each in readings)
     )
+    evidence = whole.evidence(whole.latest["app.Order"])
+    assert (evidence.steps, evidence.step_seconds, evidence.seconds) == (5, 5.0, 7.0)
+    assert evidence.updates_per_second == 1
+
+
+@pytest.mark.parametrize(
+    ("readings", "threads"),
+    [
+        ([{1: 1}, {1: 2}, {1: 3}], 1),
+        ([{1: 1}, {1: 1, 2: 1}, {1: 2, 2: 1}], 1),
+        ([{1: 1}, {1: 2, 2: 1}, {1: 2, 2: 1}], 2),
+        # One gives back what the other one takes: their sum stands still.
+        ([{1: 1}, {1: 2, 2: -1}, {1: 2, 2: -1}], 2),
+        ([{1: 1, 2: 1}, {1: 1, 2: 1}], None),
+    ],
+)
+def test_threads_are_those_that_move_their_counts_within_one_step(
+    readings: list[dict[int, int]], threads: int | None
+) -> None:
+    whole = history(
+        *(at(n, row("app.Order", local=9, contributions=each)) for n, each in enumerate(readings))
+    )
+    assert whole.evidence(whole.latest["app.Order"]).threads == threads
+
+
+def test_a_merge_is_no_use_by_threads() -> None:
+    before = row("app.Order", local=100, contributions={1: 100, 2: 50})
+    after = row("app.Order", local=100, shared=150)
+    whole = history(at(0, before), at(1, after, collections=4))
+    assert whole.evidence(after).threads is None
+
+
+def test_a_step_with_a_merge_counts_for_the_total_and_not_for_the_rest() -> None:
+    readings = [
+        at(n, row("app.Order", local=10 * n, shared=-n), collections=3 + (n > 2)) for n in range(6)
+    ]
+    whole = history(*readings)
+    evidence = whole.evidence(whole.latest["app.Order"])
+    assert (evidence.total, evidence.seconds, evidence.merges) == (45, 5.0, 1)
+    assert (evidence.header, evidence.steps, evidence.step_seconds) == (36, 4, 4.0)
+    assert evidence.updates_per_second == 9

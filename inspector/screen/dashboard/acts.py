@@ -151,7 +151,7 @@ def clear(state: State) -> State:
 
 
 def reset(state: State) -> State:
-    """Begin anew: growth, heat and verdicts count from now."""
+    """Begin anew: growth, updates and verdicts count from now."""
     if state.history is None:
         return state
     return arranged(replace(state, history=state.history.rebased(), message="new baseline"))

@@ -1,15 +1,15 @@
-"""The table: which columns there are, which of them fit, and what their cells say; pure."""
+"""The table: which columns fit, and its lines; pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from inspector.screen import cells
-from inspector.screen.dashboard.glyphs import sparkline, thread_bars
+from inspector.screen.dashboard.column import COLUMNS, Column, Context
 from inspector.screen.dashboard.sizes import table_height
 from inspector.screen.dashboard.state import row_at
 from inspector.screen.text import plain
@@ -17,7 +17,6 @@ from inspector.screen.text import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inspector.census.history import History
     from inspector.census.snapshot import ObjectCount
     from inspector.screen.dashboard.state import State
 
@@ -33,68 +32,9 @@ THREAD: Final = 11
 SELECTED: Final = "reverse"
 
 
-class Context(NamedTuple):
-    """What cells need beside their row."""
-
-    history: History
-    threads: Sequence[int]
-    """Native ids: in the order of the bars or, with a column per thread, of their ranks."""
-    unicode: bool
-    bars: int
-    trend: int
-
-
-class Column(NamedTuple):
-    """A column beside the names."""
-
-    head: str
-    width: int
-    cell: Callable[[ObjectCount, Context], str]
-    sort: str = ""
-    """The key that sorts by it."""
-    left: bool = False
-
-
-def _heat(row: ObjectCount, context: Context) -> str:
-    heat = context.history.heat(row)
-    return "?" if heat is None else f"{heat:.0%}"
-
-
-def _verdict(row: ObjectCount, context: Context) -> str:
-    judged = context.history.verdict(row)
-    if judged is not None:
-        return judged.verdict.value
-    return "new" if context.history.is_new(row) else ""
-
-
-def _bars(row: ObjectCount, context: Context) -> str:
-    if row.contributed is None:
-        return "?"
-    values = [row.contributions.get(thread, 0) for thread in context.threads]
-    largest = max(map(abs, row.contributions.values()), default=0)
-    return thread_bars(values, largest, unicode=context.unicode)
-
-
-def _trend(row: ObjectCount, context: Context) -> str:
-    return sparkline(context.history.totals(row), context.trend, unicode=context.unicode)
-
-
-COLUMNS: Final = (
-    Column("TOTAL", 10, lambda row, _: cells.total(row), "total"),
-    Column("/s", 6, lambda row, c: cells.per_second(c.history.rate(row)), "rate"),
-    Column("GROWTH", 8, lambda row, c: cells.signed(c.history.growth(row), 8), "growth"),
-    Column("LOCAL", 7, lambda row, _: cells.number(row.local, 7), "local"),
-    Column("SHARED", 9, lambda row, _: cells.number(row.unbiased, 9), "shared"),
-    Column("THREADS", 9, lambda row, _: cells.signed(row.contributed, 9), "contributions"),
-    Column("STACK", 6, lambda row, _: cells.number(row.deferred, 6), "deferred"),
-    Column("BY THREAD", 9, _bars, left=True),
-    Column("TREND", 10, _trend, left=True),
-    Column("HEAT", 4, _heat, "heat"),
-    Column("VERDICT", 12, _verdict, left=True),
-)
-FIRST: Final = ("TOTAL", "/s", "VERDICT", "THREADS", "SHARED", "LOCAL", "TREND", "HEAT")
+FIRST: Final = ("TOTAL", "/s", "VERDICT", "THREADS", "UPDATES/s", "SHARED", "LOCAL", "TREND")
 """The columns that matter most, in turn; then those that are added when there is room."""
-THEN: Final = ("BY THREAD", "STACK", "GROWTH")
+THEN: Final = ("BY THREAD", "USED BY", "MOVED IN", "STACK", "GROWTH")
 
 
 def table_lines(state: State) -> list[Text]:
@@ -242,7 +182,7 @@ def _style(head: str, text: str) -> str:
     """Return how a cell is drawn: colour repeats what the text says."""
     if text.startswith("~"):
         return "yellow"
-    if text in {"0", "?", "0%"}:
+    if text in {"0", "?", "0%", "≥0", ">=0"}:
         return "dim"
     if head in {"/s", "GROWTH"}:
         return "red" if text.startswith("+") else "green"

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from inspector.analysis.advice import describe
+from inspector.analysis.judge import judge
+from inspector.analysis.share import Share
 from inspector.screen import cells
 from inspector.screen.anatomy import anatomy_view, grid
 from inspector.screen.console import lines_of
 from inspector.screen.dashboard.glyphs import sparkline, thread_bars
-from inspector.screen.text import count, plain
+from inspector.screen.text import count, plain, plural
 
 if TYPE_CHECKING:
+    from inspector.analysis.verdict import Evidence
     from inspector.census.history import History
     from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.screen.dashboard.state import State
@@ -100,21 +104,37 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     """Return how the total went, and what follows from that."""
     totals = history.totals(row)
     known = [each for each in totals if each is not None]
-    heat, judged = history.heat(row), history.verdict(row)
-    samples = history.evidence(row).samples or 0
-    moved = "?" if heat is None else f"{heat:.1%} of {samples:,} samples"
+    evidence = history.evidence(row)
+    judged = judge(evidence)
     since = cells.clock(history.baseline.taken_ns)
     span = f"{count(min(known))} to {count(max(known))}" if known else "?"
     facts = [
         ("trend", f"{sparkline(totals, 40, unicode=state.unicode).strip()}  {span}"),
         ("growth", f"{cells.signed(history.growth(row), 20)} since the baseline at {since}"),
         ("rate", f"{cells.per_second(history.rate(row))} per second"),
-        ("ob_ref_shared", f"moved in {moved}"),
+        ("header", _header(evidence, unicode=state.unicode)),
         ("verdict", "none" if judged is None else f"{judged.verdict}: {judged.advice}"),
     ]
     if judged is not None:
-        facts.append(("evidence", judged.evidence.text()))
+        facts.append(("evidence", describe(evidence)))
     return lines_of(grid(facts), state.size.width)
+
+
+def _header(evidence: Evidence, *, unicode: bool) -> str:
+    """Say how often the header is updated, as far as samples and readings tell."""
+    rate = cells.at_least(evidence.updates_per_second, unicode=unicode)
+    threads = evidence.threads
+    by = "" if threads is None else f", used by {plural(threads, 'thread')} at a time"
+    if evidence.samples:
+        share = Share(evidence.moved or 0, evidence.samples)
+        low, high = share.interval
+        seen = (
+            f"moved in {share.value:.1%} of {evidence.samples:,} samples"
+            f" (95 %: {low:.1%} to {high:.1%})"
+        )
+    else:
+        seen = f"moved between {evidence.shifted:,} of {evidence.steps:,} readings; no samples"
+    return f"{rate} updates per second{by}; {seen}"
 
 
 def _threads(state: State, row: ObjectCount, snapshot: Snapshot) -> list[Text]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from inspector.screen import cells
 from inspector.screen.dashboard.sizes import head_height
-from inspector.screen.text import count, duration, on_off, plain, plural, share
+from inspector.screen.text import GIL_ON, count, duration, on_off, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,8 @@ def head_lines(state: State) -> list[Text]:
             Text(_joined(_target(state, history.latest), width), "bold"),
             Text(_joined(_facts(state, history), width)),
         ]
+        if height > 3:  # noqa: PLR2004 - one more than the facts and a blank one take
+            lines.insert(1, Text(GIL_ON, "bold yellow"))
     told = status(state)
     if told and height <= len(lines):
         lines = lines[: height - 1]

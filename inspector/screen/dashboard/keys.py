@@ -99,7 +99,7 @@ BINDINGS: Final = (
     Binding(("A",), "A", "sort by shared", acts.sort("shared")),
     Binding(("C",), "C", "sort by the sum of contributions", acts.sort("contributions")),
     Binding(("D",), "D", "sort by deferred references, on stacks", acts.sort("deferred")),
-    Binding(("H",), "H", "sort by heat", acts.sort("heat")),
+    Binding(("H",), "H", "sort by updates of headers", acts.sort("updates")),
     Binding(("N",), "N", "sort by name", acts.sort("name")),
     Binding(("c",), "c", "clear the filter", acts.clear),
     Binding(("t",), "t", "a column per thread", acts.all_threads, footer="threads"),

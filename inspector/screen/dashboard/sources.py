@@ -36,7 +36,7 @@ class Live:
     """Readings of a process: ``read`` takes one of objects of some kind.
 
     ``look`` reads the type at an address in full.  ``background`` samples headers in
-    between; without one their heat is told from the readings themselves.
+    between; without one there are no samples.
     """
 
     def __init__(

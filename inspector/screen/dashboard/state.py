@@ -36,10 +36,20 @@ __all__ = [
 FASTEST, SLOWEST = 0.1, 60.0
 """Seconds between two readings."""
 
+SEVERAL: Final = 1e15
+"""More updates per second than any header sees: types that several threads use come first."""
+
+
+def _cost(history: History, row: ObjectCount) -> float | None:
+    """Return the updates per second, on top of all others for what several threads use."""
+    cost = history.cost(row)
+    return None if cost is None else cost[1] + SEVERAL * cost[0]
+
+
 OVER_TIME: Final[dict[str, Callable[[History, ObjectCount], float | None]]] = {
     "rate": History.rate,
     "growth": History.growth,
-    "heat": History.heat,
+    "updates": _cost,
 }
 FIELDS: Final = {name: ObjectCount._fields.index(name) for name in ("total", "local", "deferred")}
 """Sorts by what stands in a row as it is."""

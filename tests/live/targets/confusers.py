@@ -49,20 +49,36 @@ class Became:
     """The class that they take."""
 
 
+class Swapped:
+    """Given up by an instance of which another one is returned."""
+
+
+class Swap:
+    """The class that it takes."""
+
+
+class Kept:
+    """Kept by somebody."""
+
+
 class Garbage:
     """In cycles that await a collection."""
 
 
 kept: list[Any] = []
 orphans: list[Any] = []
+hoard: list[Any] = []
 parcels: queue.SimpleQueue[Any] = queue.SimpleQueue()
 freed = threading.Semaphore(0)
 
 
 def free() -> None:
-    """Free what arrives."""
+    """Free what arrives, or do it."""
     while (parcel := parcels.get()) is not None:
-        parcel.clear()
+        if callable(parcel):
+            parcel()
+        else:
+            parcel.clear()
         del parcel
         freed.release()
 
@@ -84,6 +100,32 @@ def hand_over(instances: list[Any]) -> None:
 def plain() -> None:
     for _ in range(NUMBER):
         Plain()
+
+
+def shared() -> None:
+    plain()
+    parcels.put(plain)
+    freed.acquire()
+
+
+def keep() -> None:
+    hoard.extend(Kept() for _ in range(NUMBER))
+
+
+def factory() -> object:
+    one = Swapped()
+    one.__class__ = Swap  # type: ignore[assignment]
+    return Swapped()
+
+
+def swap() -> None:
+    for _ in range(NUMBER):
+        factory()
+
+
+def swap_many() -> None:
+    for _ in range(5000):
+        factory()
 
 
 def balanced() -> None:

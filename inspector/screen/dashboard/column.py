@@ -1,0 +1,84 @@
+"""Each column of the table: its head, how wide it is, and what its cells say; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.screen import cells
+from inspector.screen.dashboard.glyphs import sparkline, thread_bars
+from inspector.screen.text import count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inspector.census.history import History
+    from inspector.census.snapshot import ObjectCount
+
+__all__ = ["COLUMNS", "Column", "Context"]
+
+
+class Context(NamedTuple):
+    """What cells need beside their row."""
+
+    history: History
+    threads: Sequence[int]
+    """Native ids: in the order of the bars or, with a column per thread, of their ranks."""
+    unicode: bool
+    bars: int
+    trend: int
+
+
+class Column(NamedTuple):
+    """A column beside the names."""
+
+    head: str
+    width: int
+    cell: Callable[[ObjectCount, Context], str]
+    sort: str = ""
+    """The key that sorts by it."""
+    left: bool = False
+
+
+def _share(row: ObjectCount, context: Context) -> str:
+    share = context.history.share(row).value
+    return "?" if share is None else f"{share:.0%}"
+
+
+def _verdict(row: ObjectCount, context: Context) -> str:
+    judged = context.history.verdict(row)
+    if judged is not None:
+        return judged.verdict.value
+    return "new" if context.history.is_new(row) else ""
+
+
+def _bars(row: ObjectCount, context: Context) -> str:
+    if row.contributed is None:
+        return "?"
+    values = [row.contributions.get(thread, 0) for thread in context.threads]
+    largest = max(map(abs, row.contributions.values()), default=0)
+    return thread_bars(values, largest, unicode=context.unicode)
+
+
+def _updates(row: ObjectCount, context: Context) -> str:
+    return cells.at_least(context.history.updates(row), unicode=context.unicode)
+
+
+def _trend(row: ObjectCount, context: Context) -> str:
+    return sparkline(context.history.totals(row), context.trend, unicode=context.unicode)
+
+
+COLUMNS: Final = (
+    Column("TOTAL", 10, lambda row, _: cells.total(row), "total"),
+    Column("/s", 6, lambda row, c: cells.per_second(c.history.rate(row)), "rate"),
+    Column("GROWTH", 8, lambda row, c: cells.signed(c.history.growth(row), 8), "growth"),
+    Column("LOCAL", 7, lambda row, _: cells.number(row.local, 7), "local"),
+    Column("SHARED", 9, lambda row, _: cells.number(row.unbiased, 9), "shared"),
+    Column("THREADS", 9, lambda row, _: cells.signed(row.contributed, 9), "contributions"),
+    Column("STACK", 6, lambda row, _: cells.number(row.deferred, 6), "deferred"),
+    Column("BY THREAD", 9, _bars, left=True),
+    Column("TREND", 10, _trend, left=True),
+    Column("UPDATES/s", 9, _updates, "updates"),
+    Column("USED BY", 7, lambda row, c: count(c.history.threads(row)), "updates"),
+    Column("MOVED IN", 8, _share),
+    Column("VERDICT", 12, _verdict, left=True),
+)
