@@ -22,6 +22,7 @@ The tree::
       FileError                         .path
       NotImportable                     .module
       ExpressionError                   .expression
+        UnknownName
       GrowthFound
       FaultFound
 
@@ -53,6 +54,7 @@ __all__ = [
     "SubjectError",
     "TargetChanged",
     "TargetError",
+    "UnknownName",
     "Unsettled",
     "UnsupportedVersion",
 ]
@@ -129,6 +131,13 @@ class NotAType(SubjectError, TypeError):
 
 class NotCounted(SubjectError, ValueError):
     """The type is static or immortal: CPython does not count its references."""
+
+    def __init__(self, name: str, *, subject: object) -> None:
+        super().__init__(
+            f"{name} is static or immortal: CPython does not count its references",
+            subject=subject,
+            hint="only heap types, made by class statements or PyType_FromSpec, are counted",
+        )
 
 
 class NoSuchObject(SubjectError, LookupError):
@@ -223,6 +232,10 @@ class ExpressionError(InspectorError):
         self.expression = expression
 
 
+class UnknownName(ExpressionError):
+    """An expression was given for a type that nothing that is audited has."""
+
+
 class GrowthFound(InspectorError):
     """What must not grow did: ``inspector diff --fail-on``."""
 
@@ -230,6 +243,6 @@ class GrowthFound(InspectorError):
 
 
 class FaultFound(InspectorError):
-    """A type has a verdict that it must not have: ``inspector audit --fail-on``."""
+    """A type has a verdict that it must not have, or none: ``inspector audit --fail-on``."""
 
     exit_code = 9

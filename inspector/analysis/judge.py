@@ -122,6 +122,8 @@ def _judge_growth(evidence: Evidence) -> Verdict | None:
     if _is_background(evidence):
         return Verdict.BACKGROUND
     if evidence.lost is None:
+        if evidence.stated and evidence.instances is None:
+            return None  # one number was compared with another: nobody saw it rise
         return _judge_growth_by_instances(evidence, least)
     return _judge_loss(evidence, evidence.lost, least)
 
@@ -130,8 +132,8 @@ def _judge_loss(evidence: Evidence, lost: int, least: float) -> Verdict:
     """Return what a rising count comes to, of which live objects do not hold ``lost``."""
     if lost < least:
         return Verdict.KEPT
-    if lost <= evidence.ended:
-        return Verdict.GROWING
+    if lost <= evidence.ended and not 0 < (evidence.calls or 0) <= lost:
+        return Verdict.GROWING  # per thread, not per call
     repeated = evidence.stated or len(evidence.runs) > 1
     taken = max(evidence.contributed or 0, evidence.total or 0)
     if evidence.collected and (repeated or lost >= MOST * taken):
@@ -177,6 +179,8 @@ def _is_background(evidence: Evidence) -> bool:
 
 def _least_traffic(evidence: Evidence) -> float:
     """Return the references in a header that are the type's doing."""
+    if evidence.stated:
+        return max(1, evidence.steps)  # of a check, which saw some in every step
     return max(ENOUGH, PER_CALL * (evidence.calls or 0))
 
 
@@ -195,7 +199,8 @@ def _is_plain_decref(evidence: Evidence) -> bool:
 def _is_hot(evidence: Evidence) -> bool:
     """Whether the header is updated often."""
     header = abs(evidence.header or 0)
-    if evidence.calls is not None and header >= _least_traffic(evidence):
+    checked = evidence.calls is not None or evidence.stated
+    if checked and header >= _least_traffic(evidence):
         return True
     if header >= NET_UPDATES * max(evidence.header_seconds or 0.0, 1.0):
         return True
@@ -212,7 +217,7 @@ def _is_balanced(evidence: Evidence) -> bool:
     moved, samples = evidence.moved or 0, evidence.samples or 0
     if evidence.calls is not None:
         # Every call was seen: the deallocator need not be known.
-        return True
+        return (evidence.total or 0) <= 0
     # A count that rises is no balance, also before there are readings enough to call it growth.
     # After a collection, what is not enough for growth are the few objects that any program leaves.
     unsure = evidence.growing is None and not evidence.collected

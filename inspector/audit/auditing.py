@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.audit.child import ChildEnded
 from inspector.audit.result import Audit, Audited, Exercise, Made
+from inspector.audit.unknown import refuse_unknown
 from inspector.audit.workshop import Case, Plan, Workshop
-from inspector.census.verdict import Verdict
 from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
@@ -38,12 +38,16 @@ def audit(plan: Plan, tell: Tell) -> Audit:
     """Exercise every type of the targets.
 
     Raises :class:`NotImportable` for a target's module, :class:`NoSuchObject`,
-    :class:`NotAType` and :class:`NotCounted` for a target's type.
+    :class:`NotAType` and :class:`NotCounted` for a target's type, and :class:`UnknownName`
+    for a factory of a type that the targets do not have.
     """
     begin = time.monotonic()
     with Workshop(plan) as workshop:
+        foreign = workshop.found["foreign"]
+        refuse_unknown(plan, {name for name, _, _ in workshop.found["types"]} | foreign.keys())
         cases = list(_cases(plan, workshop.found["types"]))
         rows = _rows(plan, cases, workshop, tell)
+        rows += [_foreign(name, module) for name, module in foreign.items()]
         return Audit(
             ("the standard library",) if plan.standard else plan.targets or plan.alone,
             tuple(rows),
@@ -105,13 +109,13 @@ def _audited(plan: Plan, case: Case, workshop: Workshop) -> Audited:
     """Exercise one type."""
     make = case.make if case.make is not None else f"{case.name}()"
     if why := plan.factories.reason(case.name):
-        return Audited(case.name, None, "", case.written_in, f"left alone: {why}")
-    name, verdicts, exercises, reason = case.name, [], [], ""
+        reason = f"left alone: {why}"
+        return Audited(case.name, "", case.written_in, reason, skipped=True)
+    name, exercises, reason = case.name, [], ""
     try:
         for answer in workshop.exercise(case):
             if "verdict" in answer:
                 name = answer["name"] if case.number is None else name
-                verdicts.append(Verdict(answer["verdict"]))
                 exercises.append(Exercise.from_dict(answer["exercise"]))
             else:
                 reason = answer.get("not_exercised", "")
@@ -119,8 +123,12 @@ def _audited(plan: Plan, case: Case, workshop: Workshop) -> Audited:
         reason = str(ended)
     if reason and exercises:
         reason = f"then, with {plan.threads} threads: {reason}"
-    verdict = min(verdicts, key=lambda each: each.rank, default=None)
-    return Audited(name, verdict, make, case.written_in, reason, tuple(exercises))
+    return Audited(name, make, case.written_in, reason, tuple(exercises))
+
+
+def _foreign(name: str, module: str) -> Audited:
+    """Return the row of a type that a compiled module only imports."""
+    return Audited(name, reason=f"imported from {module}, which is to be audited", foreign=module)
 
 
 def _made(plan: Plan, seconds: float, *, gil: bool) -> Made:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from inspector.analysis.advice import describe
+from inspector.analysis.judge import judge
+from inspector.analysis.verdict import Evidence, Verdict
 from inspector.audit.find import of_python
-from inspector.audit.heating import heat_of_calls
+from inspector.audit.heating import sample_header
 from inspector.audit.result import Exercise
-from inspector.census.verdict import HOT, Evidence, Verdict
 from inspector.checks.balance import lost_by_calls, traffic_of_calls
-from inspector.checks.subjects import is_counted, name_of
+from inspector.checks.structure import is_immortal
+from inspector.checks.subjects import is_heap, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +35,21 @@ RUN_SECONDS: Final = 0.05
 FORK_SECONDS: Final = 0.1
 """That a process has to say that it is a copy made by a constructor, before the next call."""
 
+OF_LOSS: Final = (
+    "runs",
+    "stated",
+    "collected",
+    "total",
+    "before",
+    "instances",
+    "held",
+    "ended",
+    "beside",
+    "own",
+    "idle",
+)
+"""Evidence that comes from runs that are repeated; the rest is of one run."""
+
 CUSHION: Final = 100_000
 """References held meanwhile, so that a type which loses some at each call survives that."""
 
@@ -46,8 +63,12 @@ class Step(NamedTuple):
 
     name: str
     """Of the type that was exercised."""
-    verdict: Verdict
     exercise: Exercise
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the judge says of it."""
+        return self.exercise.judgement.verdict
 
 
 def exercised(
@@ -65,10 +86,10 @@ def exercised(
         same = name_of(found) == name_of(subject)
         other = "another type of that name" if same else name_of(found)
         raise NotExercised(f"makes {other}")
-    if not is_counted(found):
+    if not is_heap(found):
         raise NotExercised(f"{name_of(found)} is static: nobody counts its references")
-    if sys.getrefcount(found) == sys.getrefcount(None):  # the same of whatever is immortal
-        yield Step(name_of(found), Verdict.IMMORTAL, Exercise(1, 1, Evidence()))
+    if is_immortal(found):
+        yield _judged(found, 1, Evidence(state="immortal", calls=1))
         return
     cushion = [found] * CUSHION
     calls = _affordable(factory, calls)
@@ -104,19 +125,29 @@ def _step(subject: type, factory: Callable[[], object], calls: int, threads: int
         gc.unfreeze()  # who holds what is seen of all objects
     # What one run leaves may be a cache that it filled: only what every run leaves is lost.
     lost = lost_by_calls(subject, factory, calls, threads) if seen.move.total else []
-    evidence = Evidence(
-        total=lost[0].change // len(lost[0].runs) if lost else 0,
-        header=seen.move.header,
-        contributed=sum(seen.move.contributions.values()),
-        merges=seen.collections,
-        instances=lost[0].instances if lost else None,
-    )
-    verdict = lost[0].verdict if lost else seen.verdict or Verdict.BALANCED
+    evidence = seen.evidence._replace(total=0)
+    if lost:
+        found = lost[0].evidence
+        evidence = evidence._replace(
+            **{name: getattr(found, name) for name in OF_LOSS},
+            merges=evidence.merges + found.merges,
+        )
     # Sampling takes many calls: not of what each call makes worse. What Python code defines
     # and gives back per thread touches no header.
-    if threads > 1 and not lost and (verdict is not Verdict.BALANCED or not of_python(subject)):
-        heat = heat_of_calls(subject, factory, threads)
-        evidence = evidence._replace(samples=heat.samples, moved=heat.moved)
-        if verdict is Verdict.BALANCED and heat.bounds[0] >= HOT:
-            verdict = Verdict.HOT_HEADER
-    return Step(name_of(subject), verdict, Exercise(threads, seen.calls, evidence))
+    elif threads > 1 and (_is_costly(evidence) or not of_python(subject)):
+        evidence = sample_header(evidence, subject, factory, threads)
+    return _judged(subject, threads, evidence)
+
+
+def _is_costly(evidence: Evidence) -> bool:
+    """Whether more than single references were counted in the header."""
+    found = judge(evidence)
+    return found is not None and found.verdict is not Verdict.BALANCED
+
+
+def _judged(subject: type, threads: int, evidence: Evidence) -> Step:
+    """Return what the judge says of evidence."""
+    found = judge(evidence)
+    if found is None:
+        raise NotExercised(f"what calls did says nothing: {describe(evidence)}")
+    return Step(name_of(subject), Exercise(threads, evidence.calls or 1, found))

@@ -8,18 +8,30 @@ extension module names it: those may say that their types are elsewhere, as
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import pkgutil
 import sys
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.checks.subjects import all_types, is_counted, is_own, name_of
+from inspector.checks.structure import TP_NAME
+from inspector.checks.subjects import all_types, is_heap, is_own, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from types import ModuleType
 
-__all__ = ["import_all", "of_python", "said", "standard_modules", "type_at", "types_of"]
+__all__ = [
+    "Found",
+    "find_name",
+    "find_types",
+    "import_all",
+    "of_python",
+    "said",
+    "standard_modules",
+    "type_at",
+]
 
 SUFFIXES: Final = (".py", ".pyc")
 
@@ -79,33 +91,93 @@ def _with_submodules(name: str) -> Iterator[str]:
             yield from _with_submodules(each.name)
 
 
-def types_of(names: Collection[str]) -> tuple[dict[str, list[type]], int]:
-    """Return ``module.qualname`` -> the heap types of modules, and how many static ones there are.
+class Found(NamedTuple):
+    """The types that belong to some modules."""
 
-    Several types may have one name.
-    """
-    extensions = [
-        module
-        for path, module in list(sys.modules.items())
-        if _is_below(path, names) and not _has_source(module)
-    ]
+    heap: dict[str, list[type]]
+    """``module.qualname`` -> heap types; several may have one name."""
+    foreign: dict[str, str]
+    """``module.qualname`` of a heap type that a compiled module only imports -> whose it is."""
+    static: int
+    """How many types are static."""
+
+
+def find_types(names: Collection[str]) -> Found:
+    """Return the types of modules, and of what is below them."""
+    modules = list(sys.modules.items())
+    compiled = [each for path, each in modules if _is_below(path, names) and not _has_source(each)]
     named = {
         id(value)
-        for module in extensions
+        for module in compiled
         for value in list(getattr(module, "__dict__", {}).values())
         if isinstance(value, type) and not of_python(value)
     }
+    shared = _find_shared_by_cython(compiled)
+    paths = {id(module): path for path, module in modules}
     heap: dict[str, list[type]] = {}
+    foreign: dict[str, str] = {}
     static = 0
     for each in all_types():
-        module = name_of(each).removesuffix(each.__qualname__).rstrip(".")
-        if is_own(each) or not (id(each) in named or _is_below(module, names)):
+        name = find_name(each)
+        module = name.removesuffix(each.__qualname__).rstrip(".")
+        its_own = _is_below(module, names) or module in shared
+        if is_own(each) or not (its_own or id(each) in named):
             continue
-        if is_counted(each):
-            heap.setdefault(name_of(each), []).append(each)
-        else:
+        if not is_heap(each):
             static += 1
-    return dict(sorted(heap.items())), static
+        elif its_own or not (maker := _find_maker(each, module, names, paths)):
+            heap.setdefault(name, []).append(each)
+        else:
+            foreign[name] = maker
+    return Found(dict(sorted(heap.items())), dict(sorted(foreign.items())), static)
+
+
+def find_name(subject: type) -> str:
+    """Return ``module.qualname``, also of a type whose instances have a ``__module__``.
+
+    Its own is hidden by theirs then, as that of Cython's functions is: its ``tp_name`` has it.
+    """
+    name = name_of(subject)
+    if "." in name or not is_heap(subject):
+        return name
+    full = ctypes.c_char_p.from_address(id(subject) + TP_NAME).value or b""
+    return full.decode(errors="replace") if full.endswith(f".{name}".encode()) else name
+
+
+def _find_maker(
+    subject: type, module: str, names: Collection[str], paths: Mapping[int, str]
+) -> str:
+    """Return the module, none of ``names``, that made a type which one of these names.
+
+    A type of the C API may know its module (``PyType_FromModuleAndSpec``).  Of others the
+    compiled module that they name is the maker; a module written in Python only shows them.
+    """
+    get_module = ctypes.pythonapi.PyType_GetModule
+    get_module.argtypes, get_module.restype = [ctypes.py_object], ctypes.c_void_p
+    try:
+        maker = paths.get(get_module(subject), "")
+    except TypeError:
+        there = sys.modules.get(module)
+        maker = module if there is not None and not _has_source(there) else ""
+    return "" if _is_below(maker, names) else maker
+
+
+def _find_shared_by_cython(compiled: Iterable[ModuleType]) -> set[str]:
+    """Return the modules of types that Cython shares among all that one version of it made.
+
+    No import finds them by name; each is named in the code of those who use it.
+    """
+    shared = {path for path in sys.modules if path.startswith("_cython_")}
+    if not shared:
+        return shared
+    used: set[str] = set()
+    for module in compiled:
+        try:
+            code = Path(module.__file__ or "").read_bytes()
+        except (AttributeError, OSError, TypeError, ValueError):
+            continue  # built in, or whatever stands in sys.modules
+        used |= {path for path in shared if path.encode() in code}
+    return used
 
 
 def type_at(module: str, qualname: str) -> type | str:
@@ -122,7 +194,7 @@ def type_at(module: str, qualname: str) -> type | str:
         if not same:
             return "missing" if found is None else "not a type"
         found = same[0]
-    return found if is_counted(found) else "static"
+    return found if is_heap(found) else "static"
 
 
 def of_python(subject: type) -> bool:

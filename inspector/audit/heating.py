@@ -12,12 +12,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from inspector.census.heat import SHARED, Heat
+from inspector.census.heat import SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["heat_of_calls"]
+    from inspector.analysis.verdict import Evidence
+
+__all__ = ["sample_header"]
 
 SAMPLES: Final = 25
 """That are enough to tell busy from idle."""
@@ -32,8 +34,10 @@ PAUSE: Final = 0.0005
 """Seconds between two samples."""
 
 
-def heat_of_calls(subject: type, factory: Callable[[], object], threads: int) -> Heat:
-    """Let so many threads call a factory, and sample the header of a type meanwhile.
+def sample_header(
+    evidence: Evidence, subject: type, factory: Callable[[], object], threads: int
+) -> Evidence:
+    """Let so many threads call a factory, and add samples of the type's header meanwhile.
 
     A collection moves headers as well: a sample that one fell into counts for nothing,
     nor does one before which no thread got as far as to make an instance.
@@ -58,7 +62,9 @@ def heat_of_calls(subject: type, factory: Callable[[], object], threads: int) ->
 
     workers = [threading.Thread(target=work, args=(tally,)) for tally in tallies]
     try:
-        found = _sampled(word, workers, tallies, spent)
+        begin = time.monotonic()
+        moved, samples = _sampled(word, workers, tallies, spent)
+        seconds = time.monotonic() - begin
     finally:
         over.set()
         for worker in workers:
@@ -66,7 +72,7 @@ def heat_of_calls(subject: type, factory: Callable[[], object], threads: int) ->
                 worker.join()
     if failures:
         raise failures[0]
-    return found
+    return evidence._replace(moved=moved, samples=samples, sampled_seconds=seconds)
 
 
 def _collections() -> int:
@@ -79,8 +85,8 @@ def _sampled(
     workers: Sequence[threading.Thread],
     tallies: Sequence[Sequence[int]],
     spent: Sequence[object],
-) -> Heat:
-    """Start the threads; return in how many samples a word was not what it had been."""
+) -> tuple[int, int]:
+    """Start the threads; return in how many samples a word was not what it was, and of how many."""
     moved = samples = 0
     value, merges, made = word.value, _collections(), _made(tallies)
     for worker in workers:
@@ -99,7 +105,7 @@ def _sampled(
         if busy and merges == before:
             samples += 1
             moved += value != last
-    return Heat(moved, samples)
+    return moved, samples
 
 
 def _made(tallies: Sequence[Sequence[int]]) -> int:

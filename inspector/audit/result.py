@@ -6,10 +6,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from inspector.census.verdict import Evidence, Verdict
+from inspector.analysis.judge import Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from inspector.analysis.verdict import Evidence, Verdict
 
 __all__ = ["Audit", "Audited", "Exercise", "Made"]
 
@@ -21,20 +23,33 @@ class Exercise:
     threads: int
     calls: int
     """Of the factory, in all threads together."""
-    evidence: Evidence
+    judgement: Judgement
+
+    @property
+    def evidence(self) -> Evidence:
+        """What its verdict rests on."""
+        return self.judgement.evidence
 
     def per_call(self, number: int | None) -> float | None:
-        """Return what each call adds to a number of the evidence."""
+        """Return what each call adds to a number of the evidence that is of one run."""
         return None if number is None else number / self.calls
+
+    @property
+    def lost_per_call(self) -> float | None:
+        """References that each call takes and does not give back."""
+        total = self.evidence.total
+        runs = max(1, len(self.evidence.runs))
+        return None if total is None else total / runs / self.calls
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {"threads": self.threads, "calls": self.calls, "evidence": self.evidence._asdict()}
+        return {"threads": self.threads, "calls": self.calls, **self.judgement.as_dict()}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Exercise:
         """Return what :meth:`as_dict` made this of."""
-        return cls(document["threads"], document["calls"], Evidence(**document["evidence"]))
+        judgement = Judgement.from_dict(dict(document))
+        return cls(document["threads"], document["calls"], judgement)
 
 
 @dataclass(frozen=True)
@@ -43,8 +58,6 @@ class Audited:
 
     type: str
     """``module.qualname``."""
-    verdict: Verdict | None
-    """None for a type that was not exercised."""
     make: str = ""
     """The expression that made instances; empty where nothing did."""
     written_in: str = "C"
@@ -53,18 +66,33 @@ class Audited:
     """Why it was not exercised, or what ended it early."""
     exercises: tuple[Exercise, ...] = ()
     """In one thread, and in several."""
+    foreign: str = ""
+    """The module that made it, where a target only imports it."""
+    skipped: bool = False
+    """A table of factories says to leave it alone."""
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """The most severe one; None for a type that was not exercised."""
+        judgements = [each.judgement for each in self.exercises]
+        return min(judgements, key=lambda each: each.verdict.rank, default=None)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the judge says; None for a type that was not exercised."""
+        return None if self.judgement is None else self.judgement.verdict
 
     @property
     def advice(self) -> str:
         """What the verdict means and what to look at."""
-        return "" if self.verdict is None else self.verdict.advice
+        return "" if self.judgement is None else self.judgement.advice
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
+        judged = None if self.judgement is None else self.judgement.as_dict()
         return {
             **asdict(self),
-            "verdict": None if self.verdict is None else self.verdict.value,
-            "advice": self.advice,
+            **(judged or {"verdict": None, "evidence": None, "advice": ""}),
             "exercises": [each.as_dict() for each in self.exercises],
         }
 
@@ -108,9 +136,17 @@ class Audit:
         """Return the types that have a verdict."""
         return [each for each in self.rows if each.verdict is not None]
 
+    def own(self) -> list[Audited]:
+        """Return the types that the targets made, not those that they only import."""
+        return [each for each in self.rows if not each.foreign]
+
     def left_out(self) -> list[Audited]:
-        """Return the types that have none."""
-        return [each for each in self.rows if each.verdict is None]
+        """Return the types of the targets that have none."""
+        return [each for each in self.own() if each.verdict is None]
+
+    def foreign(self) -> list[Audited]:
+        """Return the types that the targets only import."""
+        return [each for each in self.rows if each.foreign]
 
     def with_any(self, verdicts: Iterable[Verdict]) -> list[Audited]:
         """Return the types with one of these verdicts."""

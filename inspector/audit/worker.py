@@ -10,7 +10,7 @@ Requests, and the answers to each:
 ``{"do": "find", "modules": [...], "single": [[module, qualname] …], "standard": false,
 "leave_out": [...]}``
     ``{"importing": name}`` …, ``{"types": [[name, number, of_python] …], "static": n,
-    "failed": {module: why}, "wrong": [[target, what] …], "gil": false}``
+    "foreign": {name: module}, "failed": {module: why}, "wrong": [[target, what] …], "gil": false}``
 ``{"do": "exercise", "name": …, "number": 0, "make": expression or null, "calls": n, "threads": n,
 "seconds": s}``
     ``{"name": …, "verdict": …, "exercise": …}`` …, ``{"done": true}`` or ``{"not_exercised":
@@ -36,12 +36,12 @@ from inspector.audit.apart import die_with_parent, keep_orphans, run_apart
 from inspector.audit.exercise import NotExercised, exercised
 from inspector.audit.expressions import factory_of
 from inspector.audit.find import (
+    find_types,
     import_all,
     of_python,
     said,
     standard_modules,
     type_at,
-    types_of,
 )
 from inspector.checks.subjects import name_of
 from inspector.checks.support import require
@@ -67,7 +67,8 @@ class Worker:
         modules = standard_modules() if request["standard"] else request["modules"]
         leave_out = set(request["leave_out"])
         failed = import_all(modules, leave_out, lambda name: tell({"importing": name}))
-        self.types, static = types_of(set(modules))
+        found_types = find_types(set(modules))
+        self.types = found_types.heap
         wrong: list[tuple[str, str]] = []
         for module, qualname in request["single"]:
             tell({"importing": module})
@@ -87,7 +88,8 @@ class Worker:
                 for name, same in self.types.items()
                 for number, each in enumerate(same)
             ],
-            "static": static,
+            "static": found_types.static,
+            "foreign": found_types.foreign,
             "failed": failed,
             "wrong": wrong,
             "gil": bool(getattr(sys, "_is_gil_enabled", bool)()),

@@ -34,6 +34,8 @@ class Plan:
     factories: Factories = field(default_factory=Factories)
     alone: tuple[str, ...] = ()
     """Names of factories that are exercised even if no target has such a type."""
+    given: tuple[str, ...] = ()
+    """Names of all factories that a user gave."""
     calls: int = 100
     threads: int = 2
     seconds: float = 10.0
@@ -155,11 +157,7 @@ class Workshop:
 def _wrong(target: str, what: str) -> InspectorError:
     """Return the error on a target that names no heap type."""
     if what == "static":
-        return NotCounted(
-            f"{target} is static: CPython does not count its references",
-            subject=target,
-            hint="only heap types, made by class statements or PyType_FromSpec, are counted",
-        )
+        return NotCounted(target, subject=target)
     if what == "missing":
         module = target.partition(":")[0]
         return NoSuchObject(

@@ -132,12 +132,7 @@ class Target:
             snapshot = self._snapshot(Wanted(scope, None, None, RETRIES))
         count = snapshot[id(subject)]
         if count.state == "immortal":
-            raise NotCounted(
-                f"{subject.__module__}.{subject.__qualname__} is static or immortal: "
-                "CPython does not count its references",
-                subject=subject,
-                hint="only heap types, made by class statements or PyType_FromSpec, are counted",
-            )
+            raise NotCounted(count.name, subject=subject)
         return count
 
     def suspended(self) -> Mapping[int, int] | None:

@@ -16,6 +16,10 @@ there; ``balanced`` then means only that no reference is lost.  Where nobody cou
 (another implementation, free-threaded 3.13) they raise
 :class:`~inspector.errors.UnsupportedVersion`.  References that a thread's stack
 holds are not counted on free-threaded builds, and are on the others.
+
+Looked at are heap types alone, which classes are, and most types of extensions.  Leaked
+instances of static types and built-in containers (a ``bytes`` or a ``dict`` per call) pass:
+CPython does not count references to such types.
 """
 
 from __future__ import annotations
@@ -24,8 +28,8 @@ from itertools import repeat as times
 from typing import TYPE_CHECKING
 
 from inspector.checks import balance
-from inspector.checks.blame import failing
 from inspector.checks.counts import collect, count_alone
+from inspector.checks.evidence import compare_counts, failing
 from inspector.checks.measuring import measure
 from inspector.checks.problem import CheckFailed, Finding, Problem, Verdict
 from inspector.checks.rules import Rules
@@ -66,7 +70,7 @@ def refcount(subject: type) -> int:
     """Return the references to a type, after a collection: the true count of any build.
 
     Raises :class:`~inspector.errors.NotAType`, and
-    :class:`~inspector.errors.NotCounted` for a static type.
+    :class:`~inspector.errors.NotCounted` for a static or immortal type.
     """
     refs = counted(subject)
     del subject  # with the GIL, frames hold references like anybody
@@ -77,7 +81,7 @@ def check_refcount(subject: type, expected: int) -> Problem | None:
     """Return a problem unless :func:`refcount` of the type is ``expected``."""
     refs, name = counted(subject), name_of(subject)
     del subject
-    return _compared(name, expected, _collected(refs))
+    return compare_counts(name, expected, _collected(refs))
 
 
 def assert_refcount(subject: type, expected: int) -> None:
@@ -85,7 +89,7 @@ def assert_refcount(subject: type, expected: int) -> None:
     __tracebackhide__ = True
     refs, name = counted(subject), name_of(subject)
     del subject
-    _demand(_compared(name, expected, _collected(refs)))
+    _demand(compare_counts(name, expected, _collected(refs)))
 
 
 def _collected(refs: Watched) -> int:
@@ -93,13 +97,6 @@ def _collected(refs: Watched) -> int:
     require()
     collect()
     return count_alone(refs).total
-
-
-def _compared(name: str, expected: int, found: int) -> Problem | None:
-    """Return the problem of a count that is not the stated one."""
-    if found == expected:
-        return None
-    return Problem((Finding(name, Verdict.CHANGED, expected, found, ()),))
 
 
 def check_refcount_unchanged(*types: type, tolerance: int = 0) -> Window:

@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from itertools import repeat as times
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.analysis.verdict import Evidence
 from inspector.checks.counts import collect, count
+from inspector.checks.evidence import COSTS, add_traffic, describe_type, judge_as
 from inspector.checks.measuring import measure
-from inspector.checks.problem import Finding, Verdict
+from inspector.checks.problem import Finding
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load
-from inspector.checks.subjects import counted, name_of, watch
+from inspector.checks.structure import is_immortal
+from inspector.checks.subjects import counted, is_heap, name_of, watch
 from inspector.checks.support import support
 from inspector.checks.tracker import Move, Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from inspector.analysis.judge import Judgement
 
 __all__ = [
     "Traffic",
@@ -39,21 +45,9 @@ class Traffic(NamedTuple):
 
     subject: type
     move: Move
-    calls: int
-    """In all threads together."""
-    collections: int
-    labels: dict[int, str]
-    """Native thread id -> ``name (native id)``."""
-    unique_id: bool
-    """The type has one: threads can count it in their arrays."""
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """What keeps the type from being balanced, if anything does."""
-        if not self.unique_id:
-            return Verdict.NO_UNIQUE_ID
-        back = min(-self.move.header, sum(self.move.contributions.values()))
-        return Verdict.PLAIN_DECREF if back * 2 >= self.calls else None
+    evidence: Evidence
+    contributions: Mapping[str, int]
+    """``name (native id)`` -> counted by that thread."""
 
 
 def balance_of_calls(factory: Callable[[], object], calls: int, threads: int) -> list[Finding]:
@@ -62,15 +56,18 @@ def balance_of_calls(factory: Callable[[], object], calls: int, threads: int) ->
     Raises :class:`NotCounted` when that type is static.
     """
     subject = type(factory())
+    if is_heap(subject) and is_immortal(subject):
+        return []
     counted(subject)
     if lost := lost_by_calls(subject, factory, calls, threads):
         return lost
     if not support().threads:
         return []
     seen = traffic_of_calls(subject, factory, calls, threads)
-    if seen.verdict is None:
+    judged = judge_as(seen.evidence, COSTS)
+    if judged is None:
         return []
-    return [_finding(subject, seen.verdict, [seen.move], seen.labels, "call")]
+    return [_finding(subject, judged, seen.move.total, "call", seen.contributions)]
 
 
 def lost_by_calls(
@@ -84,21 +81,28 @@ def lost_by_calls(
 def traffic_of_calls(
     subject: type, factory: Callable[[], object], calls: int, threads: int
 ) -> Traffic:
-    """Call a factory and return who counted what; for builds that count per thread."""
-    with Tracker(watch((subject,))) as ledger:
+    """Call a factory and return who counted what; for builds that count per thread.
+
+    The evidence has no total: one run does not tell a leak from a cache that it fills.
+    """
+    with Tracker(watch((subject,))) as tracker:
         move = Move(0, {})
 
         def look() -> None:
             nonlocal move
-            move = ledger.moves()[1].get(0, move)
+            move = tracker.moves()[1].get(0, move)
             if move.total:  # garbage, if it is no leak, that has not been given back yet
                 collect()
-                move = ledger.moves()[1].get(0, Move(0, {}))
+                move = tracker.moves()[1].get(0, Move(0, {}))
 
-        call_in_threads(factory, calls, threads, ledger.restart, look)
-        merges, labels = ledger.collections, dict(ledger.labels)
-        unique_id = ledger.restart().places.of[0] >= 0
-        return Traffic(subject, move, calls * threads, merges, labels, unique_id)
+        call_in_threads(factory, calls, threads, tracker.restart, look)
+        window = Evidence(
+            calls=calls * threads, merges=tracker.collections, header=0, contributed=0
+        )
+        named = tracker.name_threads(move)
+        places = tracker.restart().places
+    evidence = add_traffic(describe_type(subject, places, 0, window), [move])
+    return Traffic(subject, move, evidence, named)
 
 
 def _nothing() -> None:
@@ -161,7 +165,7 @@ def _work(
 
 
 def balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
-    """Return the types that were given back in the header in every run.
+    """Return the types whose header every run moved, and those that have no unique id.
 
     A run's own threads may end in it.  What a collection hides while other threads
     count on is left out of the account.
@@ -169,58 +173,48 @@ def balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
     if not support().threads:
         return []
     refs = watch(types)
-    with Tracker(refs, threads=True) as ledger:
-        before = ledger.restart()
-        seen: list[dict[int, Move]] = []
+    with Tracker(refs, threads=True) as tracker:
+        before = tracker.restart()
+        runs: list[dict[int, Move]] = []
+        merges = 0
         for _ in range(load.repeat):
-            ledger.restart()
+            tracker.restart()
             load.run()
-            _, moved = ledger.moves()
-            blurred = ledger.collections * max(len(ledger.labels) - 1, 0)
-            seen.append(
-                {
-                    number: move
-                    for number, move in moved.items()
-                    if min(-move.header, sum(move.contributions.values())) > blurred
-                }
-            )
+            _, moved = tracker.moves()
+            blurred = tracker.collections * max(len(tracker.labels) - 1, 0)
+            runs.append({n: move for n, move in moved.items() if _crossed(move) > blurred})
+            merges += tracker.collections + tracker.ended_threads
+        window = Evidence(stated=True, steps=load.repeat, merges=merges)
         findings = []
         for number, ref in enumerate(refs):
             subject = ref()
             if subject is None:
                 continue
-            if before.places.of[number] < 0:
-                findings.append(
-                    _finding(subject, Verdict.NO_UNIQUE_ID, [], ledger.labels, load.unit)
-                )
-            elif all(number in moved for moved in seen):
-                steps = [moved[number] for moved in seen]
-                finding = _finding(subject, Verdict.PLAIN_DECREF, steps, ledger.labels, load.unit)
-                findings.append(finding)
+            evidence = describe_type(subject, before.places, number, window)
+            steps = [moved[number] for moved in runs if number in moved]
+            if len(steps) == load.repeat:
+                evidence = add_traffic(evidence, steps)
+            if judged := judge_as(evidence, COSTS):
+                change = sum(move.total for move in steps)
+                named: Counter[str] = Counter()
+                for move in steps:
+                    named.update(tracker.name_threads(move))
+                findings.append(_finding(subject, judged, change, load.unit, named))
         return findings
 
 
+def _crossed(move: Move) -> int:
+    """Return the references that were taken in threads and given back in the header, or so."""
+    contributed = sum(move.contributions.values())
+    opposite = (move.header < 0) != (contributed < 0)
+    return min(abs(move.header), abs(contributed)) if opposite else 0
+
+
 def _finding(
-    subject: type,
-    verdict: Verdict,
-    moved: list[Move],
-    labels: Mapping[int, str],
-    unit: str,
+    subject: type, judged: Judgement, change: int, unit: str, contributions: Mapping[str, int]
 ) -> Finding:
     """Return the finding on a type that is not balanced."""
-    contributions: dict[str, int] = {}
-    for move in moved:
-        for native, number in move.contributions.items():
-            label = labels.get(native, f"thread {native}")
-            contributions[label] = contributions.get(label, 0) + number
     now = count(subject).total
     return Finding(
-        name_of(subject),
-        verdict,
-        now - sum(move.total for move in moved),
-        now,
-        (),
-        unit,
-        header=sum(move.header for move in moved),
-        contributions=contributions,
+        name_of(subject), judged, now - change, now, unit, contributions=dict(contributions)
     )

@@ -175,7 +175,7 @@ def _exact(subject: type) -> TypeCount:
     """Read one type with the world stopped."""
     seen = inspector.refcount(subject)
     if seen.header is None or seen.counted is None:
-        raise NotCounted(f"{name_of(subject)} is not counted", subject=subject)
+        raise NotCounted(name_of(subject), subject=subject)
     # This frame's and its callers' references are deferred: nobody counts them.
     return TypeCount(seen.counted, seen.header, dict(seen.contributions))
 

@@ -6,6 +6,9 @@ import gc
 from itertools import compress, filterfalse
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.checks.structure import is_visited
+from inspector.checks.subjects import is_heap
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
@@ -20,23 +23,39 @@ class Held(NamedTuple):
     instances: int
     """Instances that it tracks, or that something it tracks refers to."""
     references: int
-    """References that these instances and everything else visible hold."""
+    """References that these instances and everything else visible hold; never less."""
 
 
 def held(refs: Sequence[TypeRef]) -> list[Held]:
-    """Return, per type, its visible instances and references; zeros for one that is gone.
+    """Return, per heap type, its visible instances and references; zeros for others.
 
     Instances that only C code or a thread's stack refers to are not visible, unless
     the collector tracks them.
+
+    A ``tp_traverse`` written in C that does not visit the type holds a reference to it all
+    the same.  Whether it visits it cannot be told from what it visits, since an instance may
+    name its class in an attribute: such instances count once more, in doubt.
     """
     types = [ref() for ref in refs]
-    wanted = {id(each): number for number, each in enumerate(types) if each is not None}
-    members: list[list[object]] = [[] for _ in refs]
+    # Lists are of no heap type: what is found here must not hold itself.
+    wanted = {
+        id(each): number for number, each in enumerate(types) if each is not None and is_heap(each)
+    }
+    instances = [0] * len(types)
+    references = [0] * len(types)
+    silent: dict[int, int] = {}
+
+    def add(one: object) -> None:
+        """Count one instance, with what it holds and the collector may not see."""
+        number = wanted[id(type(one))]
+        if number not in silent:
+            silent[number] = 0 if is_visited(type(one)) else 1
+        instances[number] += 1
+        references[number] += silent[number]
+
     tracked = gc.get_objects()
     for one in _of_types(tracked, wanted):
-        members[wanted[id(type(one))]].append(one)
-    instances = list(map(len, members))
-    references = list(map(_silent, types, members))
+        add(one)
     # Nearly everything that is referred to is neither of these, nor of their types.
     kinds = {*wanted, *(id(type(each)) for each in types), id(tuple), id(dict)}
     seen: set[int] = set()
@@ -51,21 +70,12 @@ def held(refs: Sequence[TypeRef]) -> list[Held]:
         seen.update(new)
         todo = []
         for one in new.values():
-            number = wanted.get(id(type(one)), -1)
-            if number >= 0:
-                instances[number] += 1
-                references[number] += 1
+            if id(type(one)) in wanted:
+                add(one)
+                todo.append(one)
             elif isinstance(one, (tuple, dict)):
                 todo.append(one)
     return [Held(*pair) for pair in zip(instances, references, strict=True)]
-
-
-def _silent(subject: type | None, instances: list[object]) -> int:
-    """Return how many of these tracked instances hold their type without telling.
-
-    A ``tp_traverse`` that does not visit the type holds a reference all the same.
-    """
-    return len(instances) - sum(each is subject for each in gc.get_referents(*instances))
 
 
 def _of_types(objects: list[object], types: Container[int]) -> Iterable[object]:

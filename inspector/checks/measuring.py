@@ -11,26 +11,34 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from inspector.checks.blame import attribute, who_holds
+from inspector.analysis.verdict import Evidence
 from inspector.checks.counts import collect, moves, read
+from inspector.checks.evidence import (
+    LOSSES,
+    add_holders,
+    add_traffic,
+    describe_type,
+    judge_as,
+)
 from inspector.checks.holders import held
-from inspector.checks.problem import Finding, Verdict
+from inspector.checks.problem import Finding
 from inspector.checks.screening import Load, Screen, Suspects
 from inspector.checks.subjects import Watched, all_types, is_own, name_of
 from inspector.checks.support import support
 from inspector.checks.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
+    from inspector.analysis.judge import Judgement
     from inspector.checks.counts import Counts
     from inspector.checks.rules import Rules
-    from inspector.checks.tracker import Move
 
 __all__ = ["confirm", "measure"]
+
+_NOTE_IDLE: Final = "it grows without a run too; threads: {}"
 
 
 def measure(load: Load, rules: Rules, types: Iterable[type] | None = None) -> list[Finding]:
@@ -50,12 +58,12 @@ def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
     """Run again, with a collection after each run; return what moved in every run."""
     refs = Watched(suspects.refs)
     run = _Run(load, rules, refs)
-    with Tracker(refs, threads=True) as ledger:
-        beside = {n: each for n, each in ledger.labels.items() if n != threading.get_native_id()}
+    with Tracker(refs, threads=True) as tracker:
+        beside = tracker.labels.keys() - {threading.get_native_id()}
         collect()
         names = _class_names() if suspects.classes else Counter()
         visible = held(refs)
-        first = last = ledger.restart()
+        first = last = tracker.restart()
         begin = time.perf_counter()
         for _ in range(load.repeat):
             load.run()
@@ -68,28 +76,25 @@ def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
             if not run.steps and not any(run.classes().values()):
                 return []
         seconds = time.perf_counter() - begin
-        _, moved = ledger.moves()
-        findings = [
-            run.finding(number, (first, last), moved.get(number), ledger.labels, beside)
-            for number in run.steps
-        ]
-        findings = who_holds(findings, list(run.steps), visible, held(refs))
-        if not support().threads and threading.active_count() > 1:
-            findings = _without_control(findings, list(run.steps), refs, load, seconds)
-    return findings + [
-        Finding(
-            name,
-            Verdict.KEPT,
-            names[name],
-            names[name] + number,
-            tuple(number // load.repeat for _ in range(load.repeat)),
-            load.unit,
-            load.calls,
-            instances=number,
-            note="the class itself: one more of this name is alive after each run",
+        _, moved = tracker.moves()
+        merges = tracker.collections + tracker.ended_threads
+        window = Evidence(
+            seconds=seconds, collected=True, merges=merges, ended=tracker.ended_threads
         )
-        for name, number in run.classes().items()
-    ]
+        idle = _find_idle(run.steps, refs, load, seconds)
+        holding = held(refs)
+        findings = []
+        for number in run.steps:
+            evidence = run.evidence(number, window, first)
+            if number in moved:
+                evidence = add_traffic(evidence, [moved[number]], beside)
+            evidence = add_holders(evidence, visible[number], holding[number])
+            evidence = evidence._replace(idle=number in idle)
+            judged = judge_as(evidence, LOSSES)
+            if judged is not None:
+                named = tracker.name_threads(moved.get(number))
+                findings.append(run.finding(number, judged, (first, last), named))
+    return findings + run.class_findings(names, window)
 
 
 class _Run:
@@ -139,43 +144,79 @@ class _Run:
         same = [each for each in all_types() if name_of(each) == name]
         return all(self.rules.allowed(each) is None for each in same)
 
+    def evidence(self, number: int, window: Evidence, first: Counts) -> Evidence:
+        """Return what is known of one type but for who counted and who holds it."""
+        subject, counted = self.refs[number](), first.at(number)
+        steps = tuple(self.steps[number])
+        if subject is None or counted is None:
+            return window
+        of_type = describe_type(subject, first.places, number, window)
+        return of_type._replace(
+            runs=steps,
+            total=sum(steps),
+            before=counted.total,
+            stated=len(steps) == 1,
+            calls=self.load.calls * len(steps) if self.load.unit == "call" else None,
+        )
+
     def finding(
         self,
         number: int,
+        judged: Judgement,
         counts: tuple[Counts, Counts],
-        move: Move | None,
-        labels: Mapping[int, str],
-        beside: Collection[int],
+        contributions: Mapping[str, int],
     ) -> Finding:
-        """Return the finding on one type, its verdict still without a look at holders."""
+        """Return the finding on one type."""
         subject = self.refs[number]()
         first, last = (each.at(number) for each in counts)
-        steps = tuple(self.steps[number])
-        total = sum(steps)
-        finding = Finding(
+        return Finding(
             name_of(subject) if subject is not None else "?",
-            Verdict.LEAKING if total > 0 else Verdict.OVER_DECREF,
+            judged,
             first.total if first else 0,
             last.total if last else 0,
-            steps,
             self.load.unit,
             self.load.calls,
+            contributions,
+            note=_NOTE_IDLE.format(_name_others()) if judged.evidence.idle else "",
         )
-        return attribute(finding, move, labels, beside)
+
+    def class_findings(self, before: Mapping[str, int], window: Evidence) -> list[Finding]:
+        """Return the classes themselves that each run has left behind."""
+        findings = []
+        for name, number in self.classes().items():
+            each = tuple(number // self.load.repeat for _ in range(self.load.repeat))
+            evidence = window._replace(
+                kind="class",
+                runs=each,
+                stated=len(each) == 1,
+                total=number,
+                instances=number,
+                held=number,
+            )
+            judged = judge_as(evidence, LOSSES)
+            if judged is not None:
+                findings.append(
+                    Finding(
+                        name,
+                        judged,
+                        before.get(name, 0),
+                        before.get(name, 0) + number,
+                        self.load.unit,
+                        self.load.calls,
+                        note="the class itself: one more of this name is alive after each run",
+                    )
+                )
+        return findings
 
 
-def _without_control(
-    findings: list[Finding],
-    numbers: list[int],
-    refs: Watched,
-    load: Load,
-    seconds: float,
-) -> list[Finding]:
+def _find_idle(steps: Iterable[int], refs: Watched, load: Load, seconds: float) -> set[int]:
     """Wait as long as the runs took: what grows then too is another thread's doing.
 
     For builds with the GIL, where nobody counts which thread took a reference.
     """
-    growing = set(numbers)
+    if support().threads or threading.active_count() < 2:  # noqa: PLR2004 - nobody else is there
+        return set()
+    growing = set(steps)
     last = read(refs)
     for _ in range(load.repeat):
         time.sleep(seconds / load.repeat)
@@ -184,17 +225,13 @@ def _without_control(
         changes = moves(last, now)
         growing = {number for number in growing if changes.get(number, 0) > 0}
         last = now
-    others = ", ".join(
-        each.name for each in threading.enumerate() if each is not threading.current_thread()
-    )
-    return [
-        replace(
-            each, verdict=Verdict.BACKGROUND, note=f"it grows without a run too; threads: {others}"
-        )
-        if number in growing and each.change > 0
-        else each
-        for number, each in zip(numbers, findings, strict=True)
-    ]
+    return growing
+
+
+def _name_others() -> str:
+    """Return the names of all threads but this."""
+    here = threading.current_thread()
+    return ", ".join(each.name for each in threading.enumerate() if each is not here)
 
 
 def _class_names() -> Counter[str]:

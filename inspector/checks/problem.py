@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from inspector.census.verdict import Verdict
+from inspector.analysis.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from inspector.analysis.judge import Judgement
+    from inspector.analysis.verdict import Evidence
 
 __all__ = ["CheckFailed", "Finding", "Problem", "Verdict"]
 
@@ -17,37 +20,47 @@ THREADS = 4
 """Threads that are named in a message."""
 
 
-_FACTS: Final = {
-    Verdict.LEAKING: "{change} per {unit}, ",
-    Verdict.GROWING: "{change} per {unit}, ",
-    Verdict.OVER_DECREF: "{change} per {unit}: ",
-    Verdict.KEPT: "{instances} more are alive: ",
-}
-"""The numbers that come before a verdict's advice."""
-
-
 @dataclass(frozen=True)
 class Finding:
     """What one type's references did."""
 
     type: str
     """``module.qualname``."""
-    verdict: Verdict
+    judgement: Judgement
     before: int
     after: int
-    runs: tuple[int, ...]
-    """Change in each run."""
     unit: str = "run"
     """What was run: ``run`` of a test or block, or ``call`` of a factory."""
     calls: int = 1
     """Units in each run."""
-    header: int | None = None
-    """Of the change, counted in the header; None where threads are not told apart."""
     contributions: Mapping[str, int] = field(default_factory=dict)
     """Of the change, per thread: ``name (native id)`` -> signed count."""
-    instances: int | None = None
-    """More instances alive than before; None where that cannot be seen."""
     note: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the judge says."""
+        return self.judgement.verdict
+
+    @property
+    def evidence(self) -> Evidence:
+        """What it rests on."""
+        return self.judgement.evidence
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """Change in each run."""
+        return self.evidence.runs
+
+    @property
+    def header(self) -> int | None:
+        """Of the change, counted in the header; None where threads are not told apart."""
+        return self.evidence.header
+
+    @property
+    def instances(self) -> int | None:
+        """Instances alive that were not before; None where nobody looked."""
+        return self.evidence.instances
 
     @property
     def change(self) -> int:
@@ -63,7 +76,7 @@ class Finding:
         """Say it in one line."""
         if self.verdict is Verdict.CHANGED:
             return f"{self.type}: {self.after} references, {self.before} expected"
-        if self.verdict in (Verdict.PLAIN_DECREF, Verdict.NO_UNIQUE_ID):
+        if self.verdict in (Verdict.PLAIN_DECREF, Verdict.NO_UNIQUE_ID, Verdict.HOT_HEADER):
             return f"{self.type} is not balanced ({self.verdict})"
         often = ""
         if len(self.runs) > 1:
@@ -74,10 +87,7 @@ class Finding:
 
     def advice(self) -> str:
         """Say what it means and what to look at."""
-        fact = _FACTS.get(self.verdict, "").format(
-            change=_references(self.each), unit=self.unit, instances=self.instances
-        )
-        return fact + self.verdict.advice
+        return self.judgement.advice
 
     def lines(self) -> list[str]:
         """Return everything that is known, headline first."""
@@ -94,6 +104,8 @@ class Finding:
         if self.verdict in (Verdict.LEAKING, Verdict.KEPT, Verdict.GROWING):
             alive = "not visible" if self.instances is None else f"{self.instances:+d}"
             rows.append(("instances", alive))
+            if self.evidence.held is not None and self.evidence.held != self.instances:
+                rows.append(("held", f"{self.evidence.held:+d} by live objects"))
         rows.append(("verdict", f"{self.verdict}: {self.advice()}"))
         if self.note:
             rows.append(("note", self.note))
@@ -102,13 +114,19 @@ class Finding:
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
-            **asdict(self),
-            "verdict": self.verdict.value,
+            "type": self.type,
+            **self.judgement.as_dict(),
+            "before": self.before,
+            "after": self.after,
             "runs": list(self.runs),
+            "unit": self.unit,
+            "calls": self.calls,
+            "header": self.header,
             "contributions": dict(self.contributions),
+            "instances": self.instances,
+            "note": self.note,
             "change": self.change,
             "per_unit": self.each,
-            "advice": self.advice(),
         }
 
 

@@ -11,6 +11,7 @@ from operator import call, is_
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.census.totals import places
+from inspector.checks.structure import flags_of, is_immortal
 from inspector.cpython.layout import HEAP_TYPE
 from inspector.errors import NotAType, NotCounted
 
@@ -25,14 +26,13 @@ __all__ = [
     "chosen",
     "counted",
     "is_counted",
+    "is_heap",
     "is_own",
     "name_of",
     "watch",
 ]
 
 TypeRef = weakref.ReferenceType[type]
-
-_flags_of = type.__dict__["__flags__"].__get__
 
 _module_of = type.__dict__["__module__"].__get__
 
@@ -49,9 +49,14 @@ def name_of(subject: type) -> str:
     return f"{module}.{qualname}" if isinstance(module, str) else qualname
 
 
+def is_heap(subject: type) -> bool:
+    """Whether this is a heap type, as class statements and ``PyType_FromSpec`` make them."""
+    return bool(flags_of(subject) & HEAP_TYPE)
+
+
 def is_counted(subject: type) -> bool:
-    """Whether CPython counts the references that instances hold: heap types only."""
-    return bool(_flags_of(subject) & HEAP_TYPE)
+    """Whether CPython counts the references that instances hold: mortal heap types only."""
+    return is_heap(subject) and not is_immortal(subject)
 
 
 def is_own(subject: type) -> bool:
@@ -142,7 +147,7 @@ def watch(subjects: Iterable[type] | None = None) -> Watched:
 def counted(subject: type) -> Watched:
     """Return the type to watch alone.
 
-    Raises :class:`NotAType`, and :class:`NotCounted` for a static type.
+    Raises :class:`NotAType`, and :class:`NotCounted` for a static or immortal type.
     """
     if not isinstance(subject, type):
         raise NotAType(
@@ -151,11 +156,7 @@ def counted(subject: type) -> Watched:
             hint="true counts exist for types; sys.getrefcount is right for other objects",
         )
     if not is_counted(subject):
-        raise NotCounted(
-            f"{name_of(subject)} is static: CPython does not count its references",
-            subject=subject,
-            hint="only heap types, made by class statements or PyType_FromSpec, are counted",
-        )
+        raise NotCounted(name_of(subject), subject=subject)
     return watch((subject,))
 
 

@@ -94,6 +94,13 @@ class Tracker:
                     found[number] = _move(was, is_, merged.get(id(subject), {}))
         return now, found
 
+    def name_threads(self, move: Move | None) -> dict[str, int]:
+        """Return the contributions by ``name (native id)``; none without a move."""
+        return {
+            self.labels.get(native, f"thread {native}"): count
+            for native, count in ({} if move is None else move.contributions).items()
+        }
+
     def _read(self, *, anew: bool = False) -> tuple[Counts, dict[int, dict[int, int]]]:
         """Return the counts of now with what was merged until then, by address and thread.
 

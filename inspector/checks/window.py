@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
-from inspector.checks.blame import attribute, failing
+from inspector.analysis.verdict import Evidence
 from inspector.checks.counts import collect, moves, read
+from inspector.checks.evidence import (
+    LOSSES,
+    add_holders,
+    add_traffic,
+    describe_type,
+    failing,
+    judge_as,
+)
 from inspector.checks.holders import held
-from inspector.checks.problem import CheckFailed, Finding, Problem, Verdict
+from inspector.checks.problem import CheckFailed, Finding, Problem
 from inspector.checks.subjects import all_types, is_own, name_of, watch
 from inspector.checks.tracker import Tracker, thread_labels
 
@@ -45,9 +54,11 @@ class Window:
         collect()
         refs = watch(self._types)
         self._names = None if self._types else Counter(map(name_of, all_types()))
-        self._ledger = Tracker(refs)
-        self._ledger.__enter__()
-        self._before = self._ledger.restart()
+        self._visible = held(refs)
+        self._begin = time.perf_counter()
+        self._tracker = Tracker(refs, threads=True)
+        self._tracker.__enter__()
+        self._before = self._tracker.restart()
         return self
 
     def __exit__(
@@ -63,7 +74,7 @@ class Window:
             collect()
             findings, self.noticed = failing(self._findings())
         finally:
-            self._ledger.__exit__(kind, error, traceback)
+            self._tracker.__exit__(kind, error, traceback)
         if findings:
             self.problem = Problem(findings, noticed=self.noticed)
             if self._raises:
@@ -71,56 +82,62 @@ class Window:
 
     def _findings(self) -> list[Finding]:
         """Return what moved more than the rules allow."""
-        after, moved = self._ledger.moves()
-        born = [] if self._names is None else self._born(self._names)
+        after, moved = self._tracker.moves()
+        ended = self._tracker.ended_threads
+        window = Evidence(
+            seconds=time.perf_counter() - self._begin,
+            stated=True,
+            collected=True,
+            merges=self._tracker.collections + ended,
+            ended=ended,
+        )
+        born = [] if self._names is None else self._born(self._names, window)
+        changes = {
+            number: change
+            for number, change in moves(self._before, after).items()
+            if self._matters(number, change)
+        }
+        refs = self._before.refs
+        holding = dict(zip(changes, held([refs[number] for number in changes]), strict=True))
         findings = []
-        for number, change in moves(self._before, after).items():
-            subject = self._before.refs[number]()
-            allowed = self._rules.allowed(subject) if subject is not None else None
-            if subject is None or allowed is None or abs(change) <= allowed:
+        for number, change in changes.items():
+            subject, first, last = refs[number](), self._before.at(number), after.at(number)
+            if subject is None or first is None or last is None:
                 continue
-            if change < 0 and not self._both_ways:
-                continue
-            first, last = self._before.at(number), after.at(number)
-            if first is None or last is None:
-                continue
-            verdict = Verdict.CHANGED
-            instances = held([self._before.refs[number]])[0].instances
-            if change > 0:
-                verdict = Verdict.KEPT if instances >= change else Verdict.LEAKING
-            finding = Finding(
-                name_of(subject),
-                verdict,
-                first.total,
-                last.total,
-                (),
-                "block",
-                1,
-                instances=instances,
-            )
-            move = moved.get(number)
-            findings.append(attribute(finding, move, self._ledger.labels, self._beside))
+            evidence = describe_type(subject, after.places, number, window)
+            evidence = evidence._replace(total=change, before=first.total)
+            if number in moved:
+                evidence = add_traffic(evidence, [moved[number]], self._beside)
+            evidence = add_holders(evidence, self._visible[number], holding[number])
+            if judged := judge_as(evidence, LOSSES):
+                named = self._tracker.name_threads(moved.get(number))
+                name = name_of(subject)
+                findings.append(Finding(name, judged, first.total, last.total, "block", 1, named))
         return findings + born
 
-    def _born(self, before: Counter[str]) -> list[Finding]:
+    def _matters(self, number: int, change: int) -> bool:
+        """Whether the rules do not allow so much of a change to a type."""
+        subject = self._before.refs[number]()
+        allowed = self._rules.allowed(subject) if subject is not None else None
+        if allowed is None or abs(change) <= allowed:
+            return False
+        return change > 0 or self._both_ways
+
+    def _born(self, before: Counter[str], window: Evidence) -> list[Finding]:
         """Return the classes that the block left behind."""
         alive: dict[str, list[type]] = {}
         for each in all_types():
             if not is_own(each):
                 alive.setdefault(name_of(each), []).append(each)
-        return [
-            Finding(
-                name,
-                Verdict.KEPT,
-                before[name],
-                len(same),
-                (),
-                "block",
-                1,
-                instances=len(same),
-                note="the class itself: there are more of this name",
-            )
-            for name, same in alive.items()
-            if len(same) > before[name]
-            and any(self._rules.allowed(each) is not None for each in same)
-        ]
+        findings = []
+        for name, same in alive.items():
+            more = len(same) - before[name]
+            if more <= 0 or all(self._rules.allowed(each) is None for each in same):
+                continue
+            evidence = window._replace(kind="class", total=more, instances=more, held=more)
+            if judged := judge_as(evidence, LOSSES):
+                note = "the class itself: there are more of this name"
+                findings.append(
+                    Finding(name, judged, before[name], len(same), "block", 1, note=note)
+                )
+        return findings

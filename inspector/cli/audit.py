@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 import inspector
-from inspector.census.verdict import Verdict
+from inspector.analysis.verdict import Verdict
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
 from inspector.errors import FaultFound
 from inspector.screen.streams import standard_output
@@ -19,17 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO
 
-    from inspector.audit.result import Audit, Audited
+    from inspector.audit.result import Audit
     from inspector.audit.workshop import Plan
 
 __all__ = ["audit_"]
 
+UNEXERCISED: Final = "unexercised"
+
 FAULTS: Final = {
     "leak": Verdict.LEAKING,
+    "leaking": Verdict.LEAKING,
     "over-decref": Verdict.OVER_DECREF,
-    "plain-decref": Verdict.PLAIN_DECREF,
-    "no-unique-id": Verdict.NO_UNIQUE_ID,
+    "growing": Verdict.GROWING,
     "kept": Verdict.KEPT,
+    "plain-decref": Verdict.PLAIN_DECREF,
+    "hot-header": Verdict.HOT_HEADER,
+    "no-unique-id": Verdict.NO_UNIQUE_ID,
+    UNEXERCISED: None,
 }
 """What ``--fail-on`` may name."""
 
@@ -85,7 +91,8 @@ FailOption = Annotated[
         "--fail-on",
         metavar="WORD[,WORD]",
         callback=_known_faults,
-        help=f"End with status 9 if any type has such a verdict: {', '.join(FAULTS)}.",
+        help=f"End with status 9 if any type has such a verdict: {', '.join(FAULTS)} (for a type "
+        "that nothing made an instance of).",
     ),
 ]
 
@@ -118,7 +125,7 @@ def audit_(  # noqa: PLR0913 - a parameter per option
     if as_json and as_markdown:
         raise typer.BadParameter("either --json or --markdown")
     made = [_parted(each) for each in make or ()]
-    faults = [FAULTS[each.strip()] for each in (fail_on or "").split(",") if each.strip()]
+    faults = [each.strip() for each in (fail_on or "").split(",") if each.strip()]
     planned = partial(
         _plan, targets or (), made, factories, stdlib, calls=calls, threads=threads, timeout=timeout
     )
@@ -155,19 +162,21 @@ def _plan(  # noqa: PLR0913 - what the options say
     alone = tuple(given.make)
     if path is not None:
         given = given.over(tables.read_factories(path))
+    named = tuple(given.make)
     return Plan(
         # A name that has an expression needs no module of its own.
         tuple(each for each in targets if ":" in each or each not in alone),
         standard,
         given.over(tables.standard_library()),
         alone,
+        named,
         calls,
         threads,
         timeout,
     )
 
 
-def show(planned: partial[Plan], form: str, faults: Sequence[Verdict]) -> None:
+def show(planned: partial[Plan], form: str, faults: Sequence[str]) -> None:
     """Audit, and write what was found to standard output."""
     inspector.attach()  # says why where nothing can be read
     from inspector.audit.auditing import audit  # noqa: PLC0415 - other verbs audit nothing
@@ -178,8 +187,8 @@ def show(planned: partial[Plan], form: str, faults: Sequence[Verdict]) -> None:
         found = audit(plan, tell)
     with standard_output() as stream:
         _write(stream, found, form)
-    if bad := found.with_any(faults):
-        raise _failure(bad)
+    if faults:
+        _fail(found, faults)
 
 
 def _write(stream: IO[str], found: Audit, form: str) -> None:
@@ -198,6 +207,18 @@ def _write(stream: IO[str], found: Audit, form: str) -> None:
     console.print(audit_view(found, console.width))
 
 
-def _failure(bad: Sequence[Audited]) -> FaultFound:
-    names = named([f"{plain(each.type, 80)} ({each.verdict})" for each in bad])
-    return FaultFound(f"{plural(len(bad), 'type')} to mend: {names}")
+def _fail(found: Audit, faults: Sequence[str]) -> None:
+    """Raise if the audit found any of the faults, or could find none."""
+    if bad := found.with_any([verdict for word in faults if (verdict := FAULTS[word])]):
+        names = named([f"{plain(each.type, 80)} ({each.verdict})" for each in bad])
+        raise FaultFound(f"{plural(len(bad), 'type')} to mend: {names}")
+    missing = [each for each in found.left_out() if not each.skipped]
+    nothing = bool(missing) and not found.exercised()
+    if nothing or (missing and UNEXERCISED in faults):
+        from inspector.screen.audits import count_exercised  # noqa: PLC0415 - Rich is for tables
+
+        names = named([plain(each.type, 80) for each in missing])
+        raise FaultFound(
+            f"{count_exercised(found)}: this is no clean bill, for nothing is known of {names}",
+            hint="--make NAME=EXPR or --factories FILE tell what makes an instance",
+        )

@@ -9,7 +9,7 @@ from _pytest.outcomes import Failed
 from _pytest.runner import runtestprotocol  # what plugins that run a test again use
 
 from inspector.checks.balance import balance_of_runs
-from inspector.checks.blame import failing
+from inspector.checks.evidence import failing
 from inspector.checks.measuring import measure
 from inspector.checks.problem import CheckFailed, Problem
 from inspector.checks.rules import Rules

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.checks.blame import failing
 from inspector.checks.counts import collect
+from inspector.checks.evidence import failing
 from inspector.checks.measuring import confirm
 from inspector.checks.problem import Problem
 from inspector.checks.rules import Rules

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from inspector.census.verdict import Verdict
+from inspector.analysis.advice import explain
+from inspector.analysis.verdict import Verdict
 from inspector.screen.audits import caption, numbers, ordered
 from inspector.screen.text import markdown
 
@@ -32,7 +33,7 @@ def audit_markdown(audit: Audit) -> str:
         f"{markdown(caption(audit))}.",
         "",
     ]
-    lines += [f"- **{v}** ({verdicts[v]:,}): {v.advice}" for v in Verdict if verdicts[v]]
+    lines += [f"- **{v}** ({verdicts[v]:,}): {explain(v)}" for v in Verdict if verdicts[v]]
     exercised = ordered(audit.exercised())
     lines += _table([each for each in exercised if not _is_plain_python(each)], made.threads)
     if listed := [markdown(each.type) for each in exercised if _is_plain_python(each)]:
@@ -40,6 +41,9 @@ def audit_markdown(audit: Audit) -> str:
     if left_out := audit.left_out():
         lines += ["", f"## Not exercised ({len(left_out):,})", ""]
         lines += _reasons((_kind(each.reason), each.type) for each in left_out)
+    if foreign := audit.foreign():
+        lines += ["", f"## Foreign ({len(foreign):,})", ""]
+        lines += _reasons((each.reason, each.type) for each in foreign)
     if audit.failed:
         lines += ["", f"## Not imported ({len(audit.failed):,})", ""]
         lines += _reasons((why, module) for module, why in sorted(audit.failed.items()))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Group
 from rich.text import Text
 
-from inspector.census.verdict import Verdict
+from inspector.analysis.advice import explain
+from inspector.analysis.verdict import Verdict
 from inspector.screen.cells import bare_table
 from inspector.screen.text import plain, plural, share
 
@@ -44,9 +45,11 @@ def audit_view(audit: Audit, width: int) -> Group:
         parts += [_verdicts(exercised, audit.made.threads, width), Text("")]
     if left_out := audit.left_out():
         parts += [_reasons("NOT EXERCISED", [(e.type, e.reason) for e in left_out]), Text("")]
+    if foreign := audit.foreign():
+        parts += [_reasons("FOREIGN", [(e.type, e.reason) for e in foreign]), Text("")]
     if audit.failed:
         parts += [_reasons("NOT IMPORTED", sorted(audit.failed.items())), Text("")]
-    parts += [Text(f"{verdict}: {verdict.advice}") for verdict in _to_explain(audit)]
+    parts += [Text(f"{verdict}: {explain(verdict)}") for verdict in _to_explain(audit)]
     parts.append(Text(caption(audit), "dim"))
     return Group(*parts)
 
@@ -74,7 +77,7 @@ def _verdicts(rows: list[Audited], threads: int, width: int) -> Table:
 
 def numbers(row: Audited) -> list[str]:
     """Return what a call loses and counts in the header, in one thread and several; heat."""
-    lost = [each.per_call(each.evidence.total) for each in row.exercises]
+    lost = [each.lost_per_call for each in row.exercises]
     headers = [each.per_call(each.evidence.header) for each in row.exercises]
     most = max((each for each in lost if each is not None), key=abs, default=None)
     several = headers[1] if len(headers) > 1 else None
@@ -114,17 +117,28 @@ def _to_explain(audit: Audit) -> list[Verdict]:
 
 def _heading(audit: Audit) -> str:
     targets = ", ".join(map(plain, audit.targets))
-    return f"inspector audit · {targets} · Python {audit.made.python}"
+    gil = " · the GIL is on" if audit.made.gil_enabled else ""
+    return f"inspector audit · {targets} · Python {audit.made.python}{gil}"
+
+
+def count_exercised(audit: Audit) -> str:
+    """Return of how many of the targets' types instances were made."""
+    return f"{len(audit.exercised()):,} of {plural(len(audit.own()), 'heap type')} exercised"
 
 
 def caption(audit: Audit) -> str:
     """Return what was exercised, in how many ways, and how long that took."""
     verdicts = audit.verdicts()
     said = [f"{verdicts[each]:,} {each}" for each in Verdict if verdicts[each]]
-    text = f"{len(audit.exercised()):,} of {plural(len(audit.rows), 'heap type')} exercised"
+    text = count_exercised(audit)
+    if audit.own() and not said:
+        text += ": this is no clean bill"
     text += f": {', '.join(said)}" if said else ""
+    if foreign := audit.foreign():
+        text += f"; {plural(len(foreign), 'foreign type')}, which targets only import, left aside"
     if audit.static:
         text += f"; {plural(audit.static, 'static type')}, which nobody counts, left aside"
+    text += "; leaked instances of static types and built-in containers are not looked at"
     made = audit.made
     text += f"; {made.calls:,} calls in 1 thread and in each of {made.threads:,}"
     text += f"; took {made.seconds:,.1f} s on {plural(made.cores, 'core')}"

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from inspector.analysis.verdict import Evidence, Verdict
 from inspector.audit.auditing import audit
 from inspector.audit.factories import Factories, standard_library
-from inspector.audit.heating import heat_of_calls
+from inspector.audit.heating import sample_header
 from inspector.audit.workshop import Plan
-from inspector.census.verdict import Verdict
 from inspector.cli import main
 from inspector.errors import (
     ExpressionError,
@@ -70,9 +70,8 @@ def test_each_type_of_the_extension_gets_the_verdict_it_was_written_for(
         "typerefs.OverDecref": Verdict.OVER_DECREF,
     }
     for name, change in (("Leaking", 1), ("OverDecref", -1), ("PlainDecref", 0)):
-        assert [
-            each.per_call(each.evidence.total) for each in rows[f"typerefs.{name}"].exercises
-        ] == [change, change]
+        exercises = rows[f"typerefs.{name}"].exercises
+        assert [each.lost_per_call for each in exercises] == [change, change]
     assert {row.written_in for row in rows.values()} == {"C"}
 
 
@@ -80,16 +79,16 @@ def test_each_type_of_the_extension_gets_the_verdict_it_was_written_for(
 def test_the_header_of_a_plain_decref_moves_while_threads_use_it_and_of_a_class_does_not(
     typerefs: ModuleType,
 ) -> None:
-    assert heat_of_calls(typerefs.Balanced, typerefs.Balanced, 2).moved == 0
+    assert sample_header(Evidence(), typerefs.Balanced, typerefs.Balanced, 2).moved == 0
     # On a machine that lets the threads sleep all the time, it takes another try.
-    tries = (heat_of_calls(typerefs.PlainDecref, typerefs.PlainDecref, 2) for _ in range(100))
-    assert any(heat.moved for heat in tries)
+    plain = typerefs.PlainDecref
+    assert any(sample_header(Evidence(), plain, plain, 2).moved for _ in range(100))
 
 
 @free_threaded_only
 def test_what_a_constructor_raises_in_a_thread_ends_the_sampling(typerefs: ModuleType) -> None:
     with pytest.raises(ZeroDivisionError):
-        heat_of_calls(typerefs.Balanced, lambda: 1 / 0, 2)
+        sample_header(Evidence(), typerefs.Balanced, lambda: 1 / 0, 2)
 
 
 @free_threaded_only

@@ -30,7 +30,7 @@ def test_a_leaking_test_fails_with_type_thread_verdict_and_how_to_see_it_again(r
             "  references  * before, * after (+1 +1 +1)",
             *(["  header      +0", "  per thread  MainThread (*) +3"] if FREE_THREADED else []),
             "  instances   +0",
-            "  verdict     leaking: *does its tp_dealloc call Py_DECREF(tp)?",
+            "  verdict     leaking: *does tp_dealloc call Py_DECREF(tp), *",
             "reproduce with: pytest 'test_it.py::test_leaks'",
         ],
         consecutive=True,

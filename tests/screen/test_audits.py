@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from inspector.analysis.judge import Judgement
+from inspector.analysis.verdict import Evidence, Verdict
 from inspector.audit.result import Audit, Audited, Exercise, Made
 from inspector.audit.scaling import Point, Scale, Scaling, Spread, Traffic
-from inspector.census.verdict import Evidence, Verdict
 from inspector.screen.audit_document import audit_markdown
 from inspector.screen.audits import audit_view
 from inspector.screen.scales import scaling_view
@@ -12,30 +15,34 @@ from inspector.screen.text import GIL_ON
 from tests.screen.boards import printed
 
 
-def exercise(threads: int, total: int, header: int) -> Exercise:
-    return Exercise(threads, 100 * threads, Evidence(total=total, header=header, contributed=100))
+def exercise(verdict: Verdict, threads: int, evidence: Evidence) -> Exercise:
+    return Exercise(threads, 100 * threads, Judgement(verdict, evidence))
 
 
-HOT = Exercise(2, 200, Evidence(total=0, header=-201, contributed=200, samples=50, moved=45))
+FINE = exercise(Verdict.BALANCED, 1, Evidence(total=0, header=0, contributed=0))
+LEAKS = exercise(
+    Verdict.LEAKING, 1, Evidence(total=300, runs=(100, 100, 100), header=0, contributed=100)
+)
+PLAIN = exercise(Verdict.PLAIN_DECREF, 1, Evidence(total=0, header=-100, contributed=100))
+HOT = exercise(
+    Verdict.PLAIN_DECREF,
+    2,
+    Evidence(total=0, header=-201, contributed=200, samples=50, moved=45),
+)
 
 AUDIT = Audit(
     ("pkg",),
     (
-        Audited("pkg.Fine", Verdict.BALANCED, "pkg.Fine()", exercises=(exercise(1, 0, 0),)),
+        Audited("pkg.Fine", "pkg.Fine()", exercises=(FINE,)),
         Audited(
             "pkg.Leaks",
-            Verdict.LEAKING,
             "pkg.Leaks()",
             reason="then, with 2 threads: crashed: SIGSEGV",
-            exercises=(exercise(1, 100, 0),),
+            exercises=(LEAKS,),
         ),
-        Audited(
-            "pkg.Plain",
-            Verdict.PLAIN_DECREF,
-            "pkg.Plain(1|2)",
-            exercises=(exercise(1, 0, -100), HOT),
-        ),
-        Audited("pkg.\x1b[31mRed", None, reason="TypeError: abstract"),
+        Audited("pkg.Plain", "pkg.Plain(1|2)", exercises=(PLAIN, HOT)),
+        Audited("pkg.\x1b[31mRed", reason="TypeError: abstract"),
+        Audited("operator.itemgetter", reason="imported from _operator", foreign="_operator"),
     ),
     {"pkg.windows": "ImportError: win32 only"},
     1,
@@ -52,9 +59,11 @@ POINTS = (
 def test_what_weighs_most_comes_first_and_what_was_not_exercised_says_why() -> None:
     shown = printed(audit_view(AUDIT, 140), 140)
     lines = shown.splitlines()
+    shown = " ".join(shown.split())
     assert lines[0] == "inspector audit · pkg · Python 3.14.7t"
-    names = [line.split()[0] for line in lines if line.startswith("pkg.")]
-    assert names == ["pkg.Leaks", "pkg.Plain", "pkg.Fine", "pkg.\\x1b[31mRed", "pkg.windows"]
+    names = [line.split()[0] for line in lines if line.startswith(("pkg.", "operator."))]
+    exercised, others = ["pkg.Leaks", "pkg.Plain", "pkg.Fine"], ["pkg.\\x1b[31mRed"]
+    assert names == [*exercised, *others, "operator.itemgetter", "pkg.windows"]
     leaks = next(line for line in lines if line.startswith("pkg.Leaks"))
     assert "leaking (then, with 2 threads: crashed: SIGSEGV)" in leaks
     assert leaks.split()[-5:] == ["+1", "0", "?", "-", "pkg.Leaks()"]
@@ -62,6 +71,19 @@ def test_what_weighs_most_comes_first_and_what_was_not_exercised_says_why() -> N
     assert "TypeError: abstract" in shown
     assert "1 static type, which nobody counts, left aside" in shown
     assert "3 of 4 heap types exercised: 1 leaking, 1 plain decref, 1 balanced" in shown
+    assert "1 foreign type, which targets only import, left aside" in shown
+
+
+def test_an_audit_that_exercised_nothing_is_no_clean_bill() -> None:
+    left = replace(AUDIT, rows=tuple(AUDIT.left_out()))
+    shown = printed(audit_view(left, 140), 140)
+    assert "0 of 1 heap type exercised: this is no clean bill;" in shown
+
+
+def test_that_the_gil_is_on_is_said_first() -> None:
+    with_gil = replace(AUDIT, made=replace(AUDIT.made, gil_enabled=True))
+    first = printed(audit_view(with_gil, 140), 140).splitlines()[0]
+    assert first == "inspector audit · pkg · Python 3.14.7t · the GIL is on"
 
 
 def test_a_narrow_screen_goes_without_the_expressions() -> None:
@@ -75,6 +97,7 @@ def test_the_markdown_is_safe_for_names_and_groups_what_was_not_exercised() -> N
     assert "| pkg.Plain | plain decref | 0 | -1 | -1 | 90.0 % | pkg.Plain\\(1\\|2\\) |" in shown
     assert "## Not exercised (1)" in shown
     assert "- TypeError: abstract (1): pkg." in shown
+    assert "## Foreign (1)" in shown
     assert "## Not imported (1)" in shown
 
 

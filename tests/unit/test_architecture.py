@@ -27,12 +27,12 @@ BELOW: dict[str, set[str]] = {
     "analysis": set(),
     "census": {"errors", "process", "cpython", "analysis"},
     "": {"errors", "process", "census"},
-    "checks": {"errors", "process", "cpython", "census"},
+    "checks": {"errors", "process", "cpython", "analysis", "census"},
     "plugin": {"checks"},
-    "audit": {"errors", "census", "checks"},
+    "audit": {"errors", "analysis", "census", "checks"},
     "screen": {"errors", "process", "analysis", "census", "audit"},
     "launch": {"errors", "analysis", "census", "", "checks", "screen"},
-    "cli": {"errors", "census", "", "audit", "screen", "launch"},
+    "cli": {"errors", "analysis", "census", "", "audit", "screen", "launch"},
     "__main__": {"cli"},
 }
 """Room -> the rooms that it imports from, each above all of those; ``""`` is the door, the

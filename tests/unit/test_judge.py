@@ -66,6 +66,10 @@ CASES = {
         Evidence(total=6, runs=(2, 2, 2), held=0, ended=6, collected=True),
         Verdict.GROWING,
     ),
+    "one reference per call leaks, also where each call ends a thread": (
+        Evidence(total=6, runs=(2, 2, 2), held=0, ended=6, calls=6, collected=True),
+        Verdict.LEAKING,
+    ),
     "a program that keeps all its instances keeps them": (
         PYTHON._replace(
             total=4000, contributed=4000, held=4000, instances=4000, collected=True, used=1
@@ -121,6 +125,22 @@ CASES = {
     "a count that is not as stated has changed": (
         Evidence(total=-3, stated=True),
         Verdict.CHANGED,
+    ),
+    "a count that is more than the stated one has changed, not grown": (
+        Evidence(total=3, stated=True, collected=True),
+        Verdict.CHANGED,
+    ),
+    "one plain decref in every run that a check repeats is the type's doing": (
+        Evidence(deallocator="header", header=-3, contributed=3, steps=3, stated=True),
+        Verdict.PLAIN_DECREF,
+    ),
+    "so is one that its deallocator does not explain": (
+        Evidence(deallocator="per thread", header=-3, contributed=3, steps=3, stated=True),
+        Verdict.HOT_HEADER,
+    ),
+    "one in some of its runs is nothing": (
+        Evidence(deallocator="header", header=-2, contributed=2, steps=3, stated=True),
+        None,
     ),
     "a type without an id has none": (Evidence(unique_id=False), Verdict.NO_UNIQUE_ID),
     "what could not be read has no verdict": (Evidence(unique_id=False, state="?"), None),

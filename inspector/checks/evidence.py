@@ -1,0 +1,115 @@
+"""What a check saw of one type, as evidence for the judge, and which verdicts fail a check."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from inspector.analysis.judge import Judgement, judge
+from inspector.analysis.verdict import HEADER, Evidence, Verdict
+from inspector.checks.problem import Finding, Problem
+from inspector.checks.structure import find_deallocator, gil_is_enabled, is_immortal
+from inspector.checks.subjects import name_of
+from inspector.checks.support import support
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from inspector.checks.holders import Held
+    from inspector.checks.subjects import Places
+    from inspector.checks.tracker import Move
+
+__all__ = [
+    "COSTS",
+    "LOSSES",
+    "add_holders",
+    "add_traffic",
+    "compare_counts",
+    "describe_type",
+    "failing",
+    "judge_as",
+]
+
+LOSSES: Final = frozenset(
+    {
+        Verdict.OVER_DECREF,
+        Verdict.LEAKING,
+        Verdict.KEPT,
+        Verdict.GROWING,
+        Verdict.CHANGED,
+        Verdict.BACKGROUND,
+    }
+)
+"""Verdicts on how many references there are."""
+
+COSTS: Final = frozenset({Verdict.NO_UNIQUE_ID, Verdict.PLAIN_DECREF, Verdict.HOT_HEADER})
+"""Verdicts on where references are counted."""
+
+
+def judge_as(evidence: Evidence, verdicts: Collection[Verdict]) -> Judgement | None:
+    """Return what the judge says, if a check that fails with these verdicts is concerned."""
+    found = judge(evidence)
+    return found if found is not None and found.verdict in verdicts else None
+
+
+def describe_type(subject: type, places: Places, number: int, window: Evidence) -> Evidence:
+    """Add what the type itself tells to the evidence of a window.
+
+    ``places`` tells, at ``number``, whether it has a slot in the threads' arrays.
+    """
+    where, owner = find_deallocator(subject)
+    inherited = where == HEADER and owner is not subject
+    return window._replace(
+        state="immortal" if is_immortal(subject) else "",
+        unique_id=places.of[number] >= 0 if support().threads else None,
+        deallocator=where,
+        deallocator_of=name_of(owner) if inherited else "",
+        gil_enabled=gil_is_enabled(),
+    )
+
+
+def add_traffic(
+    evidence: Evidence, moves: Sequence[Move], beside: Collection[int] = ()
+) -> Evidence:
+    """Add who counted what in each of several runs; ``beside`` are threads that nobody checks."""
+    if not moves or not support().threads:
+        return evidence
+    own = threading.get_native_id()
+    each = [move.contributions for move in moves]
+    return evidence._replace(
+        header=sum(move.header for move in moves),
+        contributed=sum(sum(one.values()) for one in each),
+        threads=max(map(len, each)) or None,
+        beside=sum(count for one in each for native, count in one.items() if native in beside),
+        own=sum(one.get(own, 0) for one in each),
+    )
+
+
+def add_holders(evidence: Evidence, before: Held, after: Held) -> Evidence:
+    """Add how many more instances live, and how many more references live objects hold."""
+    return evidence._replace(
+        instances=after.instances - before.instances,
+        held=after.references - before.references,
+    )
+
+
+def compare_counts(name: str, expected: int, found: int) -> Problem | None:
+    """Return the problem of a count that is not the stated one."""
+    if found == expected:
+        return None
+    evidence = Evidence(
+        total=found - expected,
+        before=expected,
+        stated=True,
+        collected=True,
+        gil_enabled=gil_is_enabled(),
+    )
+    judged = judge_as(evidence, LOSSES)
+    return None if judged is None else Problem((Finding(name, judged, expected, found),))
+
+
+def failing(findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Part the findings into those that fail a check and those that explain themselves."""
+    everything = list(findings)
+    noticed = tuple(each for each in everything if each.verdict is Verdict.BACKGROUND)
+    return tuple(each for each in everything if each not in noticed), noticed
