@@ -22,7 +22,7 @@ from inspector.census.snapshot import (
     TargetInfo,
 )
 from inspector.cpython.published import version_text
-from inspector.errors import NoSuchObject, NotAType, NotCounted
+from inspector.errors import NoSuchObject, NoSuchTarget, NotAType, NotCounted
 from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from inspector.census.reading import Seen
     from inspector.cpython.layout import Layout
     from inspector.process.other import OtherProcess
+    from inspector.reader.thread_sampler import ThreadSampler
 
 __all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]
 
@@ -160,6 +161,42 @@ class Target:
         chain = identifiers(self._process.memory, self.layout).items()
         chosen = [at for at, number in chain if number in wanted]
         return Sampler(self._process.memory, self.layout, chosen, snapshot)
+
+    def thread_sampler(self, types: Mapping[int, str]) -> ThreadSampler:
+        """Return what samples the threads of another process; ``types`` are names by address.
+
+        Raises :class:`NoSuchTarget` for the own process, whose threads would be
+        those that sample, and :class:`~inspector.errors.LayoutError`.
+        """
+        from inspector.reader.thread_sampler import ThreadSampler  # noqa: PLC0415 - seldom asked
+
+        if isinstance(self._process, OwnProcess):
+            raise NoSuchTarget(
+                "a process cannot watch its own threads",
+                pid=self.pid,
+                hint="run `inspector why PID` beside it",
+            )
+        return ThreadSampler(self._process, self.layout, types)
+
+    def gil_users(self) -> list[str]:
+        """Return the extension modules that asked for the GIL, of all interpreters."""
+        from inspector.cpython.gil_users import list_gil_users  # noqa: PLC0415 - seldom asked
+
+        memory, published = self._process.memory, self.layout.published
+        found: dict[str, None] = {}
+        for address in identifiers(memory, self.layout):
+            found.update(dict.fromkeys(list_gil_users(memory, published, address)))
+        return list(found)
+
+    def name_objects(self, addresses: Collection[int]) -> dict[int, str]:
+        """Return ``module.attribute`` of the objects at these addresses that modules hold."""
+        from inspector.reader.module_attributes import (  # noqa: PLC0415 - seldom asked
+            find_module_attributes,
+        )
+
+        modules = {row.address: row.name for row in self.snapshot(kinds=("dict",))}
+        memory, published = self._process.memory, self.layout.published
+        return find_module_attributes(memory, published, modules, addresses)
 
     def anatomy(
         self, subject: type | str | int, *, blocking: bool = False, pause_limit: float = PAUSE_LIMIT

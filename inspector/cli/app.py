@@ -63,6 +63,7 @@ VERBS: Final = {
     "type": Verb("type_", "type_"),
     "attach": Verb("attach", "attach"),
     "hot": Verb("hot", "hot"),
+    "why": Verb("why", "why"),
     "ps": Verb("ps", "ps"),
     "doctor": Verb("doctor", "doctor"),
     "record": Verb("record", "record_", "RecordCommand"),

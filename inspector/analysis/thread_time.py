@@ -1,0 +1,328 @@
+"""What threads spend their time on, from samples: running, stopped, waiting for locks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from inspector.snapshots.thread_sample import ATTACHED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inspector.snapshots.thread_sample import (
+        CodeLocation,
+        ParkedOn,
+        ThreadSample,
+        ThreadView,
+    )
+
+__all__ = ["Finding", "LineShare", "ThreadTally", "ThreadTime", "find_delays"]
+
+RUNNING: Final = "running"
+FUTEX: Final = "futex"
+
+QUEUES: Final = frozenset({"_queue.SimpleQueue"})
+"""Types whose waiters wait for something to do."""
+LOCK_TYPES: Final = frozenset({"_thread.lock", "_thread.RLock"})
+
+WAITING_FOR_WORK: Final = (
+    ("threading.py", ("Condition.wait", "Event.wait", "Barrier.wait", "Thread.join", "_shutdown")),
+    ("queue.py", ("Queue.get", "Queue.put", "Queue.join")),
+)
+"""Files of the standard library and functions in which a thread waits for another one to do
+something: nobody contends."""
+
+STOP_ADVICE: Final = (
+    "every thread waits while one of these is done: assigning __name__, __qualname__, __doc__, "
+    "__module__, __defaults__, __kwdefaults__ or __code__ of a function (as functools.wraps "
+    "does), assigning __class__, changing a class's __bases__ or special methods, tracing and "
+    "profiling, fork, a garbage collection; do it once, not per call"
+)
+"""Callers of ``_PyEval_StopTheWorld`` (Objects/funcobject.c, Objects/typeobject.c,
+Python/legacy_tracing.c, Modules/posixmodule.c, Python/gc_free_threading.c; 3.14 and 3.15)."""
+
+COMMON_LINES: Final = 5
+"""Lines that a finding names."""
+
+
+class LineShare(NamedTuple):
+    """A line, and the share of a finding's samples that are at it."""
+
+    file: str
+    line: int | None
+    function: str
+    share: float
+
+
+class ThreadTime(NamedTuple):
+    """Threads on average: how many did what."""
+
+    number: float
+    running: float
+    stopped: float
+    """They waited for a stop of the world to begin or to end."""
+    locked: float
+    gil: float
+    """They waited for the GIL."""
+    work: float
+    """They waited for something to do."""
+    system: float
+    """They slept in a system call."""
+
+    @property
+    def wanting(self) -> float:
+        """Threads that ran or wanted to."""
+        return self.running + self.stopped + self.locked + self.gil
+
+
+class Finding(NamedTuple):
+    """One cause that keeps threads apart."""
+
+    kind: str
+    """``stop-the-world``, ``gil`` or ``lock``."""
+    share: float | None
+    """Thread time lost, divided by that of all threads that ran or wanted to."""
+    name: str
+    type: str
+    threads: int
+    """Different threads that were seen to wait."""
+    waiting: float
+    """Threads that waited, on average."""
+    lines: tuple[LineShare, ...]
+    """Where they waited; of stops of the world where these were asked for."""
+    advice: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            **self._asdict(),
+            "heat": None,
+            "lines": [line._asdict() for line in self.lines],
+        }
+
+
+@dataclass
+class LockTally:
+    """What was seen of the waiters of one mutex."""
+
+    parked: ParkedOn
+    waits: int = 0
+    threads: set[int] = field(default_factory=set)
+    lines: Counter[CodeLocation] = field(default_factory=Counter)
+
+
+class ThreadTally:
+    """Sums over samples."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.looks = 0
+        """Samples in which the kernel was asked what threads do."""
+        self.threads = 0
+        self.stopped = 0
+        self.work = 0
+        self.requested = 0
+        """Samples in which a stop was asked for and not over."""
+        self.collecting = 0
+        """Of these, stops of the garbage collector."""
+        self.stop_lines: Counter[CodeLocation] = Counter()
+        self.unnamed_stops = 0
+        """Stops by a thread without Python code, or one that moved on."""
+        self.stopped_threads: set[int] = set()
+        self.locks: dict[int, LockTally] = {}
+        self.gil_enabled = False
+        self._activities: Counter[str] = Counter()
+        """``running``, ``stopped``, ``gil`` and ``system``, of threads that were not parked."""
+        self.sleeps: Counter[str] = Counter()
+        """Names of system calls that threads slept in."""
+        self.attached_sleeps = 0
+        """Threads that slept while they were attached, and so delay every stop."""
+
+    def add(self, sample: ThreadSample) -> None:
+        """Add one sample."""
+        self.samples += 1
+        self.threads += len(sample.threads)
+        self.gil_enabled = self.gil_enabled or sample.gil_enabled
+        looked = False
+        for view in sample.threads:
+            if view.parked is not None:
+                self._add_parked(view, view.parked)
+            elif view.activity is not None:
+                looked = True
+                self._add_activity(view, view.activity, sample)
+        self.looks += looked
+        self._add_stops(sample)
+
+    def _add_parked(self, view: ThreadView, parked: ParkedOn) -> None:
+        if parked.is_stop:
+            self.stopped += 1
+            self.stopped_threads.add(view.native_id)
+        elif _waits_for_work(parked, view.location):
+            self.work += 1
+        else:
+            tally = self.locks.setdefault(parked.address, LockTally(parked))
+            tally.waits += 1
+            tally.threads.add(view.native_id)
+            if view.location is not None:
+                tally.lines[view.location] += 1
+
+    def _add_activity(self, view: ThreadView, activity: str, sample: ThreadSample) -> None:
+        attached = view.state == ATTACHED
+        if activity == RUNNING:
+            self._activities["running"] += 1
+        elif attached and activity == FUTEX and sample.stops:
+            # A thread that asks for a stop while another one is on stays attached.
+            self._activities["stopped"] += 1
+        elif sample.gil_enabled and activity == FUTEX and not attached:
+            self._activities["gil"] += 1
+        else:
+            self._activities["system"] += 1
+            self.sleeps[activity] += 1
+            self.attached_sleeps += attached
+
+    def _add_stops(self, sample: ThreadSample) -> None:
+        self.requested += bool(sample.stops)
+        self.collecting += any(stop.collecting for stop in sample.stops)
+        locations = {view.native_id: view.location for view in sample.threads}
+        for stop in sample.stops:
+            if stop.collecting:
+                continue
+            location = locations.get(stop.requester) if stop.requester is not None else None
+            if location is None:
+                self.unnamed_stops += 1
+            else:
+                self.stop_lines[location] += 1
+
+    def owners(self) -> list[int]:
+        """Return the addresses of the objects whose locks threads waited for."""
+        return [each.parked.owner for each in self.locks.values() if each.parked.owner is not None]
+
+    def average(self) -> ThreadTime:
+        """Return what threads did on average.
+
+        The kernel is asked in some samples only: threads that were not parked are divided by
+        what those say.
+        """
+        samples = max(self.samples, 1)
+        locked = sum(tally.waits for tally in self.locks.values())
+        rest = self.threads - self.stopped - self.work - locked
+        known = max(sum(self._activities.values()), 1)
+        running, stopped, gil, system = (
+            rest * self._activities[name] / known / samples
+            for name in ("running", "stopped", "gil", "system")
+        )
+        return ThreadTime(
+            self.threads / samples,
+            running,
+            self.stopped / samples + stopped,
+            locked / samples,
+            gil,
+            self.work / samples,
+            system,
+        )
+
+
+def _waits_for_work(parked: ParkedOn, location: CodeLocation | None) -> bool:
+    """Whether a thread waits for something to do, not for others to leave something alone."""
+    if parked.owner_type in QUEUES:
+        return True
+    if location is None:
+        return False
+    for file, functions in WAITING_FOR_WORK:
+        if location.file.rpartition("/")[2] == file and location.function in functions:
+            # A condition takes its own lock again when it was told: that is contention.
+            return parked.owner_type != "_thread.RLock"
+    return False
+
+
+def find_delays(
+    tally: ThreadTally, *, gil_users: Sequence[str] = (), names: Mapping[int, str] | None = None
+) -> list[Finding]:
+    """Return what keeps the threads apart, what costs most first.
+
+    ``gil_users`` are the modules that wanted the GIL, ``names`` those of objects by address.
+    """
+    average = tally.average()
+    wanting = average.wanting
+    samples = max(tally.samples, 1)
+    found = []
+    if tally.stopped or tally.requested:
+        found.append(_describe_stops(tally, average, samples))
+    for lock in tally.locks.values():
+        name = (names or {}).get(lock.parked.owner or 0, "")
+        found.append(_describe_lock(lock, name, wanting, samples))
+    if tally.gil_enabled:
+        found.append(_describe_gil(average, gil_users))
+    return sorted(found, key=lambda finding: -(finding.share or 0.0))
+
+
+def _describe_stops(tally: ThreadTally, average: ThreadTime, samples: int) -> Finding:
+    asked = sum(tally.stop_lines.values()) + tally.unnamed_stops + tally.collecting
+    lines = _share_lines(tally.stop_lines, asked)
+    on = tally.requested / samples
+    name = f"a stop is on {on:.0%} of the time"
+    if tally.collecting:
+        name += f", {tally.collecting / max(asked, 1):.0%} of it by the garbage collector"
+    return Finding(
+        "stop-the-world",
+        average.stopped / average.wanting if average.wanting else None,
+        name,
+        "",
+        len(tally.stopped_threads),
+        average.stopped,
+        lines,
+        STOP_ADVICE,
+    )
+
+
+def _describe_lock(lock: LockTally, path: str, wanting: float, samples: int) -> Finding:
+    parked = lock.parked
+    if parked.owner is None:
+        name = f"a mutex at {parked.address:#x}"
+        advice = "a lock of CPython or of an extension that is no object's"
+    else:
+        name = f"{parked.owner_type} {path or format(parked.owner, '#x')}"
+        advice = (
+            "hold it for less, or give each thread, or each part of the data, one of its own"
+            if parked.owner_type in LOCK_TYPES
+            else "CPython locks the object itself for each operation: give each thread one of its "
+            "own, or put more into each operation"
+        )
+    waiting = lock.waits / samples
+    return Finding(
+        "lock",
+        waiting / wanting if wanting else None,
+        name,
+        parked.owner_type,
+        len(lock.threads),
+        waiting,
+        _share_lines(lock.lines, lock.waits),
+        advice,
+    )
+
+
+def _describe_gil(average: ThreadTime, users: Sequence[str]) -> Finding:
+    name = "the GIL is on"
+    if users:
+        name += f", wanted by {', '.join(users)}"
+    return Finding(
+        "gil",
+        average.gil / average.wanting if average.wanting else None,
+        name,
+        "",
+        0,
+        average.gil,
+        (),
+        "one thread runs at a time: an extension module that does not declare Py_mod_gil turned "
+        "it on when it was imported, or PYTHON_GIL=1 or -X gil=1; PYTHON_GIL=0 keeps it off at the "
+        "extension's risk",
+    )
+
+
+def _share_lines(lines: Counter[CodeLocation], all_of_them: int) -> tuple[LineShare, ...]:
+    return tuple(
+        LineShare(place.file, place.line, place.function, number / all_of_them)
+        for place, number in lines.most_common(COMMON_LINES)
+    )

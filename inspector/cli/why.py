@@ -1,0 +1,96 @@
+"""`inspector why`: what keeps the threads of a process apart."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Annotated, Final
+
+import typer
+
+import inspector
+from inspector.census.target import PAUSE_LIMIT
+from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.errors import FaultFound
+from inspector.screen.streams import standard_output
+
+__all__ = ["why"]
+
+KINDS: Final = ("stop-the-world", "gil", "lock")
+LEAST_SHARE: Final = 0.05
+"""Of the threads' time that a finding must cost before ``--fail-on`` counts it."""
+
+
+def _known_kinds(words: str | None) -> str | None:
+    """Refuse what is no kind of finding."""
+    for word in (words or KINDS[0]).split(","):
+        if word.strip() not in KINDS:
+            raise typer.BadParameter(f"{word.strip()!r} is none of {', '.join(KINDS)}")
+    return words
+
+
+def why(  # noqa: PLR0913 - a parameter per option
+    context: typer.Context,
+    pid: Annotated[int, typer.Argument(metavar="PID", min=1, help="The process.")],
+    *,
+    duration: Annotated[
+        float,
+        typer.Option("--duration", metavar="SECONDS", min=0.01, help="Watch for this long."),
+    ] = 5.0,
+    rate: Annotated[
+        float,
+        typer.Option("--rate", metavar="HZ", min=1, max=10_000, help="Samples per second at most."),
+    ] = 1000.0,
+    as_json: options.JsonOption = False,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on",
+            metavar="KIND[,KIND]",
+            callback=_known_kinds,
+            help=f"End with status 9 if one of these costs 5 % or more of the threads' time: "
+            f"{', '.join(KINDS)}.",
+        ),
+    ] = None,
+    pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
+) -> None:
+    """Say why the threads of a process do not run side by side.
+
+    Watches it for some seconds, without a pause: stops of the world and who asks for them,
+    the GIL and who turned it on, locks and the lines that wait for them. What costs the
+    threads most time comes first.
+    """
+    kinds = [word.strip() for word in fail_on.split(",")] if fail_on else []
+    context.obj.append(partial(show, pid, (duration, rate, pause_limit), kinds, as_json=as_json))
+
+
+def show(
+    pid: int, limits: tuple[float, float, float], fail_on: list[str], *, as_json: bool
+) -> None:
+    """Watch a process and write what was found to standard output.
+
+    Raises :class:`FaultFound` for a finding that is to fail.
+    """
+    from inspector.diagnosis.why import watch_threads  # noqa: PLC0415 - not for --help
+    from inspector.screen.progress import sampling  # noqa: PLC0415 - Rich is not for --help
+
+    duration, rate, pause_limit = limits
+    target = inspector.attach(pid, pause_limit=pause_limit)
+    with sampling(duration) as tell:
+        found = watch_threads(target, duration=duration, rate=rate, tell=tell)
+    with standard_output() as stream:
+        if as_json:
+            stream.write(json.dumps(found.as_dict()) + "\n")
+        else:
+            from inspector.screen.console import console_for  # noqa: PLC0415 - as above
+            from inspector.screen.why import why_view  # noqa: PLC0415 - as above
+
+            console_for(stream).print(why_view(found))
+    bad = [
+        finding
+        for finding in found.findings
+        if finding.kind in fail_on and (finding.share or 0.0) >= LEAST_SHARE
+    ]
+    if bad:
+        costs = ", ".join(f"{finding.kind} ({finding.share:.0%})" for finding in bad)
+        raise FaultFound(f"threads are kept apart: {costs}")

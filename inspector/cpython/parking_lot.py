@@ -1,0 +1,145 @@
+"""Threads that wait for a lock: CPython's parking lot.
+
+Source: Python/parking_lot.c, 3.14 and 3.15.  ``buckets`` is a static table of 257 records
+{``_PyRawMutex mutex``, ``struct llist_node root``, ``size_t num_waiters``}, 32 bytes each.  A
+``struct wait_entry`` {``park_arg``, ``addr``, ``_PySemaphore sema``, ``struct llist_node node``,
+``is_unparking``} stands on the stack of each thread that waits; ``addr`` is what it waits for,
+and its bucket is ``addr % 257``.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.words import unsigned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from inspector.process.protocols import Memory
+    from inspector.process.vectors import Range
+
+__all__ = ["BUCKETS", "BUCKETS_SIZE", "Waiter", "find_buckets", "read_waiters"]
+
+BUCKETS: Final = 257
+"""``NUM_BUCKETS``, a prime."""
+BUCKET_SIZE: Final = 32
+BUCKETS_SIZE: Final = BUCKETS * BUCKET_SIZE
+
+NODE_IN_ENTRY: Final = 48
+"""``offsetof(struct wait_entry, node)`` with the semaphore of glibc and musl (``sem_t``, 32
+bytes on LP64)."""
+
+MOST_WAITERS: Final = 1 << 16
+PAGE: Final = 1 << 12
+
+SCAN_PIECE: Final = 1 << 20
+
+
+class Waiter(NamedTuple):
+    """One thread that waits in the parking lot."""
+
+    entry: int
+    """Address of its ``struct wait_entry``, on its C stack."""
+    address: int
+    """What it waits for: a mutex, an event, or a thread's state."""
+
+
+def find_buckets(memory: Memory, writable: Iterable[Range]) -> list[int]:
+    """Return every address in these ranges at which ``buckets`` can stand: one in practice.
+
+    An empty bucket's ``root`` points at itself twice and its ``num_waiters`` is 0; most are
+    empty, and what stands before and behind the table cannot be a bucket.
+    """
+    found = []
+    for start, size in writable:
+        for piece in range(start, start + size, SCAN_PIECE):
+            # A table that begins in this piece may end in the next one.
+            length = min(SCAN_PIECE + BUCKETS_SIZE, start + size - piece)
+            (data,) = memory.read_many([(piece, length)])
+            if data is not None:
+                words = unsigned(data[: length // 8 * 8])
+                found += _find_runs(piece, words, SCAN_PIECE)
+    return found
+
+
+def _find_runs(address: int, words: list[int], length: int) -> list[int]:
+    """Return where tables of 257 records begin, within the first ``length`` bytes.
+
+    A table begins with its first empty bucket and ends with its last one, in practice: one
+    whose first or last bucket has a waiter is found at another time.
+    """
+    found = []
+    record = BUCKET_SIZE // 8
+    place = 0
+    while place < min(len(words) - record, length // 8):
+        if not _is_empty(address, words, place):
+            place += 1
+            continue
+        empty = last = end = place
+        while end + record <= len(words) and _is_bucket(address, words, end):
+            if _is_empty(address, words, end):
+                last = end
+            end += record
+        if last - empty == (BUCKETS - 1) * record:
+            found.append(address + 8 * empty)
+        place = max(end, place + 1)
+    return found
+
+
+def _is_empty(address: int, words: Sequence[int], place: int) -> bool:
+    root = address + 8 * place + 8
+    return words[place + 1] == root == words[place + 2] and words[place + 3] == 0
+
+
+def _is_bucket(address: int, words: Sequence[int], place: int) -> bool:
+    """Whether a record can be a bucket: empty, or the head of a list that may be changing."""
+    if _is_empty(address, words, place):
+        return True
+    following, previous, waiters = words[place + 1 : place + 4]
+    # A list that changes is empty on one side only, or counts a waiter more or less.
+    return (
+        _is_pointer(following)
+        and _is_pointer(previous)
+        and waiters <= MOST_WAITERS
+        and (words[place] < 1 << 3 or _is_pointer(words[place] & ~3))
+    )
+
+
+def _is_pointer(word: int) -> bool:
+    return PAGE < word < 1 << 56 and word % 8 == 0
+
+
+def read_waiters(memory: Memory, buckets: int, table: bytes) -> list[Waiter]:
+    """Return the waiters of a table that was just read, as far as their entries hold together.
+
+    The lists change while they are read: an entry whose address is not of its bucket, or
+    which is not there any more, ends its list.
+    """
+    words = unsigned(table)
+    found = []
+    ahead = []
+    for number in range(BUCKETS):
+        first = words[4 * number + 1]
+        if first != buckets + BUCKET_SIZE * number + 8:
+            ahead.append((number, first))
+    seen: set[int] = set()
+    while ahead:
+        ahead = [(number, node) for number, node in ahead if node > NODE_IN_ENTRY and not node % 8]
+        entries = memory.read_many(
+            [(node - NODE_IN_ENTRY, NODE_IN_ENTRY + 16) for _, node in ahead]
+        )
+        following = []
+        for (number, node), entry in zip(ahead, entries, strict=True):
+            if entry is None or node in seen or len(seen) > MOST_WAITERS:
+                continue
+            seen.add(node)
+            address, behind = struct.unpack_from("=8xQ32xQ", entry)
+            if address % BUCKETS != number:
+                continue
+            found.append(Waiter(node - NODE_IN_ENTRY, address))
+            if behind != buckets + BUCKET_SIZE * number + 8:
+                following.append((number, behind))
+        ahead = following
+    return found

@@ -1,0 +1,1 @@
+"""Readings of a process: counts, the heap, samples of threads."""

@@ -1,0 +1,104 @@
+"""What keeps threads apart, as a Rich renderable; a pure function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
+
+from inspector.screen.text import plain, plural
+
+if TYPE_CHECKING:
+    from inspector.analysis.thread_time import Finding, LineShare, ThreadTime
+    from inspector.diagnosis.why import Parallelism
+
+__all__ = ["why_view"]
+
+LONGEST: Final = 60
+SMALL: Final = 0.005
+"""Shares below are no cost that anybody could win back."""
+INDENT: Final = 4
+STYLES: Final = {"stop-the-world": "bold red", "gil": "bold red", "lock": "bold yellow"}
+
+
+def why_view(found: Parallelism) -> Group:
+    """Return who was watched, what threads did, each finding with its lines, what is unseen."""
+    target = found.target
+    gil = "GIL on" if target.gil_enabled else "GIL off"
+    facts = ["inspector why", f"pid {target.pid}", plain(target.command, LONGEST)]
+    facts += [f"Python {target.version} {gil}", f"{found.seconds:.1f} s"]
+    facts.append(plural(found.samples, "sample"))
+    parts = [
+        Text(" · ".join(filter(None, facts)), "bold"),
+        Text(_describe_threads(found.threads)),
+        Text(_describe_processors(found)),
+        Text(""),
+    ]
+    body: list[Text | Padding] = list(parts)
+    for number, finding in enumerate(found.findings, 1):
+        body += _describe_finding(number, finding)
+    if not found.findings:
+        body.append(Text("nothing was seen to keep these threads apart", "bold green"))
+    body.append(Text("not visible from here: " + "; ".join(found.unseen), "dim"))
+    if found.ended:
+        body.append(Text("the process ended", "bold red"))
+    return Group(*body)
+
+
+def _describe_threads(time: ThreadTime) -> str:
+    """Say what threads did on average, leaving out what none did."""
+    parts = []
+    for number, what in (
+        (time.running, "run"),
+        (time.stopped, "wait for a stopped world"),
+        (time.locked, "wait for locks"),
+        (time.gil, "wait for the GIL"),
+        (time.work, "wait for something to do"),
+        (time.system, "sleep in system calls"),
+    ):
+        if number >= SMALL:
+            parts.append(f"{number:.1f} {what}")
+    return f"of {time.number:.1f} threads, on average " + (", ".join(parts) or "none was seen")
+
+
+def _describe_processors(found: Parallelism) -> str:
+    if found.processors_used is None:
+        return "processor time: ?"
+    of = "?" if found.processors is None else f"{found.processors:g}"
+    text = f"{found.processors_used:.1f} of {of} processors used"
+    if found.sleeps:
+        sleeps = (f"{number:.1f} {name}" for name, number in found.sleeps.items())
+        text += f"; asleep in: {', '.join(sleeps)}"
+    if found.attached_sleeps >= SMALL:
+        text += (
+            f"; {found.attached_sleeps:.1f} of these attached, which every stop of the world "
+            "waits for"
+        )
+    return text
+
+
+def _describe_finding(number: int, finding: Finding) -> list[Text | Padding]:
+    """Return a headline, lines of code, and advice."""
+    share = "?" if finding.share is None else f"{finding.share:.0%}"
+    if finding.share is not None and finding.share < SMALL:
+        share = "costs nothing"
+    head = Text.assemble(
+        f"{number}  ",
+        (f"{finding.kind:<15}", STYLES.get(finding.kind, "bold")),
+        (f" {share:>4}  ", "bold"),
+        plain(finding.name),
+    )
+    if finding.kind == "lock":
+        head.append(f": {finding.waiting:.1f} waiters, {plural(finding.threads, 'thread')}")
+    what = "requested by" if finding.kind == "stop-the-world" else "waiting at"
+    lines = [Text(f"{what} {_describe_line(line)}") for line in finding.lines]
+    lines.append(Text(finding.advice, "dim"))
+    return [head, *(Padding(line, (0, 0, 0, INDENT)) for line in lines), Text("")]
+
+
+def _describe_line(line: LineShare) -> str:
+    place = plain(line.file, LONGEST)
+    number = "?" if line.line is None else line.line
+    return f"{place}:{number} in {plain(line.function, LONGEST)} ({line.share:.0%})"

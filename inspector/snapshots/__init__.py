@@ -1,0 +1,1 @@
+"""What was seen, as frozen values; imports nothing that reads."""

@@ -1,0 +1,165 @@
+"""What keeps the threads of a process apart, told from outside, and what does not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import inspector
+from inspector.diagnosis.why import watch_threads
+from tests.live.puppets import Restless
+from tests.support import TARGETS, environment, interpreters, python_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.diagnosis.why import Parallelism
+
+SECONDS = 0.7
+WORKERS = 4
+
+versions = pytest.mark.parametrize("version", interpreters(debug=False))
+
+
+@contextmanager
+def apart(version: str, how: str, *options: str) -> Iterator[Restless]:
+    with Restless(python_of(version), *options, TARGETS / "apart.py", how) as puppet:
+        yield puppet
+
+
+def watch(puppet: Restless) -> Parallelism:
+    return watch_threads(inspector.attach(puppet.pid), duration=SECONDS)
+
+
+@versions
+def test_stops_of_the_world_are_told_with_the_line_that_asks_for_them(version: str) -> None:
+    with apart(version, "stop") as puppet:
+        found = watch(puppet)
+        first = found.findings[0]
+        assert first.kind == "stop-the-world"
+        assert first.share is not None
+        assert first.share > 0.2
+        assert (first.lines[0].line, first.lines[0].function) == (puppet.ready["line"], "stop")
+        assert found.threads.stopped > 0.3
+
+
+@versions
+def test_a_lock_is_told_with_its_name_and_the_line_that_waits(version: str) -> None:
+    with apart(version, "hold") as puppet:
+        first = watch(puppet).findings[0]
+        assert (first.kind, first.type, first.name) == (
+            "lock",
+            "_thread.lock",
+            "_thread.lock __main__.LOCK",
+        )
+        # One holds it, and sleeps; the others wait.
+        assert 1.5 < first.waiting <= WORKERS
+        assert (first.lines[0].line, first.lines[0].function) == (puppet.ready["line"], "hold")
+        assert first.lines[0].share > 0.8
+
+
+@versions
+@pytest.mark.parametrize("how", ["compute", "sleep", "wait", "read"])
+def test_nothing_keeps_apart_threads_that_share_nothing(version: str, how: str) -> None:
+    with apart(version, how) as puppet:
+        found = watch(puppet)
+    assert [each.kind for each in found.findings if (each.share or 0) > 0.02] == []
+    assert found.threads.number == WORKERS + 1
+    doing = {
+        "compute": found.threads.running,
+        "sleep": found.threads.system,
+        "wait": found.threads.work,
+        "read": found.threads.system,
+    }
+    assert doing[how] > WORKERS - 0.5
+
+
+@versions
+def test_a_collector_stops_the_world_and_no_sleeper(version: str) -> None:
+    code = (
+        "import gc, threading, time\n"
+        "for _ in range(20): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "print(1, flush=True)\n"
+        "while True: gc.collect(); time.sleep(0.002)\n"
+    )
+    with Restless(python_of(version), "-c", code) as puppet:
+        found = watch(puppet)
+        assert found.threads.stopped < 0.1
+        puppet.process.kill()
+
+
+@versions
+def test_the_gil_is_told_first(version: str) -> None:
+    with apart(version, "compute", "-X", "gil=1") as puppet:
+        found = watch(puppet)
+    first = found.findings[0]
+    assert (first.kind, found.target.gil_enabled) == ("gil", True)
+    assert first.share is not None
+    # Threads that have just been woken to take it count as running.
+    assert first.share > 0.02
+
+
+@versions
+def test_the_list_that_threads_append_to_is_told_by_its_own_lock(version: str) -> None:
+    with apart(version, "append") as puppet:
+        found = watch(puppet)
+        locks = [each for each in found.findings if each.type == "builtins.list"]
+        # On a machine with one processor to spare threads seldom meet.
+        for lock in locks:
+            assert lock.name == "builtins.list __main__.SHARED"
+            assert lock.lines[0].line == puppet.ready["line"]
+
+
+@versions
+def test_the_command_says_it_as_text_and_as_json(version: str) -> None:
+    with apart(version, "hold") as puppet:
+        words = [sys.executable, "-m", "inspector", "why", str(puppet.pid), "--duration", "0.5"]
+        text = subprocess.run(
+            words, env=environment(COLUMNS="200"), capture_output=True, text=True, check=True
+        ).stdout
+        assert "waiting at" in text
+        assert "not visible from here" in text
+        done = subprocess.run(
+            [*words, "--json", "--fail-on", "lock"],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, "threads are kept apart: lock" in done.stderr) == (9, True)
+        document: dict[str, Any] = json.loads(done.stdout)
+        assert document["schema"] == 1
+        assert document["findings"][0]["kind"] == "lock"
+        assert set(document["threads"]) == {
+            *("number", "running", "stopped", "locked", "gil", "work", "system"),
+        }
+
+
+@versions
+def test_a_process_that_ends_meanwhile_is_told_by_what_was_seen(version: str) -> None:
+    with apart(version, "sleep") as puppet:
+
+        def end(_seconds: float, _samples: int) -> None:
+            assert puppet.process.stdin is not None
+            puppet.process.stdin.close()
+
+        found = watch_threads(inspector.attach(puppet.pid), duration=200, tell=end)
+    assert found.ended
+    assert found.samples
+
+
+def test_only_kinds_of_findings_can_be_failed_on() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "inspector", "why", "1", "--fail-on", "luck"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "'luck' is none of stop-the-world, gil, lock" in " ".join(done.stderr.split())
