@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from inspector.analysis.cost import cost_of, rate_of
 from inspector.analysis.judge import ENOUGH, judge
@@ -126,37 +126,39 @@ class History:
         The total is that of the whole time, ``header`` and ``contributed`` are of the steps
         without a merge.  Who holds the references cannot be seen from readings.
         """
-        flows = self.flows
-        evidence = read_evidence(row, gil_enabled=self.latest.target.gil_enabled)._replace(
-            merges=flows.merges, ended=flows.ended, threads_alive=flows.threads_alive
-        )
-        place = self._place(row)
-        if place is None:
-            return evidence
+        flows, place = self.flows, self._place(row)
+        facts: dict[str, Any] = {
+            "merges": flows.merges,
+            "ended": flows.ended,
+            "threads_alive": flows.threads_alive,
+        }
+        if place is not None and len(self.frames) > 1:
+            facts |= {
+                "seconds": (self.frames[-1].taken_ns - self.baseline.taken_ns) / 1e9,
+                "total": self.growth(row),
+                "growing": self._is_growing(row),
+            }
         sums = flows.sums
-        if len(self.frames) > 1:
-            seconds = (self.frames[-1].taken_ns - self.baseline.taken_ns) / 1e9
-            evidence = evidence._replace(
-                seconds=seconds, total=self.growth(row), growing=self._is_growing(row)
-            )
-        if sums.steps[place]:
-            evidence = evidence._replace(
-                steps=sums.steps[place],
-                step_seconds=sums.step_ns[place] / 1e9,
-                header=sums.header[place],
-                contributed=sums.contributed[place],
-                used=sums.used[place],
-                doubled=sums.doubled[place],
-                threads=sums.threads[place] or None,
-                shifted=sums.shifted[place],
-            )
-        if sums.samples[place]:
-            evidence = evidence._replace(
-                samples=sums.samples[place],
-                moved=sums.moved[place],
-                sampled_seconds=sums.sampled_ns[place] / 1e9,
-            )
-        return evidence
+        if place is not None and sums.steps[place]:
+            facts |= {
+                "steps": sums.steps[place],
+                "step_seconds": sums.step_ns[place] / 1e9,
+                "header": sums.header[place],
+                "contributed": sums.contributed[place],
+                "used": sums.used[place],
+                "doubled": sums.doubled[place],
+                "threads": sums.threads[place] or None,
+                "shifted": sums.shifted[place],
+            }
+        if place is not None and sums.samples[place]:
+            facts |= {
+                "samples": sums.samples[place],
+                "moved": sums.moved[place],
+                "sampled_seconds": sums.sampled_ns[place] / 1e9,
+            }
+        # One copy of all its fields: thousands of rows are ranked.
+        evidence = read_evidence(row, gil_enabled=self.latest.target.gil_enabled)
+        return evidence._replace(**facts)
 
     def totals(self, row: ObjectCount) -> list[int | None]:
         """Return the totals in every reading that is kept, the oldest first."""
