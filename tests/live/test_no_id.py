@@ -14,7 +14,7 @@ import pytest
 import inspector
 from inspector.analysis.verdict import Verdict
 from inspector.census.history import History
-from tests.live.puppets import Puppet
+from tests.live.puppets import Puppet, inspect
 from tests.support import TARGETS, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
@@ -103,6 +103,12 @@ def test_a_class_back_from_garbage_is_listed_from_outside(version: str) -> None:
     with Puppet(python_of(version), TARGETS / "rescued.py") as target:
         attached = inspector.attach(target.pid)
         before = attached.snapshot()["__main__.make.<locals>.Rescued"]
+        said = inspect("type", before.name, target.pid, "--json").document
+        listed = inspect("dump", target.pid, "--filter", before.name, "--json").document
+        for found in (said, *listed["objects"]):
+            assert found["verdict"] == "no unique id"
+            assert found["evidence"]["unique_id"] is False
+            assert "which contends with nobody" not in found["advice"]
         assert target.ask("drop") == "dropped"
         after = attached.snapshot()["__main__.make.<locals>.Rescued"]
         assert before.unique_id == after.unique_id == 0

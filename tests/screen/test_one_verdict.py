@@ -1,0 +1,111 @@
+"""Every way to look at readings says the same of a type, in the same form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inspector.census.evidence import judged_document
+from inspector.census.ranking import Ranked
+from inspector.screen.dashboard.keys import press
+from inspector.screen.dashboard.state import Size, State, with_snapshot
+from inspector.screen.dashboard.view import framed
+from inspector.screen.export import exported
+from tests.screen.boards import lines
+from tests.screen.builder import SECOND, anatomy, history, interpreter, row, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.census.snapshot import ObjectCount, Snapshot
+
+NAME = "app.Order"
+
+
+def both(header: int, *threads: int, **fields: Any) -> Callable[[int], ObjectCount]:  # noqa: ANN401 - any field
+    """Return a row per step, whose header and threads move by so much."""
+
+    def at(step: int) -> ObjectCount:
+        counts = {number: step * each for number, each in enumerate(threads, 1)}
+        return row(
+            NAME, **{"local": 9000, "shared": step * header, "contributions": counts} | fields
+        )
+
+    return at
+
+
+HEADER: dict[str, Any] = {"deallocator": "header"}
+PYTHON: dict[str, Any] = {"deallocator": "per thread"}
+
+CASES: dict[str, tuple[Callable[[int], ObjectCount], str]] = {
+    "its own tp_dealloc": (both(-40, 40, **HEADER), "plain decref"),
+    "its own tp_dealloc, in two threads": (both(-40, 20, 20, **HEADER), "plain decref"),
+    "a short array, or a class assigned": (both(-40, 40, **PYTHON), ""),
+    "a class assigned often": (both(-4000, 4000, **PYTHON), "hot header"),
+    "instances made and freed": (
+        lambda step: row(NAME, contributions={1: 50 + step % 2}, **PYTHON),
+        "balanced",
+    ),
+    "instances freed by another thread": (
+        lambda step: row(NAME, local=900, contributions={1: 9 * step, 2: -9 * step}, **PYTHON),
+        "",
+    ),
+    "instances kept, or garbage": (both(0, 40, **PYTHON), "growing"),
+    "twice given back": (both(-80, 40, **HEADER), "over-decref"),
+    "below zero": (both(0, local=-7, **HEADER), "over-decref"),
+    "no id": (both(-3, unique_id=0), "no unique id"),
+    "immortal": (both(0, unique_id=0, state="immortal"), "immortal"),
+    "never used": (both(0, **PYTHON), ""),
+}
+
+
+def readings(at: Callable[[int], ObjectCount], gil: bool) -> list[Snapshot]:  # noqa: FBT001 - a value
+    target = snapshot().target._replace(gil_enabled=gil)
+    threads = interpreter((1, "main"), (2, "worker"))
+    return [
+        snapshot(at(step), target=target, interpreters=(threads,), taken_ns=step * SECOND)
+        for step in range(6)
+    ]
+
+
+@pytest.mark.parametrize("gil", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_all_that_show_readings_agree(case: str, gil: bool) -> None:  # noqa: FBT001 - a value
+    at, verdict = CASES[case]
+    whole = history(*readings(at, gil))
+    each = at(5)
+    judged = whole.verdict(each)
+    said: dict[str, Any] = {"verdict": None, "advice": None} if judged is None else judged.as_dict()
+    assert (said["verdict"] or "") == verdict
+    said["evidence"] = whole.evidence(each).as_dict()
+    if gil and judged is not None:
+        assert "contend for it" not in judged.advice.replace("no thread contends for it", "")
+
+    state = State(size=Size(200, 40))
+    for reading in readings(at, gil):
+        state = framed(with_snapshot(state, reading))
+    (document,) = json.loads(exported(state, "x.json"))["objects"]
+    ranked = json.loads(json.dumps(Ranked(each, whole.evidence(each), judged).as_dict()))
+    for found in (document, ranked):
+        assert {key: found[key] for key in said} == said
+        assert (found["updates_per_second"], found["threads"]) == (
+            whole.updates(each),
+            whole.threads(each),
+        )
+    assert next(line for line in lines(state) if NAME in line).rstrip().endswith(verdict)
+    details = " ".join("\n".join(lines(press(state, "enter"))).split())
+    assert f"verdict {verdict or 'none'}" in details
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_reading_says_the_same_or_nothing(case: str) -> None:
+    at, verdict = CASES[case]
+    found = judged_document(at(5), gil_enabled=False)
+    assert found["verdict"] in {None, verdict}
+    whole = replace(anatomy(at(5)), gil_enabled=False).as_dict()
+    assert whole["verdict"] == found["verdict"]
+    if found["verdict"]:
+        assert (whole["evidence"], whole["advice"]) == (found["evidence"], found["advice"])
