@@ -8,7 +8,6 @@ array was merged or replaced, or a thread began, counts for nothing.
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import nullcontext
 from itertools import compress
@@ -31,41 +30,13 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.memory import ProcessMemory
 
-__all__ = ["RATE", "SHARED", "Heat", "Sampled", "Sampler"]
+__all__ = ["RATE", "SHARED", "Sampled", "Sampler"]
 
 RATE: Final = 1000.0
 """Samples per second at most."""
 
-SURE: Final = 1.9599639845400536
-"""Standard deviations to either side that 95 % lie within: the normal distribution's 0.975
-quantile, whose function is in a module that is slow to import."""
-
 SHARED: Final = 16
 """Offset of ``ob_ref_shared`` (Include/object.h, ``struct _object``, 3.14 and 3.15)."""
-
-
-class Heat(NamedTuple):
-    """In how many samples a header was not what it had been in the one before."""
-
-    moved: int
-    samples: int
-
-    @property
-    def share(self) -> float | None:
-        """From 0 to 1; None without samples."""
-        return self.moved / self.samples if self.samples else None
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Where the share lies with 95 % confidence, by Wilson's score."""
-        if not self.samples:
-            return 0.0, 1.0
-        n, share, square = self.samples, self.moved / self.samples, SURE * SURE
-        middle = (share + square / (2 * n)) / (1 + square / n)
-        spread = SURE * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-        spread /= 1 + square / n
-        # Rounded, the bounds of 0 and of 1 would lie beside these.
-        return min(share, max(0.0, middle - spread)), max(share, min(1.0, middle + spread))
 
 
 class Sampled(NamedTuple):

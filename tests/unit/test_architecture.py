@@ -167,6 +167,55 @@ def test_each_room_has_its_own_tools_from_outside() -> None:
     assert [each for each in unused if each not in used] == []
 
 
+def verdicts_chosen(tree: ast.Module) -> list[str]:
+    """Return what a module makes verdicts of, instead of comparing those of the judge.
+
+    A table of the module may name them, and a function may compare with them.
+    """
+    allowed: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) or (
+            isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd)
+        ):
+            allowed.update(map(id, ast.walk(node)))
+    found = []
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        for node in ast.walk(function):
+            text = ast.unparse(node)
+            named = isinstance(node, ast.Attribute) and text.startswith("Verdict.")
+            made = isinstance(node, ast.Call) and text.startswith("Judgement(")
+            if made or (named and id(node) not in allowed):
+                found.append(text)
+    return found
+
+
+def test_one_room_chooses_verdicts() -> None:
+    chosen = {
+        name_of(path): verdicts_chosen(tree_of(path))
+        for path in MODULES
+        if room_of(name_of(path)) != "analysis"
+    }
+    assert {name: found for name, found in chosen.items() if found} == {}
+    assert verdicts_chosen(tree_of(PACKAGE / "analysis" / "judge.py"))
+
+
+@pytest.mark.parametrize(
+    ("body", "chosen"),
+    [
+        ("return Verdict.KEPT", ["Verdict.KEPT"]),
+        ("return Judgement(word, evidence)", ["Judgement(word, evidence)"]),
+        ("return found._replace(verdict=Verdict.KEPT)", ["Verdict.KEPT"]),
+        ("return found.verdict is Verdict.KEPT", []),
+        ("return found.verdict in (Verdict.KEPT, Verdict.GROWING)", []),
+    ],
+)
+def test_what_chooses_a_verdict_is_seen(body: str, chosen: list[str]) -> None:
+    assert verdicts_chosen(ast.parse(f"def show(): {body}")) == chosen
+    assert verdicts_chosen(ast.parse("LOSSES = {Verdict.KEPT}")) == []
+
+
 ALONE = """
 import sys
 import inspector

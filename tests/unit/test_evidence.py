@@ -7,8 +7,15 @@ from itertools import product
 import pytest
 
 from inspector.analysis.judge import judge
+from inspector.analysis.verdict import HEADER, PER_THREAD
+from inspector.census import deallocators
 from inspector.census.evidence import judge_reading, judged_document, read_evidence
 from tests.screen.builder import row, unread
+
+
+def test_rows_and_the_judge_have_the_same_words_for_where_types_are_freed() -> None:
+    assert (deallocators.HEADER, deallocators.PER_THREAD) == (HEADER, PER_THREAD)
+
 
 MORTAL = ("", "weakref", "merged", "queued", "owned", "?")
 
