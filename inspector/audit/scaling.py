@@ -46,6 +46,10 @@ class Traffic:
     """References per call that are counted in the header, signed."""
     contributed: float
     """References per call that threads count in their arrays, signed."""
+    verdict: str | None = None
+    evidence: Mapping[str, Any] | None = None
+    advice: str | None = None
+    """What the judge says of it, as its JSON has it."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def scale(
                 if "failed" in answer:
                     raise _failure(expressions[at], answer["failed"])
                 if "traffic" in answer:
-                    traffic[at] = tuple(Traffic(*row) for row in answer["traffic"])
+                    traffic[at] = tuple(Traffic(**row) for row in answer["traffic"])
                     continue
                 each = answer["calls"] / answer["nanoseconds"] * 1e9
                 times.setdefault((at, answer["threads"]), []).append(each)

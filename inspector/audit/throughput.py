@@ -16,14 +16,17 @@ import time
 from itertools import repeat as times
 from typing import TYPE_CHECKING, Any, Final
 
+from inspector.analysis.judge import judge
+from inspector.analysis.verdict import Evidence
 from inspector.audit.expressions import factory_of, loop_of
 from inspector.audit.find import said
 from inspector.checks.balance import call_in_threads
+from inspector.checks.evidence import add_traffic, describe_type
 from inspector.checks.subjects import name_of, watch
 from inspector.checks.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from inspector.checks.tracker import Move
 
@@ -42,7 +45,7 @@ FIRST: Final = 64
 def rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield traffic and calls per run of each expression, then every run, then ``done``.
 
-    ``{"traffic": [[threads, type, header, contributed] …], "expression": n, "calls": n}``,
+    ``{"traffic": [fields of a Traffic …], "expression": n, "calls": n}``,
     ``{"expression": n, "threads": n, "round": n, "calls": n, "nanoseconds": n}``;
     ``{"failed": why, "expression": n}`` ends it.
     """
@@ -109,8 +112,8 @@ def _run(text: str, calls: int, threads: int) -> int:
     return max(end for _, end in seen) - min(begin for begin, _ in seen)
 
 
-def _traffic(text: str, threads: int) -> list[tuple[int, str, float, float]]:
-    """Return threads, type, and references per call in its header and per thread."""
+def _traffic(text: str, threads: int) -> list[dict[str, Any]]:
+    """Return what so many threads count of each type, and the judge's verdict on that."""
     factory = factory_of(text)
     moved: dict[int, Move] = {}
     refs = watch()
@@ -122,15 +125,29 @@ def _traffic(text: str, threads: int) -> list[tuple[int, str, float, float]]:
             ledger.restart,
             lambda: moved.update(ledger.moves()[1]),
         )
-    return sorted(_rows(moved, refs, threads), key=lambda row: -abs(row[2]))
-
-
-def _rows(
-    moved: dict[int, Move], refs: Sequence[Callable[[], type | None]], threads: int
-) -> Iterator[tuple[int, str, float, float]]:
-    calls = TRAFFIC_CALLS * threads
+        window = Evidence(calls=TRAFFIC_CALLS * threads, merges=ledger.collections)
+        places = ledger.restart().places
+    rows = []
     for number, move in moved.items():
         subject = refs[number]()
-        header, contributed = move.header / calls, sum(move.contributions.values()) / calls
-        if subject is not None and max(abs(header), abs(contributed)) >= LEAST_TRAFFIC:
-            yield threads, name_of(subject), header, contributed
+        if subject is not None:
+            evidence = add_traffic(describe_type(subject, places, number, window), [move])
+            rows.append(_row(name_of(subject), evidence, threads))
+    loud = [
+        row for row in rows if max(abs(row["header"]), abs(row["contributed"])) >= LEAST_TRAFFIC
+    ]
+    return sorted(loud, key=lambda row: -abs(row["header"]))
+
+
+def _row(name: str, evidence: Evidence, threads: int) -> dict[str, Any]:
+    """Return the fields of one :class:`~inspector.audit.scaling.Traffic`."""
+    judged = judge(evidence)
+    said = {"verdict": None, "evidence": evidence.as_dict(), "advice": None}
+    calls = TRAFFIC_CALLS * threads
+    return {
+        "threads": threads,
+        "type": name,
+        "header": (evidence.header or 0) / calls,
+        "contributed": (evidence.contributed or 0) / calls,
+        **(said if judged is None else judged.as_dict()),
+    }

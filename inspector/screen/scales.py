@@ -118,4 +118,9 @@ def _traffic(scale: Scale) -> list[Text]:
         f"{plain(each.type)} {each.header:+.2f} per call, {each.contributed:+.2f} per thread"
         for each in loud
     ]
-    return [Text(f"header traffic: {'; '.join(said)}", "yellow")]
+    lines = [Text(f"header traffic: {'; '.join(said)}", "yellow")]
+    for each in loud:
+        if each.verdict and each.advice:
+            head = f"{each.verdict}, {plain(each.type)}: "
+            lines.append(Text.assemble((head, "bold"), plain(each.advice)))
+    return lines

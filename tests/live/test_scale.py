@@ -33,6 +33,11 @@ def test_the_header_traffic_of_each_expression_stands_beside_its_throughput(
         (1, "collections.deque"): (-1, 1),
         (2, "collections.deque"): (-1, 1),
     }
+    assert {row["verdict"] for row in deque["traffic"]} == {"plain decref"}
+    one, two = sorted(deque["traffic"], key=lambda row: row["threads"])
+    assert (one["evidence"]["threads"], two["evidence"]["threads"]) == (1, 2)
+    assert "2 threads did so side by side, and contend for it" in two["advice"]
+    assert "contend for it" not in one["advice"]
     assert counter["traffic"] == []
     assert deque["points"][0]["verdict"] == "base"
 

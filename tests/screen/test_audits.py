@@ -102,7 +102,8 @@ def test_the_markdown_is_safe_for_names_and_groups_what_was_not_exercised() -> N
 
 
 def test_bars_are_as_long_as_the_throughput_and_stand_beside_the_header_traffic() -> None:
-    traffic = tuple(Traffic(n, "collections.deque", -1.0, 1.0) for n in (1, 2, 4))
+    said = ("plain decref", None, "it is freed in the header")
+    traffic = tuple(Traffic(n, "collections.deque", -1.0, 1.0, *said) for n in (1, 2, 4))
     scaling = Scaling(
         (Scale("collections.deque()", POINTS, traffic),), 2, 9, 0.1, gil_enabled=False
     )
@@ -113,6 +114,7 @@ def test_bars_are_as_long_as_the_throughput_and_stand_beside_the_header_traffic(
     assert lines[3].endswith("1.00  slower than 1 thread")
     assert lines[4].endswith("no conclusion: 2 cores for 4 threads")
     assert lines[5] == "header traffic: collections.deque -1.00 per call, +1.00 per thread"
+    assert lines[6] == "plain decref, collections.deque: it is freed in the header"
 
 
 def test_a_narrow_screen_goes_without_the_bars() -> None:
