@@ -133,7 +133,8 @@ class Target:
             snapshot = self._snapshot(Wanted(scope, None, None, RETRIES))
         count = snapshot[id(subject)]
         if count.state == "immortal":
-            raise NotCounted(count.name, subject=subject)
+            name = f"{subject.__module__}.{subject.__qualname__}"
+            raise NotCounted(name, subject=subject)
         return count
 
     def suspended(self) -> Mapping[int, int] | None:

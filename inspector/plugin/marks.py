@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from inspector.checks.rules import Rule, Rules
-from inspector.checks.subjects import all_types, is_counted, name_of
+from inspector.checks.subjects import all_types, is_heap, name_of
 from inspector.checks.support import support
 from inspector.plugin.settings import settings_of
 
@@ -107,11 +107,8 @@ def _subjects(mark: str, name: str, value: object) -> tuple[Subject, ...]:
     several = value if isinstance(value, (tuple, list, set, frozenset)) else (value,)
     for each in several:
         if isinstance(each, type):
-            if not is_counted(each):
-                raise ValueError(
-                    f"{mark}: {name_of(each)} is static, CPython does not count references to it"
-                )
-        elif not isinstance(each, str) or not each or any(map(str.isspace, each)):
+            continue
+        if not isinstance(each, str) or not each or any(map(str.isspace, each)):
             raise ValueError(
                 f"{mark}: {name} has {each!r}; it takes types and patterns of module.qualname"
             )
@@ -125,7 +122,7 @@ def resolve(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
     unknown = []
     for pattern in patterns:
         rule = Rule(pattern, None)
-        heap = filter(is_counted, all_types())
+        heap = filter(is_heap, all_types())
         same = [each for each in heap if rule.matches(each, name_of(each))]
         found |= {id(each): each for each in same}
         if not same:
@@ -143,8 +140,21 @@ def unchecked(spec: Spec) -> str:
     return ""
 
 
+def _find_static(spec: Spec) -> list[str]:
+    """Return the names of types that a mark names and that no build counts."""
+    types = [each for each in spec.subjects if isinstance(each, type)]
+    return [name_of(each) for each in types if not is_heap(each)]
+
+
 def refuse(item: pytest.Item) -> None:
-    """Skip or fail a test that this build cannot check, as the settings say."""
+    """Fail a test whose marks name static types.
+
+    Skip or fail one that this build cannot check, as the settings say.
+    """
+    if static := _find_static(spec_of(item)):
+        names = " and ".join(static)
+        few = "is a static type" if len(static) == 1 else "are static types"
+        pytest.fail(f"{names} {few}: CPython counts no references to such", pytrace=False)
     rule = settings_of(item.config).unsupported
     reason = "" if rule == "fallback" else unchecked(spec_of(item))
     if reason and rule == "skip":

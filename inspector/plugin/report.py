@@ -24,6 +24,11 @@ SHOWN = 40
 TESTS = 3
 """Tests named beside each type."""
 
+NOT_LOOKED_AT = (
+    "inspector: heap types were looked at; leaked instances of static types and built-in "
+    "containers (bytes, dict) are not seen"
+)
+
 
 class Report:
     """Gathers the records that stand on reports, this process's or those of workers."""
@@ -82,6 +87,8 @@ class Report:
         lines = []
         if reason := support().reason:
             lines.append(f"inspector: nothing was checked: {reason}")
+        elif any(each["check"] != "none" for each in self._records):
+            lines.append(NOT_LOOKED_AT)
         reasons = [each.get("reason") for each in self._records]
         lines += [
             f"inspector: {reasons.count(each)} marked tests went unchecked: {each}"

@@ -1,10 +1,15 @@
-/* Four heap types, each with one way of handling the reference to its type.
+/* Heap types, each with one way of handling the reference to its type.
 
    Balanced     no tp_dealloc of its own: subtype_dealloc gives the reference back
                 the way the allocation took it, per thread on a free-threaded build.
    PlainDecref  correct, but its tp_dealloc gives it back with a plain Py_DECREF.
    Leaking      its tp_dealloc forgets to give it back.
-   OverDecref   its tp_dealloc gives it back twice. */
+   OverDecref   its tp_dealloc gives it back twice.
+   Silent       correct, but its tp_traverse does not visit the type; it visits an object
+                that may be the type: Silent(kind).
+   Sparing      correct, but each thread keeps one dead instance for the next to use, and
+                loses it when the thread ends.
+   Immortal     nobody counts references to it, as those of classes that mypyc compiles. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -40,6 +45,101 @@ over_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+typedef struct {
+    PyObject_HEAD
+    PyObject *kind;
+} Silent;
+
+static PyObject *
+silent_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(keywords))
+{
+    PyObject *kind = Py_None;
+    if (!PyArg_ParseTuple(args, "|O", &kind)) {
+        return NULL;
+    }
+    Silent *self = (Silent *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->kind = Py_NewRef(kind);
+    }
+    return (PyObject *)self;
+}
+
+static int
+silent_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(((Silent *)self)->kind);
+    return 0;
+}
+
+static int
+silent_clear(PyObject *self)
+{
+    Py_CLEAR(((Silent *)self)->kind);
+    return 0;
+}
+
+static void
+silent_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    silent_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static _Thread_local PyObject *spare;
+
+static PyObject *
+sparing_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
+{
+    PyObject *self = spare;
+    if (self == NULL) {
+        return type->tp_alloc(type, 0);
+    }
+    spare = NULL;
+    _Py_NewReference(self);
+    return self;
+}
+
+static void
+sparing_dealloc(PyObject *self)
+{
+    if (spare == NULL) {
+        spare = self;
+        return;
+    }
+    plain_dealloc(self);
+}
+
+static void
+make_immortal(PyObject *type)
+{
+#ifdef Py_GIL_DISABLED
+    type->ob_tid = 0;
+    type->ob_ref_local = UINT32_MAX;
+    type->ob_ref_shared = 0;
+#endif
+}
+
+static PyType_Slot silent_slots[] = {
+    {Py_tp_new, silent_new},
+    {Py_tp_traverse, silent_traverse},
+    {Py_tp_clear, silent_clear},
+    {Py_tp_dealloc, silent_dealloc},
+    {0, NULL},
+};
+
+static PyType_Slot sparing_slots[] = {
+    {Py_tp_new, sparing_new},
+    {Py_tp_dealloc, sparing_dealloc},
+    {0, NULL},
+};
+
+static PyType_Slot immortal_slots[] = {
+    {0, NULL},
+};
+
 static PyType_Slot balanced_slots[] = {
     {Py_tp_doc, "Balanced()"},
     {0, NULL},
@@ -60,18 +160,21 @@ static PyType_Slot over_slots[] = {
     {0, NULL},
 };
 
-#define SPEC(title, its_slots)\
+#define SPEC(title, its_slots, its_flags)\
     {                                                                      \
         .name = "typerefs." title,.basicsize = sizeof(Widget),             \
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,                 \
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | (its_flags),   \
         .slots = its_slots,                                                \
     }
 
 static PyType_Spec specs[] = {
-    SPEC("Balanced", balanced_slots),
-    SPEC("PlainDecref", plain_slots),
-    SPEC("Leaking", leaking_slots),
-    SPEC("OverDecref", over_slots),
+    SPEC("Balanced", balanced_slots, 0),
+    SPEC("PlainDecref", plain_slots, 0),
+    SPEC("Leaking", leaking_slots, 0),
+    SPEC("OverDecref", over_slots, 0),
+    SPEC("Silent", silent_slots, Py_TPFLAGS_HAVE_GC),
+    SPEC("Sparing", sparing_slots, 0),
+    SPEC("Immortal", immortal_slots, 0),
 };
 
 static int
@@ -87,6 +190,9 @@ add_types(PyObject *module)
             for (int n = 0; n < CUSHION; n++) {
                 Py_INCREF(type);
             }
+        }
+        if (specs[i].slots == immortal_slots) {
+            make_immortal(type);
         }
         Py_DECREF(type);
     }

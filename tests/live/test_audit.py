@@ -68,6 +68,9 @@ def test_each_type_of_the_extension_gets_the_verdict_it_was_written_for(
         "typerefs.PlainDecref": Verdict.PLAIN_DECREF,
         "typerefs.Leaking": Verdict.LEAKING,
         "typerefs.OverDecref": Verdict.OVER_DECREF,
+        "typerefs.Silent": Verdict.PLAIN_DECREF,
+        "typerefs.Sparing": Verdict.GROWING,
+        "typerefs.Immortal": Verdict.IMMORTAL,
     }
     for name, change in (("Leaking", 1), ("OverDecref", -1), ("PlainDecref", 0)):
         exercises = rows[f"typerefs.{name}"].exercises

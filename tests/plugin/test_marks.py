@@ -227,13 +227,11 @@ def test_a_pattern_that_means_no_type_fails(run: Run) -> None:
         ("no_type_leaks(repeat=0)", "no_type_leaks: repeat is 0; it must be a number from 1 up"),
         ("no_type_leaks(repeat='3')", "no_type_leaks: repeat is '3'*"),
         ("no_type_leaks(tolerance=-1)", "no_type_leaks: tolerance is -1*"),
-        ("no_type_leaks(types=int)", "no_type_leaks: builtins.int is static*"),
         ("no_type_leaks(types=[3])", "no_type_leaks: types has 3; it takes types and patterns*"),
         ("no_type_leaks(ignore='two words')", "no_type_leaks: ignore has 'two words'*"),
         ("balanced", "balanced needs at least one type*"),
         ("balanced()", "balanced needs at least one type*"),
         ("balanced(3)", "balanced: types has 3*"),
-        ("balanced(list)", "balanced: builtins.list is static*"),
         ("balanced('app.Order', repeat=3)", "balanced takes types, no keywords*"),
     ],
 )
@@ -251,6 +249,27 @@ def test_wrong_arguments_fail_the_collection(run: Run, arguments: str, message: 
         ["*ERROR collecting test_it.py*", f"test_it.py::test_marked: {message}"]
     )
     assert result.ret == pytest.ExitCode.INTERRUPTED
+
+
+def test_a_mark_with_a_static_type_is_an_error_of_its_test_alone(run: Run) -> None:
+    result = run("""
+        import pytest
+
+        @pytest.mark.balanced(list)
+        def test_balanced(): pass
+
+        @pytest.mark.no_type_leaks(types=[int, str])
+        def test_leaks(): pass
+
+        def test_not_marked(): pass
+    """)
+    result.assert_outcomes(errors=2, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "builtins.list is a static type: CPython counts no references to such",
+            "builtins.int and builtins.str are static types: CPython counts no references to such",
+        ]
+    )
 
 
 def test_wrong_arguments_on_a_unittest_method_fail_the_collection(run: Run) -> None:
