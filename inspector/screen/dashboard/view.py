@@ -27,7 +27,7 @@ LEGEND: Final = (
     "SHARED  ob_ref_shared without CPython's bias; THREADS  the threads' arrays, since a merge",
     "BY THREAD  the busiest threads, as the process lists them; hanging bars are below zero",
     "UPDATES/s  of the header, at least, since the baseline; the sort by them begins with types",
-    "that several threads use. USED BY  most threads that counted a type in one reading",
+    "that several threads use. USED BY  most threads that counted a type between two readings",
     "MOVED IN  share of samples since the baseline in which ob_ref_shared moved, other than by",
     "a collection; ? where only readings are taken",
     "growing  the total nearly always rose; new  not there at the baseline",
