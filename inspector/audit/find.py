@@ -9,6 +9,7 @@ extension module names it: those may say that their types are elsewhere, as
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import pkgutil
 import sys
@@ -104,6 +105,7 @@ class Found(NamedTuple):
 
 def find_types(names: Collection[str]) -> Found:
     """Return the types of modules, and of what is below them."""
+    gc.collect()  # classes that nobody holds any more are of no module
     modules = list(sys.modules.items())
     compiled = [each for path, each in modules if _is_below(path, names) and not _has_source(each)]
     named = {
