@@ -140,14 +140,16 @@ def dashboard(
 ) -> AbstractContextManager[object]:
     """Return a context in which a dashboard of the current process has the terminal.
 
-    It runs in a thread of its own; what the program writes goes to a pane of it, or to
-    the file ``output``, and ``input()`` finds the end of its input.  ``interval`` is in
+    It is a process of its own, which reads this one from outside: what it does is not among
+    the numbers.  What the program writes goes to a pane of it, or to the file ``output``, and
+    ``input()`` finds the end of its input.  ``interval`` is in
     seconds; ``threads`` begins with a column per thread.  At the end of the context the
     last view stays until somebody presses q.  Without a terminal nothing is shown.
 
-    Raises, when the context begins, what :func:`attach` raises.
+    Raises, when the context begins, what :func:`attach` raises in another process.
     """
+    from inspector.launch.board_options import BoardOptions  # noqa: PLC0415 - likewise
     from inspector.launch.live import Board  # noqa: PLC0415 - likewise
-    from inspector.launch.wish import Wish  # noqa: PLC0415 - likewise
 
-    return Board(Wish(sort=sort, threads=threads, interval=interval, output=output))
+    options = BoardOptions(sort=sort, threads=threads, interval=interval)
+    return Board(options.dumps(), output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +12,9 @@ from typer.core import TyperCommand
 import inspector
 from inspector.cli import options
 from inspector.cli.attach import ExportOption, IntervalOption  # noqa: TC001 - typer looks at them
+from inspector.launch.board_options import BoardOptions
 from inspector.launch.plan import Plan
 from inspector.launch.program import LIVE, VERDICTS, check_program, run_program
-from inspector.launch.wish import Wish
 from inspector.screen.streams import has_terminal
 from inspector.screen.streams import output as opened
 
@@ -131,22 +130,22 @@ def run(  # noqa: PLR0913 - a parameter per option
     if verdicts and (live or at):
         raise typer.BadParameter("--verdicts are told at the end: not with --live or --at")
     if live and has_terminal():
-        wish = Wish(sort, tuple(filters or ()), threads, interval, output, export or "")
-        context.obj.append(partial(start_live, program, wish))
+        board = BoardOptions(sort, tuple(filters or ()), threads, interval, export or "")
+        context.obj.append(partial(start_live, program, board, output))
         return  # the report is the dashboard
     view = options.view(sort, filters, limit, threads, as_json)
     when = VERDICTS if verdicts else at or []
     context.obj.append(partial(start, program, view, when, output))
 
 
-def start_live(program: Sequence[str], wish: Wish) -> None:
-    """Become the program, with a dashboard in it."""
+def start_live(program: Sequence[str], board: BoardOptions, output: str | None) -> None:
+    """Become the program, with a dashboard beside it."""
     check_program(program)
     inspector.attach()
-    if wish.output is not None:
-        with opened(wish.output, "w"):
-            wish = replace(wish, output=str(Path(wish.output).absolute()))
-    run_program(program, wish.dumps(), LIVE)
+    if output is not None:
+        with opened(output, "w"):
+            output = str(Path(output).absolute())
+    run_program(program, f"{board.dumps()}\n{output or ''}", LIVE)
 
 
 def start(

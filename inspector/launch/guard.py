@@ -1,9 +1,9 @@
 """Gives a terminal back after a process that could not.
 
-Run as a program, with a process id: a dashboard inside somebody else's program cannot
-see to signals, nor to os._exit.  This process waits until that one is gone, and sets
-the terminal's mode right if it is still the dashboard's.  It belongs to nobody: no
-program finds it among its children.
+Run as a program, with a process id: a dashboard beside somebody else's program may be
+killed with it.  This process waits until that one is gone, and sets the terminal's mode
+right if it is still the dashboard's.  It belongs to nobody: no program finds it among its
+children.
 """
 
 from __future__ import annotations

@@ -21,46 +21,34 @@ CHUNK: Final = 1 << 16
 AT_ONCE: Final = 64
 """Chunks that are taken in before the screen is drawn again."""
 
+STANDARD_OUTPUT: Final = 1
+
 ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 
 
 class Pane:
-    """The standard output and error of this process, from :meth:`take` to :meth:`give`."""
+    """What comes through a pipe, as lines, and handed on when the dashboard is left."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: int) -> None:
+        """``read`` is the end of the pipe to read; -1 where a file has the output."""
         self._lines: deque[str] = deque(maxlen=LINES)
         self._shown: tuple[str, ...] = ()
         self._part = ""
-        self._read = -1
-        self._before: dict[int, int] = {}
-        self.ended = False
-
-    def take(self, path: str | None = None) -> None:
-        """Have everything that is written from now on, or let a file have it."""
-        if path is None:
-            self._read, write = os.pipe()
-            os.set_blocking(self._read, False)
-        else:
-            write = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for number in (1, 2):
-            self._before[number] = os.dup(number)
-            os.dup2(write, number)
-        os.close(write)
+        self._read = read
+        self.ended = read < 0
+        if read >= 0:
+            os.set_blocking(read, False)
 
     def give(self, last: int) -> None:
-        """Let the program write to where it would have; leave the last lines there, too."""
-        for number, before in self._before.items():
-            os.dup2(before, number)
+        """Write the last lines where the program writes again."""
         text = "".join(f"{line}\n" for line in self.lines()[-last:])
-        _write(1, text.encode("utf-8", "replace"))
+        _write(STANDARD_OUTPUT, text.encode("utf-8", "replace"))
 
     def pump(self) -> None:
         """Hand on what children of the program still write, until they have ended."""
         while self.fileno() >= 0:
             select.select([self._read], [], [])
-            _write(self._before[1], self._chunk())
-        for before in self._before.values():
-            os.close(before)
+            _write(STANDARD_OUTPUT, self._chunk())
 
     def fileno(self) -> int:
         """Return the file to wait for; -1 when there will be no more."""
@@ -83,7 +71,7 @@ class Pane:
 
     def _chunk(self) -> bytes:
         """Return what can be read now; nothing, too, at the end."""
-        if self._read < 0 or self.ended:
+        if self.ended:
             return b""
         try:
             data = os.read(self._read, CHUNK)

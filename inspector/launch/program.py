@@ -86,7 +86,8 @@ def run_program(words: Sequence[str], plan: str, when: Sequence[float] | str) ->
     ``plan`` is the text that a :class:`~inspector.launch.reporter.Reporter` is made of in
     the new image; it reports at each of the moments in ``when`` (seconds) or when the
     program ends.  :data:`VERDICTS` stands for verdicts then, and for :data:`LIVE` the
-    text is that of a :class:`~inspector.launch.wish.Wish`.
+    text is that of :class:`~inspector.launch.board_options.BoardOptions`, and on the next line
+    the file that takes the program's output.
     """
     environment = dict(os.environ)
     before = environment.get("PYTHONPATH")

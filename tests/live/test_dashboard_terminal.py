@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -313,3 +314,38 @@ def test_output_goes_to_a_file_and_ctrl_c_leaves_a_program_that_has_ended(tmp_pa
         assert "into the file" not in terminal.written
     assert output.read_text() == "into the file\n"
     assert "__main__.Order" in {each["name"] for each in json.loads(view.read_text())["objects"]}
+
+
+SLEEPING = "import time\ntime.sleep(2)\n"
+MAKING = """
+import collections, time
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    collections.deque()
+"""
+IN_A_BLOCK = "import inspector\nwith inspector.dashboard(interval=0.1):\n{}"
+
+
+@free_threaded_only
+@pytest.mark.parametrize("inside", [False, True], ids=["run", "dashboard"])
+@pytest.mark.parametrize("program", [SLEEPING, MAKING], ids=["sleeping", "making"])
+def test_what_the_dashboard_does_is_not_told_of_the_program(
+    tmp_path: Path, program: str, *, inside: bool
+) -> None:
+    script, view = tmp_path / "script.py", tmp_path / "view.json"
+    script.write_text(program)
+    words: tuple[object, ...] = ("run", "--live", "--interval", 0.1, script)
+    if inside:
+        script.write_text(IN_A_BLOCK.format(textwrap.indent(program, "    ")))
+        words = (script,)
+    with Terminal(sys.executable, *([] if inside else ["-m", "inspector"]), *words) as terminal:
+        terminal.until("ended: this is the last reading")
+        terminal.send("e", "\x15", str(view), "\r")
+        terminal.until("written to")
+        terminal.send(QUIT)
+        assert terminal.end() == 0
+    objects = json.loads(view.read_text())["objects"]
+    judged = {each["name"]: each["verdict"] for each in objects if each["verdict"]}
+    assert judged == ({"collections.deque": "plain decref"} if program == MAKING else {})
+    if program == SLEEPING:
+        assert [each["name"] for each in objects if each["growth"] or each["heat"]] == []

@@ -20,6 +20,7 @@ import _thread
 import atexit
 import os
 import sys
+from _frozen_importlib_external import SourceFileLoader
 
 TYPE_CHECKING = False  # typing would be loaded
 if TYPE_CHECKING:
@@ -99,20 +100,29 @@ def watch_moments(plan: str, moments: list[float]) -> None:
     _thread.start_new_thread(report_each, ())
 
 
-def watch_live(wish: str) -> None:
+def watch_live(handed: str) -> None:
     """See to a dashboard from now on, which stays when the program has ended."""
-    boards = []
+    # The package, and what it imports, would be in the program's census: this file is not.
+    name, path = "inspector.launch.live", f"{os.path.dirname(HERE)}/live.py"
+    live = type(sys)(name)
+    live.__file__ = path
+    SourceFileLoader(name, path).exec_module(live)
+    options, _, output = handed.partition("\n")
+    board = live.Board(options, output or None)
 
     def begin() -> None:
-        from inspector.launch.live import Board  # noqa: PLC0415 - not before it is needed
-        from inspector.launch.wish import Wish  # noqa: PLC0415 - likewise
+        try:
+            board.begin()
+        except Exception as error:  # the class is not known before there is one
+            from inspector.errors import InspectorError  # noqa: PLC0415 - not before it is needed
+            from inspector.screen.streams import print_error  # noqa: PLC0415 - likewise
 
-        board = Board(Wish.loads(wish))
-        board.begin()
-        boards.append(board)
+            if not isinstance(error, InspectorError):
+                raise
+            print_error(error)  # the program runs all the same
 
     with_package(begin)
-    at_end(lambda: boards[0].end("the program ended"))
+    at_end(lambda: board.end("the program ended"))
 
 
 def watch_whole(plan: str) -> None:

@@ -75,7 +75,9 @@ def watch(  # noqa: PLR0913 - what a test replaces, each
     due = clock()
     end = None if duration is None else due + duration
     while not state.leaving:
-        state = replace(state, size=screen.size(), leaving=leave())
+        if leave():
+            return replace(state, leaving=True)
+        state = replace(state, size=screen.size())
         now = clock()
         ended = told()
         if ended and not state.ended:

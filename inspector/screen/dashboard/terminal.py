@@ -177,11 +177,22 @@ class Terminal:
         self._write(TAKE)
 
     def _give(self) -> None:
-        with suppress(OSError):
-            self._write(GIVE)
+        if not self._is_ours():
+            return
+        # Its mode first: who sees the other screen go finds the terminal as it was.
         if self._before is not None:
             with suppress(termios.error, OSError):
                 self._set(self._before)
+        with suppress(OSError):
+            self._write(GIVE)
+
+    def _is_ours(self) -> bool:
+        """Whether nobody else has set its mode since: a shell, once its program is gone."""
+        try:
+            mode = termios.tcgetattr(self._source)
+        except (termios.error, OSError):
+            return True
+        return not mode[3] & (termios.ECHO | termios.ICANON) and mode[6][termios.VSUSP] == b"\0"
 
     def _set(self, mode: list[Any]) -> None:
         """Set the terminal's mode, also from the background, which would stop us."""

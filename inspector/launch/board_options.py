@@ -1,33 +1,29 @@
-"""What one may ask of a dashboard inside a program, as a value and as text."""
+"""How the dashboard of a program begins, as a value and as text."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Wish"]
+__all__ = ["BoardOptions"]
 
 
-@dataclass(frozen=True)
-class Wish:
-    """How a dashboard begins, and where the program's output goes."""
+class BoardOptions(NamedTuple):
+    """How a dashboard begins."""
 
     sort: str = "total"
     patterns: tuple[str, ...] = ()
     threads: bool = False
     interval: float = 1.0
     """Seconds."""
-    output: str | None = None
-    """A file for what the program writes; None for the pane."""
     export: str = ""
 
     def dumps(self) -> str:
         """Return it as text."""
-        return json.dumps(asdict(self))
+        return json.dumps(self._asdict())
 
     @classmethod
-    def loads(cls, text: str) -> Wish:
+    def loads(cls, text: str) -> BoardOptions:
         """Return what :meth:`dumps` made this text of."""
         values: dict[str, Any] = json.loads(text)
         return cls(**{**values, "patterns": tuple(values["patterns"])})
