@@ -18,6 +18,7 @@ The tree::
       MemoryFault                       .address, .size
       LayoutError                       .field, .expected, .found
       Unsettled                         .tries
+      Exhausted
       ProgramError                      .program
       FileError                         .path
       NotImportable                     .module
@@ -33,9 +34,13 @@ uses, so that the two can never drift apart.
 
 from __future__ import annotations
 
+import errno
+from typing import Final, Self
+
 __all__ = [
     "AccessDenied",
     "AmbiguousName",
+    "Exhausted",
     "ExpressionError",
     "FaultFound",
     "FileError",
@@ -190,6 +195,30 @@ class Unsettled(InspectorError):
     def __init__(self, message: str, *, tries: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.tries = tries
+
+
+class Exhausted(InspectorError):
+    """The reader may take no more memory or files, or the system refused it something else."""
+
+    HINTS: Final = {
+        errno.ENOMEM: "more than this process, its container or the machine has; see ulimit -v",
+        errno.EMFILE: "this process may open no more files; see ulimit -n",
+        errno.ENFILE: "the machine may open no more files; see fs.file-max",
+    }
+
+    @classmethod
+    def of(cls, failure: MemoryError | OSError) -> Self:
+        """Return the error for a failure that Python raised."""
+        if isinstance(failure, MemoryError):
+            return cls("out of memory", hint=cls.HINTS[errno.ENOMEM])
+        reason = failure.strerror or str(failure)
+        where = f": {failure.filename}" if failure.filename is not None else ""
+        return cls(f"{reason}{where}", hint=cls.HINTS.get(failure.errno or 0, ""))
+
+    @classmethod
+    def names(cls, failure: OSError) -> bool:
+        """Whether a failure is for want of something, whatever was tried."""
+        return failure.errno in cls.HINTS
 
 
 class ProgramError(InspectorError):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import os
 import tempfile
 import zlib
 from io import FileIO
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from inspector.errors import FileError
+from inspector.process.proc import open_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Sink", "compressing", "failed", "plain"]
 
@@ -51,31 +56,38 @@ def compressing(raw: IO[bytes], path: str) -> IO[bytes]:
     return raw
 
 
-def plain(path: str) -> IO[bytes]:
+def plain(path: str, start: bytes) -> IO[bytes]:
     """Open a file; one that is compressed is unpacked, as far as it goes, into a nameless one.
 
-    Raises :class:`FileError` where it cannot be read, or is damaged before its end.
+    Of one that does not begin with ``start`` no more is unpacked than tells so.  Raises
+    :class:`FileError` where it cannot be read, or is damaged before its end; nothing but a
+    regular file can be: pipes and devices may never end, or never begin.
     """
     try:
-        file = Path(path).open("rb")  # noqa: SIM115 - handed on
+        file = os.fdopen(open_regular(path), "rb")
         suffix = MAGIC.get(file.read(2))
         file.seek(0)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise failed("read", path, error) from error
     if suffix is None:
         return file
     with file:
-        machine = zlib.decompressobj(WITH_HEADER) if suffix == GZIP else _Frames(_zstd(path))
-        return _unpacked(file, machine, path)
+        return _unpacked(file, _Member() if suffix == GZIP else _Frames(_zstd(path)), path, start)
 
 
-def _unpacked(file: IO[bytes], machine: Any, path: str) -> IO[bytes]:  # noqa: ANN401 - has decompress()
+def _unpacked(file: IO[bytes], machine: _Member | _Frames, path: str, start: bytes) -> IO[bytes]:
     """Return what is in a compressed file, as a file."""
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - handed on
+    begin = b""
     try:
-        # Piece by piece, which gives all that there is where whoever wrote it was killed.
-        while piece := file.read(CHUNK):
-            unpacked.write(machine.decompress(piece))
+        # Piece by piece, which gives all that there is where whoever wrote it was killed,
+        # and takes no more memory for a byte that stands for many.
+        while start.startswith(begin) and (data := file.read(CHUNK)):
+            for piece in machine.pieces(data):
+                unpacked.write(piece)
+                begin += piece[: len(start) - len(begin)]
+                if not start.startswith(begin):
+                    break
     except (OSError, zlib.error, _Damaged) as error:
         unpacked.close()
         raise failed("read", path, error) from error
@@ -87,6 +99,21 @@ class _Damaged(Exception):
     """Zstandard found what it cannot have written."""
 
 
+class _Member:
+    """The first member of a gzip file: a recorder writes one."""
+
+    def __init__(self) -> None:
+        self._machine = zlib.decompressobj(WITH_HEADER)
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Yield what can be told so far."""
+        piece = bytes(CHUNK)
+        while not self._machine.eof and (data or len(piece) == CHUNK):
+            piece = self._machine.decompress(data, CHUNK)
+            data = self._machine.unconsumed_tail
+            yield piece
+
+
 class _Frames:
     """Frames of Zstandard, one after the other, as several recorders would leave them."""
 
@@ -94,18 +121,18 @@ class _Frames:
         self._zstd = zstd
         self._machine = zstd.ZstdDecompressor()
 
-    def decompress(self, data: bytes) -> bytes:
-        """Return what can be told so far."""
-        parts = []
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Yield what can be told so far."""
         try:
-            while data:
+            while data or not self._machine.needs_input:
                 if self._machine.eof:
                     self._machine = self._zstd.ZstdDecompressor()
-                parts.append(self._machine.decompress(data))
+                yield self._machine.decompress(data, CHUNK)
                 data = self._machine.unused_data
+                if self._machine.eof and not data:
+                    return
         except self._zstd.ZstdError as error:
             raise _Damaged(error) from error
-        return b"".join(parts)
 
 
 def _zstd(path: str) -> Any:  # noqa: ANN401 - a module that not every Python has

@@ -6,7 +6,7 @@ missing is unknown, and what is not known is left out.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from inspector.census.snapshot import (
     InterpreterCount,
@@ -18,9 +18,81 @@ from inspector.census.snapshot import (
     ThreadCount,
 )
 
-__all__ = ["row_of", "snapshot_of"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["UNFIT", "row_of", "snapshot_of"]
+
+UNFIT: Final = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""What reading JSON that is no snapshot, or is nested too deep, raises."""
 
 Made = TypeVar("Made", TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount)
+
+WORD: Final = 1 << 64
+"""No number of a snapshot is further from 0."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and -WORD < value < WORD
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count_by_thread(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))  # noqa: PLR2004 - a pair
+
+
+ALLOWED: Final[dict[str, Callable[[object], bool]]] = {
+    "int": _is_number,
+    "str": _is_text,
+    "bool": _is_flag,
+    "Mapping[int, int]": _is_count_by_thread,
+    "tuple[int, int]": _is_pair,
+}
+"""By annotation of a field, what tells whether a value out of a file can stand there."""
+
+OPTIONAL: Final = " | None"
+
+
+def _tests(kind: type) -> dict[str, tuple[Callable[[object], bool], bool]]:
+    """Return the test of each field of a frozen value, and whether it may be None."""
+    found = {}
+    for name, annotation in kind.__annotations__.items():
+        # Named tuples keep what is written as a reference to be resolved.
+        word = str(getattr(annotation, "__forward_arg__", annotation))
+        test = ALLOWED.get(word.removesuffix(OPTIONAL))
+        if test is not None:
+            found[name] = (test, word.endswith(OPTIONAL))
+    return found
+
+
+TESTS: Final[dict[type, dict[str, tuple[Callable[[object], bool], bool]]]] = {
+    kind: _tests(kind)
+    for kind in (TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount, ObjectCount)
+}
+
+
+def _check(kind: type, values: dict[str, Any]) -> None:
+    """Raise TypeError for a value that cannot stand in its field."""
+    for name, (test, optional) in TESTS[kind].items():
+        value = values.get(name)
+        if value is None:
+            # What is missing may have a default, which is no business of a row's.
+            if optional or (name not in values and kind is not ObjectCount):
+                continue
+            raise TypeError(f"{name} is missing")
+        if not test(value):
+            raise TypeError(f"{name} cannot be {value!r:.40}")
 
 
 def snapshot_of(
@@ -28,8 +100,11 @@ def snapshot_of(
 ) -> Snapshot:
     """Return the snapshot of a document; ``rows`` stand for its objects, if given.
 
-    Raises LookupError, TypeError or ValueError for what is no such document.
+    Raises one of :data:`UNFIT` for what is no such document.
     """
+    for name in ("pause_ns", "taken_ns", "tries"):
+        if not _is_number(document.get(name, 0)) and (name, document[name]) != ("pause_ns", None):
+            raise TypeError(f"{name} is no number")
     if rows is None:
         rows = tuple(row_of(each) for each in document["objects"])
     interpreters = tuple(map(_interpreter, document["interpreters"]))
@@ -40,19 +115,17 @@ def snapshot_of(
         exact=bool(document["exact"]),
         pause_ns=document.get("pause_ns"),
         interpreters=interpreters,
-        taken_ns=int(document["taken_ns"]),
-        tries=int(document.get("tries", 1)),
+        taken_ns=document["taken_ns"],
+        tries=document.get("tries", 1),
         rows=rows,
     )
 
 
 def row_of(values: dict[str, Any]) -> tuple[Any, ...]:
     """Return the fields of one row out of its JSON form."""
-    row = {name: values.get(name) for name in ObjectCount._fields}
-    for name in ("name", "kind", "address"):
-        if not isinstance(row[name], int if name == "address" else str):
-            raise TypeError(f"an object has no {name}")
-    row["contributions"] = _by_thread(row["contributions"] or {})
+    row: dict[str, Any] = {name: values.get(name) for name in ObjectCount._fields}
+    _check(ObjectCount, row)
+    row["contributions"] = _by_thread(row["contributions"])
     if row["stacks"] is not None:
         row["stacks"] = _by_thread(row["stacks"])
     if row["bounds"] is not None:
@@ -66,7 +139,7 @@ def _by_thread(values: dict[str, int]) -> dict[int, int]:
 
 
 def _interpreter(values: dict[str, Any]) -> InterpreterCount:
-    number = int(values["id"])
+    number = values["id"]
     threads = [_made(ThreadCount, {**each, "interpreter": number}) for each in values["threads"]]
     made = {
         **values,
@@ -79,4 +152,5 @@ def _interpreter(values: dict[str, Any]) -> InterpreterCount:
 
 def _made(kind: type[Made], values: dict[str, Any]) -> Made:
     """Return a frozen value of the fields that it knows."""
+    _check(kind, values)
     return kind(**{name: values[name] for name in kind._fields if name in values})

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from inspector.census.compressed import Sink, compressing, failed, plain
-from inspector.census.documents import row_of, snapshot_of
+from inspector.census.documents import UNFIT, row_of, snapshot_of
 from inspector.census.frame import key_of
 from inspector.census.snapshot import ObjectCount
 from inspector.errors import FileError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inspector.census.frame import Key
     from inspector.census.snapshot import Snapshot
 
-__all__ = ["Reader", "Writer", "is_recording"]
+__all__ = ["Reader", "Writer", "is_recording", "read_document"]
 
 FORMAT: Final = 1
 WHOLE_EVERY: Final = 60
@@ -37,6 +37,12 @@ WHOLE_EVERY: Final = 60
 START: Final = b'{"inspector": "recording"'
 WHOLE: Final = b'{"whole": true'
 COLUMNS: Final = ObjectCount._fields
+
+LONGEST_HEAD: Final = 1 << 20
+LONGEST_LINE: Final = 1 << 29
+"""Bytes: a reading of a million objects has half as many."""
+DOCUMENT: Final = b"{"
+"""What a document of ``dump --json`` begins with."""
 
 
 class Writer:
@@ -132,7 +138,7 @@ class Reader:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._file = plain(path)
+        self._file = plain(path, START)
         self._starts = array("q")
         self._whole: list[int] = []
         self._at = -1
@@ -170,7 +176,7 @@ class Reader:
                 self._apply(self._line(each))
                 self._at = each
             return snapshot_of(self._reading, tuple(self._rows.values()))
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except UNFIT as error:
             self._at = -1
             raise FileError(
                 f"{self.path}: reading {each + 1} is damaged", path=self.path
@@ -189,17 +195,17 @@ class Reader:
 
     def _line(self, number: int) -> dict[str, Any]:
         self._file.seek(self._starts[number])
-        document: dict[str, Any] = json.loads(self._file.readline())
+        document: dict[str, Any] = json.loads(self._file.readline(LONGEST_LINE))
         return document
 
     def _index(self) -> None:
         """Find where every line starts, and which are whole."""
-        head = self._file.readline()
+        head = self._file.readline(LONGEST_HEAD)
         try:
             self.header: dict[str, Any] = json.loads(head)
             known = self.header["inspector"] == "recording"
             self.columns = tuple(self.header["columns"]) if known else ()
-        except (ValueError, LookupError, TypeError):
+        except UNFIT:
             known = False
         if not known:
             raise FileError(
@@ -212,7 +218,11 @@ class Reader:
                 hint="replay it with the release of inspector that wrote it",
             )
         start = len(head)
-        for line in self._file:
+        while line := self._file.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE:
+                raise FileError(
+                    f"{self.path}: reading {len(self._starts) + 1} is too long", path=self.path
+                )
             if line.endswith(b"\n"):
                 if line.startswith(WHOLE):
                     self._whole.append(len(self._starts))
@@ -224,5 +234,24 @@ class Reader:
 
 def is_recording(path: str) -> bool:
     """Whether a file begins as a recording does; raise :class:`FileError` if it cannot be read."""
-    with plain(path) as file:
+    with plain(path, START) as file:
         return file.read(len(START)) == START
+
+
+def read_document(path: str) -> Snapshot:
+    """Return the snapshot of the last line of a file, as ``dump --json`` writes it.
+
+    Raises :class:`FileError` for a file that cannot be read, or is none.
+    """
+    line = b""
+    try:
+        with plain(path, DOCUMENT) as file:
+            while found := file.readline(LONGEST_LINE):
+                line = found.strip() or line
+                if not line.startswith(DOCUMENT) or len(found) == LONGEST_LINE:
+                    raise ValueError("this is no document")
+        return snapshot_of(json.loads(line))
+    except UNFIT as error:
+        raise FileError(
+            f"{path} is neither a recording nor a document of dump --json", path=path
+        ) from error

@@ -14,7 +14,13 @@ from inspector.census.kinds import classify
 from inspector.cpython.pool import read_pool, read_table
 from inspector.cpython.published import read_published, read_version, version_text
 from inspector.cpython.walk import gil_enabled, interpreters
-from inspector.errors import AccessDenied, InspectorError, TargetError, UnsupportedVersion
+from inspector.errors import (
+    AccessDenied,
+    Exhausted,
+    InspectorError,
+    TargetError,
+    UnsupportedVersion,
+)
 from inspector.process import proc
 from inspector.process.other import OtherProcess
 from inspector.process.runtime import python_version
@@ -109,7 +115,7 @@ def _look(pid: int) -> Facts | None:
     """
     try:
         process = OtherProcess(pid)
-    except AccessDenied:
+    except (AccessDenied, Exhausted):
         raise
     except UnsupportedVersion as refusal:
         return _without_layout(pid, refusal)

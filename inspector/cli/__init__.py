@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from inspector.cli.codes import BROKEN_PIPE, INTERRUPTED
 from inspector.cli.short import short
-from inspector.errors import InspectorError
+from inspector.errors import Exhausted, InspectorError
+from inspector.screen.sizes import without_nonsense
+from inspector.screen.streams import drop_unwritten, hold_descriptors, print_error, standard_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,31 +29,38 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what a command line says (by default ``sys.argv``) and return the exit status."""
     try:
-        words = sys.argv[1:] if arguments is None else list(arguments)
-        with _no_collections():
-            brief = short(words)
-            if brief is not None:
-                brief()
-                if arguments is None:
-                    _leave()
-                return 0
-            work = _parsed(words)
-        if isinstance(work, int):
-            return work
-        return work() or 0
+        return _done(arguments)
     except InspectorError as error:
-        from inspector.screen.streams import print_error  # noqa: PLC0415 - as above
-
         print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
+    except (MemoryError, OSError) as failure:
+        print_error(Exhausted.of(failure))
+        return Exhausted.exit_code
     finally:
         if arguments is None:
+            drop_unwritten()
             # Python ends now, and would look through everything once more.
             gc.freeze()
+
+
+def _done(arguments: Sequence[str] | None) -> int:
+    """Do what a command line says, and return the exit status; raise what keeps it from that."""
+    if arguments is None:
+        hold_descriptors()
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    with _no_collections():
+        brief = short(words)
+        if brief is not None:
+            brief()
+            if arguments is None:
+                _leave()
+            return 0
+        work = _parsed(words)
+    return work if isinstance(work, int) else work() or 0
 
 
 def _leave() -> None:
@@ -81,4 +90,5 @@ def _parsed(words: Sequence[str]) -> Callable[[], int | None] | int:
     """Return what a command line asks for, or the exit status if that is done already."""
     from inspector.cli.app import parse  # noqa: PLC0415 - see the module's docstring
 
-    return parse(words)
+    with without_nonsense(), standard_output():
+        return parse(words)

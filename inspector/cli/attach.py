@@ -60,12 +60,20 @@ IntervalOption = Annotated[
         metavar="SECONDS",
         min=FASTEST,
         max=SLOWEST,
+        callback=options.a_number,
         help="Read this often.",
     ),
 ]
 DurationOption = Annotated[
     float | None,
-    typer.Option("--duration", metavar="SECONDS", min=0, help="Stop after this long."),
+    typer.Option(
+        "--duration",
+        metavar="SECONDS",
+        min=0,
+        max=options.LONGEST,
+        callback=options.a_number,
+        help="Stop after this long.",
+    ),
 ]
 OnceOption = Annotated[bool, typer.Option("--once", help="One reading, printed.")]
 ExportOption = Annotated[

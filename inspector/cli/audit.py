@@ -10,7 +10,7 @@ import typer
 
 import inspector
 from inspector.analysis.verdict import Verdict
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli import options
 from inspector.errors import FaultFound
 from inspector.screen.streams import standard_output
 from inspector.screen.text import named, plain, plural
@@ -82,7 +82,14 @@ ThreadsOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float,
-    typer.Option("--timeout", metavar="SECONDS", min=0.1, help="That one type may take."),
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=0.1,
+        max=options.DAY,
+        callback=options.a_number,
+        help="That one type may take.",
+    ),
 ]
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="The report as Markdown.")]
 FailOption = Annotated[

@@ -11,7 +11,7 @@ import typer
 
 import inspector
 from inspector.census.change import changes, same_process
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli import options
 from inspector.errors import FileError, GrowthFound
 from inspector.screen.selection import matcher
 from inspector.screen.streams import standard_output
@@ -92,11 +92,14 @@ def show(  # noqa: PLR0913, PLR0917 - what the options say
 
 def _read(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> Snapshot:
     """Return the reading that a file or a process stands for."""
-    if name.isdecimal() and not Path(name).exists():
+    if options.is_pid(name) and not Path(name).exists():
         kinds = (kind or "type",)
         return inspector.attach(int(name)).snapshot(kinds=kinds, blocking=blocking)
-    from inspector.census.documents import snapshot_of  # noqa: PLC0415 - only for files
-    from inspector.census.recording import Reader, is_recording  # noqa: PLC0415 - likewise
+    from inspector.census.recording import (  # noqa: PLC0415 - only for files
+        Reader,
+        is_recording,
+        read_document,
+    )
 
     if is_recording(name):
         with Reader(name) as reader:
@@ -107,13 +110,7 @@ def _read(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> 
             path=name,
             hint="give a second file, or a PID",
         )
-    try:
-        line = Path(name).read_text(encoding="utf-8").strip().rpartition("\n")[2]
-        return snapshot_of(json.loads(line))
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise FileError(
-            f"{name} is neither a recording nor a document of dump --json", path=name
-        ) from error
+    return read_document(name)
 
 
 def _write_json(stream: IO[str], old: Snapshot, new: Snapshot, found: Sequence[Change]) -> None:

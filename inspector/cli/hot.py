@@ -25,7 +25,14 @@ FASTEST: Final = 10_000.0
 
 DurationOption = Annotated[
     float,
-    typer.Option("--duration", metavar="SECONDS", min=0.01, help="Sample for this long."),
+    typer.Option(
+        "--duration",
+        metavar="SECONDS",
+        min=0.01,
+        max=options.LONGEST,
+        callback=options.a_number,
+        help="Sample for this long.",
+    ),
 ]
 RateOption = Annotated[
     float,
@@ -34,6 +41,7 @@ RateOption = Annotated[
         metavar="HZ",
         min=1,
         max=FASTEST,
+        callback=options.a_number,
         help="Samples per second at most; large targets take more time for each.",
     ),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 __all__ = [
+    "DAY",
+    "LONGEST",
     "BlockingOption",
     "FilterOption",
     "InterpreterOption",
@@ -24,9 +26,32 @@ __all__ = [
     "RetriesOption",
     "SortOption",
     "ThreadsOption",
+    "a_number",
+    "is_pid",
     "one_of",
     "view",
 ]
+
+
+LONGEST: Final = 1e9
+"""Seconds: thirty years, which every clock can tell."""
+DAY: Final = 86_400.0
+"""Seconds."""
+LONGEST_PID: Final = 20
+"""Digits."""
+
+
+def a_number(given: object) -> object:
+    """Refuse what is no number, and so in no range and out of none; for options of type float."""
+    numbers = given if isinstance(given, list | tuple) else [given]
+    if any(each != each for each in numbers):  # noqa: PLR0124 - true of nan only
+        raise typer.BadParameter("nan is no number")
+    return given
+
+
+def is_pid(word: str) -> bool:
+    """Whether a word that may stand for a process or for something else is a process id."""
+    return word.isascii() and word.isdecimal() and len(word) <= LONGEST_PID
 
 
 def one_of(names: Collection[str]) -> Callable[[str], str]:
@@ -101,7 +126,12 @@ RetriesOption = Annotated[
 PauseLimitOption = Annotated[
     float,
     typer.Option(
-        "--pause-limit", metavar="SECONDS", min=0.001, help="Never stop the process for longer."
+        "--pause-limit",
+        metavar="SECONDS",
+        min=0.001,
+        max=DAY,
+        callback=a_number,
+        help="Never stop the process for longer.",
     ),
 ]
 

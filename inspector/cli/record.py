@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 import inspector
 from inspector.census.target import PAUSE_LIMIT, RETRIES
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli import options
 from inspector.cli.attach import DurationOption, IntervalOption  # noqa: TC001 - for typer
 from inspector.cli.run import RunCommand
 from inspector.cli.show import Manner
@@ -35,7 +35,7 @@ class RecordCommand(RunCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own or click's
         """Parse up to the program, or everything where there is none."""
         _, subject = self.divided(ctx, args)
-        if subject and subject[0].isdecimal():
+        if subject and options.is_pid(subject[0]):
             return TyperCommand.parse_args(self, ctx, args)
         return super().parse_args(ctx, args)
 
@@ -80,7 +80,7 @@ def record_(  # noqa: PLR0913 - a parameter per option
 def start(subject: Sequence[str], path: str, manner: Manner, course: Course) -> None:
     """Record a process, or a program from its start to its end."""
     child: Popen[bytes] | None = None
-    if len(subject) == 1 and subject[0].isdecimal():
+    if len(subject) == 1 and options.is_pid(subject[0]):
         target = inspector.attach(int(subject[0]), pause_limit=manner.pause_limit)
     else:
         child, target = started(subject, manner.pause_limit)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli import options
 from inspector.cli.attach import BoardSortOption, ExportOption, OnceOption  # noqa: TC001 - likewise
 from inspector.screen.dashboard.course import Course
 from inspector.screen.dashboard.state import State
@@ -16,7 +16,15 @@ __all__ = ["FileArgument", "replay"]
 
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="What record wrote.")]
 SpeedOption = Annotated[
-    float, typer.Option("--speed", metavar="FACTOR", min=0.25, max=64, help="How fast to play.")
+    float,
+    typer.Option(
+        "--speed",
+        metavar="FACTOR",
+        min=0.25,
+        max=64,
+        callback=options.a_number,
+        help="How fast to play.",
+    ),
 ]
 ReadingOption = Annotated[
     int | None,

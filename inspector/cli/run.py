@@ -38,6 +38,8 @@ AtOption = Annotated[
         "--at",
         metavar="SECONDS",
         min=0,
+        max=options.LONGEST,
+        callback=options.a_number,
         help="Report this long after the start instead of at the end; may be repeated. What "
         "the program does not live to see is reported once, at its end.",
     ),

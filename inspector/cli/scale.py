@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 import inspector
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli import options
 from inspector.screen.streams import standard_output
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MOST_THREADS: Final = 256
 def _numbers(words: str) -> str:
     """Refuse what are no numbers of threads."""
     for word in words.split(","):
-        if not word.strip().isdecimal() or not 1 <= int(word) <= MOST_THREADS:
+        if not options.is_pid(word.strip()) or not 1 <= int(word) <= MOST_THREADS:
             raise typer.BadParameter(f"{word.strip()!r} is no number from 1 to {MOST_THREADS}")
     return words
 
@@ -43,7 +43,14 @@ RoundsOption = Annotated[
 ]
 SecondsOption = Annotated[
     float,
-    typer.Option("--seconds", metavar="S", min=0.001, help="Length of a run in one thread."),
+    typer.Option(
+        "--seconds",
+        metavar="S",
+        min=0.001,
+        max=3600,
+        callback=options.a_number,
+        help="Length of a run in one thread.",
+    ),
 ]
 
 

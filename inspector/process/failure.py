@@ -11,10 +11,16 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged, UnsupportedVersion
+from inspector.errors import (
+    AccessDenied,
+    Exhausted,
+    NoSuchTarget,
+    TargetChanged,
+    UnsupportedVersion,
+)
 
 if TYPE_CHECKING:
-    from inspector.errors import TargetError
+    from inspector.errors import InspectorError, TargetError
 
 __all__ = ["process_error"]
 
@@ -23,7 +29,7 @@ MISSING = (errno.ESRCH, errno.ENOENT, 0)
 REFUSED = (errno.EPERM, errno.EACCES)
 
 
-def process_error(code: int | None, pid: int, action: str = "read") -> TargetError:
+def process_error(code: int | None, pid: int, action: str = "read") -> InspectorError:
     """Return the error for ``errno`` ``code`` of an attempt to ``action`` process ``pid``."""
     if code in MISSING:
         return _missing(pid)
@@ -40,10 +46,13 @@ def process_error(code: int | None, pid: int, action: str = "read") -> TargetErr
         if not hint and action != "read":
             hint = f"reading it is allowed; do not ask to {action} it"
         return AccessDenied(f"not allowed to {action} process {pid}", pid=pid, hint=hint)
+    if code in Exhausted.HINTS:
+        reason = f"cannot {action} process {pid}: {os.strerror(code)}"
+        return Exhausted(reason, hint=Exhausted.HINTS[code])
     return TargetChanged(
         f"cannot {action} process {pid}: {os.strerror(code or 0)}",
         pid=pid,
-        hint="the process may be starting or ending; try again",
+        hint="if the process is starting or ending, try again",
     )
 
 

@@ -9,7 +9,7 @@ from inspector.process import proc
 from inspector.process.failure import process_error
 
 if TYPE_CHECKING:
-    from inspector.errors import TargetError
+    from inspector.errors import InspectorError
 
 __all__ = ["DEAD", "named", "state_of", "tracer_of", "vanished"]
 
@@ -43,7 +43,7 @@ def named(task: int) -> str:
         return f"process {task}"
 
 
-def vanished(pid: int) -> TargetError:
+def vanished(pid: int) -> InspectorError:
     """Say why a thread is gone without a report: another one called exec, or all ended."""
     try:
         main = proc.read_stat(pid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from io import StringIO
 from typing import IO, TYPE_CHECKING, Final, cast
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from inspector.screen.selection import select
+from inspector.screen.sizes import columns, sensible_environment
 from inspector.screen.tables import caption, heading, type_table
 
 if TYPE_CHECKING:
@@ -61,16 +61,17 @@ class Trimmed:
 
 def console_for(stream: IO[str]) -> Console:
     """Return a console as wide as the terminal, or as ``COLUMNS`` says, or without bounds."""
+    environment = sensible_environment()
     if stream.isatty():
-        return PlainConsole(file=stream)
-    columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() and int(columns) else UNBOUNDED
-    return PlainConsole(file=cast("IO[str]", Trimmed(stream)), width=width)
+        return PlainConsole(file=stream, _environ=environment)
+    trimmed = cast("IO[str]", Trimmed(stream))
+    return PlainConsole(file=trimmed, width=columns() or UNBOUNDED, _environ=environment)
 
 
 def lines_of(renderable: RenderableType, width: int) -> list[Text]:
     """Return what Rich makes of something in so many cells, as lines of text with styles."""
-    console = Console(file=StringIO(), width=width, color_system="truecolor")
+    environment = sensible_environment()
+    console = Console(file=StringIO(), width=width, color_system="truecolor", _environ=environment)
     lines = console.render_lines(renderable, pad=False)
     return [
         Text.assemble(*((each.text, each.style or "") for each in line if not each.control))

@@ -17,6 +17,7 @@ from inspector.census.snapshot import ObjectCount
 from inspector.errors import FileError
 from inspector.screen.dashboard.course import SUFFIXES
 from inspector.screen.dashboard.view import framed, view
+from inspector.screen.sizes import sensible_environment
 from inspector.screen.streams import output
 from inspector.screen.text import markdown, plain
 
@@ -73,6 +74,7 @@ def _drawn(state: State) -> Console:
         width=size.width,
         height=size.height,
         legacy_windows=False,
+        _environ=sensible_environment(),
     )
     for line in view(framed(state)):
         console.print(line, no_wrap=True, overflow="ignore", crop=True)
@@ -93,11 +95,11 @@ def _html(state: State) -> str:
 
 
 def _rows(state: State) -> Iterator[dict[str, Any]]:
-    """Return every row that matches, in order, with what the readings before tell."""
+    """Return the rows that match, up to the limit, with what the readings before tell."""
     history = state.history
     if history is None:
         return
-    for number in state.order:
+    for number in state.order[: state.limit or None]:
         row = ObjectCount._make(history.latest.rows[number])
         evidence = history.evidence(row)
         judged = judge(evidence)

@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from inspector.screen.sizes import sensible_environment
 from inspector.screen.text import plain
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ __all__ = ["recording", "sampling", "steps"]
 
 def _bar(what: str, *columns: ProgressColumn) -> Progress:
     """Return what shows the progress of something, and nothing where there is no terminal."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, _environ=sensible_environment())
     all_columns = (SpinnerColumn(), TextColumn(what), BarColumn(20), *columns)
     return Progress(*all_columns, console=console, transient=True, disable=not console.is_terminal)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Final
 
-from inspector.errors import FileError
+from inspector.errors import Exhausted, FileError
 from inspector.screen.text import plain
 
 if TYPE_CHECKING:
@@ -16,9 +17,47 @@ if TYPE_CHECKING:
 
     from inspector.errors import InspectorError
 
-__all__ = ["has_terminal", "output", "print_error", "say", "standard_output"]
+__all__ = [
+    "drop_unwritten",
+    "has_terminal",
+    "hold_descriptors",
+    "output",
+    "print_error",
+    "say",
+    "standard_output",
+]
 
+STANDARD_OUTPUT: Final = 1
 STANDARD_ERROR: Final = 2
+
+
+def hold_descriptors() -> None:
+    """Open those of the three standard descriptors that are closed.
+
+    No file of ours must get the number of one: what is meant for standard error would go
+    into it.  What is written to standard output then fails as it does where that is closed,
+    what is written to standard error is lost, and programs that are started from here find
+    theirs closed, as they were.
+    """
+    for number in range(STANDARD_ERROR + 1):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is the one that is given out.
+            os.open(os.devnull, os.O_WRONLY if number == STANDARD_ERROR else os.O_RDONLY)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(STANDARD_OUTPUT, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(STANDARD_ERROR, "w", encoding="utf-8", closefd=False)
+
+
+def drop_unwritten() -> None:
+    """Drop what cannot be written to standard error: Python would end with a status for it."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_ERROR)
 
 
 def has_terminal() -> bool:
@@ -36,6 +75,8 @@ def output(path: str | None, mode: str) -> Iterator[IO[str]]:
             yield stream
             stream.flush()
     except OSError as error:
+        if Exhausted.names(error) and path is None:
+            raise Exhausted.of(error) from error
         name = path or "standard error"
         raise FileError(f"cannot write {name}: {error.strerror}", path=name) from error
 
@@ -63,18 +104,24 @@ def standard_output() -> Iterator[IO[str]]:
         yield sys.stdout
         sys.stdout.flush()
     except OSError as error:
+        if Exhausted.names(error):
+            raise  # by what else was done meanwhile
         # Python flushes once more at its end, and must not fail again there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise
         name = "standard output"
-        raise FileError(f"cannot write {name}: {error.strerror}", path=name) from error
+        reason = "it is closed" if error.errno == errno.EBADF else error.strerror
+        raise FileError(f"cannot write {name}: {reason}", path=name) from error
 
 
 def say(line: str) -> None:
-    """Write a line to standard error, if anybody reads it."""
-    with suppress(OSError), _opened(None, "a") as stream:
-        print(line, file=stream)
+    """Write a line to standard error, if anybody reads it; no other descriptor is needed."""
+    encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
+    rest = f"{line}\n".encode(encoding, "backslashreplace")
+    with suppress(OSError):
+        while rest:
+            rest = rest[os.write(STANDARD_ERROR, rest) :]
 
 
 def print_error(error: InspectorError) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from inspector.errors import AccessDenied, NoSuchTarget, TargetChanged
+from inspector.errors import AccessDenied, Exhausted, NoSuchTarget, TargetChanged
 from inspector.process.failure import process_error
 from inspector.process.permission import advice
 from tests.screen.builder import RIGHTS
@@ -83,10 +83,15 @@ def test_the_sudo_line_is_the_command_that_was_refused(monkeypatch: pytest.Monke
         (errno.ENOENT, NoSuchTarget),
         (errno.EIO, TargetChanged),
         (None, TargetChanged),
+        (errno.EMFILE, Exhausted),
+        (errno.ENFILE, Exhausted),
+        (errno.ENOMEM, Exhausted),
     ],
 )
 def test_each_errno_is_one_error(code: int | None, kind: type[Exception]) -> None:
     nobody = 2**31 - 1
     failure = process_error(code, nobody)
     assert type(failure) is kind
-    assert failure.pid == nobody
+    # What the reader wants for is not the process's fault.
+    assert getattr(failure, "pid", None) == (None if kind is Exhausted else nobody)
+    assert ("try again" in failure.hint) == (kind is TargetChanged)

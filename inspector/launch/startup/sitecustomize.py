@@ -36,6 +36,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PLAN, MOMENTS, PYTHONPATH = "INSPECTOR_RUN", "INSPECTOR_RUN_AT", "INSPECTOR_RUN_PYTHONPATH"
 LIVE, VERDICTS = "live", "verdicts"
 """Stand for the moments: all the time, and from the start to a verdict at the end."""
+RECURSION = 1000
+"""What Python begins with (Py_C_RECURSION_LIMIT aside: ``sys.getrecursionlimit``)."""
 
 
 def withdraw() -> None:
@@ -76,17 +78,21 @@ def watch_moments(plan: str, moments: list[float]) -> None:
     reporter = with_reporter(plan, lambda reporter: reporter.prepare())
     begin = time.monotonic()
     due = list(moments)
-    lock = _thread.allocate_lock()
+    lock, started = _thread.allocate_lock(), _thread.allocate_lock()
 
     def report_each() -> None:
-        if sys.version_info >= (3, 14):
-            _thread.set_name("inspector")
-        for moment in moments:
-            time.sleep(max(0.0, begin + moment - time.monotonic()))
-            with lock:
-                if due:
-                    due.remove(moment)
-                    reporter.after(moment)
+        try:
+            started.release()
+            if sys.version_info >= (3, 14):
+                _thread.set_name("inspector")
+            for moment in moments:
+                time.sleep(max(0.0, begin + moment - time.monotonic()))
+                with lock:
+                    if due:
+                        due.remove(moment)
+                        reporter.after(moment)
+        except Exception as error:  # noqa: BLE001 - as at the end
+            say_why(error)
 
     def report_missed() -> None:
         with lock:
@@ -97,7 +103,10 @@ def watch_moments(plan: str, moments: list[float]) -> None:
     at_end(report_missed)
     # threading does not get to know it: programs count and join what
     # threading.enumerate() lists.  It ends with the process.
+    started.acquire()
     _thread.start_new_thread(report_each, ())
+    # What a new thread needs is there before the program takes all there is.
+    started.acquire()
 
 
 def watch_live(handed: str) -> None:
@@ -153,9 +162,34 @@ def at_end(work: "Callable[[], None]") -> None:
         if os.getpid() == pid:
             flush(sys.stdout)
             flush(sys.stderr)
-            work()
+            with_room(work)
 
     atexit.register(work_unless_forked)
+
+
+def with_room(work: "Callable[[], None]") -> None:
+    """Work with the recursion that Python has by itself, whatever the program left of it.
+
+    A program may also have used up its files or its memory: then there is a line in place
+    of a report, and nothing else changes.
+    """
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, RECURSION))
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - it is not for a report to change how a program ends
+        say_why(error)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def say_why(error: Exception) -> None:
+    """Say why there is no report, with nothing that takes a file or an import."""
+    try:
+        line = f"inspector: error: there is no report: {str(error) or type(error).__name__}\n"
+        os.write(2, line.encode("utf-8", "backslashreplace"))
+    except (OSError, MemoryError):
+        pass
 
 
 def flush(stream: "IO[str]") -> None:

@@ -15,6 +15,7 @@ from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.state import Size
 from inspector.screen.dashboard.terminal import Terminal
 from inspector.screen.export import export, exported
+from inspector.screen.sizes import columns
 from inspector.screen.streams import has_terminal, standard_output
 
 if TYPE_CHECKING:
@@ -52,10 +53,11 @@ def show(state: State, source: Source, course: Course) -> None:
 def print_readings(state: State, source: Source, course: Course) -> State:
     """Print a table or a document per reading; return the last state."""
     begin = due = time.monotonic()
-    state = replace(state, size=_size(state), paused=False)
+    state = replace(state, paused=False)
     while True:
         before = state.history
         state = source.advance(state, due=True)
+        state = replace(state, size=_size(state))
         with standard_output() as stream:
             if course.json and state.history is not before:
                 stream.write(exported(state, "-.json"))
@@ -77,15 +79,13 @@ def _print_table(state: State, stream: IO[str]) -> None:
 
 
 def _size(state: State) -> Size:
-    """Return as many cells as there are, and lines for as many rows as are wanted."""
-    width, rows = WIDTH_OF_A_PIPE, ROWS_IN_A_PIPE
-    columns = os.environ.get("COLUMNS", "")
+    """Return as many cells as there are, and lines for as many rows as are wanted and there."""
+    width, rows = columns() or WIDTH_OF_A_PIPE, ROWS_IN_A_PIPE
     if sys.stdout.isatty():
         size = os.get_terminal_size(sys.stdout.fileno())
-        width, rows = size.columns, max(LEAST_HEIGHT, size.lines - 6)
-    elif columns.isdecimal() and int(columns):
-        width = int(columns)
+        width = size.columns or WIDTH_OF_A_PIPE
+        rows = max(LEAST_HEIGHT, size.lines - 6)
     if state.limit is not None:
-        rows = state.limit or 1 << 40
+        rows = min(state.limit or len(state.order), len(state.order))
     # Beside the rows: the heads of both, and a footer that is not printed.
     return Size(width, rows + 5 + state.threads)

@@ -1,0 +1,53 @@
+"""What the environment says of the size of a screen, as far as that makes sense.
+
+Knows: Rich and typer take ``COLUMNS``, ``LINES`` and ``TERMINAL_WIDTH`` at their word, and
+fail on what is no number, on 0, and on a number of a thousand digits.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["columns", "sensible_environment", "without_nonsense"]
+
+COLUMNS: Final = "COLUMNS"
+NAMES: Final = (COLUMNS, "LINES", "TERMINAL_WIDTH")
+MOST: Final = 10_000
+"""Cells or lines; more is nobody's screen."""
+DIGITS: Final = len(str(MOST))
+
+
+def columns() -> int | None:
+    """Return the width that ``COLUMNS`` asks for; None if it is no width of a screen."""
+    return _size(os.environ.get(COLUMNS, ""))
+
+
+def sensible_environment() -> dict[str, str]:
+    """Return the environment without sizes that make no sense: for a console of Rich."""
+    return {name: text for name, text in os.environ.items() if name not in NAMES or _size(text)}
+
+
+@contextmanager
+def without_nonsense() -> Iterator[None]:
+    """Take sizes that make no sense out of the environment for a while."""
+    nonsense = {name: os.environ[name] for name in NAMES if name in os.environ}
+    nonsense = {name: text for name, text in nonsense.items() if not _size(text)}
+    for name in nonsense:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(nonsense)
+
+
+def _size(text: str) -> int | None:
+    """Return a number of cells or lines, None for what is none."""
+    if not (text.isascii() and text.isdecimal()) or len(text.lstrip("0")) > DIGITS:
+        return None
+    number = int(text)
+    return number if 0 < number <= MOST else None
