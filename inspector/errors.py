@@ -34,9 +34,6 @@ uses, so that the two can never drift apart.
 
 from __future__ import annotations
 
-import errno
-from typing import Final, Self
-
 __all__ = [
     "AccessDenied",
     "AmbiguousName",
@@ -199,26 +196,6 @@ class Unsettled(InspectorError):
 
 class Exhausted(InspectorError):
     """The reader may take no more memory or files, or the system refused it something else."""
-
-    HINTS: Final = {
-        errno.ENOMEM: "more than this process, its container or the machine has; see ulimit -v",
-        errno.EMFILE: "this process may open no more files; see ulimit -n",
-        errno.ENFILE: "the machine may open no more files; see fs.file-max",
-    }
-
-    @classmethod
-    def of(cls, failure: MemoryError | OSError) -> Self:
-        """Return the error for a failure that Python raised."""
-        if isinstance(failure, MemoryError):
-            return cls("out of memory", hint=cls.HINTS[errno.ENOMEM])
-        reason = failure.strerror or str(failure)
-        where = f": {failure.filename}" if failure.filename is not None else ""
-        return cls(f"{reason}{where}", hint=cls.HINTS.get(failure.errno or 0, ""))
-
-    @classmethod
-    def names(cls, failure: OSError) -> bool:
-        """Whether a failure is for want of something, whatever was tried."""
-        return failure.errno in cls.HINTS
 
 
 class ProgramError(InspectorError):

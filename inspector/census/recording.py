@@ -38,9 +38,7 @@ START: Final = b'{"inspector": "recording"'
 WHOLE: Final = b'{"whole": true'
 COLUMNS: Final = ObjectCount._fields
 
-LONGEST_HEAD: Final = 1 << 20
-LONGEST_LINE: Final = 1 << 29
-"""Bytes: a reading of a million objects has half as many."""
+LONGEST_HEAD, LONGEST_LINE = 1 << 20, 1 << 29  # a million objects take half as many bytes
 DOCUMENT: Final = b"{"
 """What a document of ``dump --json`` begins with."""
 
@@ -178,9 +176,8 @@ class Reader:
             return snapshot_of(self._reading, tuple(self._rows.values()))
         except UNFIT as error:
             self._at = -1
-            raise FileError(
-                f"{self.path}: reading {each + 1} is damaged", path=self.path
-            ) from error
+            text = f"{self.path}: reading {each + 1} is damaged"
+            raise FileError(text, path=self.path) from error
 
     def _apply(self, document: dict[str, Any]) -> None:
         """Make the next reading of the one before."""
@@ -220,9 +217,8 @@ class Reader:
         start = len(head)
         while line := self._file.readline(LONGEST_LINE):
             if len(line) == LONGEST_LINE:
-                raise FileError(
-                    f"{self.path}: reading {len(self._starts) + 1} is too long", path=self.path
-                )
+                where = f"{self.path}: reading {len(self._starts) + 1}"
+                raise FileError(f"{where} is too long", path=self.path)
             if line.endswith(b"\n"):
                 if line.startswith(WHOLE):
                     self._whole.append(len(self._starts))
@@ -239,10 +235,7 @@ def is_recording(path: str) -> bool:
 
 
 def read_document(path: str) -> Snapshot:
-    """Return the snapshot of the last line of a file, as ``dump --json`` writes it.
-
-    Raises :class:`FileError` for a file that cannot be read, or is none.
-    """
+    """Return the snapshot of the last line of a file, as ``dump --json`` writes it, or raise."""
     line = b""
     try:
         with plain(path, DOCUMENT) as file:

@@ -16,9 +16,15 @@ from typing import TYPE_CHECKING
 
 from inspector.cli.codes import BROKEN_PIPE, INTERRUPTED
 from inspector.cli.short import short
-from inspector.errors import Exhausted, InspectorError
+from inspector.errors import InspectorError
 from inspector.screen.sizes import without_nonsense
-from inspector.screen.streams import drop_unwritten, hold_descriptors, print_error, standard_output
+from inspector.screen.streams import (
+    drop_unwritten,
+    hold_descriptors,
+    print_error,
+    print_failure,
+    standard_output,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return BROKEN_PIPE
     except (MemoryError, OSError) as failure:
-        print_error(Exhausted.of(failure))
-        return Exhausted.exit_code
+        return print_failure(failure)
     finally:
         if arguments is None:
             drop_unwritten()
@@ -90,5 +95,8 @@ def _parsed(words: Sequence[str]) -> Callable[[], int | None] | int:
     """Return what a command line asks for, or the exit status if that is done already."""
     from inspector.cli.app import parse  # noqa: PLC0415 - see the module's docstring
 
-    with without_nonsense(), standard_output():
-        return parse(words)
+    with without_nonsense(), standard_output(flush=False) as stream:
+        found = parse(words)
+        if isinstance(found, int):
+            stream.flush()
+        return found

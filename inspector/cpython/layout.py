@@ -20,12 +20,14 @@ __all__ = [
     "REFCOUNTS_SIZE",
     "TUPLE_SUBCLASS",
     "TYPE_SUBCLASS",
+    "UNICODE_SUBCLASS",
     "Layout",
     "Offset",
 ]
 
 HEAP_TYPE: Final = 1 << 9
 TUPLE_SUBCLASS: Final = 1 << 26
+UNICODE_SUBCLASS: Final = 1 << 28
 DICT_SUBCLASS: Final = 1 << 29
 TYPE_SUBCLASS: Final = 1 << 31
 """``Py_TPFLAGS_HEAPTYPE`` and the like (Include/object.h), the same in 3.14 and 3.15."""
@@ -95,6 +97,11 @@ class Layout(NamedTuple):
     def ht_qualname(self) -> int:
         """``PyHeapTypeObject.ht_qualname``."""
         return self.type_unique_id - _QUALNAME_BEFORE_UNIQUE_ID
+
+    @property
+    def ht_name(self) -> int:
+        """``PyHeapTypeObject.ht_name``, two words before the qualified name."""
+        return self.ht_qualname - 16
 
     @property
     def ht_module(self) -> int:

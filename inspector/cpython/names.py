@@ -10,7 +10,7 @@ import struct
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.text import find_key, read_strings, read_values
+from inspector.cpython.text import find_key, read_c_strings, read_strings, read_values
 from inspector.cpython.words import word_at
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ start up to its unique id (empty where it could not be read)."""
 UNKNOWN: Final = "?"
 """The name of what could not be read."""
 
-MAX_TP_NAME: Final = 64
-"""Bytes of a static type's name: all that CPython has are shorter."""
+MAX_TP_NAME: Final = 1 << 12
+"""Bytes of a static type's name that are read."""
 
 SINGLETON_SAMPLE: Final = 64
 """Dictionaries that are searched for the singleton of a key."""
@@ -117,19 +117,16 @@ class Names:
         modules = self._texts_under("__module__", dicts)
         places = [word_at(words, self._ht_qualname) for _, _, words in objects]
         qualnames = read_strings(self._memory, self._published, places)
-        return [
-            f"{module}.{qualname}" if module and qualname else qualname or UNKNOWN
-            for module, qualname in zip(modules, qualnames, strict=True)
-        ]
+        return [_joined(*parts) for parts in zip(modules, qualnames, strict=True)]
 
     def _static_types(self, objects: Sequence[Named]) -> list[str]:
         """Return ``tp_name``, with its module where it has none: ``builtins``."""
         at = self._published["type_object.tp_name"]
         places = [word_at(words, at) for _, _, words in objects]
         names = []
-        for piece in self._memory.read_many([(place, MAX_TP_NAME) for place in places]):
-            name = (piece or b"").split(b"\0")[0].decode("utf-8", "replace") or UNKNOWN
-            names.append(name if "." in name or name == UNKNOWN else f"builtins.{name}")
+        for text in read_c_strings(self._memory, places, MAX_TP_NAME):
+            name = None if text is None else text.decode("utf-8", "replace")
+            names.append(name if name is not None and "." in name else _joined("builtins", name))
         return names
 
     def _codes(self, objects: Sequence[Named]) -> list[str]:
@@ -144,13 +141,13 @@ class Names:
         for _, _, words in objects:
             qualname, filename = next(texts), next(texts)
             line = struct.unpack_from("=i", words, self._line)[0] if words else UNKNOWN
-            names.append(f"{qualname or UNKNOWN} ({filename or UNKNOWN}:{line})")
+            names.append(f"{_known(qualname)} ({_known(filename)}:{line})")
         return names
 
     def _dicts(self, objects: Sequence[Named]) -> list[str]:
         """Return the ``__name__`` in each: only module dictionaries have a unique id."""
         texts = self._texts_under("__name__", [address for _, address, _ in objects])
-        return [text or UNKNOWN for text in texts]
+        return [_known(text) for text in texts]
 
     def _texts_under(self, key: str, dicts: Sequence[int]) -> list[str | None]:
         """Return the string that each dictionary has under a key."""
@@ -159,7 +156,25 @@ class Names:
             keys = find_key(self._memory, self._published, dicts[:SINGLETON_SAMPLE], key)
             self._singletons[key] = keys
         values = read_values(self._memory, self._published, dicts, keys)
+        missing = [number for number, value in enumerate(values) if value is None]
+        if missing:
+            # A key that a program spelled anew is not the one that CPython keeps.
+            some = [dicts[number] for number in missing]
+            others = find_key(self._memory, self._published, some, key)
+            again = read_values(self._memory, self._published, some, others)
+            for number, value in zip(missing, again, strict=True):
+                values[number] = value
         return read_strings(self._memory, self._published, [value or 0 for value in values])
+
+
+def _joined(module: str | None, qualname: str | None) -> str:
+    """Return a type's name: any text is one, the empty one too; a module may be missing."""
+    return _known(qualname) if module is None or qualname is None else f"{module}.{qualname}"
+
+
+def _known(text: str | None) -> str:
+    """Return a text, ``?`` where it could not be read."""
+    return UNKNOWN if text is None else text
 
 
 def _slices(offsets: tuple[int, int, int]) -> Callable[[bytes], object]:

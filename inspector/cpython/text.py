@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.words import unsigned
+from inspector.cpython.words import unsigned, word_at
+from inspector.process.vectors import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from inspector.cpython.published import Published
     from inspector.process.protocols import Memory
 
-__all__ = ["find_key", "read_dicts", "read_strings", "read_values"]
+__all__ = ["MAX_TEXT", "find_key", "read_c_strings", "read_dicts", "read_strings", "read_values"]
 
 MAX_TEXT: Final = 1 << 12
 """Characters of a string that are read; a longer one ends in an ellipsis."""
+
+C_PIECE: Final = 64
+"""Bytes of a C string that are read at once: nearly all of them are shorter."""
 
 FIRST_READ: Final = 160
 """Bytes that hold the header of a string and nearly always all of its text."""
@@ -59,14 +63,15 @@ def read_strings(
         found = head or _read_less(memory, address, size)
         if found is None:
             continue
-        kind, offset, length = _shape(published, found)
+        kind, place, length = _shape(published, found, address)
         if kind == 0:
             continue
-        end = offset + kind * min(length, MAX_TEXT)
-        if end <= len(found):
-            texts[address] = _decode(found[offset:end], kind, length)
+        start = place - address
+        end = start + kind * min(length, MAX_TEXT)
+        if start >= 0 and end <= len(found):
+            texts[address] = _decode(found[start:end], kind, length)
         else:
-            rest.append((address, kind, length, address + offset))
+            rest.append((address, kind, length, place))
     pieces = memory.read_many([(at, kind * min(size, MAX_TEXT)) for _, kind, size, at in rest])
     for (address, kind, length, _), piece in zip(rest, pieces, strict=True):
         if piece is not None:
@@ -79,16 +84,38 @@ def _read_less(memory: Memory, address: int, size: int) -> bytes | None:
     return memory.read_many([(address, size)])[0] if address else None
 
 
-def _shape(published: Published, head: bytes) -> tuple[int, int, int]:
-    """Return (bytes per character, offset of the text, characters); 0 bytes if no string."""
+def _shape(published: Published, head: bytes, address: int) -> tuple[int, int, int]:
+    """Return (bytes per character, address of the text, characters); 0 bytes if no string."""
     length = struct.unpack_from("=q", head, published["unicode_object.length"])[0]
     state = struct.unpack_from("=I", head, published["unicode_object.state"])[0]
     kind = state >> _KIND_SHIFT & 7
-    if kind not in _UTF or not state & _COMPACT or length < 0:
+    if kind not in _UTF or length < 0:
         return 0, 0, 0
+    # PyCompactUnicodeObject adds utf8_length and utf8, PyUnicodeObject a pointer to the text.
     size = published["unicode_object.asciiobject_size"]
-    # PyCompactUnicodeObject adds utf8_length and utf8.
-    return kind, size if state & _ASCII else size + 16, length
+    if state & _COMPACT:
+        return kind, address + (size if state & _ASCII else size + 16), length
+    place = word_at(head, size + 16)
+    return (kind, place, length) if place and len(head) >= size + 24 else (0, 0, 0)
+
+
+def read_c_strings(memory: Memory, addresses: Sequence[int], most: int) -> list[bytes | None]:
+    """Return what is before the NUL at each address, ``most`` bytes of it; None for nothing."""
+    found: dict[int, bytes | None] = dict.fromkeys(addresses, b"")
+    rest = {address: address for address in found}
+    """Where it goes on, by where the string begins."""
+    while rest:
+        ranges = [(at, min(C_PIECE, PAGE - at % PAGE)) for at in rest.values()]
+        pieces = memory.read_many(ranges)
+        following = {}
+        for (address, at), piece in zip(rest.items(), pieces, strict=True):
+            text, end, _ = (piece or b"").partition(b"\0")
+            before = found[address] or b""
+            found[address] = None if piece is None else (before + text)[:most]
+            if piece is not None and not end and len(before + text) < most:
+                following[address] = at + len(piece)
+        rest = following
+    return [found[address] for address in addresses]
 
 
 def _decode(data: bytes, kind: int, length: int) -> str | None:

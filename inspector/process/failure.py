@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from inspector.errors import (
     AccessDenied,
@@ -22,11 +22,17 @@ from inspector.errors import (
 if TYPE_CHECKING:
     from inspector.errors import InspectorError, TargetError
 
-__all__ = ["process_error"]
+__all__ = ["exhausted", "is_exhaustion", "process_error"]
 
 # 0: nothing was moved, and nothing was wrong with the call: the memory is gone already.
 MISSING = (errno.ESRCH, errno.ENOENT, 0)
 REFUSED = (errno.EPERM, errno.EACCES)
+EXHAUSTED: Final = {
+    errno.ENOMEM: "more than this process, its container or the machine has; see ulimit -v",
+    errno.EMFILE: "this process may open no more files; see ulimit -n",
+    errno.ENFILE: "the machine may open no more files; see fs.file-max",
+}
+"""What the reader lacks, whatever it tried."""
 
 
 def process_error(code: int | None, pid: int, action: str = "read") -> InspectorError:
@@ -46,14 +52,28 @@ def process_error(code: int | None, pid: int, action: str = "read") -> Inspector
         if not hint and action != "read":
             hint = f"reading it is allowed; do not ask to {action} it"
         return AccessDenied(f"not allowed to {action} process {pid}", pid=pid, hint=hint)
-    if code in Exhausted.HINTS:
+    if code in EXHAUSTED:
         reason = f"cannot {action} process {pid}: {os.strerror(code)}"
-        return Exhausted(reason, hint=Exhausted.HINTS[code])
+        return Exhausted(reason, hint=EXHAUSTED[code])
     return TargetChanged(
         f"cannot {action} process {pid}: {os.strerror(code or 0)}",
         pid=pid,
         hint="if the process is starting or ending, try again",
     )
+
+
+def is_exhaustion(failure: OSError) -> bool:
+    """Whether a failure is for want of something, whatever was tried."""
+    return failure.errno in EXHAUSTED
+
+
+def exhausted(failure: MemoryError | OSError) -> Exhausted:
+    """Return the error for a failure of Python's own."""
+    if isinstance(failure, MemoryError):
+        return Exhausted("out of memory", hint=EXHAUSTED[errno.ENOMEM])
+    reason = failure.strerror or str(failure)
+    where = f": {failure.filename}" if failure.filename is not None else ""
+    return Exhausted(f"{reason}{where}", hint=EXHAUSTED.get(failure.errno or 0, ""))
 
 
 def _missing(pid: int) -> TargetError:

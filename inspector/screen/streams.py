@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Final
 
-from inspector.errors import Exhausted, FileError
+from inspector.errors import FileError
+from inspector.process.failure import exhausted, is_exhaustion
 from inspector.screen.text import plain
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "hold_descriptors",
     "output",
     "print_error",
+    "print_failure",
     "say",
     "standard_output",
 ]
@@ -75,8 +77,8 @@ def output(path: str | None, mode: str) -> Iterator[IO[str]]:
             yield stream
             stream.flush()
     except OSError as error:
-        if Exhausted.names(error) and path is None:
-            raise Exhausted.of(error) from error
+        if is_exhaustion(error) and path is None:
+            raise exhausted(error) from error
         name = path or "standard error"
         raise FileError(f"cannot write {name}: {error.strerror}", path=name) from error
 
@@ -96,15 +98,20 @@ def _opened(path: str | None, mode: str) -> IO[str]:
 
 
 @contextmanager
-def standard_output() -> Iterator[IO[str]]:
-    """Hand out standard output; raise :class:`FileError` for what fails, or BrokenPipeError."""
+def standard_output(*, flush: bool = True) -> Iterator[IO[str]]:
+    """Hand out standard output; raise :class:`FileError` for what fails, or BrokenPipeError.
+
+    Who becomes another program does not ``flush`` what others have written before, which
+    setting the stream up would do, too.
+    """
     try:
-        if isinstance(sys.stdout, TextIOWrapper):
+        if flush and isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
         yield sys.stdout
-        sys.stdout.flush()
+        if flush:
+            sys.stdout.flush()
     except OSError as error:
-        if Exhausted.names(error):
+        if is_exhaustion(error):
             raise  # by what else was done meanwhile
         # Python flushes once more at its end, and must not fail again there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -129,3 +136,10 @@ def print_error(error: InspectorError) -> None:
     say(f"inspector: error: {plain(str(error))}")
     if error.hint:
         say(f"hint: {plain(error.hint)}")
+
+
+def print_failure(failure: MemoryError | OSError) -> int:
+    """Say what the system refused; return the exit status."""
+    error = exhausted(failure)
+    print_error(error)
+    return error.exit_code

@@ -19,7 +19,14 @@ from inspector.errors import InspectorError
 from inspector.process.identity import thread_names
 from inspector.process.memory import ProcessMemory
 from tests.live.puppets import Puppet, inspect, is_running
-from tests.support import FREE_THREADED, NOBODY, interpreters, python_of, root_only
+from tests.support import (
+    FREE_THREADED,
+    NOBODY,
+    TARGETS,
+    interpreters,
+    python_of,
+    root_only,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +67,17 @@ def test_the_last_line_says_yes(puppet: Puppet) -> None:
     lines = outcome.output.splitlines()
     assert lines[-1].startswith(f"yes: process {puppet.pid} can be read, and all ")
     assert any(line.startswith("_PyThreadStateImpl.refcounts") for line in lines)
+
+
+@pytest.mark.parametrize("version", interpreters())
+def test_every_name_that_python_allows_is_read_and_speaks_against_no_offset(version: str) -> None:
+    with Puppet(python_of(version), TARGETS / "names.py") as target:
+        outcome = inspect("doctor", target.pid, "--json")
+        assert outcome.status == 0, outcome.output
+        assert [each["field"] for each in outcome.document["fields"] if not each["ok"]] == []
+        found = {str(row.address): row.name for row in inspector.attach(target.pid).snapshot()}
+    assert target.ready
+    assert {address: found[address] for address in target.ready} == target.ready
 
 
 UNTOLD = {

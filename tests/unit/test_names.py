@@ -65,6 +65,14 @@ def test_a_module_that_is_no_string_is_left_out(process: NamedProcess) -> None:
     assert process("type", heap.heap_type("Order", namespace=namespace)) == "Order"
 
 
+@pytest.mark.parametrize("qualname", ["", ".", "a.b", "two\nlines", "\ud800", "\0"])
+@pytest.mark.parametrize("module", ["", "trail.", "m"])
+def test_any_text_is_a_name(process: NamedProcess, module: str, qualname: str) -> None:
+    heap = process.runtime.heap
+    assert process("type", heap.heap_type(qualname, module)) == f"{module}.{qualname}"
+    assert process("type", heap.heap_type(qualname, None)) == qualname
+
+
 @pytest.mark.parametrize("pointer", [0, 8, 2**64 - 8])
 def test_a_type_whose_name_is_nowhere_is_unknown(process: NamedProcess, pointer: int) -> None:
     address = process.runtime.heap.heap_type("Order")

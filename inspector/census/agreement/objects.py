@@ -11,10 +11,17 @@ from inspector.cpython.layout import (
     HEAP_TYPE,
     TUPLE_SUBCLASS,
     TYPE_SUBCLASS,
+    UNICODE_SUBCLASS,
 )
 from inspector.cpython.names import SINGLETON_SAMPLE
 from inspector.cpython.pool import read_pool, read_table
-from inspector.cpython.text import find_key, read_strings, read_values
+from inspector.cpython.text import (
+    MAX_TEXT,
+    find_key,
+    read_c_strings,
+    read_strings,
+    read_values,
+)
 from inspector.cpython.walk import interpreters
 from inspector.cpython.words import word_at
 from inspector.errors import LayoutError
@@ -76,16 +83,23 @@ def _types(look: Look, types: dict[int, Member]) -> list[Trial]:
         return [word_at(piece, offset) for piece in there.values()]
 
     flags = [bool(each & HEAP_TYPE) for each in column(published["type_object.tp_flags"])]
-    texts = read_strings(memory, published, column(layout.ht_qualname))
-    names = [text is not None and "\0" not in text for text in texts]
-    letters = memory.read_many([(each, 2) for each in column(published["type_object.tp_name"])])
-    named = [bool(each and each[0]) for each in letters]
+    # A type is named twice, by a string and by a C string; any text may be its name.
+    strings = read_strings(memory, published, column(layout.ht_name))
+    c_strings = read_c_strings(memory, column(published["type_object.tp_name"]), 4 * MAX_TEXT)
+    pairs = list(zip(strings, c_strings, strict=True))
+    most = sum(_are_one_name(*pair) for pair in pairs) > len(pairs) / 2
+    names = [most and text is not None for text in strings]
+    named = [most and text is not None for text in c_strings]
+    qualified = look.have_flag(column(layout.ht_qualname), UNICODE_SUBCLASS)
+    qualified = [most and each for each in qualified]
     mros = column(layout.type_field("tp_mro"))
     first = look.pointers(each + published["tuple_object.ob_item"] for each in mros)
-    itself = [mine == each for mine, each in zip(first, there, strict=True)]
+    # A metaclass may put another type first.
+    most = sum(mine == each for mine, each in zip(first, there, strict=True)) > len(first) / 2
+    led = [most and each for each in look.have_flag(first, TYPE_SUBCLASS)]
     of_types = look.have_flag(there, TYPE_SUBCLASS)
     header = {
-        "PyHeapTypeObject.ht_qualname": (layout.ht_qualname, names, "are strings"),
+        "PyHeapTypeObject.ht_qualname": (layout.ht_qualname, qualified, "are strings"),
         "PyHeapTypeObject.ht_module": (
             *(layout.ht_module, _null_or_object(look, column(layout.ht_module))),
             "are NULL or objects",
@@ -98,16 +112,31 @@ def _types(look: Look, types: dict[int, Member]) -> list[Trial]:
     return [
         look.published("pyobject.ob_type", there, of_types, "types are of a type"),
         look.published("type_object.tp_flags", there, flags, "are those of heap types"),
-        look.published("type_object.tp_name", there, named, "lead to a name"),
+        look.published("type_object.tp_name", there, named, "lead to a name, most to the type's"),
         look.published("unicode_object.state", there, names, "names are read as strings"),
         look.published("unicode_object.length", there, names, "names are read as strings"),
-        look.published("tuple_object.ob_item", there, itself, "mros begin with the type itself"),
+        look.published(
+            "tuple_object.ob_item", there, led, "mros begin with a type, most with itself"
+        ),
         *(
             Trial(field, value, "header", dict(zip(there, holds, strict=True)), said)
             for field, (value, holds, said) in header.items()
         ),
     ]
 
+
+def _are_one_name(string: str | None, c_string: bytes | None) -> bool:
+    """Whether the C string is the name, perhaps with a module before it."""
+    if string is None or c_string is None:
+        return False
+    if len(string) > MAX_TEXT:
+        return string[:MAX_TEXT].encode(errors="surrogatepass") in c_string
+    name = string.encode(errors="surrogatepass")
+    return c_string == name or c_string.endswith(b"." + name)
+
+
+IMPORT_SYSTEM: Final = "<frozen importlib"
+"""How the names of its files begin (Lib/importlib/_bootstrap.py, frozen into any Python)."""
 
 SLOTS: Final = {
     "tp_basicsize": "are not smaller than that of the base",
@@ -161,36 +190,45 @@ def _null_or_object(look: Look, objects: Sequence[int]) -> list[bool]:
 
 
 def _codes(look: Look, codes: list[int]) -> list[Trial]:
-    """Test the members of code objects by which they are named."""
+    """Test the members of code objects by which they are named: any text may stand there.
+
+    Every process has the code of the import system, whose file and names are known.
+    """
     published = look.layout.published
-    texts = {}
+    texts, strings = {}, {}
     for field in ("name", "qualname", "filename"):
         at = published[f"code_object.{field}"]
-        texts[field] = read_strings(look.memory, published, look.pointers(e + at for e in codes))
-    pairs = list(zip(texts["name"], texts["qualname"], strict=True))
-    some_differ = any(name != qualname for name, qualname in pairs)
-    named = [some_differ and (q or "").endswith(n or "?") for n, q in pairs]
-    files = [text is not None and text.endswith((".py", ">")) for text in texts["filename"]]
-    # A few may come from files of other names.
-    most = sum(files) > len(files) / 2
-    of_files = [most and text is not None for text in texts["filename"]]
+        held = look.pointers(each + at for each in codes)
+        strings[field] = look.have_flag(held, UNICODE_SUBCLASS)
+        texts[field] = read_strings(look.memory, published, held)
+    pairs = zip(texts["name"], texts["qualname"], strict=True)
+    some_end = any(name and (qualified or "").endswith(f".{name}") for name, qualified in pairs)
+    some_known = any((text or "").startswith(IMPORT_SYSTEM) for text in texts["filename"])
+    named = [
+        some_end and name and qualified
+        for name, qualified in zip(strings["name"], strings["qualname"], strict=True)
+    ]
+    of_files = [some_known and each for each in strings["filename"]]
     at = published["code_object.firstlineno"]
     lines = look.memory.read_many([(each + at, 4) for each in codes])
     plausible = [each is not None and each[3] < 1 << 7 for each in lines]
     return [
-        look.published("code_object.qualname", codes, named, "end with the name"),
-        look.published("code_object.filename", codes, of_files, "are files, or in brackets"),
+        look.published(
+            "code_object.qualname", codes, named, "are strings, some with the name at the end"
+        ),
+        look.published(
+            "code_object.filename", codes, of_files, "are strings, some of the import system"
+        ),
         look.published("code_object.firstlineno", codes, plausible, "are not negative"),
     ]
 
 
 def _dicts(look: Look, dicts: list[int]) -> list[Trial]:
-    """Test that entries of dictionaries are found: modules have a name, nearly always."""
+    """Test that entries of dictionaries are found: some modules have a name in any process."""
     memory, published = look.memory, look.layout.published
     keys = find_key(memory, published, dicts[:SINGLETON_SAMPLE], "__name__")
     values = read_values(memory, published, dicts, keys)
     named = [at for at, value in zip(dicts, values, strict=True) if value is not None]
-    most = len(named) > len(dicts) / 2
-    things = named if most else dicts
+    things = named or dicts
     field = "dict_object.ma_keys"
-    return [look.published(field, things, [most] * len(things), "modules have a name")]
+    return [look.published(field, things, [bool(named)] * len(things), "modules have a name")]
