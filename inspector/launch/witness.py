@@ -203,11 +203,13 @@ class Witness:
 
     def _moved(self, row: ObjectCount, now: Mapping[int, Sums]) -> bool:
         """Whether the counts of a type moved, and not by inspector's doing alone."""
-        if row.address not in now or self._is_ours(row.name):
+        if row.address not in now:
             return False
         _, threads = self._change(row, now)
         _, own = self._own(row.address)
-        # What inspector does is not the same every time.
+        # What inspector does is not the same every time, least of all to types that it brought.
+        if self._is_ours(row.name):
+            return abs(threads) > max(ENOUGH, abs(own))
         return abs(threads) > max(ENOUGH if own else 0, abs(own) // 2)
 
     def _is_ours(self, name: str) -> bool:

@@ -134,7 +134,7 @@ def test_verdicts_are_told_at_the_end_only() -> None:
 
 
 ONE_THREAD = """
-import collections, enum
+import collections, enum, re
 
 class Recast: pass
 class Target: pass
@@ -151,6 +151,7 @@ def recast(old, new):
 for _ in range(4000):
     recast(Recast, Target)
     collections.deque()
+    re.match("a", "a")
 for _ in range(100):
     recast(Seldom, Target)
 nodes = [Node() for _ in range(50)]
@@ -173,8 +174,11 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
         ("__main__.Seldom", None, ""),
         ("__main__.Session", "kept", "4,000 more instances are alive"),
         ("__main__.Node", "kept", "50 more instances are alive"),
+        ("__main__.Many", "kept", "100 more instances are alive"),
         ("__main__.Few", None, ""),
         ("collections.deque", "plain decref", "which contends with nobody"),
+        # Not called by Python code, and of a module that inspector uses, too.
+        ("re.Match", "plain decref", "which contends with nobody"),
     ],
 )
 def test_each_confuser_gets_the_verdict_that_its_numbers_bear(
