@@ -6,7 +6,8 @@ threads started), a fork copies and its end forgets.  That takes milliseconds, w
 a new process would have to import everything again.  Processes that the work has started
 end with it.
 
-Not known: what it has done outside of its process, to files say.
+Not known: what it has done outside of its process, to files say.  Threads that imports have
+started are not copied, and work that waits for one of them blocks.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import select
 import signal
+import sys
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -119,7 +121,9 @@ def _answers(copy: int, reading: int, seconds: float) -> Iterator[Answer]:
         while True:
             ready = [number for number, _ in poll.poll(seconds * 1000)]
             if not ready:
-                yield {"ended": f"no answer within {seconds:g} s"}
+                missing = len(sys._current_frames()) > 1  # noqa: SLF001 - documented
+                doubt = ": there are none of the threads that imports started" if missing else ""
+                yield {"ended": f"no answer within {seconds:g} s{doubt}"}
                 return
             if reading in ready:
                 piece = os.read(reading, PIECE)

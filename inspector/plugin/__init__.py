@@ -182,6 +182,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError(*wrong)
     manager = session.config.pluginmanager
     if not manager.has_plugin("inspector-checker"):
+        from inspector.plugin.protocol import watch_runs  # noqa: PLC0415 - only if asked for
+
+        watch_runs(manager)
         manager.register(_Checker(), "inspector-checker")
         manager.register(_Listener(session.config), "inspector-listener")
 

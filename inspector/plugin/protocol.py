@@ -15,13 +15,14 @@ from inspector.checks.problem import CheckFailed, Problem
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load
 from inspector.checks.support import support
+from inspector.plugin.control import emptied, without_runner
 from inspector.plugin.marks import resolve, spec_of, unchecked
 
 if TYPE_CHECKING:
     from inspector.checks.problem import Finding
     from inspector.plugin.marks import Spec
 
-__all__ = ["RepeatFailed", "Runs", "only_shown", "run_marked"]
+__all__ = ["RepeatFailed", "Runs", "only_shown", "run_marked", "watch_runs"]
 
 BODY_PASSED = pytest.StashKey[bool]()
 
@@ -44,27 +45,54 @@ class MarkFailed(Failed, CheckFailed):
         self.problem = problem
 
 
-class BodyWatch:
-    """Notes whether a test's body passed, which the report of a strict xfail does not say."""
+class RunWatch:
+    """Notes what no report says: whether a test's body passed, and which fixtures live."""
+
+    def __init__(self) -> None:
+        self._alive: set[pytest.FixtureDef[Any]] = set()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """Note the outcome of the body."""
+        """Note the outcome of the body: the report of a strict xfail does not tell it."""
         if call.when == "call":
             item.stash[BODY_PASSED] = call.excinfo is None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Note a fixture that begins, stated by a test or requested while one runs."""
+        self._alive.add(fixturedef)
 
-def _what_pytest_keeps(item: pytest.Item) -> list[list[Any]]:
-    """Return lists of pytest that get longer with every run of a test.
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Forget a fixture that ended."""
+        self._alive.discard(fixturedef)
 
-    Captured output, and on fixtures that outlive the test the finalizers of those that
-    do not: by the time a run is over these have nothing left to finish.
-    """
-    # pytest offers no other way, and not all of its versions have all of these.
-    info = getattr(item, "_fixtureinfo", None)
-    several = getattr(info, "name2fixturedefs", {}).values()
-    lists = [getattr(each, "_finalizers", []) for fixtures in several for each in fixtures]
-    return [getattr(item, "_report_sections", []), *lists]
+    def drop_finished(self) -> None:
+        """Drop the finalizers of fixtures that have ended: calling one would do nothing.
+
+        A fixture that needs another one leaves its finalizer with that one; with one that
+        lives longer than a test these get more with every run.
+        """
+        for each in self._alive:
+            # pytest offers no other way.
+            finalizers = getattr(each, "_finalizers", [])
+            if any(map(_is_finished, finalizers)):
+                finalizers[:] = [one for one in finalizers if not _is_finished(one)]
+
+
+def watch_runs(manager: pytest.PytestPluginManager) -> RunWatch:
+    """Return what takes notes from now on, or has done so already."""
+    found = manager.get_plugin("inspector-runs")
+    if found is None:
+        found = RunWatch()
+        manager.register(found, "inspector-runs")
+    assert isinstance(found, RunWatch)  # noqa: S101 - for the type checker
+    return found
+
+
+def _is_finished(finalizer: object) -> bool:
+    """Whether a finalizer is that of a fixture which has no value any more."""
+    owner = getattr(getattr(finalizer, "func", None), "__self__", None)
+    return isinstance(owner, pytest.FixtureDef) and owner.cached_result is None
 
 
 class Runs:
@@ -74,9 +102,7 @@ class Runs:
         self._item = item
         self._nextitem = nextitem
         self.reports: list[pytest.TestReport] = []
-        manager = item.config.pluginmanager
-        if not manager.has_plugin("inspector-body"):
-            manager.register(BodyWatch(), "inspector-body")
+        self._watch = watch_runs(item.config.pluginmanager)
 
     def first(self) -> bool:
         """Run the test for its report; tell whether it passed."""
@@ -85,7 +111,7 @@ class Runs:
 
     def again(self) -> None:
         """Run it once more with its function-scoped fixtures anew, and keep nothing of it."""
-        growing = [self._item.user_properties, *_what_pytest_keeps(self._item)]
+        growing = [self._item.user_properties, getattr(self._item, "_report_sections", [])]
         sizes = [len(each) for each in growing]
         reports = self._run()
         if not self._passed(reports):
@@ -93,10 +119,25 @@ class Runs:
         for each, size in zip(growing, sizes, strict=True):
             del each[size:]
 
+    def empty(self) -> None:
+        """Run a test in its place that does nothing."""
+        assert isinstance(self._item, pytest.Function)  # noqa: S101 - for the type checker
+        with emptied(self._item):
+            self.again()
+
+    def own(self, findings: list[Finding], rules: Rules, repeat: int) -> list[Finding]:
+        """Return of the findings on repeats those that are the test's own doing."""
+        try:
+            return without_runner(findings, self._item, Load(self.empty, repeat), rules)
+        except RepeatFailed:  # some plugin demands more of a test
+            return findings
+
     def _run(self) -> list[pytest.TestReport]:
         self._item.stash[BODY_PASSED] = False
         # Torn down is what belongs to the test itself; what it shares with others stays.
-        return runtestprotocol(self._item, log=False, nextitem=self._item.parent)  # type: ignore[arg-type]
+        reports = runtestprotocol(self._item, log=False, nextitem=self._item.parent)  # type: ignore[arg-type]
+        self._watch.drop_finished()
+        return reports
 
     def _passed(self, reports: list[pytest.TestReport]) -> bool:
         others = [each for each in reports if each.when != "call"]
@@ -172,7 +213,7 @@ def _judge(item: pytest.Item, spec: Spec, runs: Runs) -> dict[str, Any]:
         names = ", ".join(map(repr, unknown))
         runs.fail(Failed(f"no type is named {names}", pytrace=False))
         return {"outcome": "failed"}
-    findings = _findings(spec, Load(runs.again, spec.repeat))
+    findings = runs.own(_findings(spec, Load(runs.again, spec.repeat)), spec.rules, spec.repeat)
     wrong, noticed = failing(findings)
     if wrong:
         runs.fail(MarkFailed(Problem(wrong, f"pytest '{item.nodeid}'", noticed)))

@@ -15,7 +15,7 @@ from inspector.checks.rules import Rules
 from inspector.checks.screening import Load, Screen, Suspects
 from inspector.checks.support import support
 from inspector.plugin.marked import is_marked
-from inspector.plugin.protocol import MarkFailed, RepeatFailed, Runs, only_shown
+from inspector.plugin.protocol import MarkFailed, RepeatFailed, Runs, only_shown, watch_runs
 from inspector.plugin.report import Report
 from inspector.plugin.settings import settings_of
 
@@ -33,6 +33,7 @@ def begin(config: pytest.Config) -> None:
         raise pytest.UsageError(f"references to types cannot be counted: {reason}")
     if not reason:
         config.pluginmanager.register(Watch(settings), "inspector-watch")
+        watch_runs(config.pluginmanager)
     listen(config)
 
 
@@ -111,6 +112,7 @@ class Watch:
         """Repeat a test with suspects; fail it if the growth persists."""
         try:
             findings = confirm(load, self._rules, suspects)
+            findings = runs.own(findings, self._rules, load.repeat)
         except RepeatFailed:
             return {"outcome": "not repeatable"}
         wrong, noticed = failing(findings)

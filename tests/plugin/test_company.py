@@ -193,6 +193,169 @@ def test_async_tests_are_checked(run: Run) -> None:
     result.assert_outcomes(passed=1, failed=1)
 
 
+ASYNC = """
+    import asyncio, pytest, typerefs
+
+    class Widget: pass
+
+    kept = []
+
+    async def test_is_empty(): pass
+
+    async def test_is_fine(): await asyncio.sleep(0)
+
+    async def test_leaks():
+        await asyncio.sleep(0)
+        typerefs.Leaking()
+
+    async def test_keeps(): kept.append(Widget())
+"""
+
+
+@needs("pytest_asyncio")
+@pytest.mark.parametrize("way", ["option", "marks"])
+def test_what_runs_an_async_test_is_not_blamed_on_it(run: Run, way: str) -> None:
+    text, options = ASYNC, ["--inspector-leaks"]
+    if way == "marks":
+        text, options = ASYNC + "\n    pytestmark = pytest.mark.no_type_leaks\n", []
+    ini = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function"
+    result = run(text, *options, ini=ini, subprocess=True, plugins=("inspector", "asyncio"))
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "test_it.Widget: +1 reference per run, in every one of 3 runs (kept)",
+            "typerefs.Leaking: +1 reference per run, in every one of 3 runs (leaking)",
+        ]
+    )
+    result.stdout.no_fnmatch_line("functools.partial: *")
+
+
+REQUESTING = """
+    import pytest, typerefs
+
+    runs = []
+
+    @pytest.fixture(scope="session")
+    def service(): yield "service"
+
+    @pytest.fixture
+    def client(service): return service
+
+    def test_first(client): "What pytest itself does once falls into the first test."
+
+    def test_states_it(client): runs.append("stated")
+
+    def test_requests_it(request): runs.append(request.getfixturevalue("client"))
+
+    def test_leaks(request):
+        request.getfixturevalue("client")
+        typerefs.Leaking()
+
+    def test_the_runs(): assert runs == ["stated", "service"]
+"""
+
+
+def test_fixtures_that_need_one_of_the_session_make_no_test_grow(run: Run) -> None:
+    result = run(REQUESTING, "--inspector-leaks")
+    result.assert_outcomes(passed=4, failed=1)
+    result.stdout.fnmatch_lines(["typerefs.Leaking: +1 reference per run*"])
+    result.stdout.no_fnmatch_line("functools.partial: *")
+
+
+def test_what_finishes_fixtures_of_the_session_stays(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+
+        ended = []
+
+        @pytest.fixture(scope="session")
+        def outer():
+            yield
+            assert ended == ["inner"]
+
+        @pytest.fixture(scope="module")
+        def inner(outer):
+            yield
+            ended.append("inner")
+
+        @pytest.mark.no_type_leaks
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_uses_them(request, number): request.getfixturevalue("inner")
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
+KEEPER = """
+    import pytest, typerefs
+
+    class Seen: pass
+
+    seen = []
+
+    def pytest_runtest_setup(item):
+        seen.append(Seen())
+        typerefs.Leaking()
+
+    @pytest.fixture(autouse=True)
+    def keep_more(): seen.append(Seen())
+"""
+
+
+@pytest.mark.parametrize("way", ["option", "marks"])
+def test_what_another_plugin_keeps_of_each_run_is_not_the_tests(
+    run: Run, pytester: pytest.Pytester, way: str
+) -> None:
+    pytester.makepyfile(keeper=KEEPER)
+    pytester.makeconftest(
+        """
+        import pytest
+
+        class Mine: pass
+
+        mine = []
+
+        @pytest.fixture
+        def keeping(): mine.append(Mine())
+        """
+    )
+    text, options = (
+        """
+        import keeper, pytest, typerefs
+
+        @pytest.fixture
+        def other(): return 1
+
+        class TestMethods:
+            def test_is_fine(self, other): pass
+
+        def test_is_fine(): pass
+
+        def test_leaks(): typerefs.Leaking()
+
+        def test_keeps(): keeper.seen.extend([keeper.Seen(), keeper.Seen()])
+
+        def test_with_a_fixture_that_keeps(keeping): pass
+        """,
+        ["--inspector-leaks"],
+    )
+    if way == "marks":
+        text, options = text + "\n        pytestmark = pytest.mark.no_type_leaks\n", []
+    plugins = ("inspector", "keeper")
+    result = run(text, *options, "--import-mode=prepend", subprocess=True, plugins=plugins)
+    result.assert_outcomes(passed=2, failed=3)
+    result.stdout.fnmatch_lines_random(
+        [
+            "typerefs.Leaking: +2 references per run, in every one of 3 runs (leaking)",
+            "  note        of these, a run of an empty test leaves +1",
+            "keeper.Seen: +4 references per run, in every one of 3 runs (kept)",
+            "  note        of these, a run of an empty test leaves +2",
+            "conftest.Mine: +1 reference per run, in every one of 3 runs (kept)",
+        ]
+    )
+
+
 @needs("hypothesis")
 def test_hypothesis_tests_are_checked(run: Run) -> None:
     result = run(

@@ -1,0 +1,96 @@
+"""What a run leaves behind when its test does nothing: that is the runner's, not the test's.
+
+pytest and its plugins keep things for each test that runs: in lists of theirs, in event
+loops, in registries.  No list of names tells which.  A run of an empty test does: of the
+same item, so that whatever listens to this test listens to that one, with those of
+its fixtures that plugins define.  What the test's own module, its conftest files and the
+test itself do is not in it, and so stays theirs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.unittest import TestCaseFunction
+
+from inspector.checks.measuring import confirm
+from inspector.checks.problem import Verdict
+from inspector.checks.screening import Load, Suspects
+from inspector.checks.subjects import all_types, name_of, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.checks.problem import Finding
+    from inspector.checks.rules import Rules
+
+__all__ = ["emptied", "without_runner"]
+
+GROWTH = (Verdict.LEAKING, Verdict.GROWING, Verdict.KEPT)
+
+
+def _do_nothing() -> None:
+    """Stand in for a test."""
+
+
+async def _do_nothing_async() -> None:
+    """Stand in for a test that plugins run in an event loop."""
+
+
+@contextmanager
+def emptied(item: pytest.Function) -> Iterator[None]:
+    """Let the item be a test that does nothing and has no fixtures but those of plugins."""
+    # pytest offers no other way; plugins, too, find in these what they run.
+    private: Any = item
+    body, names, info = item.obj, private.fixturenames, private._fixtureinfo  # noqa: SLF001
+    kept = [name for name in names if _is_plugins(info.name2fixturedefs.get(name, ()))]
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(body))
+    item.obj = _do_nothing_async if is_async else _do_nothing
+    private.fixturenames = kept
+    private._fixtureinfo = replace(info, argnames=(), names_closure=kept)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        item.obj, private.fixturenames, private._fixtureinfo = body, names, info  # noqa: SLF001
+
+
+def _is_plugins(definitions: tuple[Any, ...]) -> bool:
+    """Whether a fixture is a plugin's: defined for all tests, and not in a conftest file."""
+    if not definitions or definitions[0].baseid:
+        return False
+    code = getattr(inspect.unwrap(definitions[0].func), "__code__", None)
+    return code is None or Path(code.co_filename).name != "conftest.py"
+
+
+def without_runner(
+    findings: list[Finding], item: pytest.Item, load: Load, rules: Rules
+) -> list[Finding]:
+    """Leave out what as many runs of an empty test leave behind as well.
+
+    ``load`` runs that.  A type that the test adds more to stays, with a note.
+    """
+    grown = {each.type: each for each in findings if each.verdict in GROWTH}
+    # The methods around one of unittest belong to the test and would run in the control.
+    if not grown or not isinstance(item, pytest.Function) or isinstance(item, TestCaseFunction):
+        return findings
+    refs = watch(each for each in all_types() if name_of(each) in grown)
+    classes = any(each.note for each in grown.values())
+    runners = {
+        each.type: each
+        for each in confirm(load, rules, Suspects(list(refs), classes=classes))
+        if each.verdict in GROWTH
+    }
+    left = []
+    for each in findings:
+        control = runners.get(each.type)
+        if each.verdict not in GROWTH or control is None:
+            left.append(each)
+        elif each.each > control.each:
+            note = f"of these, a run of an empty test leaves {control.each:+g}"
+            left.append(replace(each, note="; ".join(filter(None, (each.note, note)))))
+    return left
