@@ -59,6 +59,8 @@ def test_a_run_that_asks_for_nothing_loads_nothing_of_the_checks(
             loaded = [name for name in sys.modules if name.startswith("inspector.checks")]
             assert loaded == []
         """,
+        "-p",
+        "no:asyncio",  # warns of what its settings do not say
         subprocess=True,
         plugins=(),
     )
