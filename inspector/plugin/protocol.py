@@ -151,7 +151,7 @@ class Runs:
 
         place = next(n for n, each in enumerate(self.reports) if each.when == "call")
         call = pytest.CallInfo.from_call(body, when="call")
-        report = self._item.ihook.pytest_runtest_makereport(item=self._item, call=call)
+        report = self._report(call)
         report.duration = self.reports[place].duration
         self.reports[place] = report
 
@@ -162,9 +162,19 @@ class Runs:
             lambda: state.teardown_exact(self._nextitem), when="teardown"
         )
         if call.excinfo is not None:
-            self.reports[-1] = self._item.ihook.pytest_runtest_makereport(
-                item=self._item, call=call
-            )
+            self.reports[-1] = self._report(call)
+
+    def _report(self, call: pytest.CallInfo[None]) -> pytest.TestReport:
+        """Return the report of a call that the test did not make itself."""
+        private: Any = self._item
+        kept = getattr(private, "funcargs", None)
+        private.funcargs = kept or {}  # gone when a run is over, and plugins look into it
+        try:
+            report = private.ihook.pytest_runtest_makereport(item=private, call=call)
+        finally:
+            private.funcargs = kept
+        assert isinstance(report, pytest.TestReport)  # noqa: S101 - for the type checker
+        return report
 
     def log(self, record: dict[str, Any] | None) -> None:
         """Hand the reports to whoever listens, with what was found on the last one."""

@@ -294,6 +294,11 @@ KEEPER = """
 
     class Seen: pass
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(item):
+        item.funcargs.get("other")
+        return (yield)
+
     seen = []
 
     def pytest_runtest_setup(item):
