@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
 import time
 import types
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inspector.census.discovery import find_layout
 from inspector.census.ending import finalizing, lasting
 from inspector.census.everyone import Wanted, observe_all
+from inspector.census.heap_target import PAUSE_LIMIT, HeapTarget
 from inspector.census.known import Known, identifiers, knowing
 from inspector.census.plan import Scope
 from inspector.census.reading import interpreter_count
@@ -40,11 +40,8 @@ __all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]
 RETRIES: Final = 4
 """Passes, after the first two, for what did not agree in them."""
 
-PAUSE_LIMIT: Final = 1.0
-"""Seconds that another process is stopped at most, for one reading."""
 
-
-class Target:
+class Target(HeapTarget):
     """A free-threaded CPython process, attached.
 
     Attaching finds and validates the layout of CPython's structures; that holds
@@ -63,11 +60,9 @@ class Target:
         Another process that moves too fast for that is stopped for it, at most
         ``pause_limit`` seconds at a time; 0 forbids it.
         """
-        self._process = process
-        self._lock = threading.Lock()
-        self.layout, self.discovery_pause_ns = (
-            (layout, None) if layout else find_layout(process, pause_limit)
-        )
+        found, pause = (layout, None) if layout else find_layout(process, pause_limit)
+        super().__init__(process, found)
+        self.discovery_pause_ns = pause
         """The nanoseconds tell for how long the process was stopped; None if it was not."""
         self._known: dict[int, Known] = {}
         """By address of the interpreter."""

@@ -62,6 +62,8 @@ VERBS: Final = {
     "run": Verb("run", "run", "RunCommand"),
     "type": Verb("type_", "type_"),
     "attach": Verb("attach", "attach"),
+    "histo": Verb("histo", "histo"),
+    "heap": Verb("heap", "heap"),
     "hot": Verb("hot", "hot"),
     "why": Verb("why", "why"),
     "ps": Verb("ps", "ps"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GAP",
+    "LONGEST_NAME",
     "at_least",
     "bare_table",
     "clock",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inspector.census.snapshot import Snapshot
     from inspector.screen.selection import View
 
-__all__ = ["console_for", "lines_of", "print_table"]
+__all__ = ["AROUND", "FEWEST", "ROWS_IN_A_PIPE", "console_for", "lines_of", "print_table"]
 
 UNBOUNDED: Final = 1_000_000
 """Cells of a line that nobody wraps."""

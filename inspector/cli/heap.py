@@ -1,0 +1,45 @@
+"""`inspector heap`: what a process's allocator holds, by thread and heap."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import typer  # noqa: TC002 - typer looks at the annotations
+
+import inspector
+from inspector.census.target import PAUSE_LIMIT
+from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.screen.streams import standard_output
+
+__all__ = ["heap"]
+
+
+def heap(
+    context: typer.Context,
+    pid: options.PidArgument = None,
+    *,
+    as_json: options.JsonOption = False,
+    pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
+) -> None:
+    """Print what the heaps of each thread take, beside the memory of the process.
+
+    LIVE are blocks in use, FREE the rest of their pages, ABANDONED what threads that ended
+    left, QSBR empty pages that wait for threads that may still read in them, FULL free
+    blocks in pages that their owner takes for full.
+    """
+    context.obj.append(partial(show, pid, as_json, pause_limit))
+
+
+def show(pid: int | None, as_json: bool, pause_limit: float) -> None:  # noqa: FBT001 - an option
+    """Read a process and write what its allocator holds to standard output."""
+    target = inspector.attach(pid, pause_limit=pause_limit)
+    allocator = target.allocator(pause_limit=pause_limit)
+    with standard_output() as stream:
+        if as_json:
+            stream.write(json.dumps(allocator.as_dict()) + "\n")
+            return
+        from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
+        from inspector.screen.histogram import allocator_view  # noqa: PLC0415 - likewise
+
+        console_for(stream).print(allocator_view(allocator))

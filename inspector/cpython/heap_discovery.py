@@ -1,0 +1,187 @@
+"""Find mimalloc's private offsets in a live process, by what must be true of them.
+
+Source: as :mod:`inspector.cpython.heap_layout`; mimalloc 2.1.2 (CPython 3.14.7, 3.15.0rc2)
+and 2.5.2.  The objects of the pools of unique ids tell where segments are for certain,
+and the thread states where heaps are.  Every offset is the only one at which a statement
+holds for all pages of those segments; where none or several are, there is no layout.
+
+A target that moves can make a true offset fail, and the caller tries again; it cannot
+make a false one pass.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import gcd
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython.heap_invariants import (
+    Heaps,
+    find_cookie,
+    find_delayed,
+    find_object_offset,
+    find_tag,
+    fits,
+    is_list,
+    offset_in_thread,
+    only,
+    require_lists,
+    start_of,
+)
+from inspector.cpython.heap_layout import (
+    FREE,
+    GC_HEAP,
+    HEAPS,
+    SEGMENT,
+    SLICE,
+    HeapLayout,
+)
+from inspector.cpython.heap_lists import find_lists
+from inspector.cpython.heap_places import find_places
+from inspector.cpython.layout import Offset
+from inspector.errors import LayoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from inspector.cpython.heap_invariants import Anchors
+    from inspector.cpython.heap_places import Entry
+    from inspector.process.protocols import Memory
+
+__all__ = ["discover_heap"]
+
+FIRST_UNKNOWN: Final = FREE + 8
+"""Where members of ``mi_page_t`` begin that move between versions."""
+
+SLICE_BITS: Final = SLICE.bit_length() - 1
+
+
+def discover_heap(memory: Memory, anchors: Anchors) -> HeapLayout:
+    """Return the layout of a process's heap.
+
+    Raises :class:`LayoutError` with the first member that no offset fits, or several do,
+    and :class:`MemoryFault` where memory went away.
+    """
+    segments = {address & -SEGMENT for address in anchors.members}
+    places = find_places(memory, list(segments))
+    entries = places.entries
+    number = len(entries)
+    owner = _find_owner(entries, anchors)
+    heaps = _find_heaps(entries, anchors, owner)
+    sizes = range(FIRST_UNKNOWN, places.page - 3, 4)
+    block_size = only(
+        "mi_page_t.block_size", [at for at in sizes if all(fits(e, at) for e in entries)], number
+    )
+    thread_free = owner - 8
+    require_lists(entries, thread_free)
+    words = [
+        at for at in range(FIRST_UNKNOWN, places.page - 7, 8) if at not in (owner, thread_free)
+    ]
+    starts = [at for at in words if all(each.holds(each.word(at)) for each in entries)]
+    start = only("mi_page_t.page_start", starts, number) if starts else None
+    lists = [at for at in words if at != start and is_list(entries, at)]
+    local_free = only("mi_page_t.local_free", lists, number)
+    blocks = [
+        (each, start_of(each, start, block_size), each.integer(block_size)) for each in entries
+    ]
+    found = find_lists(memory, blocks, (local_free, thread_free), places.page)
+    tag_byte, tag_shift = find_tag(entries, owner, heaps, anchors)
+    cookie, secret = find_cookie(places)
+    delayed = find_delayed(memory, anchors, heaps)
+    in_block = find_object_offset(anchors.members, blocks)
+    offsets = {
+        "mi_segment_t.slices": (places.slices, f"spans fill {len(places.headers)} segments"),
+        "mi_segment_t.cookie": (cookie, f"one secret in {len(places.headers)} segments"),
+        "mi_page_t": (places.page, f"spans of {number} pages lead back"),
+        "mi_page_t.xheap": (owner, f"a thread's heap, or 0, in {number} pages"),
+        "mi_page_t.block_size": (block_size, f"fills {number} pages"),
+        "mi_page_t.page_start": (start, f"inside each of {number} pages"),
+        "mi_page_t.local_free": (local_free, f"inside the page or 0 in {number} pages"),
+        "mi_page_t.used": (found.used, f"capacity without free blocks in {found.pages} pages"),
+        "mi_page_t.keys": (found.keys, f"decode the lists of {found.pages} pages"),
+        "mi_page_t.tag": (tag_byte, f"number of the heap in {number} pages"),
+        "_PyThreadStateImpl.mimalloc.heaps": (heaps.first, f"heaps of {heaps.size} bytes"),
+        "mi_heap_t.thread_delayed_free": (
+            delayed,
+            f"before the id in {len(anchors.owners)} threads",
+        ),
+        "PyObject in its block": (in_block, f"of {len(anchors.members)} objects"),
+    }
+    return HeapLayout(
+        slices=places.slices,
+        page=places.page,
+        segment_thread=places.slices - 8,
+        cookie=cookie,
+        secret=secret,
+        block_size=block_size,
+        used=found.used,
+        local_free=local_free,
+        thread_free=thread_free,
+        owner=owner,
+        page_start=start,
+        keys=found.keys,
+        tag_byte=tag_byte,
+        tag_shift=tag_shift,
+        heaps=heaps.first,
+        heap_size=heaps.size,
+        delayed_free=delayed,
+        object_offset=in_block,
+        offsets=tuple(
+            Offset(field, value, "discovered", evidence)
+            for field, (value, evidence) in offsets.items()
+        ),
+    )
+
+
+def _find_owner(entries: Sequence[Entry], anchors: Anchors) -> int:
+    """Return the offset of the word that leads into a thread state unless it is abandoned."""
+    if not entries:
+        raise LayoutError("mi_segment_t.slices", expected="pages in use", found="none")
+    found = [
+        at
+        for at in range(FIRST_UNKNOWN + 8, len(entries[0].data) - 7, 8)
+        if all(_leads_to_owner(each, at, anchors) for each in entries)
+    ]
+    return only("mi_page_t.xheap", found, len(entries))
+
+
+def _leads_to_owner(entry: Entry, at: int, anchors: Anchors) -> bool:
+    """Whether a word is in a thread state, or 0 in a segment that no thread has."""
+    if not entry.thread:
+        return not entry.word(at)
+    return offset_in_thread(entry.word(at), anchors) is not None
+
+
+def _find_heaps(entries: Sequence[Entry], anchors: Anchors, owner: int) -> Heaps:
+    """Return where heaps are: as many equal steps apart as their numbers, the third for GC."""
+    offsets = {
+        offset
+        for each in entries
+        if (offset := offset_in_thread(each.word(owner), anchors)) is not None
+    }
+    of_members = {
+        offset_in_thread(each.word(owner), anchors)
+        for each in _pages_of(anchors.members, entries)
+        if each.word(owner)
+    }
+    ordered = sorted(offsets)
+    size = gcd(*(after - before for before, after in pairwise(ordered)))
+    # Two heaps could be two steps apart.
+    if len(of_members) == 1 and HEAPS - 1 <= len(ordered) <= HEAPS and size:
+        first = (of_members.copy().pop() or 0) - GC_HEAP * size
+        numbers = [(offset - first) // size for offset in ordered]
+        if anchors.begin <= first and set(numbers) <= set(range(HEAPS)):
+            return Heaps(first, size)
+    raise LayoutError(
+        "_PyThreadStateImpl.mimalloc.heaps",
+        expected="four heaps, objects with an id in the third",
+        found=f"{len(ordered)} places, {len(of_members)} of such objects",
+    )
+
+
+def _pages_of(members: Sequence[int], entries: Sequence[Entry]) -> Iterable[Entry]:
+    """Return the page of each object."""
+    by_slice = {at >> SLICE_BITS: each for each in entries for at in each.slices}
+    return [
+        by_slice[address >> SLICE_BITS] for address in members if address >> SLICE_BITS in by_slice
+    ]

@@ -1,0 +1,207 @@
+"""Segments and pages of mimalloc: found in a process, and decoded.
+
+Segments alone are enough: every page says of which heap it is, so that no list of a
+thread or of an interpreter has to be followed, and what threads left behind is there too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.heap_layout import (
+    CAPACITY,
+    FREE,
+    HEADER,
+    RESERVED,
+    SEGMENT,
+    SLICE,
+    SLICES,
+)
+from inspector.cpython.words import word_at
+from inspector.process.maps import anonymous_boundaries, present_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from inspector.cpython.heap_layout import HeapLayout
+    from inspector.process.protocols import Memory
+
+__all__ = [
+    "Page",
+    "Segment",
+    "Torn",
+    "decode_segment",
+    "find_boundaries",
+    "page_start",
+    "read_segments",
+    "walk_segment",
+]
+
+MOST_INFO_SLICES: Final = 16
+"""Slices that describe a segment; it is 1, with guard pages 2."""
+
+MOST_BLOCK: Final = 1 << 40
+
+
+class Page(NamedTuple):
+    """``mi_page_t`` as a segment's header has it."""
+
+    entry: int
+    """Address of the structure."""
+    slice: int
+    """Address of its first slice."""
+    room: int
+    """Bytes of its slices."""
+    start: int
+    """Address of the first block."""
+    block: int
+    """Bytes of each block."""
+    capacity: int
+    """Blocks that have ever been in use; none behind them has a meaning."""
+    reserved: int
+    """Blocks that it has room for."""
+    used: int
+    """Blocks in use, among them those that other threads freed since."""
+    heap: int
+    """Number of its heap: of :data:`~inspector.cpython.heap_layout.HEAP_NAMES`."""
+    owner: int
+    """Address of the heap; 0 for an abandoned page."""
+    free: int
+    """Head of the list of free blocks."""
+    goal: int
+    """Not 0 while an empty page waits for threads that may still read in it."""
+
+
+class Torn(Exception):
+    """A header was read while it changed, or is none."""
+
+
+class Segment(NamedTuple):
+    """A segment: its pages, and whose it is."""
+
+    address: int
+    thread: int
+    """``_Py_ThreadId()`` of the owner; 0 for an abandoned segment."""
+    pages: list[Page]
+    gaps: list[tuple[int, int]]
+    """Address and size of each run of slices that no page has."""
+
+
+def find_boundaries(pid: int) -> list[int]:
+    """Return the addresses at which a process may have a segment."""
+    return present_pages(pid, anonymous_boundaries(pid, SEGMENT))
+
+
+def page_start(slice_address: int, room: int, block: int, reserved: int) -> int:
+    """Return where the blocks begin: up to three blocks behind the start of the slice.
+
+    ``_mi_segment_page_start_from_slice`` (Objects/mimalloc/segment.c).
+    """
+    return slice_address + (room // block - reserved) * block
+
+
+def read_segments(
+    memory: Memory, layout: HeapLayout, boundaries: Sequence[int]
+) -> tuple[list[Segment], list[int]]:
+    """Return the segments at these addresses, and those addresses that moved while read.
+
+    A place is a segment if the secret that all of a process share is in it.
+    """
+    words = memory.read_many([(address + layout.cookie, 8) for address in boundaries])
+    found = [
+        address
+        for address, word in zip(boundaries, words, strict=True)
+        if word is not None and int.from_bytes(word, "little") ^ address == layout.secret
+    ]
+    headers = memory.read_many([(address, HEADER) for address in found])
+    segments: list[Segment] = []
+    torn: list[int] = []
+    for address, header in zip(found, headers, strict=True):
+        segment = None if header is None else decode_segment(layout, address, header)
+        if segment is None:
+            torn.append(address)
+        else:
+            segments.append(segment)
+    return segments, torn
+
+
+def decode_segment(layout: HeapLayout, address: int, header: bytes) -> Segment | None:
+    """Return a segment by the bytes of its header; None where its spans do not add up."""
+    pages: list[Page] = []
+    gaps: list[tuple[int, int]] = []
+    try:
+        for each in walk_segment(layout, address, header):
+            if isinstance(each, Page):
+                pages.append(each)
+            else:
+                gaps.append(each)
+    except Torn:
+        return None
+    return Segment(address, word_at(header, layout.segment_thread), pages, gaps)
+
+
+def walk_segment(
+    layout: HeapLayout, address: int, header: bytes
+) -> Iterator[Page | tuple[int, int]]:
+    """Yield the pages of a segment, and address and size of what no page has.
+
+    One after the other, for who must not hold all of them.  Raises :class:`Torn` where the
+    spans of its header do not add up.
+    """
+    data = memoryview(header)
+    halves, integers, words = data.cast("H"), data.cast("I"), data.cast("Q")
+    info = integers[layout.slices // 4]
+    if not 1 <= info <= MOST_INFO_SLICES:
+        raise Torn
+    number = info
+    while number < SLICES:
+        at = layout.slices + number * layout.page
+        count, back = integers[at // 4], integers[at // 4 + 1]
+        if count < 1 or back:
+            raise Torn
+        place, room = address + number * SLICE, count * SLICE
+        capacity, reserved = halves[(at + CAPACITY) // 2], halves[(at + RESERVED) // 2]
+        number += count
+        # A huge segment is one block, whose size need not fit into 32 bits.
+        behind = (layout.slices + number * layout.page) // 4
+        alone = number == info + count and capacity == 1
+        huge = alone and (number > SLICES or (number < SLICES and not integers[behind]))
+        if number > SLICES and not huge:
+            raise Torn
+        if not capacity:
+            yield place, room
+            continue
+        block = room if huge else integers[(at + layout.block_size) // 4]
+        if not _is_page(room, block, capacity, reserved):
+            raise Torn
+        start = page_start(place, room, block, reserved)
+        if layout.page_start is not None:
+            start = words[(at + layout.page_start) // 8]
+            if not place <= start <= place + room - capacity * block:
+                raise Torn
+        yield Page(
+            address + at,
+            place,
+            room,
+            start,
+            block,
+            capacity,
+            reserved,
+            halves[(at + layout.used) // 2],
+            data[at + layout.tag_byte] >> layout.tag_shift & 15,
+            words[(at + layout.owner) // 8],
+            words[(at + FREE) // 8],
+            words[(at + layout.goal) // 8],
+        )
+        if huge:
+            return
+
+
+def _is_page(room: int, block: int, capacity: int, reserved: int) -> bool:
+    """Whether so many blocks of a size can be in a page of so many bytes."""
+    return (
+        capacity <= reserved
+        and 8 <= block <= MOST_BLOCK  # noqa: PLR2004 - the smallest block is a word
+        and block % 8 == 0
+        and reserved * block <= room < (reserved + 4) * block
+    )

@@ -1,0 +1,76 @@
+"""Memory of a process that belongs to no file, and which of its pages exist.
+
+Knows: ``/proc/PID/maps``, and ``/proc/PID/pagemap``, one 64-bit word for each page
+(Documentation/admin-guide/mm/pagemap.rst).  Does not know what the memory is for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from inspector.process import proc
+from inspector.process.failure import process_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["anonymous_boundaries", "present_pages", "resident_bytes"]
+
+MOST_BOUNDARIES: Final = 1 << 17
+"""Addresses that are looked at: 4 TiB of memory at one for every 32 MiB."""
+
+THERE: Final = 0b11 << 62
+"""Bits of a page that is in RAM (63) or in swap (62)."""
+
+
+def anonymous_boundaries(pid: int, alignment: int) -> list[int]:
+    """Return the multiples of ``alignment`` in private memory that can be written.
+
+    Huge reservations that nobody has touched are in it: see :func:`present_pages`.
+    Raises what :func:`~inspector.process.failure.process_error` returns.
+    """
+    found: list[int] = []
+    try:
+        mappings = proc.mappings(pid)
+        for each in mappings:
+            named = each.path and not each.path.startswith("[anon")
+            if not each.writable or each.inode or named:
+                continue
+            first = -(-each.start // alignment) * alignment
+            found += range(first, each.end, alignment)[:MOST_BOUNDARIES]
+    except OSError as failure:
+        raise process_error(failure.errno, pid) from None
+    return found[:MOST_BOUNDARIES]
+
+
+def present_pages(pid: int, addresses: Sequence[int]) -> list[int]:
+    """Return those addresses whose page exists, in RAM or in swap.
+
+    All of them where the kernel does not tell; reading a page that does not exist makes
+    the kernel map a page of zeros for it, and tables that lead there.
+    """
+    size = os.sysconf("SC_PAGE_SIZE")
+    try:
+        descriptor = os.open(f"/proc/{pid}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return list(addresses)
+    try:
+        words = [os.pread(descriptor, 8, address // size * 8) for address in addresses]
+    except OSError:
+        return list(addresses)
+    finally:
+        os.close(descriptor)
+    return [
+        address
+        for address, word in zip(addresses, words, strict=True)
+        if int.from_bytes(word, "little") & THERE
+    ]
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Return the bytes of a process that are in RAM (``VmRSS``); None where unknown."""
+    try:
+        return int(proc.status(pid)["VmRSS"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError, IndexError):
+        return None

@@ -1,0 +1,237 @@
+"""The heap of a process read: every live object of every type, whoever made it.
+
+While the process runs, a page of the allocator may change as it is copied: what does not
+add up is read again, and two numbers say so.  While it stands still, or in one pause of
+the own interpreter, the number is exact.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython.heap_discovery import discover_heap
+from inspector.cpython.heap_pages import find_boundaries, read_segments
+from inspector.errors import LayoutError, MemoryFault, Unsettled
+from inspector.process.own import OwnProcess
+from inspector.reader.heap_copy import Buffer
+from inspector.reader.heap_decode import Reading, Still, count_pages, decode_still
+from inspector.reader.heap_own import OwnPlan, read_own
+from inspector.reader.heap_plan import in_chunks, plan_pages, ranges_of
+from inspector.reader.heap_scene import (
+    delayed_ranges,
+    follow_delayed,
+    read_anchors,
+    read_homes,
+    read_owners,
+)
+from inspector.reader.heap_tally import RawPages, Tally, Types
+from inspector.snapshots.heap import MEMORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inspector.cpython.heap_blocks import Blocks
+    from inspector.cpython.heap_layout import HeapLayout
+    from inspector.cpython.heap_pages import Segment
+    from inspector.cpython.layout import Layout
+    from inspector.process.other import OtherProcess
+    from inspector.reader.heap_plan import Planned
+    from inspector.reader.heap_scene import HeapOwner
+
+__all__ = ["HeapReader"]
+
+MEGABYTE: Final = 1 << 20
+
+CHUNK: Final = 8 << 20
+"""Bytes that are copied at a time while the process runs: they stay in a cache."""
+
+TRIES: Final = 12
+"""Attempts at what a process that moves can make fail."""
+
+ROUNDS: Final = 8
+"""How often pages that changed while they were copied are read again."""
+
+
+class HeapReader:
+    """Reads the heap of one process, again and again."""
+
+    def __init__(
+        self,
+        process: OwnProcess | OtherProcess,
+        layout: Layout,
+        boundaries: Callable[[], list[int]] | None = None,
+    ) -> None:
+        """Be for a process of which the layout is known.
+
+        ``boundaries`` returns the addresses at which there may be segments.
+        """
+        self._process = process
+        self._memory = process.memory
+        self._layout = layout
+        self._boundaries = boundaries or (lambda: find_boundaries(process.pid))
+        self._buffer = Buffer()
+        self._own_plan = OwnPlan()
+        self._found: HeapLayout | None = None
+
+    def heap_layout(self, pause_limit: float) -> HeapLayout:
+        """Return the layout of the heap, found when it is first asked for.
+
+        Another process that moves too fast for that is stopped for it, unless
+        ``pause_limit`` is 0.  Raises :class:`LayoutError` with what was not unique.
+        """
+        if self._found is None:
+            self._found = self._discover(pause_limit)
+        return self._found
+
+    def _discover(self, pause_limit: float) -> HeapLayout:
+        """Look while the process runs; in a pause if it cannot be done without."""
+        failure: Exception | None = None
+        for _ in range(TRIES):
+            try:
+                return discover_heap(self._memory, read_anchors(self._memory, self._layout))
+            except (LayoutError, MemoryFault) as refused:
+                failure = refused.with_traceback(None)
+        if not isinstance(self._process, OwnProcess) and pause_limit:
+            world = self._process.stopped(pause_limit)
+            for _ in range(TRIES):
+                try:
+                    with world.hold():
+                        anchors = read_anchors(self._memory, self._layout)
+                        return discover_heap(self._memory, anchors)
+                except (LayoutError, MemoryFault) as refused:
+                    failure = refused.with_traceback(None)
+        assert failure is not None  # noqa: S101 - the loop ran
+        raise failure
+
+    def histogram(
+        self, *, blocking: bool = False, pause_limit: float = 1.0, memory: int = MEMORY
+    ) -> Reading:
+        """Count the instances of all types; ``memory`` limits the bytes that are copied at once.
+
+        Another process runs on, or is stopped if ``blocking`` is asked for; the calling
+        interpreter of the own one stands still where a copy fits into memory.
+
+        Raises :class:`Unsettled` for a heap that is too large to be copied in a pause, or
+        never stands still, :class:`LayoutError` for one that is not understood.
+        """
+        heap = self.heap_layout(pause_limit)
+        if isinstance(self._process, OwnProcess):
+            return self._read_own(heap, self._process, memory) or self._read_running(heap, memory)
+        if blocking:
+            return self._read_stopped(heap, self._process, pause_limit, memory)
+        return self._read_running(heap, memory)
+
+    def segments(
+        self, pause_limit: float
+    ) -> tuple[list[Segment], dict[int, HeapOwner], dict[int, int]]:
+        """Return the pages of a process, and whose they are, without a look at objects.
+
+        The last is what :func:`~inspector.reader.heap_scene.read_homes` returns.
+        """
+        heap = self.heap_layout(pause_limit)
+        segments = self._read_segments(heap)
+        owners = read_owners(self._memory, self._layout, heap)
+        return segments, owners, read_homes(self._memory, self._layout)
+
+    def _read_segments(self, heap: HeapLayout) -> list[Segment]:
+        """Read all segments; what moves is read again, and left out in the end."""
+        boundaries = self._boundaries()
+        segments, torn = read_segments(self._memory, heap, boundaries)
+        for _ in range(TRIES):
+            if not torn:
+                break
+            more, torn = read_segments(self._memory, heap, torn)
+            segments += more
+        return segments
+
+    def _read_running(self, heap: HeapLayout, memory: int) -> Reading:
+        """Read a process that runs on: once, and again what changed meanwhile."""
+        types = Types(self._memory, self._layout)
+        low, more = Tally(self._layout, heap, types), Tally(self._layout, heap, types)
+        done: set[int] = set()
+        segments: list[Segment] = []
+        torn: list[tuple[Planned, Blocks]] = []
+        for number in range(ROUNDS):
+            segments = self._read_segments(heap)
+            raw = RawPages(segments)
+            delayed = self._delayed_now(heap)
+            every = plan_pages(heap, segments)
+            planned = [each for each in every if each.page.slice not in done]
+            torn = []
+            for chunk in in_chunks(planned, min(CHUNK, memory)):
+                copy = self._buffer.copy(self._memory, ranges_of(chunk))
+                counted = count_pages(heap, chunk, copy, delayed)
+                sound = [each for each in counted if each[1].consistent]
+                torn += [each for each in counted if not each[1].consistent]
+                done.update(each.page.slice for each, _ in sound)
+                (more if number else low).add(sound, raw)
+            if not torn:
+                break
+        more.add(torn, RawPages(segments))
+        owners = read_owners(self._memory, self._layout, heap)
+        return Reading(segments, owners, types, low, more, len(torn), None)
+
+    def _delayed_now(self, heap: HeapLayout) -> list[int]:
+        """Return the blocks that other threads freed, as far as their lists can be followed."""
+        memory = self._memory
+        heaps = list(read_owners(memory, self._layout, heap))
+        pieces = memory.read_many(delayed_ranges(heap, heaps))
+
+        def word(address: int) -> int:
+            piece = memory.read_many([(address, 8)])[0]
+            return int.from_bytes(piece or b"", "little")
+
+        return follow_delayed(heap, heaps, pieces, word)
+
+    def _read_stopped(
+        self, heap: HeapLayout, process: OtherProcess, pause_limit: float, memory: int
+    ) -> Reading:
+        """Read a process that stands still meanwhile; decode once it runs on."""
+        world = process.stopped(pause_limit)
+        for _ in range(TRIES):
+            planned = plan_pages(heap, self._read_segments(heap))
+            self._reserve(planned, memory)
+            with world.hold():
+                segments, torn = read_segments(self._memory, heap, self._boundaries())
+                owners = read_owners(self._memory, self._layout, heap)
+                planned = plan_pages(heap, segments)
+                ranges = [*delayed_ranges(heap, list(owners)), *ranges_of(planned)]
+                fits = sum(size for _, size in ranges) <= memory
+                copy = self._buffer.copy(self._memory, ranges) if fits else None
+            if copy is not None and not torn:
+                read = Still(copy, segments, owners, planned)
+                return decode_still(self._memory, self._layout, heap, read, world.pause_ns)
+        raise Unsettled(
+            f"the heap of process {self._process.pid} changed in all of {TRIES} pauses",
+            tries=TRIES,
+            hint="read without --blocking",
+        )
+
+    def _reserve(self, planned: Sequence[Planned], memory: int) -> None:
+        """Make room for a copy, and some more for what may come to be meanwhile."""
+        size = sum(each.size for each in planned)
+        if size > memory:
+            raise Unsettled(
+                f"a copy of the heap of process {self._process.pid} takes "
+                f"{size / MEGABYTE:.0f} MB, more than the {memory / MEGABYTE:.0f} MB allowed",
+                tries=0,
+                hint=f"--memory {-(-size * 9 // 8 // MEGABYTE)}, or read without --blocking",
+            )
+        self._buffer.reserve(min(size + size // 8 + (1 << 20), memory))
+
+    def _read_own(self, heap: HeapLayout, process: OwnProcess, memory: int) -> Reading | None:
+        """Read the own process in one pause; None where it is too large, or always moved on."""
+        if sum(each.size for each in plan_pages(heap, self._read_segments(heap))) > memory:
+            return None
+        for _ in range(TRIES):
+            before = {each.address for each in self._read_segments(heap)}
+            owners = read_owners(self._memory, self._layout, heap)
+            read = read_own(process, heap, self._own_plan, list(before), list(owners))
+            pause = process.world.pause_ns
+            # A segment that came before the pause is still there; one of raw memory is none.
+            after = {each.segment for each in plan_pages(heap, self._read_segments(heap))}
+            if read is not None and after <= before:
+                owners |= read_owners(self._memory, self._layout, heap)
+                still = Still(read.copy, read.segments, owners, read.planned)
+                return decode_still(self._memory, self._layout, heap, still, pause)
+        return None

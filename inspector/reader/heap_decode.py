@@ -1,0 +1,134 @@
+"""Copies of pages taken apart and added up."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.heap_blocks import Blocks, count_blocks
+from inspector.cpython.heap_links import Words
+from inspector.reader.heap_scene import follow_delayed
+from inspector.reader.heap_tally import RawPages, Tally, Types
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.cpython.heap_layout import HeapLayout
+    from inspector.cpython.heap_pages import Segment
+    from inspector.cpython.layout import Layout
+    from inspector.process.protocols import Memory
+    from inspector.reader.heap_copy import Copy
+    from inspector.reader.heap_plan import Planned
+    from inspector.reader.heap_scene import HeapOwner
+
+__all__ = ["Reading", "Still", "count_pages", "decode_still"]
+
+GROUP: Final = 64
+"""Pages whose objects are added up at a time."""
+
+
+class Reading(NamedTuple):
+    """The heap as it was read."""
+
+    segments: list[Segment]
+    owners: dict[int, HeapOwner]
+    types: Types
+    low: Tally
+    """What the first pass proves; all there is to know where nothing ran meanwhile."""
+    more: Tally | None
+    """What was found when torn pages were read again; None where nothing ran meanwhile."""
+    uncertain: int
+    """Pages that did not add up."""
+    pause_ns: int | None
+
+
+class Still(NamedTuple):
+    """A copy of one instant."""
+
+    copy: Copy
+    """First the ranges of :func:`delayed_ranges`, then those of pages."""
+    segments: list[Segment]
+    owners: dict[int, HeapOwner]
+    planned: list[Planned]
+
+
+class _CopiedWords:
+    """Words of a copy by address, as far as they are in its pages."""
+
+    def __init__(self, planned: Sequence[Planned], copy: Copy, first: int) -> None:
+        numbers = accumulate((len(each.ranges) for each in planned), initial=first)
+        self._pages = sorted(
+            (each.page.start, number, each) for each, number in zip(planned, numbers, strict=False)
+        )
+        self._copy = copy
+
+    def __call__(self, address: int) -> int:
+        """Return the word at an address that is a block's; 0 where it is not."""
+        place = bisect_right(self._pages, address, key=itemgetter(0)) - 1
+        if place < 0:
+            return 0
+        start, number, planned = self._pages[place]
+        index, rest = divmod(address - start, planned.page.block)
+        if rest or index >= planned.page.capacity:
+            return 0
+        at = index * planned.page.block // 8 if planned.in_one else 0
+        words = self._copy.words(number + 1 + (0 if planned.in_one else index))
+        return 0 if words is None else words.values[words.first + at]
+
+
+def count_pages(
+    heap: HeapLayout,
+    planned: Sequence[Planned],
+    copy: Copy,
+    delayed: Sequence[int],
+    first: int = 0,
+) -> list[tuple[Planned, Blocks]]:
+    """Count the objects of pages whose ranges were copied one after the other."""
+    counted = []
+    number = first
+    waiting = sorted(delayed)
+    for each in planned:
+        behind = number + len(each.ranges)
+        entry = copy.piece(number)
+        words = copy.words(number + 1) if each.in_one else _joined(copy, number + 1, behind)
+        number = behind
+        page = each.page
+        if entry is None or words is None:
+            none = Words.of(b"")
+            counted.append(
+                (each, Blocks({}, {}, consistent=False, types=none.values, words=none, stride=1))
+            )
+            continue
+        begin = bisect_left(waiting, page.slice)
+        end = bisect_left(waiting, page.slice + page.room)
+        counted.append((each, count_blocks(heap, page, entry, words, waiting[begin:end])))
+    return counted
+
+
+def _joined(copy: Copy, first: int, behind: int) -> Words | None:
+    """Return the beginnings of blocks, one behind the other; None where one was not read."""
+    pieces = [copy.piece(number) for number in range(first, behind)]
+    return None if None in pieces else Words.of(b"".join(piece or b"" for piece in pieces))
+
+
+def decode_still(
+    memory: Memory, layout: Layout, heap: HeapLayout, read: Still, pause_ns: int
+) -> Reading:
+    """Count the objects of a copy that was made of one instant."""
+    types = Types(memory, layout)
+    tally = Tally(layout, heap, types)
+    raw = RawPages(read.segments)
+    owners = list(read.owners)
+    number = len(owners)
+    word = _CopiedWords(read.planned, read.copy, number)
+    delayed = follow_delayed(heap, owners, [read.copy.piece(each) for each in range(number)], word)
+    uncertain = 0
+    for start in range(0, len(read.planned), GROUP):
+        group = read.planned[start : start + GROUP]
+        counted = count_pages(heap, group, read.copy, delayed, number)
+        number += sum(len(each.ranges) for each in group)
+        uncertain += sum(not blocks.consistent for _, blocks in counted)
+        tally.add(counted, raw)
+    return Reading(read.segments, read.owners, types, tally, None, uncertain, pause_ns)

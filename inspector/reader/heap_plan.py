@@ -1,0 +1,93 @@
+"""What of a heap has to be copied so that every object in it can be counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.heap_layout import GC_PRE_HEAP, OBJECT_HEAP
+from inspector.cpython.refcount import HEADER_SIZE
+from inspector.process.vectors import PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from inspector.cpython.heap_layout import HeapLayout
+    from inspector.cpython.heap_pages import Page, Segment
+    from inspector.process.vectors import Range
+
+__all__ = [
+    "HEAD",
+    "Planned",
+    "block_ranges",
+    "in_chunks",
+    "may_have_objects",
+    "plan_pages",
+    "ranges_of",
+]
+
+HEAD: Final = 64
+"""Bytes that are read of each block that is larger than a page of memory: its header, and
+the link of a free one."""
+
+
+class Planned(NamedTuple):
+    """A page that has objects, and what to read for it."""
+
+    segment: int
+    """Address of its segment."""
+    page: Page
+    ranges: list[Range]
+    """Its ``mi_page_t`` first, then its blocks, or the beginning of each."""
+    size: int
+    """Bytes of all ranges."""
+
+    @property
+    def in_one(self) -> bool:
+        """Whether its blocks are one range."""
+        return self.page.block <= PAGE
+
+
+def plan_pages(layout: HeapLayout, segments: Iterable[Segment]) -> list[Planned]:
+    """Return the pages of some segments that have objects."""
+    planned = []
+    for segment in segments:
+        for page in segment.pages:
+            if page.used and may_have_objects(layout, page):
+                ranges = [(page.entry, layout.page), *block_ranges(page)]
+                size = sum(size for _, size in ranges)
+                planned.append(Planned(segment.address, page, ranges, size))
+    return planned
+
+
+def may_have_objects(layout: HeapLayout, page: Page) -> bool:
+    """Whether a page is of a heap of objects, and its blocks are large enough for one."""
+    return (
+        OBJECT_HEAP <= page.heap <= GC_PRE_HEAP
+        and page.block >= layout.header_at(page.heap) + HEADER_SIZE
+    )
+
+
+def block_ranges(page: Page) -> list[Range]:
+    """Return where the blocks of a page are, or the beginnings of large ones."""
+    if page.block <= PAGE:
+        return [(page.start, page.capacity * page.block)]
+    return [(page.start + number * page.block, HEAD) for number in range(page.capacity)]
+
+
+def in_chunks(planned: Sequence[Planned], limit: int) -> Iterator[list[Planned]]:
+    """Yield pages in groups of at most so many bytes, or of one page."""
+    chunk: list[Planned] = []
+    size = 0
+    for each in planned:
+        if chunk and size + each.size > limit:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(each)
+        size += each.size
+    if chunk:
+        yield chunk
+
+
+def ranges_of(planned: Iterable[Planned]) -> list[Range]:
+    """Return what to read of pages, one after the other."""
+    return [range_ for each in planned for range_ in each.ranges]

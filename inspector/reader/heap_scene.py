@@ -1,0 +1,151 @@
+"""Who is who in a process whose heap is read: interpreters, thread states, their heaps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from inspector.cpython.heap_invariants import Anchors, Owner
+from inspector.cpython.heap_layout import HEAPS, OBJECT_HEAP, SEGMENT
+from inspector.cpython.heap_links import Link
+from inspector.cpython.pool import read_pool, read_table
+from inspector.cpython.walk import interpreters, read_pointer, threads
+from inspector.cpython.words import word_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from inspector.cpython.heap_layout import HeapLayout
+    from inspector.cpython.heap_pages import Segment
+    from inspector.cpython.layout import Layout
+    from inspector.process.protocols import Memory
+    from inspector.process.vectors import Range
+
+__all__ = [
+    "HeapOwner",
+    "delayed_ranges",
+    "follow_delayed",
+    "read_anchors",
+    "read_homes",
+    "read_owners",
+    "segment_interpreters",
+]
+
+ID_BEFORE_REFCOUNTS = 24
+"""Bytes from ``brc.tid``, a thread's ``_Py_ThreadId()``, to ``refcounts``."""
+
+MOST_DELAYED = 1 << 16
+"""Blocks of one heap that others freed: one for each of its pages."""
+
+
+class HeapOwner(NamedTuple):
+    """The thread state that has a heap."""
+
+    interpreter: int
+    """CPython's id of it."""
+    native_id: int
+
+
+def read_anchors(memory: Memory, layout: Layout) -> Anchors:
+    """Return what is known of a process before its heap is understood."""
+    members: list[int] = []
+    owners: list[Owner] = []
+    for interpreter in interpreters(memory, layout.published, layout.runtime):
+        pool = read_pool(memory, interpreter + layout.unique_ids)
+        if pool.plausible and pool.size:
+            members += read_table(memory, pool).members.values()
+        for thread in threads(memory, layout.published, interpreter, layout.refcounts):
+            at = thread.address + layout.refcounts - ID_BEFORE_REFCOUNTS
+            owners.append(Owner(thread.address, read_pointer(memory, at), thread.bound))
+    return Anchors(members, owners, layout.published["thread_state.size"], layout.refcounts)
+
+
+def read_owners(memory: Memory, layout: Layout, heap: HeapLayout) -> dict[int, HeapOwner]:
+    """Return the address of every heap -> whose it is."""
+    found: dict[int, HeapOwner] = {}
+    for interpreter in interpreters(memory, layout.published, layout.runtime):
+        at = interpreter + layout.published["interpreter_state.id"]
+        number = read_pointer(memory, at)
+        for thread in threads(memory, layout.published, interpreter, layout.refcounts):
+            for each in range(HEAPS):
+                address = thread.address + heap.heaps + each * heap.heap_size
+                found[address] = HeapOwner(number, thread.native_id)
+    return found
+
+
+def delayed_ranges(heap: HeapLayout, owners: Iterable[int]) -> list[Range]:
+    """Return what to read of each heap to follow its list of blocks that others freed."""
+    size = heap.heap_keys + 16 - heap.delayed_free
+    return [(owner + heap.delayed_free, size) for owner in owners]
+
+
+def follow_delayed(
+    heap: HeapLayout,
+    owners: Sequence[int],
+    pieces: Sequence[bytes | None],
+    word: Callable[[int], int],
+) -> list[int]:
+    """Return the blocks on those lists; ``word`` reads one word, 0 where it cannot."""
+    found: list[int] = []
+    for number, (owner, piece) in enumerate(zip(owners, pieces, strict=True)):
+        # Heaps of raw memory have no objects.
+        if piece is None or number % HEAPS < OBJECT_HEAP:
+            continue
+        keys = len(piece) - 16
+        link = Link(owner, word_at(piece, keys), word_at(piece, keys + 8))
+        address = word_at(piece, 0)
+        seen: set[int] = set()
+        while address and address not in seen and len(seen) < MOST_DELAYED:
+            seen.add(address)
+            following = word(address)
+            address = following if heap.keys is None else link.decode(following)
+        found += seen
+    return found
+
+
+def read_homes(memory: Memory, layout: Layout) -> dict[int, int]:
+    """Return the address of each segment that has an object with an id -> its interpreter.
+
+    An interpreter that no thread is in has no heap by which its segments could be told.
+    """
+    chain = interpreters(memory, layout.published, layout.runtime)
+    homes: dict[int, int] = {}
+    # With a single one there is no doubt.
+    for interpreter in chain if len(chain) > 1 else ():
+        number = read_pointer(memory, interpreter + layout.published["interpreter_state.id"])
+        pool = read_pool(memory, interpreter + layout.unique_ids)
+        if pool.plausible and pool.size:
+            for member in read_table(memory, pool).members.values():
+                homes[member & -SEGMENT] = number
+    return homes
+
+
+def segment_interpreters(
+    segments: Iterable[Segment],
+    owners: Mapping[int, HeapOwner],
+    homes: Mapping[int, int],
+    types: Mapping[int, Iterable[int]],
+) -> dict[int, int | None]:
+    """Return the address of each segment -> the interpreter that it is of; None if unknown.
+
+    By the heaps that own its pages; by objects with an id; by the heap types of its objects,
+    given by segment: no segment mixes two interpreters.
+    """
+    known: dict[int, int | None] = {}
+    ids = {each.interpreter for each in owners.values()} | set(homes.values())
+    for segment in segments:
+        found = {owners[page.owner].interpreter for page in segment.pages if page.owner in owners}
+        if len(found) == 1:
+            known[segment.address] = found.pop()
+        else:
+            sole = min(ids) if len(ids) == 1 else None
+            known[segment.address] = homes.get(segment.address, sole)
+    for address in [each for each, number in known.items() if number is None]:
+        votes = Counter(
+            number
+            for word in types.get(address, ())
+            if (number := known.get(word & -SEGMENT)) is not None
+        )
+        if votes:
+            known[address] = votes.most_common(1)[0][0]
+    return known

@@ -1,0 +1,148 @@
+"""The objects of many pages added up: by segment, since a segment is of one interpreter."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from itertools import compress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.heap_blocks import count_words
+from inspector.cpython.heap_layout import MEM_HEAP, SLICE
+from inspector.cpython.heap_types import attached_words, read_types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from inspector.cpython.heap_blocks import Blocks
+    from inspector.cpython.heap_layout import HeapLayout
+    from inspector.cpython.heap_pages import Page, Segment
+    from inspector.cpython.heap_types import TypeFacts
+    from inspector.cpython.layout import Layout
+    from inspector.process.protocols import Memory
+    from inspector.reader.heap_plan import Planned
+
+__all__ = ["Found", "RawPages", "Tally", "Types"]
+
+SLICE_BITS: Final = SLICE.bit_length() - 1
+
+SLICES_ONLY: Final = (-SLICE & (1 << 64) - 1).to_bytes(8, "little")
+
+
+class Found(NamedTuple):
+    """The instances of one type in one segment."""
+
+    instances: int = 0
+    bytes: int = 0
+    untracked: int = 0
+
+
+class Types:
+    """What is known of words that may be types, during one reading."""
+
+    def __init__(self, memory: Memory, layout: Layout) -> None:
+        self._memory = memory
+        self._layout = layout
+        self.facts: dict[int, TypeFacts] = {}
+        self._asked: set[int] = set()
+
+    def learn(self, words: Iterable[int]) -> None:
+        """Look at words that nobody has looked at."""
+        fresh = {each for each in words if each not in self._asked}
+        if fresh:
+            self._asked |= fresh
+            self.facts.update(read_types(self._memory, self._layout, fresh))
+
+
+class RawPages:
+    """Pages of raw memory by slice: how large the block is that an address leads into."""
+
+    def __init__(self, segments: Iterable[Segment]) -> None:
+        self._pages: dict[int, Page] = {}
+        self._masks: dict[int, int] = {}
+        for segment in segments:
+            for page in segment.pages:
+                if page.heap == MEM_HEAP:
+                    first = page.slice >> SLICE_BITS
+                    for number in range(first, first + min(page.room >> SLICE_BITS, 1 << 9)):
+                        self._pages[number] = page
+
+    def bytes_at(self, addresses: array[int]) -> int:
+        """Return the bytes of the blocks of raw memory that addresses lead into."""
+        number = len(addresses)
+        # One operation on one large integer, instead of one for each address.
+        masked = int.from_bytes(addresses.tobytes(), "little") & self._mask_of(number)
+        words = array("Q")
+        words.frombytes(masked.to_bytes(8 * number, "little"))
+        total = 0
+        for address, count in count_words(words).items():
+            page = self._pages.get(address >> SLICE_BITS)
+            if page is not None:
+                total += page.block * count
+        return total
+
+    def _mask_of(self, number: int) -> int:
+        """Return what makes addresses of slices of so many words."""
+        if number not in self._masks:
+            self._masks[number] = int.from_bytes(SLICES_ONLY * number, "little")
+        return self._masks[number]
+
+
+class Tally:
+    """Instances by segment and type."""
+
+    def __init__(self, layout: Layout, heap: HeapLayout, types: Types) -> None:
+        self._layout = layout
+        self._heap = heap
+        self._types = types
+        self.found: dict[int, dict[int, Found]] = {}
+        """Address of the segment -> word -> its instances."""
+        self.attached: dict[int, Counter[int]] = {}
+        self.pages = 0
+
+    def add(self, counted: Sequence[tuple[Planned, Blocks]], raw: RawPages) -> None:
+        """Add pages, and what hangs on the objects in them."""
+        for planned, blocks in counted:
+            self.pages += 1
+            size = planned.page.block
+            found = self.found.setdefault(planned.segment, {})
+            for word, number in blocks.counts.items():
+                before = found.get(word)
+                untracked = blocks.untracked.get(word, 0)
+                if before is not None:
+                    found[word] = Found(
+                        before.instances + number,
+                        before.bytes + number * size,
+                        before.untracked + untracked,
+                    )
+                else:
+                    found[word] = Found(number, number * size, untracked)
+        self._types.learn({word for _, blocks in counted for word in blocks.counts})
+        for planned, blocks in counted:
+            self._attach(planned, blocks, raw)
+
+    def _attach(self, planned: Planned, blocks: Blocks, raw: RawPages) -> None:
+        """Add the bytes that the lists and dictionaries of a page have in raw memory."""
+        facts = self._types.facts
+        header = self._heap.header_at(planned.page.heap)
+        for word in blocks.counts:
+            places = attached_words(self._layout, facts[word]) if word in facts else None
+            if places is None:
+                continue
+            at = (header + places[0]) // 8
+            without = None if places[1] is None else (header + places[1]) // 8
+            # Of a large block only the beginning was read.
+            if max(at, without or 0) >= blocks.stride:
+                continue
+            pointers = blocks.words.column(at, blocks.stride)
+            values = None if without is None else blocks.words.column(without, blocks.stride)
+            if blocks.counts[word] < len(blocks.types):
+                mine = [each == word for each in blocks.types]
+                pointers = array("Q", compress(pointers, mine))
+                values = None if values is None else array("Q", compress(values, mine))
+            if values is not None and any(values.tobytes().strip(b"\0")):
+                # Keys that stand apart from their values are shared.
+                pairs = zip(pointers, values, strict=True)
+                pointers = array("Q", [apart or keys for keys, apart in pairs])
+            total = raw.bytes_at(pointers)
+            self.attached.setdefault(planned.segment, Counter())[word] += total

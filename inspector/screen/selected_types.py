@@ -1,0 +1,57 @@
+"""Which rows of a histogram are shown, and in which order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.screen.selection import matcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.snapshots.heap import Histogram, TypeUse
+
+__all__ = ["HISTOGRAM_SORTS", "Choice", "Chosen", "choose"]
+
+HISTOGRAM_SORTS: Final[dict[str, Callable[[TypeUse], int]]] = {
+    "size": lambda row: row.bytes + (row.attached or 0),
+    "instances": lambda row: row.instances,
+    "bytes": lambda row: row.bytes,
+    "attached": lambda row: row.attached or 0,
+    "tracked": lambda row: row.tracked,
+    "name": lambda _: 0,
+}
+"""What rows can be sorted by: the largest first, and then by name.  The size is that of the
+instances and of what hangs on them."""
+
+
+class Choice(NamedTuple):
+    """What a user asked to see."""
+
+    sort: str = "size"
+    """One of :data:`HISTOGRAM_SORTS`."""
+    filters: tuple[str, ...] = ()
+    """Shell patterns, any of which a name has to match."""
+    limit: int | None = None
+    """The most rows; 0 for all, None for what there is room for."""
+
+
+class Chosen(NamedTuple):
+    """What is shown of a histogram."""
+
+    histogram: Histogram
+    """With only the rows that are shown, in order."""
+    matching: int
+    """Rows that the filters let through, shown or not."""
+    all: int
+
+
+def choose(histogram: Histogram, choice: Choice, room: int | None) -> Chosen:
+    """Return what is shown; ``room`` is for how many rows there is room, None for all."""
+    matches = matcher(choice.filters)
+    rows = [row for row in histogram.types if matches(row.name)]
+    size = HISTOGRAM_SORTS[choice.sort]
+    rows.sort(key=lambda row: (-size(row), row.name, row.address))
+    most = choice.limit or (room if choice.limit is None else None)
+    shown = tuple(rows[:most])
+    return Chosen(histogram._replace(types=shown), len(rows), len(histogram.types))

@@ -1,0 +1,124 @@
+"""A process's heap as it was read: how many instances of each type, and how memory is used."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+__all__ = ["MEMORY", "SCHEMA", "Allocator", "HeapUse", "Histogram", "TypeUse"]
+
+MEMORY: Final = 256 << 20
+"""Bytes of a heap that are copied at once, if nobody says otherwise."""
+
+SCHEMA: Final = 1
+"""Of the JSON documents here."""
+
+
+class TypeUse(NamedTuple):
+    """The instances of one type in one interpreter."""
+
+    name: str
+    """``module.qualname``; ``?`` where it could not be read."""
+    address: int
+    interpreter: int | None
+    """None where it could not be told."""
+    instances: int
+    """That are alive; an estimate unless the histogram is exact."""
+    low: int
+    """What the first pass over the heap proves."""
+    tracked: int
+    """Of these, those that the collector tracks."""
+    bytes: int
+    """Of the blocks that instances are in."""
+    attached: int | None
+    """Bytes of raw memory that hangs on them: arrays of lists, keys of dictionaries that share
+    them with no other one.  None for other types."""
+    delta: int | None = None
+    """Instances more than in a reading before; None without one."""
+
+
+class Histogram(NamedTuple):
+    """The instances of all types of a process."""
+
+    target: dict[str, Any]
+    """The process: ``pid``, ``version``, ``gil_enabled``, ``command``."""
+    exact: bool
+    """Nothing of the process ran while it was read."""
+    pause_ns: int | None
+    """For how many nanoseconds the process stood still; None if it ran on."""
+    taken_ns: int
+    """When, in nanoseconds of ``time.time_ns``."""
+    pages: int
+    """Pages of the allocator with objects."""
+    uncertain: int
+    """Pages in which the allocator was at work: each may be wrong by a block if the process
+    stood still, by all of its blocks if not."""
+    types: tuple[TypeUse, ...]
+    """The largest first."""
+
+    @property
+    def instances(self) -> int:
+        """Return the number of all objects."""
+        return sum(each.instances for each in self.types)
+
+    @property
+    def bytes(self) -> int:
+        """Return the bytes of all blocks with objects, and of what hangs on them."""
+        return sum(each.bytes + (each.attached or 0) for each in self.types)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON document that ``histo --json`` prints."""
+        return {
+            "schema": SCHEMA,
+            "target": self.target,
+            "exactness": "exact" if self.exact else "estimate",
+            "pause_ns": self.pause_ns,
+            "taken_ns": self.taken_ns,
+            "pages": self.pages,
+            "uncertain": self.uncertain,
+            "types": [each._asdict() for each in self.types],
+        }
+
+
+class HeapUse(NamedTuple):
+    """One heap of one thread, or what threads that ended left behind; in bytes."""
+
+    interpreter: int | None
+    native_id: int | None
+    """Of the thread; None for abandoned pages."""
+    heap: str
+    """``mem`` (raw memory), ``object``, ``gc``, ``gc_pre`` (instances with a dictionary), or
+    ``raw``, which belongs to no interpreter."""
+    committed: int
+    """Of all its pages."""
+    live: int
+    """Of blocks in use, among them those that other threads freed since."""
+    free: int
+    """Of pages, without what is live."""
+    abandoned: int
+    """Of ``committed``, what no thread owns."""
+    qsbr: int
+    """Of pages that are empty, and wait for threads that may still read in them."""
+    full: int
+    """Of free blocks in pages that count as full: their owner does not look into them."""
+    blocks: int
+    """Blocks in use."""
+
+
+class Allocator(NamedTuple):
+    """What a process's memory is used for."""
+
+    target: dict[str, Any]
+    rss: int | None
+    """Bytes of the process in RAM."""
+    segments: int
+    heaps: tuple[HeapUse, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON document that ``heap --json`` prints."""
+        return {
+            "schema": SCHEMA,
+            "target": self.target,
+            "rss": self.rss,
+            "segments": self.segments,
+            "heaps": [each._asdict() for each in self.heaps],
+        }
