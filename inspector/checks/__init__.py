@@ -199,8 +199,8 @@ def assert_balanced(factory: Callable[[], object], repeat: int = 1000, *, thread
     """Fail unless making and freeing what ``factory`` returns counts per thread alone.
 
     The factory is called ``repeat`` times in each of ``threads`` threads.  A type
-    fails that gives its references back in the header, that has no unique id, or
-    that loses references.
+    fails whose header the calls move (a plain decref, or another reason), that has no
+    unique id, or that loses references.  One that is immortal passes.
     """
     __tracebackhide__ = True
     _demand(check_balanced(factory, repeat, threads=threads))

@@ -86,8 +86,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
-        "balanced(*types): fail if a type is given back by a plain decref of its header, "
-        "which makes threads contend (inspector)",
+        "balanced(*types): fail if making and freeing instances of a type counts in its header, "
+        "that all threads share (inspector)",
     )
     if "balanced" not in vars(pytest.mark):
         setattr(pytest.mark, "balanced", _Balanced())  # noqa: B010 - pytest.mark declares none
