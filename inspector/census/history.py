@@ -35,6 +35,10 @@ WINDOW: Final = 5.0
 """Seconds that a rate is taken over; one reading at least."""
 
 
+CLEARLY: Final = 4
+"""Times that a rise is more than the deepest fall in it before it is called growth."""
+
+
 @dataclass(frozen=True)
 class History:
     """The latest snapshot, the readings before it, and the one that growth is measured from."""
@@ -216,16 +220,22 @@ class History:
 
 
 def rises(totals: Sequence[int]) -> bool | None:
-    """Whether totals rise again and again and hardly fall; None where that cannot be told yet.
+    """Whether totals rise for long; None where that cannot be told yet.
 
-    What has not risen for half of the time has come to rest.
+    Totals of busy types also fall: a rise counts once it is many times the deepest fall, and
+    nothing is said of one that is about as large.  What has not risen for half of the time has
+    come to rest.
     """
     steps = [after - before for before, after in pairwise(totals)]
     if len(steps) < ENOUGH:
         return None
-    up = sum(step for step in steps if step > 0)
-    down = up - sum(steps)
+    peak, fall = totals[0], 0
+    for total in totals:
+        peak = max(peak, total)
+        fall = max(fall, peak - total)
     lately = steps[len(steps) // 2 :] if len(steps) >= 2 * ENOUGH else steps
-    if down > up // 10 or max(lately) <= 0:
+    rise = totals[-1] - totals[0]
+    if rise <= fall or max(lately) <= 0:
         return False
-    return True if sum(step > 0 for step in steps) >= ENOUGH else None
+    often = sum(step > 0 for step in steps) >= ENOUGH
+    return True if often and rise >= CLEARLY * fall else None
