@@ -19,6 +19,7 @@ The tree::
       LayoutError                       .field, .expected, .found
       Unsettled                         .tries
       Exhausted
+      Reentered
       ProgramError                      .program
       FileError                         .path
       NotImportable                     .module
@@ -53,6 +54,7 @@ __all__ = [
     "NotImportable",
     "NotPython",
     "ProgramError",
+    "Reentered",
     "SubjectError",
     "TargetChanged",
     "TargetError",
@@ -94,7 +96,7 @@ class NoSuchTarget(TargetError, ProcessLookupError):
 
 
 class AccessDenied(TargetError, PermissionError):
-    """The operating system forbids reading the process."""
+    """The operating system, or an audit hook of the own program, forbids the reading."""
 
     exit_code = 4
 
@@ -196,6 +198,10 @@ class Unsettled(InspectorError):
 
 class Exhausted(InspectorError):
     """The reader may take no more memory or files, or the system refused it something else."""
+
+
+class Reentered(InspectorError):
+    """Asked for by code that interrupts the very same thing: a signal handler, a hook."""
 
 
 class ProgramError(InspectorError):

@@ -36,27 +36,30 @@ class Contributions:
 
         The inner dictionaries of earlier readings stay as they were.
         """
+        # Forgotten until it is done: what interrupts it leaves nothing that is half true.
+        before, self._arrays = self._arrays, {}
+        by_index, self._by_index = self._by_index, {}
         now: dict[tuple[int, int], bytes] = {}
         changes: dict[int, dict[int, int]] = {}
         for thread, data in zip(threads, arrays, strict=True):
             key = (thread.address, thread.native_id)
             now[key] = data
-            _note(changes, thread.native_id, self._arrays.pop(key, b""), data)
-        for (_, native_id), data in self._arrays.items():
+            _note(changes, thread.native_id, before.pop(key, b""), data)
+        for (_, native_id), data in before.items():
             _note(changes, native_id, data, b"")
-        self._arrays = now
-        self.changed = set(changes)
         for index, by_thread in changes.items():
             # One OS thread can have several thread states.
-            merged = dict(self._by_index.get(index, ()))
+            merged = dict(by_index.get(index, ()))
             for native_id, change in by_thread.items():
                 merged[native_id] = merged.get(native_id, 0) + change
             kept = {native_id: number for native_id, number in merged.items() if number}
             if kept:
-                self._by_index[index] = kept
+                by_index[index] = kept
             else:
-                self._by_index.pop(index, None)
-        return self._by_index
+                by_index.pop(index, None)
+        self.changed = set(changes)
+        self._arrays, self._by_index = now, by_index
+        return by_index
 
 
 def moved(first: Sequence[bytes], second: Sequence[bytes]) -> set[int]:

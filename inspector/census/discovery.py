@@ -49,7 +49,8 @@ def _find(
 ) -> tuple[Layout, int | None]:
     """Discover the layout, in a pause if it cannot be done without."""
     own = isinstance(process, OwnProcess)
-    memory = process.world if isinstance(process, OwnProcess) else process.memory
+    stops = isinstance(process, OwnProcess) and not process.world.refusal
+    memory = process.world if isinstance(process, OwnProcess) and stops else process.memory
     for left in reversed(range(TRIES if own else TRIES // 3)):
         last = not left and (own or not pause_limit)
         try:
@@ -57,6 +58,8 @@ def _find(
         except (LayoutError, MemoryFault):
             if last:
                 raise
+            if own and not stops:
+                give_way(TRIES - left)
         else:
             # What is hidden by motion may be seen at the next try.
             if last or layout.c_stack_refs is not None:

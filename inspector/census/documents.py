@@ -118,7 +118,12 @@ def snapshot_of(
         taken_ns=document["taken_ns"],
         tries=document.get("tries", 1),
         rows=rows,
+        why_not_exact=_text_or_none(document.get("why_not_exact")),
     )
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def row_of(values: dict[str, Any]) -> tuple[Any, ...]:

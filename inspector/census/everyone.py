@@ -42,16 +42,19 @@ def observe_all(
 ) -> list[Seen]:
     """Read the interpreters that are known (by address), or one; the own one comes first.
 
-    One that is closed meanwhile is left out.
+    One that is closed meanwhile is left out.  The own one is read as any other is where it
+    cannot be stopped.
     """
     world = process.world if isinstance(process, OwnProcess) else None
     own_at = world.interpreter if world is not None else 0
+    instant = None if world is None or world.refusal else world
     seen = []
     # The main interpreter before the others, the newest last.
     for address in sorted(known, key=lambda at: (at != own_at, known[at].id)):
         own, each = address == own_at, known[address]
-        still = world if own else wanted.stopped
-        if wanted.interpreter not in (None, each.id) or (still is None and wanted.scope.only):
+        still = instant if own else wanted.stopped
+        asked = wanted.interpreter in (None, each.id)
+        if not asked or (wanted.scope.only and still is None and not own):
             continue
         each.moving.own_thread = threading.get_native_id() if own else 0
         request = Request(process.memory, layout, address, wanted.scope, each.latest, each.moving)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.census.ending import lasting
 from inspector.census.known import identifiers
 from inspector.census.snapshot import TargetInfo
+from inspector.census.turns import Turns
 from inspector.cpython.published import version_text
 from inspector.cpython.walk import gil_enabled
 from inspector.snapshots.heap import MEMORY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inspector.cpython.layout import Layout, Offset
     from inspector.process.other import OtherProcess
     from inspector.process.own import OwnProcess
@@ -30,7 +33,7 @@ class HeapTarget:
 
     def __init__(self, process: OwnProcess | OtherProcess, layout: Layout) -> None:
         self._process = process
-        self._lock = threading.Lock()
+        self._turns = Turns()
         self.layout = layout
         self._heap: HeapReader | None = None
 
@@ -52,11 +55,9 @@ class HeapTarget:
         """
         from inspector.reader.heap_rows import make_histogram  # noqa: PLC0415 - seldom asked for
 
-        with self._lock, lasting(self._process, self.layout.published):
+        with self._heap_reader() as reader, lasting(self._process, self.layout.published):
             self._process.check()
-            reading = self._heap_reader().histogram(
-                blocking=blocking, pause_limit=pause_limit, memory=memory
-            )
+            reading = reader.histogram(blocking=blocking, pause_limit=pause_limit, memory=memory)
             made = make_histogram(self._process.memory, self.layout, reading, self._facts())
             self._process.check()
             return made
@@ -68,27 +69,34 @@ class HeapTarget:
         """
         from inspector.reader.allocator import read_allocator  # noqa: PLC0415 - seldom asked for
 
-        with self._lock, lasting(self._process, self.layout.published):
+        with self._heap_reader() as reader, lasting(self._process, self.layout.published):
             self._process.check()
-            return read_allocator(
-                self._heap_reader(), self._process.pid, self._facts(), pause_limit
-            )
+            return read_allocator(reader, self._process.pid, self._facts(), pause_limit)
 
     def heap_offsets(self, *, pause_limit: float = PAUSE_LIMIT) -> tuple[Offset, ...]:
         """Return the allocator's offsets as they were found, with what speaks for them.
 
         Raises :class:`LayoutError` for an allocator that is not understood.
         """
-        with self._lock, lasting(self._process, self.layout.published):
-            return self._heap_reader().heap_layout(pause_limit).offsets
+        with self._heap_reader() as reader, lasting(self._process, self.layout.published):
+            return reader.heap_layout(pause_limit).offsets
 
-    def _heap_reader(self) -> HeapReader:
-        """Return what reads the heap; it keeps what it found out."""
-        if self._heap is None:
-            from inspector.reader.heap import HeapReader  # noqa: PLC0415 - seldom asked for
+    @contextmanager
+    def _heap_reader(self) -> Iterator[HeapReader]:
+        """Yield what reads the heap, and keeps what it found out; or another one beside it."""
+        from inspector.reader.heap import HeapReader  # noqa: PLC0415 - seldom asked for
 
-            self._heap = HeapReader(self._process, self.layout)
-        return self._heap
+        with self._turns.take() as alone:
+            if alone:
+                if self._heap is None:
+                    self._heap = HeapReader(self._process, self.layout)
+                yield self._heap
+                return
+            process = self._process.apart()
+            try:
+                yield HeapReader(process, self.layout)
+            finally:
+                process.close()
 
     def _facts(self) -> dict[str, Any]:
         """Return the process as documents have it."""

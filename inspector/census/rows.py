@@ -72,7 +72,7 @@ class Rows:
         self._named: dict[int, str] = {}
         """Names of the objects whose rows the latest reading made anew."""
         self._lines: list[Row] = []
-        self._before: _Before | None = None
+        self._before: _Latest | None = None
 
     def of(self, seen: Seen, interpreter: int) -> list[Row]:
         """Return the fields of one :class:`~inspector.census.snapshot.ObjectCount` per member.
@@ -81,12 +81,14 @@ class Rows:
         change: its counts are None.
         """
         reading, epoch = seen.reading, seen.planned.epoch
+        # Forgotten until the next one is complete, in case this is interrupted.
+        before, self._before = self._before, None
         contributions = self._contributions.update(reading.threads, reading.arrays)
         owners = {thread.thread_id: thread.native_id for thread in reading.threads}
         stacks = _by_object(seen.stacks)
-        places = self._places(seen, owners, stacks)
+        latest = _latest(seen, owners, stacks)
+        places = self._places(seen, before, latest)
         same_objects = epoch is not None and epoch == self._epoch
-        self._epoch = epoch
         kept = self._kept if len(places) < len(reading.structures) else {}
         new = []
         for place in places:
@@ -95,18 +97,18 @@ class Rows:
             index = unique_id - 1
             mine = seen.again.get(index, contributions.get(index, _NOTHING))
             stack = stacks.get(address, _NOTHING) if stacks is not None else None
-            before = self._kept.get(address)
+            line = self._kept.get(address)
             if (
-                before is not None
-                and before.words == words
-                and before.row[_CONTRIBUTIONS] == mine
-                and before.row[_STACKS] == stack
-                and owners.get(before.tid) == before.row[_OWNER]
+                line is not None
+                and line.words == words
+                and line.row[_CONTRIBUTIONS] == mine
+                and line.row[_STACKS] == stack
+                and owners.get(line.tid) == line.row[_OWNER]
                 and (same_objects or (kind == "type" and any(words[self._tag])))
                 and seen.bounds[place] is None
-                and before.row[_SETTLED]
+                and line.row[_SETTLED]
             ):
-                kept[address] = before
+                kept[address] = line
             else:
                 new.append((place, mine, stack))
         names = self._names.of(
@@ -136,29 +138,22 @@ class Rows:
         else:
             lines = [kept[address].row for _, address, _ in reading.plan.members]
             self._names.forget_others(kept)
-        self._kept, self._lines = kept, lines
+        self._kept, self._lines, self._epoch, self._before = kept, lines, epoch, latest
         return lines
 
-    def _places(
-        self, seen: Seen, owners: dict[int, int], stacks: dict[int, dict[int, int]] | None
-    ) -> Sequence[int]:
+    def _places(self, seen: Seen, before: _Latest | None, latest: _Latest | None) -> Sequence[int]:
         """Return the members whose rows may have changed: few, where the plan is the same."""
         reading = seen.reading
-        before, self._before = self._before, None
         everything = range(len(reading.structures))
-        if seen.planned is not reading.plan:
+        if before is None or latest is None or before.planned is not latest.planned:
             return everything
-        doubtful = set(compress(everything, seen.bounds)) if any(seen.bounds) else set()
-        self._before = _Before(
-            seen.planned, owners, stacks, reading.structures, doubtful, set(seen.again)
-        )
-        if before is None or before.planned is not seen.planned or before[1:3] != (owners, stacks):
+        if (before.owners, before.stacks) != (latest.owners, latest.stacks):
             return everything
-        moved = doubtful | before.doubtful
-        if before.structures != reading.structures:
-            moved.update(compress(everything, map(ne, before.structures, reading.structures)))
+        moved = latest.doubtful | before.doubtful
+        if before.structures != latest.structures:
+            moved.update(compress(everything, map(ne, before.structures, latest.structures)))
         # What was read again had other contributions than the arrays of its reading.
-        changed = self._contributions.changed | before.again | seen.again.keys()
+        changed = self._contributions.changed | before.again | latest.again
         moved.update(reading.plan.places(changed))
         return sorted(moved)
 
@@ -204,7 +199,7 @@ class _Kept(NamedTuple):
     row: Row
 
 
-class _Before(NamedTuple):
+class _Latest(NamedTuple):
     """What the rows of the latest reading rest on."""
 
     planned: Plan
@@ -215,6 +210,18 @@ class _Before(NamedTuple):
     """Places of rows with bounds."""
     again: set[int]
     """Indices of contributions that were read again."""
+
+
+def _latest(
+    seen: Seen, owners: dict[int, int], stacks: dict[int, dict[int, int]] | None
+) -> _Latest | None:
+    """Return what rows of this reading rest on; None where its plan was not read as it is."""
+    reading = seen.reading
+    if seen.planned is not reading.plan:
+        return None
+    everything = range(len(reading.structures))
+    doubtful = set(compress(everything, seen.bounds)) if any(seen.bounds) else set()
+    return _Latest(seen.planned, owners, stacks, reading.structures, doubtful, set(seen.again))
 
 
 class _Facts(NamedTuple):

@@ -52,12 +52,18 @@ class Snapshot:
     """Readings that were needed until one was consistent."""
     rows: tuple[tuple[Any, ...], ...]
     """The fields of each :class:`ObjectCount`, in their order."""
+    why_not_exact: str | None
+    """What keeps the own process from being stopped; None for another process."""
 
     # By hand: what makes dataclasses takes a tenth of the time of `inspector dump --json`,
     # and a tuple cannot be indexed by name.
-    _fields: Final = ("target", "exact", "pause_ns", "interpreters", "taken_ns", "tries", "rows")
+    _fields: Final = (
+        *("target", "exact", "pause_ns", "interpreters", "taken_ns", "tries", "rows"),
+        "why_not_exact",
+    )
 
     def __init__(self, **facts: object) -> None:
+        facts.setdefault("why_not_exact", None)
         if facts.keys() != set(self._fields):
             raise TypeError(f"a snapshot is made of {', '.join(self._fields)}")
         vars(self).update(facts)
@@ -117,9 +123,8 @@ class Snapshot:
     def __getitem__(self, key: object) -> ObjectCount:
         """Return the row of a type object, a ``module.qualname``, or an address.
 
-        Raises :class:`NoSuchObject`, or :class:`AmbiguousName` for a name that
-        several objects share.  A type object means its address in a snapshot of
-        the own process, and its name in one of another process.
+        Raises :class:`NoSuchObject`, or :class:`AmbiguousName` for a name of several objects.  A
+        type object means its address in the own process, and its name in another one.
         """
         if isinstance(key, type):
             own = self.target.pid == os.getpid()
@@ -149,6 +154,7 @@ class Snapshot:
         return {
             "target": self.target._asdict(),
             "exact": self.exact,
+            "why_not_exact": self.why_not_exact,
             "pause_ns": self.pause_ns,
             "taken_ns": self.taken_ns,
             "tries": self.tries,

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import gc
-import time
 import types
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from inspector.census.discovery import find_layout
-from inspector.census.ending import finalizing, lasting
-from inspector.census.everyone import Wanted, observe_all
+from inspector.census.ending import lasting
+from inspector.census.everyone import Wanted
 from inspector.census.heap_target import PAUSE_LIMIT, HeapTarget
-from inspector.census.known import Known, identifiers, knowing
+from inspector.census.known import identifiers
 from inspector.census.plan import Scope
-from inspector.census.reading import interpreter_count
-from inspector.census.snapshot import (
-    KINDS,
-    ObjectCount,
-    PoolLife,
-    Snapshot,
-    TargetInfo,
-)
-from inspector.cpython.published import version_text
+from inspector.census.snapshot import KINDS, ObjectCount, Snapshot
+from inspector.census.snapshot_reader import SnapshotReader
 from inspector.errors import NoSuchObject, NoSuchTarget, NotAType, NotCounted
 from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from inspector.census.anatomy import Anatomy
     from inspector.census.heat import Sampler
-    from inspector.census.reading import Seen
     from inspector.cpython.layout import Layout
     from inspector.process.other import OtherProcess
     from inspector.reader.thread_sampler import ThreadSampler
@@ -64,8 +56,7 @@ class Target(HeapTarget):
         super().__init__(process, found)
         self.discovery_pause_ns = pause
         """The nanoseconds tell for how long the process was stopped; None if it was not."""
-        self._known: dict[int, Known] = {}
-        """By address of the interpreter."""
+        self._reader = SnapshotReader(process, self.layout)
 
     @property
     def pid(self) -> int:
@@ -94,23 +85,26 @@ class Target(HeapTarget):
         ``unlisted`` leaves them out.  The kind ``static`` lists types that nobody counts.
 
         In the own process the calling thread's interpreter is read while all of its
-        threads are stopped, and exact; any other runs on and is read until two passes
-        agree, at most ``retries`` times more.  Another process is read in the same
-        way, or ``blocking``: stopped, for at most ``pause_limit`` seconds.
+        threads are stopped, and exact, unless the snapshot says ``why_not_exact``; any other
+        runs on and is read until two passes agree, at most ``retries`` times more.  Another
+        process is read in the same way, or ``blocking``: stopped, for at most
+        ``pause_limit`` seconds.
 
         Raises :class:`~inspector.errors.Unsettled` when the target moves too fast,
-        :class:`NoSuchTarget` or :class:`TargetChanged` when it went away, and
-        :class:`NoSuchObject` for an interpreter that it does not have.
+        :class:`NoSuchTarget` or :class:`TargetChanged` when it went away,
+        :class:`NoSuchObject` for an interpreter that it does not have, and
+        :class:`~inspector.errors.Reentered` in a reading that a reading within a reading
+        calls, by a signal handler or a hook.
         """
         unknown = set(kinds).difference(KINDS)
         if unknown:
             raise ValueError(f"unknown kinds {sorted(unknown)}; known are {', '.join(KINDS)}")
-        still = None
-        if blocking and not isinstance(self._process, OwnProcess):
-            still = self._process.stopped(pause_limit)
-        with self._lock, lasting(self._process, self.layout.published):
-            scope = Scope(tuple(kinds), unlisted=unlisted)
-            return self._snapshot(Wanted(scope, interpreter, still, retries))
+        scope = Scope(tuple(kinds), unlisted=unlisted)
+        with self._reading() as reader, lasting(self._process, self.layout.published):
+            process, still = reader.process, None
+            if blocking and not isinstance(process, OwnProcess):
+                still = process.stopped(pause_limit)
+            return reader.read(Wanted(scope, interpreter, still, retries))
 
     def refcount(self, subject: object) -> ObjectCount:
         """Read one type of the own process.
@@ -123,10 +117,10 @@ class Target(HeapTarget):
                 subject=subject,
                 hint="true counts exist for types; sys.getrefcount is right for other objects",
             )
-        with self._lock:
+        # id() is an event for audit hooks, which may read, too: it has to be of this reading.
+        with self._reading() as reader:
             scope = Scope(("type",), frozenset((id(subject),)))
-            snapshot = self._snapshot(Wanted(scope, None, None, RETRIES))
-        count = snapshot[id(subject)]
+            count = reader.read(Wanted(scope, None, None, RETRIES))[id(subject)]
         if count.state == "immortal":
             name = f"{subject.__module__}.{subject.__qualname__}"
             raise NotCounted(name, subject=subject)
@@ -136,18 +130,19 @@ class Target(HeapTarget):
         """Return references in suspended generators and coroutines: address -> how many.
 
         CPython counts them nowhere, so they are part of no total.  They are found
-        through the heap, hence in the own process only: None for another one.
+        through the heap, hence in the own process only: None for another one, and where
+        that cannot be stopped.
         """
-        if not isinstance(self._process, OwnProcess):
+        if not isinstance(self._process, OwnProcess) or self._process.world.refusal:
             return None
         from inspector.census.suspended import suspended_references  # noqa: PLC0415 - seldom asked
 
         kinds = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
         alive = [each for each in gc.get_objects() if isinstance(each, kinds)]
-        with self._lock:
-            return suspended_references(
-                self._process.world, self.layout, [id(each) for each in alive]
-            )
+        with self._reading() as reader:
+            places = [id(each) for each in alive]
+            assert isinstance(reader.process, OwnProcess)  # noqa: S101 - for the type checker
+            return suspended_references(reader.process.world, self.layout, places)
 
     def sampler(self, snapshot: Snapshot) -> Sampler:
         """Return what samples the headers of a snapshot of this target, between two readings."""
@@ -217,57 +212,15 @@ class Target(HeapTarget):
         held = None if suspended is None else suspended.get(count.address, 0)
         return dissect(memory, self.layout, interpreter, snapshot, count, held)
 
-    def _snapshot(self, wanted: Wanted) -> Snapshot:
-        """Read every interpreter, or one; the lock is held."""
-        self._process.check()
-        taken = time.time_ns()
-        memory, layout = self._process.memory, self.layout
-        self._known = knowing(self._known, identifiers(memory, layout), memory, layout)
-        seen = observe_all(self._process, layout, self._known, wanted)
-        # Numbers of a process that took this one's place are worth nothing.
-        self._process.check()
-        self._refuse(seen, wanted.interpreter)
-        if not wanted.scope.only:
-            latest = {each.interpreter: each for each in seen}
-            for address, known in self._known.items():
-                known.latest = latest.get(address)
-        world = self._process.world if isinstance(self._process, OwnProcess) else None
-        still = wanted.stopped or world
-        return self._assemble(seen, taken, still.pause_ns if still else None)
-
-    def _refuse(self, seen: list[Seen], interpreter: int | None) -> None:
-        """Raise where there is nothing to report."""
-        if not seen:
-            raise NoSuchObject(
-                f"no interpreter {interpreter} in process {self.pid}",
-                subject=interpreter,
-                hint="leave the interpreter out to see which there are",
-            )
-        if any(each.reading.finalizing for each in seen):
-            raise finalizing(self.pid)
-
-    def _assemble(self, seen: list[Seen], taken: int, pause: int | None) -> Snapshot:
-        """Name the objects and threads, and freeze it all."""
-        threads = self._process.thread_names()
-        counts = []
-        lines: list[tuple[Any, ...]] = []
-        for each in seen:
-            known, reading = self._known[each.interpreter], each.reading
-            life = PoolLife() if reading.plan.scope.only else known.life.update(reading)
-            counted = interpreter_count(reading, known.id, threads, life)
-            counts.append(counted._replace(exact=each.exact, merging=each.merging))
-            lines += known.rows.of(each, known.id)
-        return Snapshot(
-            target=TargetInfo(
-                self.pid,
-                version_text(self.layout.published.version),
-                seen[0].reading.gil_enabled,
-                self._process.command(),
-            ),
-            exact=all(each.exact for each in seen),
-            pause_ns=pause,
-            interpreters=tuple(counts),
-            taken_ns=taken,
-            tries=max(each.tries for each in seen),
-            rows=tuple(lines),
-        )
+    @contextmanager
+    def _reading(self) -> Iterator[SnapshotReader]:
+        """Yield what reads this process: the one that knows it, or another one beside it."""
+        with self._turns.take() as alone:
+            if alone:
+                yield self._reader
+                return
+            beside = self._reader.apart()
+            try:
+                yield beside
+            finally:
+                beside.process.close()

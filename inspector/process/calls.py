@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 from typing import TYPE_CHECKING
+
+from inspector.errors import AccessDenied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["memcmp", "memmove", "process_vm_readv"]
+__all__ = ["make_call", "memcmp", "memmove", "process_vm_readv", "refused"]
 
 _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ulong
 
@@ -22,6 +25,31 @@ def _unknown_call(*arguments: object) -> int:  # noqa: ARG001 - those of any fun
     """Fail with ``ENOSYS``, as a call that the kernel does not know."""
     ctypes.set_errno(errno.ENOSYS)
     return -1
+
+
+def make_call(function: Callable[..., int], *arguments: int) -> int:
+    """Call a foreign function that may be called again.
+
+    Raises :class:`AccessDenied` where an audit hook of the own program refuses that.
+    """
+    try:
+        return function(*arguments)
+    except Exception:
+        # Of a hook; or of a signal handler right behind the call, and then it is not ours.
+        try:
+            function(*arguments)
+        except Exception as refusal:
+            raise refused(refusal) from refusal
+        raise
+
+
+def refused(refusal: Exception) -> AccessDenied:
+    """Return the error for a foreign call that an audit hook did not let happen."""
+    return AccessDenied(
+        f"an audit hook of this program forbids a call that reads memory: {refusal!r}",
+        pid=os.getpid(),
+        hint="nothing was stopped or changed; let the hook pass the event ctypes.call_function",
+    )
 
 
 def _bind() -> tuple[Callable[..., int], Callable[..., int], Callable[..., int]]:

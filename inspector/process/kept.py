@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
-from inspector.process.calls import memcmp, memmove
+from inspector.process.calls import make_call, memcmp, memmove
 from inspector.process.vectors import IOV_MAX, PAGE, Vectors
 
 if TYPE_CHECKING:
@@ -39,35 +39,45 @@ class _Kept:
         self._last = Vectors(ranges, apart=self.apart)
         self._pieces: list[bytes] | None = None
 
+    def _take(self) -> list[bytes] | None:
+        """Return the pieces of the reading before, and forget them.
+
+        What interrupts a reading between here and its end, such as a signal handler that
+        raises, leaves a buffer that is not theirs any more.
+        """
+        pieces, self._pieces = self._pieces, None
+        return pieces
+
     def _first(self) -> list[bytes | None]:
         """Return the bytes of each range once all of the buffer has been filled."""
         self._pieces = self._last.pieces()
         return list(self._pieces)
 
-    def _later(self, pages: Iterable[int]) -> list[bytes | None]:
-        """Return the bytes of each range, given the pages of the buffer that changed.
+    def _later(self, known: list[bytes] | None, pages: Iterable[int]) -> list[bytes | None]:
+        """Return the bytes of each range, given those known and the pages that changed since.
 
         Of a range that reads as it did, that is the very object of the reading before:
         whoever compares the two is done at once.
         """
-        if self._pieces is None:
+        if known is None:
             return self._first()
         numbers = self._ranges_on(pages)
         for number, piece in zip(numbers, self._last.some(numbers), strict=True):
-            if piece != self._pieces[number]:
-                self._pieces[number] = piece
-        return list(self._pieces)
+            if piece != known[number]:
+                known[number] = piece
+        self._pieces = known
+        return list(known)
 
     def _renewed(self, start: int, fresh: int, size: int) -> list[int]:
         """Take over bytes from address ``fresh``; return the pages that were others."""
         last = self._last.buffer[0]
-        if not memcmp(last + start, fresh, size):
+        if not make_call(memcmp, last + start, fresh, size):
             return []
         pages = []
         for at in range(start, start + size, PAGE):
             length = min(PAGE, start + size - at)
-            if memcmp(last + at, fresh + at - start, length):
-                memmove(last + at, fresh + at - start, length)
+            if make_call(memcmp, last + at, fresh + at - start, length):
+                make_call(memmove, last + at, fresh + at - start, length)
                 pages.append(at // PAGE)
         return pages
 
@@ -109,7 +119,7 @@ class InBlocks(_Kept):
 
     def read(self, move: Callable[[Call], int]) -> list[bytes | None] | None:
         """Return the bytes of each range, None if not everything could be moved."""
-        known, self._pieces = self._pieces, None
+        known = self._take()
         if known is None:
             return self._first() if self._last.filled(move) else None
         pages = []
@@ -120,8 +130,7 @@ class InBlocks(_Kept):
                 return None
             pages += self._renewed(start, fresh, size)
             start += size
-        self._pieces = known
-        return self._later(pages)
+        return self._later(known, pages)
 
 
 class AtOnce(_Kept):
@@ -136,11 +145,12 @@ class AtOnce(_Kept):
 
     def pieces(self) -> list[bytes | None]:
         """Return the bytes of each range once all of ``next`` has been filled."""
+        known = self._take()
         fresh, size = self.next.buffer
         pages: list[int] = []
         for start in range(0, size, BLOCK):
             pages += self._renewed(start, fresh + start, min(BLOCK, size - start))
-        return self._later(pages)
+        return self._later(known, pages)
 
 
 Kind = TypeVar("Kind", bound=_Kept)

@@ -17,7 +17,7 @@ import os
 from typing import TYPE_CHECKING
 
 from inspector.errors import MemoryFault
-from inspector.process.calls import process_vm_readv
+from inspector.process.calls import make_call, process_vm_readv
 from inspector.process.failure import process_error
 from inspector.process.kept import InBlocks, Latest
 from inspector.process.vectors import MAX_BYTES, PAGE, Vectors
@@ -89,9 +89,12 @@ class ProcessMemory:
         pieces = kept.read(self._moved) if self._file < 0 else None
         return self.read_many(ranges) if pieces is None else pieces
 
-    def _moved(self, call: Call) -> int:
-        """Make a call; return the bytes that it moved, negative for none."""
-        return process_vm_readv(self.pid, *call, 0)
+    def _moved(self, pieces: Call) -> int:
+        """Make a call; return the bytes that it moved, negative for none.
+
+        Raises :class:`AccessDenied` where an audit hook forbids foreign calls.
+        """
+        return make_call(process_vm_readv, self.pid, *pieces, 0)
 
     def _fill(self, vectors: Vectors) -> set[int]:
         """Read into a buffer; return the pages, as they lie in it, that are not there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from inspector.errors import InspectorError
@@ -45,6 +46,16 @@ class OtherProcess:
     def check(self) -> None:
         """Raise if the process ended, or is another one or another program by now."""
         identity.check(self.identity)
+
+    def apart(self) -> OtherProcess:
+        """Return the same process with a buffer of its own, to read it at the same time."""
+        other = copy(self)
+        other.memory = ProcessMemory(self.pid)
+        return other
+
+    def close(self) -> None:
+        """Close what reading it opened."""
+        self.memory.close()
 
     def thread_names(self) -> dict[int, str]:
         """Return the kernel's names, by native id as the target sees it.

@@ -7,7 +7,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from inspector.errors import NotFreeThreaded, NotPython, UnsupportedVersion
+from inspector.errors import NotFreeThreaded, NotPython, TargetChanged, UnsupportedVersion
 from inspector.process.memory import ProcessMemory
 from inspector.process.proc import task_name
 from inspector.process.runtime import own_runtime
@@ -29,7 +29,22 @@ class OwnProcess:
         """Address of ``_PyRuntime``."""
 
     def check(self) -> None:
-        """Nothing: the own process is there, and no other one."""
+        """Raise :class:`TargetChanged` in a forked child, which is another process."""
+        if os.getpid() != self.pid:
+            raise TargetChanged(
+                f"this is a child of process {self.pid}, which was attached to",
+                pid=self.pid,
+                hint="attach again in the child: inspector.attach()",
+            )
+
+    def apart(self) -> OwnProcess:
+        """Return the same process with buffers of its own, to read it at the same time."""
+        return OwnProcess()
+
+    def close(self) -> None:
+        """Close what reading it opened."""
+        self.memory.close()
+        self.world.close()
 
     def thread_names(self) -> dict[int, str]:
         """Return names by native id: those of :mod:`threading`, for other threads the kernel's."""

@@ -1,29 +1,29 @@
-"""The own interpreter stopped for one reading, in one call from Python's view.
+"""The own interpreter stopped for one reading, in one foreign call.
 
 Knows: how to stop every other thread of the own interpreter, read, and start
 them again without deadlock.  Does not know what is read.
 
-``_PyEval_StopTheWorld`` and ``_PyEval_StartTheWorld`` (Python/pystate.c, 3.14
-and 3.15) must not have Python bytecode between them: the check for pending
-events at the end of any call may suspend *this* thread under its own stop, when
-another thread asked for a stop at the same time.  So the stop, the reads and
-the start are items of one ``list(map(operator.call, ...))``, which runs them
-from C, one after the other, without such a check.
+Between ``_PyEval_StopTheWorld`` and ``_PyEval_StartTheWorld`` (Python/pystate.c, 3.14
+and 3.15) no Python code may run, nobody's: neither bytecode, at the end of whose calls
+*this* thread may be suspended under its own stop when another thread asked for one at the
+same time, nor an audit hook, which may wait for a lock that a stopped thread holds.  So the
+stop, the reads and the start are steps of machine code, one foreign call in all
+(:mod:`inspector.process.machine_code`).  Where that cannot be had nothing is stopped.
 """
 
 from __future__ import annotations
 
 import ctypes
-import operator
 import os
-import time
+from array import array
 from contextlib import nullcontext
 from itertools import compress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from inspector.errors import MemoryFault
 from inspector.process.chains import Chase
 from inspector.process.kept import AtOnce, Latest
+from inspector.process.machine_code import address_of, find_caller
 from inspector.process.memory import ProcessMemory
 from inspector.process.vectors import Vectors
 
@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
+    from inspector.process.machine_code import Step
     from inspector.process.protocols import Chain, Hop
     from inspector.process.vectors import Call, Range
-
-    Step = tuple[Any, int, int, int, int, int, int]
 
 __all__ = ["OwnWorld"]
 
@@ -42,37 +41,44 @@ PASSES_BEFORE: Final = 2
 """Passes over all bytes before a pause.  From the second one on, most of them come from a
 cache of the processor; a third one changes nothing."""
 
+MONOTONIC: Final = 1
+"""``CLOCK_MONOTONIC`` (include/uapi/linux/time.h)."""
+
+SECOND: Final = 10**9
+"""Nanoseconds."""
+
 
 class OwnWorld:
     """Reads of the own process at one instant of the calling thread's interpreter.
 
     A :class:`~inspector.process.protocols.Memory` whose ``read_many`` is one instant
     as far as this interpreter's threads go: they are stopped for it.  ``read``
-    does not stop anything.
-
-    The foreign functions are of :class:`ctypes.PyDLL`: through ``CDLL`` the caller
-    would be detached, parked by its own stop, and hang.
+    does not stop anything.  Where ``refusal`` says why nothing can be stopped, only
+    ``read`` can be called.
     """
 
     def __init__(self) -> None:
         self._memory = ProcessMemory()
         self._latest = Latest(AtOnce, steady=True)
-        # A library object of our own: its functions are shared with nobody who
-        # could hold their lock while stopped, or change their argument types.
+        # Through CDLL the caller would be detached, parked by its own stop, and hang.
         library = ctypes.PyDLL(None)
         current = library.PyInterpreterState_Get
         current.argtypes, current.restype = [], ctypes.c_void_p
         self.interpreter: int = current()
-        self._stop = _bind(library._PyEval_StopTheWorld)  # noqa: SLF001 - CPython's name
-        self._start = _bind(library._PyEval_StartTheWorld)  # noqa: SLF001 - CPython's name
-        self._clock = time.perf_counter_ns
-        self._readv, self._gather = library.process_vm_readv, library.process_vm_writev
-        pointer, count = ctypes.c_void_p, ctypes.c_ulong
-        for each in (self._readv, self._gather):
-            each.argtypes = [ctypes.c_int, pointer, count, pointer, count, count]
-            each.restype = ctypes.c_ssize_t
+        self._caller, self.refusal = find_caller()
+        self._stop = address_of(library._PyEval_StopTheWorld)  # noqa: SLF001 - CPython's name
+        self._start = address_of(library._PyEval_StartTheWorld)  # noqa: SLF001 - CPython's name
+        self._clock = address_of(library.clock_gettime)
+        self._readv = address_of(library.process_vm_readv)
+        self._gather = address_of(library.process_vm_writev)
+        self._times = array("q", bytes(32))
+        """Two ``struct timespec``: when the stop was asked for, and when all ran again."""
         self.pause_ns = 0
         """Nanoseconds of the last pause, from the request until all ran again."""
+
+    def close(self) -> None:
+        """Close what reading without a pause opened."""
+        self._memory.close()
 
     def read(self, address: int, size: int) -> bytes:
         """Return ``size`` bytes without a pause; raise :class:`MemoryFault`."""
@@ -107,10 +113,7 @@ class OwnWorld:
         bytes in the processor's caches.
         """
         pieces = self._memory.read_again(before)
-        calls = self._gathering(self._latest.of(ranges).next)
-        for _ in range(PASSES_BEFORE):
-            for gather, *arguments in calls:
-                gather(*arguments)
+        self._call(PASSES_BEFORE * self._gathering(self._latest.of(ranges).next))
         return pieces
 
     def _gathering(self, vectors: Vectors) -> list[Step]:
@@ -153,28 +156,23 @@ class OwnWorld:
 
     def _run(self, calls: Sequence[Step]) -> list[int]:
         """Stop, make every call, start; return the bytes that each call moved."""
-        # Every step is called with six arguments; C ignores those that the two
-        # world functions do not take.
         nothing = (0, 0, 0, 0, 0)
-        steps = [(self._stop, self.interpreter, *nothing), *calls]
-        steps.append((self._start, self.interpreter, *nothing))
-        columns = [list(column) for column in zip(*steps, strict=True)]
-        functions = iter(columns[0])
-        work = map(operator.call, functions, *columns[1:])
-        begin = self._clock()
-        try:
-            results = list(work)
-        except BaseException:
-            # Only running out of memory gets here.  The world must not stay
-            # stopped: start it if the stop was made and the start not tried.
-            if 1 < len(steps) - operator.length_hint(functions) < len(steps):
-                self._start(self.interpreter)
-            raise
-        self.pause_ns = self._clock() - begin
-        return results[1:-1]
+        began = self._times.buffer_info()[0]
+        ended = began + 16
+        steps = [
+            (self._clock, MONOTONIC, began, 0, 0, 0, 0),
+            (self._stop, self.interpreter, *nothing),
+            *calls,
+            (self._start, self.interpreter, *nothing),
+            (self._clock, MONOTONIC, ended, 0, 0, 0, 0),
+        ]
+        results = self._call(steps)
+        seconds, nanoseconds, seconds_then, nanoseconds_then = self._times
+        self.pause_ns = (seconds_then - seconds) * SECOND + nanoseconds_then - nanoseconds
+        return results[2:-2]
 
-
-def _bind(function: Any) -> Any:  # noqa: ANN401 - ctypes has no public type for it
-    """Fix the types of a function that takes one pointer and returns nothing."""
-    function.argtypes, function.restype = [ctypes.c_void_p], None
-    return function
+    def _call(self, steps: Sequence[Step]) -> list[int]:
+        """Make calls one after the other; return what each returned."""
+        if self._caller is None:
+            raise RuntimeError(self.refusal)
+        return self._caller.call(steps)

@@ -115,6 +115,8 @@ class HeapReader:
         never stands still, :class:`LayoutError` for one that is not understood.
         """
         heap = self.heap_layout(pause_limit)
+        if isinstance(self._process, OwnProcess) and self._process.world.refusal:
+            return self._read_running(heap, memory)
         if isinstance(self._process, OwnProcess):
             return self._read_own(heap, self._process, memory) or self._read_running(heap, memory)
         if blocking:

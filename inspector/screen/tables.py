@@ -212,6 +212,8 @@ def heading(snapshot: Snapshot) -> Text:
     if target.gil_enabled:
         lines.append(Text(GIL_ON, "bold yellow"))
     alone = len(snapshot.interpreters) == 1
+    if snapshot.why_not_exact:
+        lines.append(Text(f"not exact: {plain(snapshot.why_not_exact)}"))
     for each in snapshot.interpreters:
         how = _how(each, snapshot) if alone else f"interpreter {each.id}: {_how(each, snapshot)}"
         pool = f"{count(each.pool.in_use)} of {count(each.pool.capacity)} ids in use"

@@ -1,6 +1,7 @@
 """Endurance: readings by the thousand of what never rests are right, and leave nothing behind.
 
-``make test`` takes a few hundred of each kind, ``make soak`` 100,000 and 50,000;
+``make test`` takes a few hundred of each kind, ``make soak`` 100,000 and 50,000, and
+10,000 among callbacks that read, too;
 ``INSPECTOR_SOAK`` is the seconds that the two together may take with it.
 """
 
@@ -33,6 +34,16 @@ class Length(NamedTuple):
 
 OWN = Length(100_000, SECONDS * 2 / 3) if LONG else Length(150, 30)
 OUTSIDE = Length(50_000, SECONDS / 3) if LONG else Length(100, 30)
+
+CALLBACKS = {
+    # Snapshots of `make soak`, 10,000 in all: where every line is traced they take longest.
+    "audit,gc": 2500,
+    "audit,signal,finalizer": 3000,
+    "monitoring,signal": 3000,
+    "profile": 1200,
+    "trace,finalizer": 300,
+}
+"""By kinds of callbacks that are installed at the same time."""
 
 SLACK = 12 * MIB if LONG else 64 * MIB
 """Bytes by which the memory of a reader may grow from the second tenth to the last: of
@@ -68,6 +79,20 @@ def test_snapshots_stay_exact_while_everything_changes(version: str) -> None:
     assert seen["left"] == []
     assert seen["most inner"] <= seen["inner at rest"]
     assert min(seen["forks"], seen["interpreters"], seen["others"]) > 0
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
+@pytest.mark.parametrize("kinds", CALLBACKS)
+def test_callbacks_that_read_neither_hang_a_reading_nor_make_it_wrong(
+    version: str, kinds: str
+) -> None:
+    wanted = Length(CALLBACKS[kinds], 3600) if LONG else Length(20, 2)
+    program, lengths = PROGRAMS / "callbacks.py", [str(wanted.number), str(wanted.seconds)]
+    seen = printed_by(python_of(version), program, kinds, *lengths, timeout=wanted.seconds + 300)
+    show(f"snapshots among callbacks, {kinds}, {version}", seen, seen["snapshots"])
+    assert seen["faults"] == []
+    assert seen["exact"] == seen["snapshots"] > 0
+    assert seen["snapshots"] == wanted.number or seen["seconds"] >= wanted.seconds
 
 
 @pytest.mark.parametrize("version", interpreters(debug=False, alone=LONG))

@@ -70,7 +70,7 @@ def test_what_was_known_of_closed_interpreters_is_forgotten() -> None:
     other = runtime.interpreter(capacity=16)
     target = target_of(runtime)
     target.snapshot()
-    assert {each.id for each in target._known.values()} == {0, 1}
+    assert {each.id for each in target._reader.known.values()} == {0, 1}
     close(runtime, other)
     target.snapshot()
-    assert [each.id for each in target._known.values()] == [0]
+    assert [each.id for each in target._reader.known.values()] == [0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.process.machine_code import address_of
 from inspector.process.vectors import PAGE
 from inspector.process.world import OwnWorld
 from tests.support import free_threaded_only
@@ -65,7 +66,5 @@ def test_where_gathering_is_refused_whole_pages_are_read(ground: tuple[mmap.mmap
     pages, at = ground
     world = OwnWorld()
     # Within the pause there may be no Python code: a function of C that moves nothing.
-    refused = ctypes.PyDLL(None).getppid
-    refused.argtypes = world._gather.argtypes
-    world._gather = refused
+    world._gather = address_of(ctypes.PyDLL(None).getppid)
     assert world.read_many([(at + 40, 8), (at + 5000, 8)]) == [pages[40:48], pages[5000:5008]]

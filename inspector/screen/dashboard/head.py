@@ -103,6 +103,7 @@ def _facts(state: State, history: History) -> list[tuple[int, str]]:
         (5, f"{plural(history.flows.ended, 'thread')} ended" if history.flows.ended else ""),
         (3, f"baseline {cells.clock(history.baseline.taken_ns)}"),
         (4, f"pause {'none' if snapshot.pause_ns is None else duration(snapshot.pause_ns)}"),
+        (2, f"not exact: {plain(reason, 60)}" if (reason := snapshot.why_not_exact) else ""),
         (1, f"filter {plain(_filter(state))}" if _filter(state) else ""),
     ]
 

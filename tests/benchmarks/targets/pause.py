@@ -4,6 +4,7 @@ Arguments: how many classes, how many threads besides the main one, how many rou
 The pause is that of the second of two snapshots in a row, as of a process that is watched.
 """
 
+import ctypes
 import gc
 import json
 import sys
@@ -15,6 +16,13 @@ import inspector
 from inspector.process.own import OwnProcess
 from inspector.process.vectors import Vectors
 from tests.benchmarks.targets.busy import Busy
+
+POINTER, COUNT = ctypes.c_void_p, ctypes.c_ulong
+LIBRARY = ctypes.PyDLL(None)
+GATHER, READV = LIBRARY.process_vm_writev, LIBRARY.process_vm_readv
+for each in (GATHER, READV):
+    each.argtypes = [ctypes.c_int, POINTER, COUNT, POINTER, COUNT, COUNT]
+    each.restype = ctypes.c_ssize_t
 
 CLASSES, THREADS, ROUNDS = map(int, sys.argv[1:])
 
@@ -31,13 +39,13 @@ def bare(target: inspector.Target) -> tuple[int, int]:
     """Return the nanoseconds of a snapshot's own calls, and of ``process_vm_readv`` instead."""
     assert isinstance(target._process, OwnProcess)
     world = target._process.world
-    latest = next(iter(target._known.values())).latest
+    latest = next(iter(target._reader.known.values())).latest
     assert latest is not None
     assert latest.planned.halves is not None
     ranges, _ = latest.planned.halves
-    own = world._gathering(world._latest.of(ranges).next)
-    vectors = Vectors(ranges, apart=True)
-    reads = [(world._readv, target.pid, *call, 0) for call in vectors.calls]
+    kept, vectors = world._latest.of(ranges).next, Vectors(ranges, apart=True)
+    own = [(GATHER, target.pid, *call, 0) for call in kept.gathering]
+    reads = [(READV, target.pid, *call, 0) for call in vectors.calls]
     return made(own), made(reads)
 
 
