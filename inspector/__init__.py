@@ -7,8 +7,8 @@
 >>> before["collections.deque"].contributions             # doctest: +SKIP
 {4242: 57}
 
-Importing this package loads nothing but itself; its names load what they need, from the
-standard library only.
+Importing this package loads nothing but itself and its errors; its names load what they need,
+from the standard library only.
 
 PYTEST_DONT_REWRITE: whoever imports it before pytest must not be warned of that.
 """
@@ -16,8 +16,12 @@ PYTEST_DONT_REWRITE: whoever imports it before pytest must not be warned of that
 from __future__ import annotations
 
 import os
+import sys
+from _thread import get_ident
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from inspector.errors import Reentered
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -67,6 +71,7 @@ __all__ = [
     "ObjectCount",
     "PoolCount",
     "PoolLife",
+    "Reentered",
     "Snapshot",
     "Target",
     "TargetChanged",
@@ -85,12 +90,21 @@ __version__ = "0.1.0"
 
 _own: Target | None = None
 
+_loading: list[int] = []
+_attaching: list[int] = []
+"""Threads in the middle of it: a signal handler, a finalizer, a hook or a trace function that
+runs there may ask for the very same thing."""
+
 if not TYPE_CHECKING:  # type checkers see the imports above, and other names are wrong
 
     def __getattr__(name: str) -> object:
         """Import what is shown here when it is first asked for: pytest loads this in every run."""
         for module in ("errors", "census.snapshot", "census.target") if name in __all__ else ():
-            room = import_module(f"inspector.{module}")
+            room = sys.modules.get(f"inspector.{module}")
+            # What is there needs no import, for which this may be no moment: an error's class.
+            if not hasattr(room, name):
+                _load(module)
+                room = sys.modules[f"inspector.{module}"]
             if hasattr(room, name):
                 return globals().setdefault(name, getattr(room, name))
         raise AttributeError(f"module 'inspector' has no attribute {name!r}")
@@ -110,19 +124,61 @@ def attach(pid: int | None = None, *, pause_limit: float = 1.0) -> Target:
     :class:`NotFreeThreaded`, :class:`UnsupportedVersion`,
     or :class:`LayoutError` when CPython's structures could not be made out.
     """
-    from inspector.census.target import Target  # noqa: PLC0415 - not for import inspector
-
     global _own  # noqa: PLW0603 - one attachment per process, found again after a fork
-    if pid is not None and pid != os.getpid():
-        from inspector.process.other import OtherProcess  # noqa: PLC0415 - not for the own process
+    own = pid is None or pid == os.getpid()
+    if own and _own is not None and _own.pid == os.getpid():
+        return _own
+    _begin(_attaching, "attaching to a process", at_most=2)
+    try:
+        _load("census.target")
+        from inspector.census.target import Target  # noqa: PLC0415 - not for import inspector
 
-        return Target(OtherProcess(pid), pause_limit)
-    if _own is None or _own.pid != os.getpid():
+        if not own:
+            from inspector.process.other import OtherProcess  # noqa: PLC0415 - likewise
+
+            return Target(OtherProcess(pid or 0), pause_limit)
         from inspector.process.own import OwnProcess  # noqa: PLC0415 - likewise
 
         # A fork has copied all that was found out: structures stay where they are.
         _own = Target(OwnProcess(), layout=None if _own is None else _own.layout)
-    return _own
+        return _own
+    finally:
+        _attaching.remove(get_ident())
+
+
+def _load(module: str) -> None:
+    """Import a module of this package, whose names are then to be had.
+
+    Raises :class:`InspectorError` where that, or what it needs, is half imported by the
+    very code that this interrupts: Python gives one thread such modules as they are.
+    """
+    _begin(_loading, "loading inspector", at_most=1)
+    try:
+        import_module(f"inspector.{module}")
+    except (AttributeError, ImportError) as failure:
+        if "partially initialized" not in str(failure):
+            raise
+        raise _reentered("importing what inspector needs") from failure
+    finally:
+        _loading.remove(get_ident())
+
+
+def _begin(threads: list[int], doing: str, *, at_most: int) -> None:
+    """Note that this thread does something; raise if it does so often enough already."""
+    thread = get_ident()
+    if threads.count(thread) >= at_most:
+        raise _reentered(doing)
+    threads.append(thread)
+
+
+def _reentered(doing: str) -> Reentered:
+    """Return the error for what asks in the middle of its own answer."""
+    message = f"this thread is {doing}, and was interrupted to ask for a reading"
+    return Reentered(
+        message,
+        hint="a signal handler, a finalizer, a hook or a trace function can read once that is "
+        "done: call inspector.attach() before there is any",
+    )
 
 
 def snapshot(*, kinds: Collection[str] = ("type",), unlisted: bool = True) -> Snapshot:

@@ -12,7 +12,7 @@ import sys
 from typing import NamedTuple
 
 import inspector
-from inspector.errors import InspectorError, UnsupportedVersion
+from inspector.errors import InspectorError, Reentered, UnsupportedVersion
 
 __all__ = [
     "Support",
@@ -55,6 +55,8 @@ def _find_support() -> Support:
         )
     try:
         inspector.attach()
+    except Reentered:
+        raise  # says nothing of the build
     except InspectorError as problem:
         return Support(threads=False, reason=str(problem), no_threads=str(problem))
     return Support(threads=True, reason="")

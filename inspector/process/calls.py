@@ -54,8 +54,9 @@ def refused(refusal: Exception) -> AccessDenied:
 
 def _bind() -> tuple[Callable[..., int], Callable[..., int], Callable[..., int]]:
     """Return the functions; those that fail where there are none."""
+    load = ctypes.CDLL  # missing where another import of ctypes is interrupted by this one
     try:
-        library = ctypes.CDLL(None, use_errno=True)
+        library = load(None, use_errno=True)
         readv, compare, move = library.process_vm_readv, library.memcmp, library.memmove
     except (AttributeError, TypeError):  # Windows names no library by None
         return _unknown_call, _unknown_call, _unknown_call

@@ -99,3 +99,26 @@ def test_a_program_with_a_hook_that_takes_a_lock_is_reported_on_while_it_runs(
     assert done.returncode == 0, done.stderr
     assert "exact, paused for" in done.stderr
     assert "taken after 0.3 s" in done.stderr
+
+
+@every_version
+@pytest.mark.parametrize(
+    "case",
+    [
+        "in_a_hook",
+        "in_a_signal_handler",
+        "in_a_finalizer",
+        "in_a_trace_function",
+        "in_the_import_of_ctypes",
+        "in_another_thread",
+    ],
+)
+def test_the_first_use_may_be_anywhere(version: str, case: str) -> None:
+    seen = printed_by(python_of(version), TARGETS / "first_use.py", case, timeout=60)
+    right = seen["first"].pop("more than ten")
+    assert right >= 1
+    assert seen["then"] == right + 1
+    assert seen["first"] or case == "in_another_thread"
+    busy = ("loading inspector", "importing what inspector needs")
+    told = [f"Reentered: this thread is {each}, and was interrupted to ask for" for each in busy]
+    assert [each for each in seen["first"] if not each.startswith(tuple(told))] == []
