@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,11 +12,12 @@ from _pytest.runner import runtestprotocol  # what plugins that run a test again
 from inspector.checks.balance import balance_of_runs
 from inspector.checks.evidence import failing
 from inspector.checks.measuring import measure
-from inspector.checks.problem import CheckFailed, Problem
+from inspector.checks.problem import CheckFailed, Problem, Verdict
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load
 from inspector.checks.support import support
 from inspector.plugin.control import emptied, without_runner
+from inspector.plugin.keepers import kept_by_plugins
 from inspector.plugin.marks import resolve, spec_of, unchecked
 
 if TYPE_CHECKING:
@@ -127,10 +129,11 @@ class Runs:
 
     def own(self, findings: list[Finding], rules: Rules, repeat: int) -> list[Finding]:
         """Return of the findings on repeats those that are the test's own doing."""
-        try:
-            return without_runner(findings, self._item, Load(self.empty, repeat), rules)
-        except RepeatFailed:  # some plugin demands more of a test
-            return findings
+        with suppress(RepeatFailed):  # some plugin demands more of a test
+            findings = without_runner(findings, self._item, Load(self.empty, repeat), rules)
+        names = {each.type for each in findings if each.verdict is Verdict.KEPT}
+        theirs = kept_by_plugins(names, self._item.config, self.again) if names else ()
+        return [each for each in findings if each.type not in theirs]
 
     def _run(self) -> list[pytest.TestReport]:
         self._item.stash[BODY_PASSED] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -359,6 +360,61 @@ def test_what_another_plugin_keeps_of_each_run_is_not_the_tests(
             "keeper.Seen: +4 references per run, in every one of 3 runs (kept)",
             "  note        of these, a run of an empty test leaves +2",
             "conftest.Mine: +1 reference per run, in every one of 3 runs (kept)",
+        ]
+    )
+
+
+NOTING = """
+    import pytest
+
+    class Use: pass
+
+    class Log:
+        def __init__(self): self.uses = []
+
+        def note(self):
+            self.uses.append({"use": Use()})
+            return self.uses[-1]["use"]
+
+    def pytest_configure(config): config.pluginmanager.register(Log(), "log")
+
+    @pytest.fixture
+    def log(request): return request.config.pluginmanager.get_plugin("log")
+"""
+
+
+def test_what_a_plugin_notes_of_its_use_is_not_the_tests_unless_it_keeps_it_too(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = pytester.mkdir("site-packages")
+    (installed / "noting.py").write_text(textwrap.dedent(NOTING))
+    monkeypatch.setenv("PYTHONPATH", str(installed), prepend=os.pathsep)
+    result = run(
+        """
+        import typerefs
+
+        class Widget: pass
+
+        kept = []
+
+        def test_uses_it(log): log.note()
+
+        def test_keeps_what_it_gets(log): kept.append(log.note())
+
+        def test_hands_over_its_own(log): log.uses.append(Widget())
+
+        def test_leaks(log): log.note(), typerefs.Leaking()
+        """,
+        "--inspector-leaks",
+        subprocess=True,
+        plugins=("inspector", "noting"),
+    )
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines_random(
+        [
+            "noting.Use: +1 reference per run, in every one of 3 runs (kept)",
+            "test_it.Widget: +1 reference per run, in every one of 3 runs (kept)",
+            "typerefs.Leaking: +1 reference per run, in every one of 3 runs (leaking)",
         ]
     )
 

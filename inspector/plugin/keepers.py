@@ -1,0 +1,106 @@
+"""Which instances of a plugin's own types nothing but pytest and its plugins keeps.
+
+A plugin whose fixture a test uses may note each use, to tell of it at the end: the runs of
+a benchmark, the snapshots that were compared.  An empty test uses nothing, so that its runs
+do not show this; who refers to the instances does.
+"""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from types import FrameType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from _pytest.nodes import Node
+
+from inspector.checks.subjects import all_types, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    import pytest
+
+__all__ = ["kept_by_plugins"]
+
+MOST: Final = 300
+"""Objects that are looked at on the way from instances to who keeps them: what more hold
+is not told apart, and looking for who refers to many takes a second."""
+
+
+def kept_by_plugins(
+    names: Collection[str], config: pytest.Config, run: Callable[[], object]
+) -> set[str]:
+    """Run a test once more; return those of the types whose new instances plugins alone keep.
+
+    Only of types that a plugin defines: whatever else a test hands to a plugin is the test's.
+    """
+    packages = _packages_of(config)
+    types = {
+        id(each): name_of(each)
+        for each in all_types()
+        if name_of(each) in names and name_of(each).partition(".")[0] in packages
+    }
+    if not types:
+        return set()
+    before = _instances(types)
+    known = set(map(id, before))
+    run()
+    found: dict[str, list[object]] = {}
+    for one in _instances(types):
+        if id(one) not in known:
+            found.setdefault(types[id(type(one))], []).append(one)
+    before.clear()
+    roots = {id(each) for each in (config, config.pluginmanager, config.hook)}
+    roots.update(map(id, config.pluginmanager.get_plugins()))
+    return {name for name, new in found.items() if _are_kept(new, packages, roots, found)}
+
+
+def _instances(types: Collection[int]) -> list[object]:
+    """Return the instances that the collector tracks."""
+    return [one for one in gc.get_objects() if id(type(one)) in types]
+
+
+def _packages_of(config: pytest.Config) -> set[str]:
+    """Return the packages of the plugins that are installed, and of pytest."""
+    found = {"_pytest", "pluggy"}
+    for each in config.pluginmanager.get_plugins():
+        module = each if isinstance(each, ModuleType) else type(each)
+        name = module.__name__ if isinstance(module, ModuleType) else module.__module__
+        file = Path(getattr(module, "__file__", None) or "")
+        if "site-packages" in file.parts or "dist-packages" in file.parts:
+            found.add(name.partition(".")[0])
+    return found
+
+
+def _are_kept(
+    instances: list[object], packages: Collection[str], roots: Collection[int], ours: object
+) -> bool:
+    """Whether every way from the instances to who refers to them ends at pytest or a plugin."""
+    ended = False
+    seen = {id(ours), id(instances), *map(id, instances)}
+    todo = instances
+    while todo and len(seen) < MOST:
+        seen.add(id(todo))
+        asked = tuple(todo)  # passed on as it is
+        found: list[object] = gc.get_referrers(*asked)
+        seen.update((id(asked), id(found)))
+        todo = []
+        for one in found:
+            if id(one) in seen or isinstance(one, FrameType):
+                continue
+            seen.add(id(one))
+            if id(one) in roots or isinstance(one, Node):
+                ended = True
+            elif isinstance(one, (ModuleType, FunctionType, type)):
+                if _package_of(one) not in packages:
+                    return False
+                ended = True
+            else:
+                todo.append(one)
+    return ended and not todo
+
+
+def _package_of(one: Any) -> str:  # noqa: ANN401 - a module, a function or a class
+    name = one.__name__ if isinstance(one, ModuleType) else one.__module__
+    return str(name).partition(".")[0]
