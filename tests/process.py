@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from inspector.census.target import Target
+from inspector.process.hook import NO_HOOK
 
 if TYPE_CHECKING:
     from inspector.process.other import OtherProcess
@@ -22,6 +23,7 @@ class FakeProcess:
 
     def __init__(self, memory: Image, runtime: int) -> None:
         self.memory, self.runtime = memory, runtime
+        self.hook = NO_HOOK
         self.limits: list[float] = []
         """Seconds that it was to be stopped at most, each time."""
 

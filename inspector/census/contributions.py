@@ -7,17 +7,27 @@ before costs one comparison.
 from __future__ import annotations
 
 from itertools import compress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from inspector.census.totals import slot
-from inspector.cpython.words import differing, signed
+from inspector.cpython.words import differing, signed, unsigned
+from inspector.process.vectors import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inspector.cpython.walk import Thread
 
-__all__ = ["Contributions", "counting", "moved"]
+__all__ = [
+    "FEW",
+    "Contributions",
+    "find_counting_slots",
+    "find_moved_slots",
+    "find_slots",
+    "read_slot",
+]
+
+FEW: Final = 32
+"""Objects that are looked up one by one, rather than among all words of a table."""
 
 
 class Contributions:
@@ -44,9 +54,9 @@ class Contributions:
         for thread, data in zip(threads, arrays, strict=True):
             key = (thread.address, thread.native_id)
             now[key] = data
-            _note(changes, thread.native_id, before.pop(key, b""), data)
+            _note_changes(changes, thread.native_id, before.pop(key, b""), data)
         for (_, native_id), data in before.items():
-            _note(changes, native_id, data, b"")
+            _note_changes(changes, native_id, data, b"")
         for index, by_thread in changes.items():
             # One OS thread can have several thread states.
             merged = dict(by_index.get(index, ()))
@@ -62,7 +72,7 @@ class Contributions:
         return by_index
 
 
-def moved(first: Sequence[bytes], second: Sequence[bytes]) -> set[int]:
+def find_moved_slots(first: Sequence[bytes], second: Sequence[bytes]) -> set[int]:
     """Return the indices at which some thread's array differs between two passes."""
     found: set[int] = set()
     for one, other in zip(first, second, strict=True):
@@ -70,7 +80,7 @@ def moved(first: Sequence[bytes], second: Sequence[bytes]) -> set[int]:
     return found
 
 
-def counting(arrays: Sequence[bytes]) -> set[int]:
+def find_counting_slots(arrays: Sequence[bytes]) -> set[int]:
     """Return the indices at which some thread's array is not 0."""
     found: set[int] = set()
     for data in arrays:
@@ -79,9 +89,37 @@ def counting(arrays: Sequence[bytes]) -> set[int]:
     return found
 
 
-def _note(changes: dict[int, dict[int, int]], native_id: int, before: bytes, now: bytes) -> None:
+def _note_changes(
+    changes: dict[int, dict[int, int]], native_id: int, before: bytes, now: bytes
+) -> None:
     """Add what a thread's counts changed by."""
     for index in differing(before, now):
-        change = slot(now, index) - slot(before, index)
+        change = read_slot(now, index) - read_slot(before, index)
         of = changes.setdefault(index, {})
         of[native_id] = of.get(native_id, 0) + change
+
+
+def find_slots(table: bytes, addresses: Sequence[int]) -> list[int]:
+    """Return the slot of each address, by the pool's table; -1 for one without a unique id."""
+    if len(addresses) <= FEW:
+        return [_find_word(table, address) for address in addresses]
+    words = unsigned(table)
+    # The words of free entries lie inside the table, where no object does.
+    found = dict(zip(words, range(len(words)), strict=True))
+    return [found.get(address, -1) for address in addresses]
+
+
+def _find_word(table: bytes, word: int) -> int:
+    """Return the index of a word, -1 where it is missing, without a list of all of them."""
+    sought = word.to_bytes(WORD, "little")
+    at = table.find(sought)
+    while at >= 0 and at % WORD:
+        at = table.find(sought, at + 1)
+    return at // WORD if at >= 0 else -1
+
+
+def read_slot(array: bytes, index: int) -> int:
+    """Return one contribution, signed; 0 beyond the array's end, and for the index -1."""
+    if index < 0:
+        return 0
+    return int.from_bytes(array[8 * index : 8 * index + 8], "little", signed=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.census.agreement import agreements
 from inspector.census.discovery import find_layout
-from inspector.census.ending import lasting
+from inspector.census.lifetime import report_end
 from inspector.cpython.published import read_version, version_text
 from inspector.cpython.walk import gil_enabled, interpreters
 from inspector.errors import InspectorError, LayoutError
@@ -71,7 +71,7 @@ def diagnose(pid: int | None, pause_limit: float) -> Diagnosis:
         process = OwnProcess() if own else OtherProcess(number)
         facts["version"] = version_text(read_version(process.memory, process.runtime)[0])
         layout, facts["discovery_pause_ns"] = find_layout(process, pause_limit)
-        with lasting(process, layout.published):
+        with report_end(process, layout.published):
             for each in interpreters(process.memory, layout.published, layout.runtime):
                 # The main one is the last.
                 facts["gil_enabled"] = gil_enabled(process.memory, layout.published, each)

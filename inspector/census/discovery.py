@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from inspector.census.ending import lasting, refuse_finalizing
-from inspector.census.observe import give_way
+from inspector.census.lifetime import refuse_finalizing, report_end
+from inspector.census.retries import wait_before_retry
 from inspector.cpython.discover import discover
 from inspector.cpython.published import newer, read_published
 from inspector.errors import LayoutError, MemoryFault
@@ -32,11 +32,12 @@ def find_layout(
     :func:`~inspector.cpython.published.read_published` and
     :func:`~inspector.cpython.discover.discover` raise.
     """
-    with lasting(process):
-        published = read_published(process.memory, process.runtime, process.pid)
+    with report_end(process):
+        with process.hook.phase("published"):
+            published = read_published(process.memory, process.runtime, process.pid)
         refuse_finalizing(process, published)
     try:
-        with lasting(process, published):
+        with report_end(process, published), process.hook.phase("discovery"):
             return _find(process, published, pause_limit)
     except (LayoutError, MemoryFault) as failure:
         if published.known:
@@ -59,7 +60,7 @@ def _find(
             if last:
                 raise
             if own and not stops:
-                give_way(TRIES - left)
+                wait_before_retry(TRIES - left)
         else:
             # What is hidden by motion may be seen at the next try.
             if last or layout.c_stack_refs is not None:
@@ -72,6 +73,6 @@ def _find(
                 return discover(process.memory, published, process.runtime), world.pause_ns
         except (LayoutError, MemoryFault):
             # Stopped in the middle of a collection, or no layout that we know.
-            give_way(number)
+            wait_before_retry(number)
     with world.hold():
         return discover(process.memory, published, process.runtime), world.pause_ns

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.census.ending import lasting
-from inspector.census.known import identifiers
+from inspector.census.interpreter_state import read_interpreter_ids
+from inspector.census.lifetime import report_end
 from inspector.census.snapshot import TargetInfo
 from inspector.census.turns import Turns
 from inspector.cpython.published import version_text
@@ -55,7 +55,7 @@ class HeapTarget:
         """
         from inspector.reader.heap_rows import make_histogram  # noqa: PLC0415 - seldom asked for
 
-        with self._heap_reader() as reader, lasting(self._process, self.layout.published):
+        with self._heap_reader() as reader, report_end(self._process, self.layout.published):
             self._process.check()
             reading = reader.histogram(blocking=blocking, pause_limit=pause_limit, memory=memory)
             made = make_histogram(self._process.memory, self.layout, reading, self._facts())
@@ -69,7 +69,7 @@ class HeapTarget:
         """
         from inspector.reader.allocator import read_allocator  # noqa: PLC0415 - seldom asked for
 
-        with self._heap_reader() as reader, lasting(self._process, self.layout.published):
+        with self._heap_reader() as reader, report_end(self._process, self.layout.published):
             self._process.check()
             return read_allocator(reader, self._process.pid, self._facts(), pause_limit)
 
@@ -78,7 +78,7 @@ class HeapTarget:
 
         Raises :class:`LayoutError` for an allocator that is not understood.
         """
-        with self._heap_reader() as reader, lasting(self._process, self.layout.published):
+        with self._heap_reader() as reader, report_end(self._process, self.layout.published):
             return reader.heap_layout(pause_limit).offsets
 
     @contextmanager
@@ -100,7 +100,7 @@ class HeapTarget:
 
     def _facts(self) -> dict[str, Any]:
         """Return the process as documents have it."""
-        interpreter = list(identifiers(self._process.memory, self.layout))[-1]
+        interpreter = list(read_interpreter_ids(self._process.memory, self.layout))[-1]
         published = self.layout.published
         return TargetInfo(
             self._process.pid,

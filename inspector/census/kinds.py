@@ -1,8 +1,8 @@
-"""What an object of a pool is: a type, a code object, a dictionary."""
+"""What the objects of a pool are, and how much of each is read: types, code, dictionaries."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.members import basic_types, kinds_of
 from inspector.cpython.words import read_words
@@ -13,18 +13,53 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
 
-__all__ = ["classify"]
+__all__ = ["STATIC", "Member", "classify_objects", "holds_id", "structure_sizes"]
+
+STATIC: Final = "static"
+"""The kind of a type that is no heap type."""
+
+Member = tuple[int, int, str]
+"""An object that is to be read: unique id (0 for one in no pool), address, kind.
+
+A plain tuple: there is one per object while the world is stopped, and instances
+of a class of ours would show up in the very reading that they are made for.
+"""
 
 
-def classify(
-    memory: Memory, layout: Layout, members: Mapping[int, int]
+def classify_objects(
+    memory: Memory, layout: Layout, objects: Mapping[int, int]
 ) -> dict[tuple[int, int], str]:
-    """Tell the kind of each object (index -> address); leave out what is none of ours."""
+    """Return the kind of each object (index -> address), by index and address.
+
+    Left out is what is neither type nor code object nor dictionary.
+    """
     at = layout.published["pyobject.ob_type"]
-    ob_types = read_words(memory, [address + at for address in members.values()])
+    ob_types = read_words(memory, [address + at for address in objects.values()])
     kinds, _ = kinds_of(memory, basic_types(layout.published), set(ob_types))
     return {
-        place: kinds[ob_type]
-        for place, ob_type in zip(members.items(), ob_types, strict=True)
+        entry: kinds[ob_type]
+        for entry, ob_type in zip(objects.items(), ob_types, strict=True)
         if ob_type in kinds
     }
+
+
+def structure_sizes(layout: Layout) -> dict[str, int]:
+    """Return, per kind, the bytes from an object's start to the end of its unique id."""
+    return {
+        "type": layout.type_unique_id + 8,
+        "code": layout.code_unique_id + 8,
+        "dict": layout.dict_watcher_tag + 8,
+        STATIC: layout.published["type_object.size"],
+    }
+
+
+def holds_id(layout: Layout, member: Member, words: bytes) -> bool:
+    """Whether an object's structure holds the id under which the pool lists it."""
+    unique_id, _, kind = member
+    if not unique_id:
+        return bool(words)
+    if kind == "dict":
+        at, size = layout.dict_watcher_tag + 4, 4
+    else:
+        at, size = layout.type_unique_id if kind == "type" else layout.code_unique_id, 8
+    return int.from_bytes(words[at : at + size], "little") == unique_id

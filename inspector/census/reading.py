@@ -6,192 +6,171 @@ changed: the thread list, each thread's array, the pool and its table.
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from inspector.census.interpreter import InterpreterCount, PoolCount, ThreadCount
-from inspector.census.plan import FIXED, Moved, Plan, read_table
-from inspector.cpython.collector import (
-    PLAUSIBLE,
-    Collector,
-    decode_collector,
-)
-from inspector.cpython.pool import Pool, Table
-from inspector.cpython.walk import Thread, decode_thread, gil_enabled
+from inspector.census.kinds import Member, classify_objects
+from inspector.census.plan import Plan, sort_pieces
+from inspector.census.planner import reuse_table
+from inspector.census.retries import OutdatedPlan
+from inspector.cpython.collector import PLAUSIBLE, Collector, decode_collector
+from inspector.cpython.pool import LOCKED, Pool, Table
+from inspector.cpython.walk import Thread, decode_thread
 from inspector.cpython.words import word_at
 from inspector.errors import MemoryFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inspector.census.interpreter import PoolLife
     from inspector.census.stacks import Stacks
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory, StandingMemory
 
-__all__ = ["Bounds", "Reading", "Seen", "interpreter_count", "read", "understand"]
-
+__all__ = ["Bounds", "Reading", "decode_reading", "match_members", "read_plan"]
 
 Bounds = tuple[int, int]
 """The smallest and the largest count that was seen of an object in motion."""
 
+_NONE: Final[Mapping[int, Any]] = MappingProxyType({})
+
 
 class Reading(NamedTuple):
-    """The bytes of one plan, checked against it and decoded as far as all rows need."""
+    """What was read of one interpreter, by its plan."""
 
     plan: Plan
-    mutex: int
-    """``PyMutex`` of the pool; locked while a thread that ends merges its counts."""
+    pool_locked: bool
+    """A thread held the pool's mutex, as one does that ends and merges its counts."""
     collector: Collector
     finalizing: bool
-    gil_enabled: bool | None
-    started: int | None
+    threads_started: int | None
     """Thread states that were ever made; None where that is unknown."""
     states: list[bytes | None]
-    """Per thread state, its fixed members and its ``refcounts``."""
+    """Two per thread: its fixed members, and its ``refcounts``."""
     threads: list[Thread]
+    table_words: bytes
     table: Table
     arrays: list[bytes]
     """Per thread, its array, or the planned slots of it."""
+    members: list[Member]
+    """Those of the plan, without what died before it was read, and with what was born."""
     structures: list[bytes]
-    """Per member, its structure up to the unique id."""
-
-
-class Seen(NamedTuple):
-    """One interpreter as it was read."""
-
-    interpreter: int
-    planned: Plan
-    reading: Reading
-    again: dict[int, dict[int, int]]
-    """Contributions by pool index, of objects that had to be read again to settle."""
-    bounds: list[Bounds | None]
-    stacks: Stacks | None
+    """Per member, its structure up to the unique id; empty where it could not be read."""
+    reread: Mapping[int, dict[int, int]] = _NONE
+    """Pool index -> native thread id -> count, of what had to be read again to settle."""
+    bounds: Mapping[int, Bounds] = _NONE
+    """Address -> the counts that were seen, of objects that did not settle."""
+    stacks: Stacks | None = None
     """Deferred references per thread; None where they were not read."""
-    exact: bool
-    tries: int
-    merging: bool
+    exact: bool = False
+    """It is of one instant."""
+    tries: int = 1
+    merging: bool = False
     """Contributions may have moved into headers while it was read."""
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no merge of contributions can have been under way.
 
-def read(
+        The collector merges while ``collecting`` is set, a thread that ends while it
+        holds the pool's mutex; in between a count stands in both places.
+        """
+        return not self.collector.collecting and not self.pool_locked
+
+    @property
+    def merges(self) -> tuple[int | None, int | None]:
+        """What is not the same any more once contributions have moved into headers."""
+        return self.collector.collections, self.threads_started
+
+
+def read_plan(
     memory: StandingMemory, layout: Layout, plan: Plan, last: Reading | None = None
 ) -> Reading:
-    """Read a plan; raise :class:`Moved` when it no longer describes the interpreter."""
-    look = memory.read_again if plan.slots is None else memory.read_many
-    return understand(memory, layout, plan, look(plan.ranges), last)
+    """Read a plan; raise :class:`OutdatedPlan` when it no longer describes the interpreter."""
+    whole = plan.slots is None and plan.request.kinds
+    pieces = memory.read_again(plan.ranges) if whole else memory.read_many(plan.ranges)
+    return decode_reading(layout, plan, pieces, last)
 
 
-def understand(
-    memory: Memory,
-    layout: Layout,
-    plan: Plan,
-    pieces: list[bytes | None],
-    last: Reading | None = None,
+def decode_reading(
+    layout: Layout, plan: Plan, pieces: list[bytes | None], last: Reading | None = None
 ) -> Reading:
-    """Check and decode the bytes of a plan's ranges; ``last`` spares what did not change."""
-    finalizing, pool_words, head, _, _, table_words = pieces[:FIXED]
-    if finalizing is None or pool_words is None or head is None:
+    """Check and decode the bytes of a plan's ranges; ``last`` spares what did not change.
+
+    Raises :class:`OutdatedPlan`, and :class:`MemoryFault` where the interpreter is gone.
+    """
+    found = sort_pieces(plan, pieces)
+    if found.finalizing is None or found.pool is None or found.thread_list is None:
         raise MemoryFault(*plan.ranges[0])
-    pool = Pool.decode(pool_words)
-    if (pool.table, pool.size) != (plan.pool.table, plan.pool.size) or table_words is None:
-        raise Moved
-    arrays = FIXED + 2 * len(plan.threads)
-    states = pieces[FIXED:arrays]
-    if last is not None and last.plan.threads is plan.threads and last.states == states:
+    pool = Pool.decode(found.pool)
+    if pool.table_range != plan.pool.table_range or found.table is None:
+        raise OutdatedPlan
+    if last is not None and last.plan.threads is plan.threads and last.states == found.states:
         chain = last.threads
     else:
-        chain = _decode_threads(layout, plan, states)
-    if word_at(head, 8) != (chain[0].address if chain else 0):
-        raise Moved
-    objects = len(pieces) - len(plan.members)
+        chain = _decode_threads(layout, plan, found.states)
+    # struct pythreads (Include/internal/pycore_interp_structs.h, 3.14 and 3.15):
+    # next_unique_id, then the head of the list.
+    started, head = word_at(found.thread_list, 0), word_at(found.thread_list, 8)
+    if head != (chain[0].address if chain else 0):
+        raise OutdatedPlan
     return Reading(
         plan,
-        pool.mutex,
-        decode_collector(pieces[3:5]),
-        any(finalizing),
-        gil_enabled(memory, layout.published, plan.interpreter),
-        _started(head, chain),
-        states,
+        bool(pool.mutex & LOCKED),
+        decode_collector((found.collecting, found.collections)),
+        any(found.finalizing),
+        started if len(chain) <= started < PLAUSIBLE else None,
+        found.states,
         chain,
-        read_table(table_words, pool, plan),
-        _arrays(plan, pieces[arrays:objects]),
-        _bytes(pieces[objects:]),
+        found.table,
+        reuse_table(found.table, pool, plan) if plan.request.kinds else plan.table,
+        _join_arrays(plan, found.arrays),
+        plan.members,
+        [words or b"" for words in found.structures],
     )
-
-
-def _started(words: bytes, chain: list[Thread]) -> int | None:
-    """Return ``threads.next_unique_id``, which stands before the head of the list.
-
-    ``struct pythreads`` (Include/internal/pycore_interp_structs.h, 3.14 and 3.15).
-    """
-    number = word_at(words, 0)
-    return number if len(chain) <= number < PLAUSIBLE else None
 
 
 def _decode_threads(layout: Layout, plan: Plan, states: list[bytes | None]) -> list[Thread]:
     """Return the threads as read; they must be the planned ones with the planned arrays."""
     chain = []
-    for number, planned in enumerate(plan.threads):
-        words, counts = states[2 * number], states[2 * number + 1]
+    following = [*(thread.address for thread in plan.threads), 0][1:]
+    for planned, next_, words, counts in zip(
+        plan.threads, following, states[::2], states[1::2], strict=True
+    ):
         if words is None or counts is None:
-            raise Moved
+            raise OutdatedPlan
         thread = decode_thread(layout.published, planned.address, words, counts)
-        if (thread.values, thread.size) != (planned.values, planned.size):
-            raise Moved
+        if (thread.next, thread.values, thread.size) != (next_, planned.values, planned.size):
+            raise OutdatedPlan
         chain.append(thread)
-    following = [*(thread.address for thread in chain), 0][1:]
-    if [thread.next for thread in chain] != following:
-        raise Moved
     return chain
 
 
-def _bytes(pieces: list[bytes | None]) -> list[bytes]:
-    """Return the pieces, empty where nothing could be read."""
-    if all(pieces):  # nearly always, and sooner seen than done
-        return cast("list[bytes]", pieces)
-    return [words or b"" for words in pieces]
-
-
-def _arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
+def _join_arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
     """Return each thread's array; of some slots, one behind the other, if so planned."""
     if plan.slots is None:
         if None in pieces:
-            raise Moved
+            raise OutdatedPlan
         return [piece or b"" for piece in pieces]
     rest = iter(pieces)
     return [b"".join(next(rest) or bytes(8) for _ in indices) for indices in plan.slots]
 
 
-def interpreter_count(
-    reading: Reading, identifier: int, names: Mapping[int, str], life: PoolLife
-) -> InterpreterCount:
-    """Return what a reading says of its interpreter; the threads are named by native id."""
-    return InterpreterCount(
-        identifier,
-        exact=False,
-        pool=_pool_count(reading.plan, reading.table),
-        collections=reading.collector.collections,
-        threads=tuple(
-            ThreadCount(
-                thread.native_id,
-                names.get(thread.native_id, ""),
-                identifier,
-                thread.size,
-                thread.finalized,
-            )
-            for thread in reading.threads
-        ),
-        life=life,
-        threads_started=reading.started,
-    )
-
-
-def _pool_count(plan: Plan, table: Table) -> PoolCount:
-    """Return the occupancy of a pool; ``table`` is what the reading itself saw."""
-    size, used, free = plan.pool.size, len(table.members), len(table.free)
-    if plan.scope.only:
-        return PoolCount(size, used, free)
-    same = table is plan.table
-    kinds = plan.tally if same else Counter(map(plan.kinds.get, table.members.items()))
-    return PoolCount(size, used, free, kinds["type"], kinds["code"], kinds["dict"])
+def match_members(memory: Memory, layout: Layout, reading: Reading) -> Reading:
+    """Leave out objects that died before they were read; add those born since, unread."""
+    plan, now, before = reading.plan, reading.table.members, reading.plan.table.members
+    if now is before or now == before:
+        return reading
+    members = []
+    structures = []
+    for member, words in zip(plan.members, reading.structures, strict=True):
+        unique_id, address, _ = member
+        if not unique_id or now.get(unique_id - 1) == address:
+            members.append(member)
+            structures.append(words)
+    if not plan.request.only:
+        born = {index: address for index, address in now.items() if before.get(index) != address}
+        for (index, address), kind in classify_objects(memory, layout, born).items():
+            if kind in plan.request.kinds:
+                members.append((index + 1, address, kind))
+                structures.append(b"")
+    return reading._replace(members=members, structures=structures)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from inspector.census.ending import finalizing
-from inspector.census.everyone import Wanted, observe_all
-from inspector.census.known import Known, identifiers, knowing
-from inspector.census.reading import interpreter_count
-from inspector.census.snapshot import PoolLife, Snapshot, TargetInfo
+from inspector.census.interpreter_state import (
+    InterpreterState,
+    read_interpreter_ids,
+    update_states,
+)
+from inspector.census.interpreters import read_interpreters
+from inspector.census.lifetime import finalizing_error
+from inspector.census.snapshot import Snapshot, TargetInfo
 from inspector.cpython.published import version_text
+from inspector.cpython.walk import gil_enabled
 from inspector.errors import NoSuchObject
 from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
-    from inspector.census.reading import Seen
+    from inspector.census.reading import Reading
+    from inspector.census.request import Request
     from inspector.cpython.layout import Layout
     from inspector.process.other import OtherProcess
+    from inspector.process.protocols import StillMemory
 
 __all__ = ["SnapshotReader"]
 
@@ -28,30 +34,30 @@ class SnapshotReader:
     def __init__(self, process: OwnProcess | OtherProcess, layout: Layout) -> None:
         self.process = process
         self._layout = layout
-        self.known: dict[int, Known] = {}
+        self.states: dict[int, InterpreterState] = {}
         """By address of the interpreter."""
 
     def apart(self) -> SnapshotReader:
         """Return another reader of this process, which shares nothing that a reading changes."""
         return SnapshotReader(self.process.apart(), self._layout)
 
-    def read(self, wanted: Wanted) -> Snapshot:
-        """Read every interpreter, or one."""
+    def read(self, request: Request, stopped: StillMemory | None) -> Snapshot:
+        """Read every interpreter, or one; ``stopped`` is another process, to be stopped for it."""
         self.process.check()
         taken = time.time_ns()
-        memory, layout = self.process.memory, self._layout
-        self.known = knowing(self.known, identifiers(memory, layout), memory, layout)
-        seen = observe_all(self.process, layout, self.known, wanted)
+        ids = read_interpreter_ids(self.process.memory, self._layout)
+        self.states = update_states(self.states, ids, self.process, self._layout)
+        readings = read_interpreters(self.process, self._layout, self.states, request, stopped)
         # Numbers of a process that took this one's place are worth nothing.
         self.process.check()
-        self._refuse(seen, wanted.interpreter)
-        if not wanted.scope.only:
-            latest = {each.interpreter: each for each in seen}
-            for address, known in self.known.items():
-                known.latest = latest.get(address)
-        snapshot = self._assemble(seen, taken)
-        if wanted.stopped is not None:
-            return snapshot._replace(pause_ns=wanted.stopped.pause_ns)
+        self._refuse(readings, request.interpreter)
+        if not request.only:
+            latest = {reading.plan.interpreter: reading for reading in readings}
+            for address, state in self.states.items():
+                state.latest = latest.get(address)
+        snapshot = self._assemble(readings, taken)
+        if stopped is not None:
+            return snapshot._replace(pause_ns=stopped.pause_ns)
         if not isinstance(self.process, OwnProcess):
             return snapshot
         world = self.process.world
@@ -59,39 +65,36 @@ class SnapshotReader:
             return snapshot._replace(why_not_exact=world.refusal)
         return snapshot._replace(pause_ns=world.pause_ns)
 
-    def _refuse(self, seen: list[Seen], interpreter: int | None) -> None:
+    def _refuse(self, readings: list[Reading], interpreter: int | None) -> None:
         """Raise where there is nothing to report."""
-        if not seen:
+        if not readings:
             raise NoSuchObject(
                 f"no interpreter {interpreter} in process {self.process.pid}",
                 subject=interpreter,
                 hint="leave the interpreter out to see which there are",
             )
-        if any(each.reading.finalizing for each in seen):
-            raise finalizing(self.process.pid)
+        if any(reading.finalizing for reading in readings):
+            raise finalizing_error(self.process.pid)
 
-    def _assemble(self, seen: list[Seen], taken: int) -> Snapshot:
+    def _assemble(self, readings: list[Reading], taken: int) -> Snapshot:
         """Name the objects and threads, and freeze it all."""
-        threads = self.process.thread_names()
-        counts = []
-        lines: list[tuple[Any, ...]] = []
-        for each in seen:
-            known, reading = self.known[each.interpreter], each.reading
-            life = PoolLife() if reading.plan.scope.only else known.life.update(reading)
-            counted = interpreter_count(reading, known.id, threads, life)
-            counts.append(counted._replace(exact=each.exact, merging=each.merging))
-            lines += known.rows.of(each, known.id)
+        with self.process.hook.phase("threads"):
+            names = self.process.thread_names()
+        interpreters = []
+        rows: list[tuple[Any, ...]] = []
+        for reading in readings:
+            state = self.states[reading.plan.interpreter]
+            interpreters.append(state.count_interpreter(reading, names))
+            rows += state.make_rows(reading)
+        published = self._layout.published
+        gil = gil_enabled(self.process.memory, published, readings[0].plan.interpreter)
+        version = version_text(published.version)
         return Snapshot(
-            target=TargetInfo(
-                self.process.pid,
-                version_text(self._layout.published.version),
-                seen[0].reading.gil_enabled,
-                self.process.command(),
-            ),
-            exact=all(each.exact for each in seen),
+            target=TargetInfo(self.process.pid, version, gil, self.process.command()),
+            exact=all(reading.exact for reading in readings),
             pause_ns=None,
-            interpreters=tuple(counts),
+            interpreters=tuple(interpreters),
             taken_ns=taken,
-            tries=max(each.tries for each in seen),
-            rows=tuple(lines),
+            tries=max(reading.tries for reading in readings),
+            rows=tuple(rows),
         )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inspector.process.protocols import Chain, Hop, Memory
     from inspector.process.vectors import Range
 
-__all__ = ["Moving", "Shifted", "StackPlan", "Stacks", "count_stacks", "plan_stacks"]
+__all__ = ["FollowedThreads", "StackPlan", "Stacks", "StacksChanged", "count_stacks", "plan_stacks"]
 
 UNKNOWN_DEPTH: Final = 64
 """Frames that are allowed for where a running thread's own could not be counted."""
@@ -48,7 +48,7 @@ class Stacks(NamedTuple):
     """Of these, per object, the ones in frames that were caught while they ran."""
 
 
-class Moving:
+class FollowedThreads:
     """Threads of one interpreter whose stacks do not hold still, and how far to look."""
 
     def __init__(self, own_thread: int = 0) -> None:
@@ -58,7 +58,7 @@ class Moving:
         """Addresses of thread states."""
         self.frames, self.refs, self.slots = 16, 2, FIRST_SLOTS
 
-    def note(self, threads: set[int], slots: int) -> None:
+    def add(self, threads: set[int], slots: int) -> None:
         """Follow these threads from now on, further, with frames of at least so many slots."""
         if self.threads.issuperset(threads):
             self.frames, self.refs = 2 * self.frames, 2 * self.refs
@@ -81,7 +81,7 @@ class StackPlan(NamedTuple):
     """Two per thread that does not."""
 
 
-class Shifted(Exception):
+class StacksChanged(Exception):
     """Some stacks were not where they had been."""
 
     def __init__(self, threads: set[int], slots: int) -> None:
@@ -91,34 +91,33 @@ class Shifted(Exception):
 
 
 def plan_stacks(
-    memory: Memory, layout: Layout, threads: Sequence[Thread], moving: Moving
+    memory: Memory, layout: Layout, threads: Sequence[Thread], followed: FollowedThreads
 ) -> StackPlan:
     """Look where the stacks are, without a pause."""
     published = layout.published
-    looks: list[Chain] = []
-    for thread in threads:
-        looks += stack_chains(layout, thread.address, (DEEPEST, DEEPEST), 0)
-    hops = follow(memory, looks)
+    chains = [stack_chains(layout, each.address, (DEEPEST, DEEPEST), 0) for each in threads]
+    hops = iter(follow(memory, [chain for pair in chains for chain in pair]))
     plan = StackPlan([], [], [], [])
-    for number, thread in enumerate(threads):
-        frames, refs = hops[2 * number : 2 * number + 2]
-        (head, size, _), (refs_head, ref_size, _) = looks[2 * number : 2 * number + 2]
-        rests = thread.address not in moving.threads and thread.native_id != moving.own_thread
-        if frames is None or refs is None or not rests:
+    for thread, (frame_chain, ref_chain) in zip(threads, chains, strict=True):
+        frames, refs = next(hops), next(hops)
+        follows = thread.address in followed.threads or thread.native_id == followed.own_thread
+        if frames is None or refs is None or follows:
             plan.rests.append(False)
             most = (
-                (UNKNOWN_DEPTH if frames is None else len(frames)) + moving.frames,
-                len(refs or ()) + moving.refs,
+                (UNKNOWN_DEPTH if frames is None else len(frames)) + followed.frames,
+                len(refs or ()) + followed.refs,
             )
-            plan.chains.extend(stack_chains(layout, thread.address, most, moving.slots))
+            plan.chains.extend(stack_chains(layout, thread.address, most, followed.slots))
             continue
         plan.rests.append(True)
         plan.lengths.append((len(frames), len(refs)))
+        head, frame_size, _ = frame_chain
         plan.ranges.append((head, 8))
         for address, words in frames:
             slots = slots_in_use(published, address, words) or 0
-            plan.ranges.append((address, size + 8 * slots))
-        plan.ranges.append((refs_head, 8 if refs_head else 0))
+            plan.ranges.append((address, frame_size + 8 * slots))
+        head, ref_size, _ = ref_chain
+        plan.ranges.append((head, 8 if head else 0))
         plan.ranges.extend((address, ref_size) for address, _ in refs)
     return plan
 
@@ -135,13 +134,13 @@ def count_stacks(
     """Return the deferred references per thread; None where some could not be seen.
 
     In the own process (``own``) every thread was stopped between two instructions.
-    Raises :class:`Shifted` for stacks that have to be read again.
+    Raises :class:`StacksChanged` for stacks that have to be read again.
     """
     rest = iter(zip(plan.ranges, pieces, strict=True))
-    lengths, followed = iter(plan.lengths), iter(hops)
+    lengths, followed_lists = iter(plan.lengths), iter(hops)
     found: dict[int, Counter[int]] = {}
     doubtful: Counter[int] = Counter()
-    shifted: set[int] = set()
+    changed: set[int] = set()
     slots = 0
     # Without the offset of c_stack_refs some references are where nobody can look.
     hidden = layout.c_stack_refs is None
@@ -150,22 +149,22 @@ def count_stacks(
             depth, refs_depth = next(lengths)
             frames, refs = _in_place(rest, depth), _in_place(rest, refs_depth)
         else:
-            frames, refs = next(followed), next(followed)
+            frames, refs = next(followed_lists), next(followed_lists)
         if frames is None or refs is None:
-            shifted.add(thread.address)
+            changed.add(thread.address)
             continue
         running = thread.attached and not own
         try:
             stack = deferred_references(layout.published, frames, refs, running=running)
         except TooShort as short:
-            shifted.add(thread.address)
+            changed.add(thread.address)
             slots = max(slots, short.slots)
             continue
         hidden = hidden or not stack.complete
         found.setdefault(thread.native_id, Counter()).update(stack.references)
         doubtful.update(stack.doubtful)
-    if shifted:
-        raise Shifted(shifted, slots)
+    if changed:
+        raise StacksChanged(changed, slots)
     return None if hidden else Stacks(found, doubtful)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from inspector.census.discovery import find_layout
-from inspector.census.kinds import classify
+from inspector.census.kinds import classify_objects
 from inspector.cpython.pool import read_pool, read_table
 from inspector.cpython.published import read_published, read_version, version_text
 from inspector.cpython.walk import gil_enabled, interpreters
@@ -158,7 +158,7 @@ def _heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
     """Return how many types have a unique id of one interpreter."""
     memory = process.memory
     table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
-    kinds = classify(memory, layout, table.members)
+    kinds = classify_objects(memory, layout, table.members)
     return sum(kind == "type" for kind in kinds.values())
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import gc
 import types
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from inspector.census.discovery import find_layout
-from inspector.census.ending import lasting
-from inspector.census.everyone import Wanted
 from inspector.census.heap_target import PAUSE_LIMIT, HeapTarget
-from inspector.census.known import identifiers
-from inspector.census.plan import Scope
+from inspector.census.interpreter_state import read_interpreter_ids
+from inspector.census.lifetime import report_end
+from inspector.census.request import RETRIES, Request
 from inspector.census.snapshot import KINDS, ObjectCount, Snapshot
 from inspector.census.snapshot_reader import SnapshotReader
 from inspector.errors import NoSuchObject, NoSuchTarget, NotAType, NotCounted
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from inspector.reader.thread_sampler import ThreadSampler
 
 __all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]
-
-RETRIES: Final = 4
-"""Passes, after the first two, for what did not agree in them."""
 
 
 class Target(HeapTarget):
@@ -99,12 +95,12 @@ class Target(HeapTarget):
         unknown = set(kinds).difference(KINDS)
         if unknown:
             raise ValueError(f"unknown kinds {sorted(unknown)}; known are {', '.join(KINDS)}")
-        scope = Scope(tuple(kinds), unlisted=unlisted)
-        with self._reading() as reader, lasting(self._process, self.layout.published):
-            process, still = reader.process, None
+        request = Request(tuple(kinds), unlisted=unlisted, interpreter=interpreter, retries=retries)
+        with self._reading() as reader, report_end(self._process, self.layout.published):
+            process, stopped = reader.process, None
             if blocking and not isinstance(process, OwnProcess):
-                still = process.stopped(pause_limit)
-            return reader.read(Wanted(scope, interpreter, still, retries))
+                stopped = process.stopped(pause_limit)
+            return reader.read(request, stopped)
 
     def refcount(self, subject: object) -> ObjectCount:
         """Read one type of the own process.
@@ -119,8 +115,8 @@ class Target(HeapTarget):
             )
         # id() is an event for audit hooks, which may read, too: it has to be of this reading.
         with self._reading() as reader:
-            scope = Scope(("type",), frozenset((id(subject),)))
-            count = reader.read(Wanted(scope, None, None, RETRIES))[id(subject)]
+            request = Request(("type",), frozenset((id(subject),)))
+            count = reader.read(request, None)[id(subject)]
         if count.state == "immortal":
             name = f"{subject.__module__}.{subject.__qualname__}"
             raise NotCounted(name, subject=subject)
@@ -149,7 +145,7 @@ class Target(HeapTarget):
         from inspector.census.heat import Sampler  # noqa: PLC0415 - seldom asked for
 
         wanted = {each.id for each in snapshot.interpreters}
-        chain = identifiers(self._process.memory, self.layout).items()
+        chain = read_interpreter_ids(self._process.memory, self.layout).items()
         chosen = [at for at, number in chain if number in wanted]
         return Sampler(self._process.memory, self.layout, chosen, snapshot)
 
@@ -175,7 +171,7 @@ class Target(HeapTarget):
 
         memory, published = self._process.memory, self.layout.published
         found: dict[str, None] = {}
-        for address in identifiers(memory, self.layout):
+        for address in read_interpreter_ids(memory, self.layout):
             found.update(dict.fromkeys(list_gil_users(memory, published, address)))
         return list(found)
 
@@ -204,7 +200,7 @@ class Target(HeapTarget):
         )
         count = snapshot[subject]
         memory = self._process.memory
-        chain = identifiers(memory, self.layout).items()
+        chain = read_interpreter_ids(memory, self.layout).items()
         interpreter = next((at for at, number in chain if number == count.interpreter), None)
         if interpreter is None:
             raise NoSuchObject(f"interpreter {count.interpreter} has just ended", subject=subject)

@@ -9,6 +9,7 @@ threads move meanwhile are read exactly, with the world stopped.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from functools import cache
 from itertools import compress
@@ -16,12 +17,14 @@ from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import inspector
-from inspector.census.totals import FEW, TRIES, Arrays, SlotReader, slot
+from inspector.census.contributions import FEW, read_slot
+from inspector.census.retries import retry
+from inspector.census.slots import ADVICE, Arrays, SlotReader, key_arrays
 from inspector.checks.subjects import Watched, counted, is_counted, is_own, name_of, watch
 from inspector.checks.support import require
 from inspector.cpython.refcount import BIAS
 from inspector.cpython.words import differing
-from inspector.errors import NotCounted, Unsettled
+from inspector.errors import NotCounted
 from inspector.process.memory import ProcessMemory
 from inspector.process.world import OwnWorld
 
@@ -76,7 +79,7 @@ class Counts(NamedTuple):
         header = raw - _OVERHEAD - (BIAS if raw > BIAS // 2 else 0)
         found: dict[int, int] = {}
         for (_, native), array in self.arrays.items():
-            if value := slot(array, self.places.of[number]):
+            if value := read_slot(array, self.places.of[number]):
                 found[native] = found.get(native, 0) + value
         return TypeCount(header + sum(found.values()), header, found)
 
@@ -85,7 +88,7 @@ class Counts(NamedTuple):
         numbers = self.places.numbers
         for (_, native), array in self.arrays.items():
             for number in _moved_among(numbers, b"", array):
-                yield number, native, slot(array, self.places.of[number])
+                yield number, native, read_slot(array, self.places.of[number])
 
 
 def collect() -> None:
@@ -125,34 +128,33 @@ def read(refs: Watched, *, exact: bool = True) -> Counts:
     """
     if not require().threads:
         return Counts(refs, _raw(refs.alive()), refs.places, {}, {})
-    reader = SlotReader(ProcessMemory(), inspector.attach().layout, _world().interpreter)
-    for _ in range(TRIES):
-        slots, ranges = reader.read()
-        types = refs.alive()
-        found = Counts(refs, _raw(types), refs.locate(slots[0], types), slots[1], {})
-        if len(slots[1]) == 1 or not exact:
-            return found
-        again = reader.again(slots, ranges)
-        if again is None or again[0] != slots[0]:
-            continue
-        quiet = slots[2] and again[2]
-        after = Counts(refs, _raw(types), found.places, again[1], {})
-        for number in moves(found, after) if quiet else range(len(refs)):
-            subject = types[number]
-            if subject is not None and is_counted(subject) and not is_own(subject):
-                after.exact[number] = _exact(subject)
-        return after
-    raise Unsettled(
-        f"the threads' arrays did not hold still in {TRIES} readings",
-        tries=TRIES,
-        hint="threads or classes come and go too fast; check fewer things at once",
-    )
+    reader = _slot_reader(os.getpid())
+    return retry(lambda _: _read_once(reader, refs, exact=exact), patient=False, advice=ADVICE)
+
+
+def _read_once(reader: SlotReader, refs: Watched, *, exact: bool) -> Counts:
+    """Make both passes; raise what :meth:`SlotReader.read_once` raises."""
+    first = reader.read_once()
+    types = refs.alive()
+    places = refs.locate(first.table_words, types)
+    before = Counts(refs, _raw(types), places, key_arrays(first), {})
+    if len(first.threads) == 1 or not exact:
+        return before
+    latest = reader.read_again(first)
+    after = Counts(refs, _raw(types), places, key_arrays(latest), {})
+    # A thread that ends may be merging its counts: they stand in both places meanwhile.
+    merging = first.pool_locked or latest.pool_locked
+    for number in range(len(refs)) if merging else moves(before, after):
+        subject = types[number]
+        if subject is not None and is_counted(subject) and not is_own(subject):
+            after.exact[number] = _exact(subject)
+    return after
 
 
 @cache
-def _world() -> OwnWorld:
-    """Return what knows the interpreter that runs this."""
-    return OwnWorld()
+def _slot_reader(pid: int) -> SlotReader:
+    """Return what reads the interpreter that runs this, in the process that runs this."""
+    return SlotReader(ProcessMemory(pid), inspector.attach().layout, OwnWorld().interpreter)
 
 
 def _raw(types: Sequence[type | None]) -> list[int]:
@@ -189,7 +191,7 @@ def moves(before: Counts, after: Counts) -> dict[int, int]:
         arrays = before.arrays.get(key, b""), after.arrays.get(key, b"")
         for number in _moved_slots(before, after, arrays):
             old_place, new_place = before.places.of[number], after.places.of[number]
-            change = slot(arrays[1], new_place) - slot(arrays[0], old_place)
+            change = read_slot(arrays[1], new_place) - read_slot(arrays[0], old_place)
             found[number] = found.get(number, 0) + change
     for number in before.exact.keys() | after.exact.keys():
         was, now = before.at(number), after.at(number)
@@ -210,7 +212,9 @@ def _moved_among(numbers: Mapping[int, int], before: bytes, after: bytes) -> Ite
     """Return which of the positions, each by its slot, have another count now."""
     if len(numbers) <= FEW:
         return [
-            number for place, number in numbers.items() if slot(before, place) != slot(after, place)
+            number
+            for place, number in numbers.items()
+            if read_slot(before, place) != read_slot(after, place)
         ]
     # Slots of code objects and dictionaries belong to no type.
     return [numbers[place] for place in differing(before, after) if place in numbers]

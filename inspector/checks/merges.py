@@ -16,7 +16,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import inspector
-from inspector.census.totals import SlotReader, places, slot
+from inspector.census.contributions import find_slots, read_slot
+from inspector.census.slots import SlotReader, key_arrays
 from inspector.checks.support import support
 from inspector.cpython.refcount import HEADER_SIZE, count
 from inspector.cpython.words import differing, unsigned
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
     from types import FrameType
 
-    from inspector.census.totals import Arrays, Slots
+    from inspector.census.slots import Arrays
 
 __all__ = ["Merges"]
 
@@ -120,14 +121,18 @@ class Merges:
         """
         with self.lock:
             header = count(self._memory.read(address, HEADER_SIZE)).net or 0
-            table, arrays, _ = self._read()
-            (place,) = places(table, [address])
-            threads = sum(slot(array, place) for array in arrays.values())
+            table, arrays = self._read()
+            (place,) = find_slots(table, [address])
+            threads = sum(read_slot(array, place) for array in arrays.values())
             merged = sum(self.merged.get(address, {}).values())
             return header - merged, threads + merged
 
-    def _read(self) -> Slots:
-        return (b"", {}, True) if self._reader is None else self._reader.read()[0]
+    def _read(self) -> tuple[bytes, Arrays]:
+        """Return the pool's table and the threads' arrays."""
+        if self._reader is None:
+            return b"", {}
+        reading = self._reader.read()
+        return reading.table_words, key_arrays(reading)
 
     def look(self) -> Arrays | None:
         """End a step: note which threads' contributions moved in it.
@@ -136,7 +141,7 @@ class Merges:
         """
         with self.lock:
             try:
-                table, arrays, _ = self._read()
+                table, arrays = self._read()
             except InspectorError:
                 # An error would be shown as one of the collector or of the thread.
                 return None
@@ -170,7 +175,7 @@ class Merges:
                     address = addresses[place]
                     if self._wanted is None or address in self._wanted:
                         merged = self.merged.setdefault(address, {})
-                        merged[each] = merged.get(each, 0) + slot(array, place)
+                        merged[each] = merged.get(each, 0) + read_slot(array, place)
             kept = {key: array for key, array in arrays.items() if key[1] != native}
             self._last = {} if native is None else kept
 
@@ -178,7 +183,7 @@ class Merges:
         """Forget objects that are in the pool no more: another one may take their place."""
         with self.lock:
             try:
-                table, _, _ = self._read()
+                table, _ = self._read()
             except InspectorError:
                 return
             if table != self._table:

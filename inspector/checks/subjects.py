@@ -10,7 +10,7 @@ from itertools import repeat
 from operator import call, is_
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.census.totals import places
+from inspector.census.contributions import find_slots
 from inspector.checks.structure import flags_of, is_immortal
 from inspector.cpython.layout import HEAP_TYPE
 from inspector.errors import NotAType, NotCounted
@@ -116,7 +116,7 @@ class Watched(list[TypeRef]):
         """Return the places of the types, found anew only in a table that has changed."""
         known = self.places
         if table != known.table:
-            of = places(table, list(map(id, types)))
+            of = find_slots(table, list(map(id, types)))
             numbers = {place: number for number, place in enumerate(of) if place >= 0}
             known = self.places = Places(table, of, numbers)
         return known

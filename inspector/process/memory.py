@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import MemoryFault
 from inspector.process.calls import make_call, process_vm_readv
 from inspector.process.failure import process_error
+from inspector.process.hook import NO_HOOK, Hook
 from inspector.process.kept import InBlocks, Latest
 from inspector.process.vectors import MAX_BYTES, PAGE, Vectors
 
@@ -38,8 +39,9 @@ class ProcessMemory:
     Raises :class:`NoSuchTarget` or :class:`AccessDenied` from any read.
     """
 
-    def __init__(self, pid: int | None = None) -> None:
+    def __init__(self, pid: int | None = None, hook: Hook = NO_HOOK) -> None:
         self.pid = os.getpid() if pid is None else pid
+        self._hook = hook
         self._file = -1
         self._latest = Latest(InBlocks, steady=self.pid == os.getpid())
 
@@ -94,7 +96,9 @@ class ProcessMemory:
 
         Raises :class:`AccessDenied` where an audit hook forbids foreign calls.
         """
-        return make_call(process_vm_readv, self.pid, *pieces, 0)
+        moved = make_call(process_vm_readv, self.pid, *pieces, 0)
+        self._hook.note_call(moved)
+        return moved
 
     def _fill(self, vectors: Vectors) -> set[int]:
         """Read into a buffer; return the pages, as they lie in it, that are not there."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from inspector.errors import InspectorError
 from inspector.process import identity, proc
 from inspector.process.failure import process_error
+from inspector.process.hook import NO_HOOK, Hook
 from inspector.process.memory import ProcessMemory
 from inspector.process.runtime import find_runtime
 
@@ -24,13 +25,16 @@ NAMES_LAST: Final = 1.0
 class OtherProcess:
     """A process that does not run this code, read from outside."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, hook: Hook = NO_HOOK) -> None:
         """Raise what keeps the process from being read: who it is, or our rights."""
         self.pid = pid
-        self.identity = identity.identify(pid)
-        self.memory = ProcessMemory(pid)
-        self.runtime = self._find_runtime()
-        """Address of ``_PyRuntime``."""
+        self.hook = hook
+        with hook.phase("identity"):
+            self.identity = identity.identify(pid)
+        self.memory = ProcessMemory(pid, hook)
+        with hook.phase("runtime"):
+            self.runtime = self._find_runtime()
+            """Address of ``_PyRuntime``."""
         self._named: list[int] = []
         self._asked = 0.0
         self._names: dict[int, str] = {}
@@ -45,7 +49,8 @@ class OtherProcess:
 
     def check(self) -> None:
         """Raise if the process ended, or is another one or another program by now."""
-        identity.check(self.identity)
+        with self.hook.phase("identity"):
+            identity.check(self.identity)
 
     def apart(self) -> OtherProcess:
         """Return the same process with a buffer of its own, to read it at the same time."""

@@ -8,6 +8,7 @@ import threading
 from contextlib import suppress
 
 from inspector.errors import NotFreeThreaded, NotPython, TargetChanged, UnsupportedVersion
+from inspector.process.hook import NO_HOOK, Hook
 from inspector.process.memory import ProcessMemory
 from inspector.process.proc import task_name
 from inspector.process.runtime import own_runtime
@@ -19,14 +20,16 @@ __all__ = ["OwnProcess"]
 class OwnProcess:
     """The process that runs this code."""
 
-    def __init__(self) -> None:
+    def __init__(self, hook: Hook = NO_HOOK) -> None:
         """Raise what keeps this interpreter from being read, before anything is touched."""
         self.pid = os.getpid()
+        self.hook = hook
         _require(self.pid)
-        self.memory = ProcessMemory(self.pid)
-        self.world = OwnWorld()
-        self.runtime = own_runtime()
-        """Address of ``_PyRuntime``."""
+        self.memory = ProcessMemory(self.pid, hook)
+        self.world = OwnWorld(hook)
+        with hook.phase("runtime"):
+            self.runtime = own_runtime()
+            """Address of ``_PyRuntime``."""
 
     def check(self) -> None:
         """Raise :class:`TargetChanged` in a forked child, which is another process."""

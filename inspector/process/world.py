@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.errors import MemoryFault
 from inspector.process.chains import Chase
+from inspector.process.hook import NO_HOOK, Hook
 from inspector.process.kept import AtOnce, Latest
 from inspector.process.machine_code import address_of, find_caller
 from inspector.process.memory import ProcessMemory
@@ -57,8 +58,9 @@ class OwnWorld:
     ``read`` can be called.
     """
 
-    def __init__(self) -> None:
-        self._memory = ProcessMemory()
+    def __init__(self, hook: Hook = NO_HOOK) -> None:
+        self._hook = hook
+        self._memory = ProcessMemory(hook=hook)
         self._latest = Latest(AtOnce, steady=True)
         # Through CDLL the caller would be detached, parked by its own stop, and hang.
         library = ctypes.PyDLL(None)
@@ -169,7 +171,10 @@ class OwnWorld:
         results = self._call(steps)
         seconds, nanoseconds, seconds_then, nanoseconds_then = self._times
         self.pause_ns = (seconds_then - seconds) * SECOND + nanoseconds_then - nanoseconds
-        return results[2:-2]
+        moved = results[2:-2]
+        for size in moved:
+            self._hook.note_call(size)
+        return moved
 
     def _call(self, steps: Sequence[Step]) -> list[int]:
         """Make calls one after the other; return what each returned."""

@@ -120,9 +120,8 @@ def test_what_is_settled_since_the_reading_before_is_right(makers: Truth) -> Non
         rows = watched(snapshot)
         assert len(rows) == len(MOST)
         settled += sum(map(makers.check, rows))
-        plans.append(
-            [each.latest.planned for each in makers.target._reader.known.values() if each.latest]
-        )
+        states = makers.target._reader.states.values()
+        plans.append([state.latest.plan for state in states if state.latest])
         same += len(plans) > 1 and plans[-1][0] is plans[-2][0]
     assert settled > READINGS
     assert same > READINGS

@@ -7,7 +7,7 @@ from array import array
 
 import pytest
 
-from inspector.census.contributions import Contributions, moved
+from inspector.census.contributions import Contributions, find_moved_slots
 from inspector.cpython.walk import Thread
 
 
@@ -77,6 +77,6 @@ def test_updates_say_what_a_fresh_look_says(seed: int) -> None:
 
 def test_the_indices_that_differ_are_those_of_any_thread() -> None:
     first = [data(1, 2, 3), data(4, 5), b""]
-    assert moved(first, first) == set()
-    assert moved(first, [data(1, 0, 3), data(4, 5), b""]) == {1}
-    assert moved(first, [data(0, 2, 3), data(4, -5), b""]) == {0, 1}
+    assert find_moved_slots(first, first) == set()
+    assert find_moved_slots(first, [data(1, 0, 3), data(4, 5), b""]) == {1}
+    assert find_moved_slots(first, [data(0, 2, 3), data(4, -5), b""]) == {0, 1}

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inspector.census import discovery, observe
+from inspector.census import discovery, retries
 from inspector.census.snapshot import KINDS
 from inspector.errors import InspectorError
 from tests.heap import Shape
@@ -205,7 +205,7 @@ def use(target: Target, image: Image) -> None:
 def _without_waiting() -> Iterator[None]:
     """Let no time pass between two tries, of which there are few."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(observe, "LONGEST_WAIT", 0)
+        patch.setattr(retries, "LONGEST_WAIT", 0)
         patch.setattr(discovery, "TRIES", 3)
         yield
 

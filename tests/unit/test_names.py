@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.plan import structure_sizes
+from inspector.census.kinds import structure_sizes
 from inspector.cpython.names import Names
 from tests.runtime import V314, V315, small
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.plan import Scope, plan
-from inspector.census.reading import Seen, read
-from inspector.census.rows import Rows, counted, holds_id
+from inspector.census.kinds import holds_id
+from inspector.census.planner import make_plan
+from inspector.census.reading import Reading, read_plan
+from inspector.census.request import Request
+from inspector.census.rows import Rows, count_references
 from inspector.census.snapshot import ObjectCount
 from inspector.census.stacks import Stacks
 from tests.heap import BIAS
 from tests.runtime import small, thread_id
-
-if TYPE_CHECKING:
-    from inspector.census.reading import Bounds
 
 
 class ReadProcess:
@@ -27,31 +25,19 @@ class ReadProcess:
         self.one = self.runtime.interpreters[0]
         self.heap, self.image = self.runtime.heap, self.runtime.image
         self.layout = self.runtime.layout()
-        self.rows = Rows(self.image, self.layout)
+        self.rows = Rows(self.image, self.layout, 7)
         self.types = list(self.one.ids)[:8]
 
-    def seen(self, *kinds: str, stacks: Stacks | None = None) -> Seen:
+    def reading(self, *kinds: str, stacks: Stacks | None = None) -> Reading:
         """Read the process as it is now."""
-        planned = plan(
-            self.image, self.layout, self.one.address, Scope(kinds or ("type",), unlisted=True)
-        )
-        reading = read(self.image, self.layout, planned)
-        bounds: list[Bounds | None] = [None] * len(planned.members)
-        return Seen(
-            self.one.address,
-            planned,
-            reading,
-            {},
-            bounds,
-            stacks,
-            exact=True,
-            tries=1,
-            merging=False,
-        )
+        request = Request(kinds or ("type",), unlisted=True)
+        plan = make_plan(self.image, self.layout, self.one.address, request)
+        return read_plan(self.image, self.layout, plan)._replace(stacks=stacks, exact=True)
 
-    def of(self, seen: Seen) -> dict[int, ObjectCount]:
+    def rows_of(self, reading: Reading) -> dict[int, ObjectCount]:
         """Return the rows of a reading, by address."""
-        return {row[2]: ObjectCount._make(row) for row in self.rows.of(seen, 7)}
+        rows = map(ObjectCount._make, self.rows.make_rows(reading))
+        return {row.address: row for row in rows}
 
 
 @pytest.fixture
@@ -69,7 +55,7 @@ def test_a_row_has_all_words_and_their_sum(process: ReadProcess) -> None:
         tid=thread_id(102),
         state="weakref",
     )
-    assert process.of(process.seen())[address] == ObjectCount(
+    assert process.rows_of(process.reading())[address] == ObjectCount(
         name="app.Class0",
         kind="type",
         address=address,
@@ -93,7 +79,7 @@ def test_a_row_has_all_words_and_their_sum(process: ReadProcess) -> None:
 
 
 def test_parts_of_a_row_are_derived_from_its_words(process: ReadProcess) -> None:
-    row = process.of(process.seen())[process.types[1]]
+    row = process.rows_of(process.reading())[process.types[1]]
     assert (row.header, row.contributed, row.counted) == (11, -2, 9)
     assert (row.getrefcount, row.unbiased) == (BIAS + 11, 11)
 
@@ -101,7 +87,7 @@ def test_parts_of_a_row_are_derived_from_its_words(process: ReadProcess) -> None
 def test_references_on_stacks_are_added_to_the_total(process: ReadProcess) -> None:
     first, second = process.types[:2]
     stacks = Stacks({101: Counter({first: 2}), 102: Counter({first: 1})}, Counter())
-    rows = process.of(process.seen(stacks=stacks))
+    rows = process.rows_of(process.reading(stacks=stacks))
     assert rows[first].stacks == {101: 2, 102: 1}
     assert (rows[first].counted, rows[first].deferred, rows[first].total) == (22, 3, 25)
     assert (rows[second].stacks, rows[second].deferred, rows[second].total) == ({}, 0, 9)
@@ -111,20 +97,19 @@ def test_references_on_stacks_are_added_to_the_total(process: ReadProcess) -> No
 def test_references_that_may_be_stale_give_bounds(process: ReadProcess) -> None:
     first = process.types[0]
     stacks = Stacks({101: Counter({first: 3})}, Counter({first: 2}))
-    row = process.of(process.seen(stacks=stacks))[first]
+    row = process.rows_of(process.reading(stacks=stacks))[first]
     assert (row.total, row.bounds, row.settled) == (25, (23, 25), False)
 
 
 def test_bounds_of_a_reading_are_those_of_its_row(process: ReadProcess) -> None:
-    seen = process.seen()
-    seen.bounds[0] = (20, 30)
-    row = process.of(seen)[process.types[0]]
+    reading = process.reading()._replace(bounds={process.types[0]: (20, 30)})
+    row = process.rows_of(reading)[process.types[0]]
     assert (row.bounds, row.settled, row.total) == ((20, 30), False, 22)
 
 
 def test_counts_that_settled_later_take_the_place_of_the_arrays(process: ReadProcess) -> None:
-    seen = process.seen()._replace(again={0: {102: 9}, 1: {}})
-    rows = process.of(seen)
+    reading = process.reading()._replace(reread={0: {102: 9}, 1: {}})
+    rows = process.rows_of(reading)
     assert rows[process.types[0]].contributions == {102: 9}
     assert rows[process.types[0]].counted == 19
     assert rows[process.types[1]].counted == 11
@@ -132,9 +117,9 @@ def test_counts_that_settled_later_take_the_place_of_the_arrays(process: ReadPro
 
 @pytest.mark.parametrize("words", [b"", bytes(1024), bytes(32)], ids=["none", "zeros", "header"])
 def test_an_object_that_could_not_be_read_has_no_counts(process: ReadProcess, words: bytes) -> None:
-    seen = process.seen()
-    seen.reading.structures[0] = words
-    row = process.of(seen)[process.types[0]]
+    reading = process.reading()
+    reading.structures[0] = words
+    row = process.rows_of(reading)[process.types[0]]
     assert (row.unique_id, row.state, row.settled) == (1, "?", False)
     counts = (row.local, row.shared, row.counted, row.deferred, row.total, row.stacks)
     assert counts == (None,) * 6
@@ -142,36 +127,36 @@ def test_an_object_that_could_not_be_read_has_no_counts(process: ReadProcess, wo
 
 
 def test_an_object_with_the_id_of_another_has_no_counts(process: ReadProcess) -> None:
-    seen = process.seen()
-    seen.reading.structures[0] = seen.reading.structures[1]
-    assert process.of(seen)[process.types[0]].total is None
+    reading = process.reading()
+    reading.structures[0] = reading.structures[1]
+    assert process.rows_of(reading)[process.types[0]].total is None
 
 
 def test_an_immortal_object_is_known_not_to_be_counted(process: ReadProcess) -> None:
     address = process.types[0]
     process.heap.header(address, process.heap.type_type, immortal=True)
-    row = process.of(process.seen())[address]
+    row = process.rows_of(process.reading())[address]
     assert (row.state, row.total, row.settled, row.bias) == ("immortal", None, True, 0)
 
 
 def test_a_torn_header_is_not_settled(process: ReadProcess) -> None:
     address = process.types[2]
     process.image.add(address + 16, -4 * BIAS)
-    row = process.of(process.seen())[address]
+    row = process.rows_of(process.reading())[address]
     assert not row.settled
 
 
 def test_an_owner_that_has_no_thread_is_none(process: ReadProcess) -> None:
     address = process.types[0]
     process.heap.header(address, process.heap.type_type, tid=thread_id(999), state="weakref")
-    assert process.of(process.seen())[address].owner is None
+    assert process.rows_of(process.reading())[address].owner is None
 
 
 def test_objects_of_every_kind_have_rows(process: ReadProcess) -> None:
     bare = process.heap.heap_type("Bare")
     process.heap.header(bare, process.heap.type_type, references=4, deferred=False)
     process.one.manage(process.heap.object_type, [*process.types, bare, process.heap.str_type])
-    rows = process.of(process.seen("type", "code", "dict", "static"))
+    rows = process.rows_of(process.reading("type", "code", "dict", "static"))
     names = {row.name: row for row in rows.values()}
     assert names["function0 (app.py:4000)"].counted == 1 + 1
     assert names["function1 (app.py:4001)"].contributions == {102: 3}
@@ -189,8 +174,8 @@ def test_objects_of_every_kind_have_rows(process: ReadProcess) -> None:
 
 def test_rows_of_what_rests_are_the_same_objects(process: ReadProcess) -> None:
     stacks = Stacks({101: Counter({process.types[0]: 2})}, Counter())
-    before = process.rows.of(process.seen(stacks=stacks), 7)
-    after = process.rows.of(process.seen(stacks=stacks), 7)
+    before = process.rows.make_rows(process.reading(stacks=stacks))
+    after = process.rows.make_rows(process.reading(stacks=stacks))
     assert all(one is other for one, other in zip(before, after, strict=True))
 
 
@@ -198,7 +183,7 @@ def test_rows_of_what_rests_are_the_same_objects(process: ReadProcess) -> None:
 def test_a_row_is_made_anew_when_anything_in_it_changed(process: ReadProcess, what: str) -> None:
     address = process.types[0]
     process.heap.header(address, process.heap.type_type, tid=thread_id(101), state="weakref")
-    before = process.of(process.seen())
+    before = process.rows_of(process.reading())
     stacks = None
     if what == "header":
         process.image.add(address + 16, 4)
@@ -212,20 +197,20 @@ def test_a_row_is_made_anew_when_anything_in_it_changed(process: ReadProcess, wh
         stacks = Stacks({101: Counter({address: 1})}, Counter())
     elif what == "name":
         process.image.put(address + process.layout.ht_qualname, process.heap.text("Other"))
-    seen = process.seen(stacks=stacks)
+    reading = process.reading(stacks=stacks)
     if what == "bounds":
-        seen.bounds[0] = (1, 99)
-    after = process.of(seen)
+        reading = reading._replace(bounds={address: (1, 99)})
+    after = process.rows_of(reading)
     assert after[address] != before[address]
     fresh = ReadProcess.__new__(ReadProcess)
-    fresh.rows = Rows(process.image, process.layout)
-    assert fresh.of(seen) == after
+    fresh.rows = Rows(process.image, process.layout, 7)
+    assert fresh.rows_of(reading) == after
 
 
 def test_the_sum_of_an_immortal_object_is_unknown(process: ReadProcess) -> None:
     address = process.types[3]
-    assert counted(process.image.read(address, 32), {1: 4, 2: -5}) == 13 - 1
-    assert counted(process.image.read(process.heap.str_type, 32), {1: 4}) is None
+    assert count_references(process.image.read(address, 32), {1: 4, 2: -5}) == 13 - 1
+    assert count_references(process.image.read(process.heap.str_type, 32), {1: 4}) is None
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,10 @@ def bare(target: inspector.Target) -> tuple[int, int]:
     """Return the nanoseconds of a snapshot's own calls, and of ``process_vm_readv`` instead."""
     assert isinstance(target._process, OwnProcess)
     world = target._process.world
-    latest = next(iter(target._reader.known.values())).latest
+    latest = next(iter(target._reader.states.values())).latest
     assert latest is not None
-    assert latest.planned.halves is not None
-    ranges, _ = latest.planned.halves
+    assert latest.plan.split is not None
+    ranges, _ = latest.plan.split
     kept, vectors = world._latest.of(ranges).next, Vectors(ranges, apart=True)
     own = [(GATHER, target.pid, *call, 0) for call in kept.gathering]
     reads = [(READV, target.pid, *call, 0) for call in vectors.calls]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from inspector.process.other import OtherProcess
     from inspector.process.own import OwnProcess
 
-__all__ = ["finalizing", "lasting", "refuse_finalizing"]
+__all__ = ["finalizing_error", "refuse_finalizing", "report_end"]
 
 FAILURES = (
     LayoutError,
@@ -37,7 +37,7 @@ FAILURES = (
 
 
 @contextmanager
-def lasting(
+def report_end(
     process: OwnProcess | OtherProcess, published: Published | None = None
 ) -> Iterator[None]:
     """Turn what fails in the context into the end of the process, if that is the reason.
@@ -60,10 +60,10 @@ def refuse_finalizing(process: OwnProcess | OtherProcess, published: Published) 
     """Raise :class:`TargetChanged` when ``_PyRuntime`` is being torn down."""
     at = process.runtime + published["runtime_state.finalizing"]
     if read_pointer(process.memory, at):
-        raise finalizing(process.pid)
+        raise finalizing_error(process.pid)
 
 
-def finalizing(pid: int) -> TargetChanged:
+def finalizing_error(pid: int) -> TargetChanged:
     """Return the error for an interpreter that is being torn down."""
     return TargetChanged(
         f"the interpreter of process {pid} is finalizing",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census import observe
+from inspector.census import retries
 from tests.process import target_of
 from tests.runtime import small
 
@@ -33,7 +33,7 @@ def close_at(call: int, runtime: Runtime, interpreter: Interpreter, now: int) ->
 def test_an_interpreter_that_is_closed_while_it_is_read_is_left_out_or_right(
     monkeypatch: pytest.MonkeyPatch, *, blocking: bool
 ) -> None:
-    monkeypatch.setattr(observe, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(retries, "LONGEST_WAIT", 0)
     left_out = 0
     for call in range(60):
         runtime = small()
@@ -70,7 +70,7 @@ def test_what_was_known_of_closed_interpreters_is_forgotten() -> None:
     other = runtime.interpreter(capacity=16)
     target = target_of(runtime)
     target.snapshot()
-    assert {each.id for each in target._reader.known.values()} == {0, 1}
+    assert {each.id for each in target._reader.states.values()} == {0, 1}
     close(runtime, other)
     target.snapshot()
-    assert [each.id for each in target._reader.known.values()] == [0]
+    assert [each.id for each in target._reader.states.values()] == [0]

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.census import observe
-from inspector.census.observe import Request, _existing, observe_running, observe_still
-from inspector.census.plan import Scope, plan
-from inspector.census.reading import read
+from inspector.census import retries
+from inspector.census.interpreter_state import InterpreterState
+from inspector.census.one_instant import read_still
+from inspector.census.planner import make_plan
+from inspector.census.reading import match_members, read_plan
+from inspector.census.request import Request
 from inspector.census.rows import Rows
 from inspector.census.snapshot import ObjectCount
-from inspector.census.stacks import Moving
+from inspector.census.two_pass import read_running
 from inspector.cpython.refcount import HEADER_SIZE
 from inspector.errors import LayoutError, TargetChanged, Unsettled
 from tests.process import target_of
@@ -25,18 +27,19 @@ from tests.runtime import small
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.census.reading import Seen
+    from inspector.census.plan import Plan
+    from inspector.census.reading import Reading
     from inspector.cpython.layout import Layout
     from tests.image import Image
     from tests.runtime import Interpreter, Runtime
 
-TYPES = Scope(("type",))
+TYPES = Request(("type",))
 
 
 @pytest.fixture(autouse=True)
 def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no time pass between two tries."""
-    monkeypatch.setattr(observe, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(retries, "LONGEST_WAIT", 0)
 
 
 @cache
@@ -45,43 +48,49 @@ def layout_of_small() -> Layout:
     return small().layout()
 
 
-def request_of(runtime: Runtime) -> Request:
-    """Return a request for the classes of the main interpreter."""
-    interpreter = runtime.interpreters[0].address
-    return Request(runtime.image, layout_of_small(), interpreter, TYPES, None, Moving())
+def state_of(runtime: Runtime) -> InterpreterState:
+    """Return what is to be known of the main interpreter: nothing yet."""
+    return InterpreterState(runtime.interpreters[0].address, 0, runtime.image, layout_of_small())
 
 
-def running(request: Request) -> Seen:
+def plan_for(state: InterpreterState, last: Plan | None = None) -> Plan:
+    """Return a plan for the classes of an interpreter."""
+    return make_plan(state.memory, state.layout, state.address, TYPES, last)
+
+
+def running(state: InterpreterState) -> Reading:
     """Read an interpreter that runs on."""
-    return observe_running(request, retries=4)
+    return read_running(state, TYPES)
 
 
-def stopped(request: Request) -> Seen:
+def stopped(state: InterpreterState) -> Reading:
     """Read an interpreter of another process that is stopped."""
-    return observe_still(request, request.memory, own=False)  # type: ignore[arg-type] # an image
+    return read_still(state, TYPES, state.memory, own=False)  # type: ignore[arg-type] # an image
 
 
-def own(request: Request) -> Seen:
+def own(state: InterpreterState) -> Reading:
     """Read the own interpreter."""
-    return observe_still(request, request.memory, own=True)  # type: ignore[arg-type] # an image
+    return read_still(state, TYPES, state.memory, own=True)  # type: ignore[arg-type] # an image
 
 
-def running_again(request: Request) -> Seen:
+def running_again(state: InterpreterState) -> Reading:
     """Read an interpreter that runs on, for the second time."""
-    return running(request._replace(last=running(request)))
+    state.latest = running(state)
+    return running(state)
 
 
-def own_again(request: Request) -> Seen:
+def own_again(state: InterpreterState) -> Reading:
     """Read the own interpreter, for the second time."""
-    return own(request._replace(last=own(request)))
+    state.latest = own(state)
+    return own(state)
 
 
 ways = pytest.mark.parametrize("look", [running, running_again, stopped, own, own_again])
 
 
-def counted(request: Request, seen: Seen) -> dict[str, int | None]:
+def counted(state: InterpreterState, reading: Reading) -> dict[str, int | None]:
     """Return what was counted, by name."""
-    made = Rows(request.memory, request.layout).of(seen, 0)
+    made = Rows(state.memory, state.layout, 0).make_rows(reading)
     return {row.name: row.counted for row in map(ObjectCount._make, made)}
 
 
@@ -89,25 +98,25 @@ COUNTED = {"app.Class0": 22, "app.Class1": 9, **{f"app.Class{n}": 10 + n for n i
 
 
 @ways
-def test_one_reading_of_what_rests_is_enough(look: Callable[[Request], Seen]) -> None:
-    request = request_of(small())
-    seen = look(request)
-    assert seen.tries == 1
-    assert seen.exact == (look in (stopped, own, own_again))
-    assert counted(request, seen) == COUNTED
+def test_one_reading_of_what_rests_is_enough(look: Callable[[InterpreterState], Reading]) -> None:
+    state = state_of(small())
+    reading = look(state)
+    assert reading.tries == 1
+    assert reading.exact == (look in (stopped, own, own_again))
+    assert counted(state, reading) == COUNTED
 
 
 def test_stacks_are_read_where_threads_stand_still() -> None:
     runtime = small()
     one = runtime.interpreters[0]
     class0, _, class2 = list(one.ids)[:3]
-    seen = stopped(request_of(runtime))
-    assert seen.stacks is not None
-    assert seen.stacks.by_thread[101][class0] == 2
-    assert seen.stacks.by_thread[102] == Counter(
+    reading = stopped(state_of(runtime))
+    assert reading.stacks is not None
+    assert reading.stacks.by_thread[101][class0] == 2
+    assert reading.stacks.by_thread[102] == Counter(
         {class0: 1, class2: 1, list(one.ids)[10]: 1},
     )
-    assert running(request_of(runtime)).stacks is None
+    assert running(state_of(runtime)).stacks is None
 
 
 def test_a_frame_longer_than_was_allowed_for_is_read_again() -> None:
@@ -115,50 +124,50 @@ def test_a_frame_longer_than_was_allowed_for_is_read_again() -> None:
     one = runtime.interpreters[0]
     class7 = list(one.ids)[7]
     one.frame(102, 0, [class7 | 1] * 300)
-    request = request_of(runtime)
-    request.moving.threads.update(one.threads.values())
-    seen = stopped(request)
-    assert seen.tries == 2
-    assert seen.stacks is not None
-    assert seen.stacks.by_thread[102][class7] == 300
-    assert stopped(request).tries == 1
+    state = state_of(runtime)
+    state.followed.threads.update(one.threads.values())
+    reading = stopped(state)
+    assert reading.tries == 2
+    assert reading.stacks is not None
+    assert reading.stacks.by_thread[102][class7] == 300
+    assert stopped(state).tries == 1
 
 
 @pytest.mark.parametrize("look", [stopped, own])
 def test_a_stack_that_is_another_one_by_then_is_followed_where_it_is(
-    look: Callable[[Request], Seen],
+    look: Callable[[InterpreterState], Reading],
 ) -> None:
     runtime = small()
-    look(request_of(runtime))
+    look(state_of(runtime))
     for moment in range(runtime.image.calls):
         runtime = small()
         one = runtime.interpreters[0]
         class7 = list(one.ids)[7]
-        request = request_of(runtime)
+        state = state_of(runtime)
 
         def call(number: int, one: Interpreter = one, moment: int = moment) -> None:
             if number == moment:
                 one.frame(102, 0, [class7 | 1] * 60)  # noqa: B023 - called in this round
 
         runtime.image.before_read = call
-        seen = look(request)
-        assert seen.stacks is not None
+        reading = look(state)
+        assert reading.stacks is not None
         # The last reading follows links: at its end it is the frame before that is found.
-        assert seen.stacks.by_thread[102][class7] in ((60,) if seen.tries > 1 else (0, 60))
-        assert seen.tries <= 3
-        assert set(seen.stacks.by_thread) == {101, 102, 103}
+        assert reading.stacks.by_thread[102][class7] in ((60,) if reading.tries > 1 else (0, 60))
+        assert reading.tries <= 3
+        assert set(reading.stacks.by_thread) == {101, 102, 103}
 
 
 def test_a_frame_that_hides_its_slots_leaves_all_stacks_unknown() -> None:
     runtime = small()
     runtime.interpreters[0].frame(101, 0, [], stackpointer=0)
-    assert stopped(request_of(runtime)).stacks is None
+    assert stopped(state_of(runtime)).stacks is None
 
 
 def test_without_the_offset_of_c_stack_refs_all_stacks_are_unknown() -> None:
-    request = request_of(small())
-    layout = request.layout._replace(c_stack_refs=None)
-    assert stopped(request._replace(layout=layout)).stacks is None
+    state = state_of(small())
+    state.layout = state.layout._replace(c_stack_refs=None)
+    assert stopped(state).stacks is None
 
 
 def end_and_merge(one: Interpreter) -> None:
@@ -207,31 +216,33 @@ CHANGES = [end_and_merge, collect_and_merge, grow_arrays, grow_pool, begin_threa
 @ways
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_happens_at_any_moment_no_count_is_wrong(
-    look: Callable[[Request], Seen], change: Callable[[Interpreter], None]
+    look: Callable[[InterpreterState], Reading], change: Callable[[Interpreter], None]
 ) -> None:
     runtime = small()
-    look(request_of(runtime))
+    look(state_of(runtime))
     for moment in range(runtime.image.calls):
         runtime = small()
-        request = request_of(runtime)
+        state = state_of(runtime)
 
         def happen(number: int, runtime: Runtime = runtime, moment: int = moment) -> None:
             if number == moment:
                 change(runtime.interpreters[0])
 
         runtime.image.before_read = happen
-        seen = look(request)
-        assert counted(request, seen) == COUNTED, moment
-        assert seen.tries <= 2
-        assert not any(seen.bounds)
+        reading = look(state)
+        assert counted(state, reading) == COUNTED, moment
+        assert reading.tries <= 2
+        assert not reading.bounds
 
 
 @ways
 @pytest.mark.parametrize("kind", ["thread", "table"])
-def test_what_never_holds_still_is_unsettled(look: Callable[[Request], Seen], kind: str) -> None:
+def test_what_never_holds_still_is_unsettled(
+    look: Callable[[InterpreterState], Reading], kind: str
+) -> None:
     runtime = small()
     one = runtime.interpreters[0]
-    request = request_of(runtime)
+    state = state_of(runtime)
 
     def happen(number: int) -> None:
         if kind == "thread":
@@ -243,74 +254,76 @@ def test_what_never_holds_still_is_unsettled(look: Callable[[Request], Seen], ki
 
     runtime.image.before_read = happen
     with pytest.raises((Unsettled, LayoutError)) as caught:
-        look(request)
+        look(state)
     assert caught.value.hint
 
 
 def test_the_dead_are_left_out_and_the_newborn_listed_unread() -> None:
     runtime = small()
     one = runtime.interpreters[0]
-    request = request_of(runtime)
-    planned = plan(*request[:4])
-    dead = planned.members[2]
+    state = state_of(runtime)
+    plan = plan_for(state)
+    dead = plan.members[2]
     one.take_id(dead[1])
     born = runtime.heap.heap_type("Born")
     assert one.give_id(born) == dead[0]
     function = one.new_code("unasked")
-    reading = _existing(request.memory, request.layout, read(*request[:2], planned))
-    assert dead not in reading.plan.members
-    assert reading.plan.members[-1] == (dead[0], born, "type")
+    reading = match_members(state.memory, state.layout, read_plan(state.memory, state.layout, plan))
+    assert dead not in reading.members
+    assert reading.members[-1] == (dead[0], born, "type")
     assert reading.structures[-1] == b""
-    assert len(reading.structures) == len(reading.plan.members) == 8
-    assert function not in [address for _, address, _ in reading.plan.members]
+    assert len(reading.structures) == len(reading.members) == 8
+    assert function not in [address for _, address, _ in reading.members]
 
 
 def test_without_a_change_of_the_table_nothing_is_looked_at_again() -> None:
-    request = request_of(small())
-    planned = plan(*request[:4])
-    reading = read(*request[:2], planned)
-    assert _existing(request.memory, request.layout, reading) is reading
+    state = state_of(small())
+    plan = plan_for(state)
+    reading = read_plan(state.memory, state.layout, plan)
+    assert match_members(state.memory, state.layout, reading) is reading
 
 
 def test_the_plan_before_is_used_again_where_nothing_was_born_or_collected() -> None:
     runtime = small()
     one = runtime.interpreters[0]
-    request = request_of(runtime)
-    first = plan(*request[:4])
+    state = state_of(runtime)
+    first = plan_for(state)
     one.image.add(one.slot(101, next(iter(one.ids))), 5)
-    assert plan(*request[:4], first) is first
+    assert plan_for(state, first) is first
     one.set_collections(4, 2, 1)
-    assert plan(*request[:4], first) is not first
-    assert plan(*request[:4], first).members == first.members
+    assert plan_for(state, first) is not first
+    assert plan_for(state, first).members == first.members
     one.set_collections(3, 2, 1)
     one.new_type("Born")
-    assert len(plan(*request[:4], first).members) == 9
+    assert len(plan_for(state, first).members) == 9
 
 
 def test_a_second_reading_of_what_rests_is_one_pass() -> None:
     runtime = small()
-    request = request_of(runtime)
-    first = running(request)
+    state = state_of(runtime)
+    first = running(state)
     reads = runtime.image.reads
-    again = running(request._replace(last=first))
-    assert again.planned is first.planned
-    assert runtime.image.reads - reads < 2 * len(first.planned.ranges)
-    assert counted(request, again) == COUNTED
+    state.latest = first
+    again = running(state)
+    assert again.plan is first.plan
+    assert runtime.image.reads - reads < 2 * len(first.plan.ranges)
+    assert counted(state, again) == COUNTED
 
 
 def test_what_changed_since_the_reading_before_is_read_until_it_agrees() -> None:
     runtime = small()
     one = runtime.interpreters[0]
     class0, class1 = list(one.ids)[:2]
-    request = request_of(runtime)
-    first = running(request)
+    state = state_of(runtime)
+    first = running(state)
     one.image.add(one.slot(102, class0), 1000)
     one.image.add(class1 + 12, 100)
-    again = running(request._replace(last=first))
-    assert again.planned is first.planned
-    assert not any(again.bounds)
+    state.latest = first
+    again = running(state)
+    assert again.plan is first.plan
+    assert not again.bounds
     expected = {"app.Class0": 1022, "app.Class1": 109}
-    assert counted(request, again) == {**COUNTED, **expected}
+    assert counted(state, again) == {**COUNTED, **expected}
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -318,25 +331,26 @@ def test_a_reading_before_a_merge_is_not_taken_for_a_pass(
     change: Callable[[Interpreter], None],
 ) -> None:
     runtime = small()
-    request = request_of(runtime)
-    first = running(request)
+    state = state_of(runtime)
+    first = running(state)
     change(runtime.interpreters[0])
-    again = running(request._replace(last=first))
-    assert again.planned is not first.planned
-    assert counted(request, again) == COUNTED
+    state.latest = first
+    again = running(state)
+    assert again.plan is not first.plan
+    assert counted(state, again) == COUNTED
 
 
 @pytest.mark.parametrize("look", [own, own_again])
 def test_a_class_in_the_place_of_another_one_is_not_taken_for_it(
-    monkeypatch: pytest.MonkeyPatch, look: Callable[[Request], Seen]
+    monkeypatch: pytest.MonkeyPatch, look: Callable[[InterpreterState], Reading]
 ) -> None:
     runtime = small()
-    look(request_of(runtime))
+    look(state_of(runtime))
     names: dict[bool, set[str]] = {False: set(), True: set()}
     for moment in range(runtime.image.calls):
         runtime = small()
         one = runtime.interpreters[0]
-        request = request_of(runtime)
+        state = state_of(runtime)
         place = list(one.ids)[2]
 
         def happen(
@@ -359,8 +373,8 @@ def test_a_class_in_the_place_of_another_one_is_not_taken_for_it(
             return read_all(*ranges)  # noqa: B023 - called in this round
 
         monkeypatch.setattr(runtime.image, "read_all", note)
-        seen = look(request)
-        rows = Rows(request.memory, request.layout).of(seen, 0)
+        reading = look(state)
+        rows = Rows(state.memory, state.layout, 0).make_rows(reading)
         name = next(row.name for row in map(ObjectCount._make, rows) if row.address == place)
         names[moment <= paused[-1]].add(name)
     # After the pause, it is still the class that was there in the pause.
@@ -370,12 +384,12 @@ def test_a_class_in_the_place_of_another_one_is_not_taken_for_it(
 def test_a_class_that_was_half_made_is_read_once_more() -> None:
     runtime = small()
     one = runtime.interpreters[0]
-    own(request_of(runtime))
+    own(state_of(runtime))
     for moment in range(runtime.image.calls):
         runtime = small()
         one = runtime.interpreters[0]
-        request = request_of(runtime)
-        at = list(one.ids)[2] + request.layout.type_unique_id
+        state = state_of(runtime)
+        at = list(one.ids)[2] + state.layout.type_unique_id
         identity = one.image.word(at)
         one.image.put(at, 0)
 
@@ -390,15 +404,15 @@ def test_a_class_that_was_half_made_is_read_once_more() -> None:
                 one.image.put(at, identity)
 
         runtime.image.before_read = happen
-        seen = own(request)
-        assert seen.tries <= 2
-        assert counted(request, seen) == COUNTED
+        reading = own(state)
+        assert reading.tries <= 2
+        assert counted(state, reading) == COUNTED
 
 
 def test_a_collection_under_way_is_waited_for_in_another_process() -> None:
     runtime = small()
     one = runtime.interpreters[0]
-    request = request_of(runtime)
+    state = state_of(runtime)
     one.set_collecting(on=True)
 
     def happen(number: int) -> None:
@@ -406,9 +420,9 @@ def test_a_collection_under_way_is_waited_for_in_another_process() -> None:
             one.set_collecting(on=False)
 
     runtime.image.before_read = happen
-    seen = stopped(request)
-    assert seen.tries > 1
-    assert counted(request, seen) == COUNTED
+    reading = stopped(state)
+    assert reading.tries > 1
+    assert counted(state, reading) == COUNTED
 
 
 @pytest.mark.parametrize("blocking", [False, True])
@@ -424,12 +438,14 @@ def test_a_process_that_is_torn_down_is_refused(*, blocking: bool) -> None:
 
 @ways
 @pytest.mark.parametrize("size", [-1, -(2**62), 65, 2**62])
-def test_an_array_that_cannot_be_is_never_read(look: Callable[[Request], Seen], size: int) -> None:
+def test_an_array_that_cannot_be_is_never_read(
+    look: Callable[[InterpreterState], Reading], size: int
+) -> None:
     runtime = small()
     one = runtime.interpreters[0]
     one.image.put(one.threads[101] + one.shape.refcounts + 8, size)
     with pytest.raises(Unsettled):
-        look(request_of(runtime))
+        look(state_of(runtime))
 
 
 class Held:
@@ -438,10 +454,10 @@ class Held:
 
 @pytest.mark.parametrize("look", [running, stopped, own])
 def test_a_reading_that_was_tried_again_leaves_nothing_to_the_collector(
-    look: Callable[[Request], Seen],
+    look: Callable[[InterpreterState], Reading],
 ) -> None:
     runtime = small()
-    request = request_of(runtime)
+    state = state_of(runtime)
 
     def happen(number: int) -> None:
         if number == 8:
@@ -450,7 +466,7 @@ def test_a_reading_that_was_tried_again_leaves_nothing_to_the_collector(
     runtime.image.before_read = happen
 
     def read_holding(held: Held) -> tuple[int, weakref.ref[Held]]:
-        return look(request).tries, weakref.ref(held)
+        return look(state).tries, weakref.ref(held)
 
     gc.collect()
     gc.disable()
