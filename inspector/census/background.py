@@ -43,7 +43,7 @@ class Background:
     def renew(self, snapshot: Snapshot) -> Sampled | None:
         """Return what was sampled since the last call, and go on with what a snapshot has."""
         objects = (
-            [row[2] for row in snapshot.rows],
+            snapshot.column("address"),
             [thread.native_id for thread in snapshot.threads],
         )
         with self._turn:

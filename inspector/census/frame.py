@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,12 +17,6 @@ UNKNOWN: Final = -(1 << 63)
 
 Key = tuple[int, int, str]
 """Interpreter, address and name: an address alone may be another object's by now."""
-
-_KEY: Final = itemgetter(3, 2, 0)
-_SHARED: Final = itemgetter(8)
-_CONTRIBUTIONS: Final = itemgetter(10)
-_COUNTED: Final = itemgetter(11)
-_DEFERRED: Final = itemgetter(12)
 
 
 class Frame(NamedTuple):
@@ -65,14 +58,14 @@ def contributions_of(snapshot: Snapshot) -> list[Mapping[int, int] | None]:
 
     Of an object whose contributions did not move it is the value of the reading before.
     """
-    counts = zip(map(_CONTRIBUTIONS, snapshot.rows), map(_COUNTED, snapshot.rows), strict=True)
-    return [None if counted is None else each for each, counted in counts]
+    pairs = zip(snapshot.column("contributions"), snapshot.column("counted"), strict=True)
+    return [None if counted is None else contributions for contributions, counted in pairs]
 
 
 def frame_of(snapshot: Snapshot, before: Frame | None) -> Frame:
     """Return what is kept of a snapshot that came after another one."""
-    rows = snapshot.rows
-    keys = list(map(_KEY, rows))
+    columns = (snapshot.column(name) for name in ("interpreter", "address", "name"))
+    keys = list(zip(*columns, strict=True))
     born = died = 0
     if before is not None and keys == before.keys:
         keys, places = before.keys, before.places
@@ -83,18 +76,18 @@ def frame_of(snapshot: Snapshot, before: Frame | None) -> Frame:
             died = len(before.places.keys() - places.keys())
     # One that is None adds up to None: unknown is not "none at all".
     counts = [each.collections for each in snapshot.interpreters]
-    read = any(row[12] is not None for row in rows)
+    deferred = snapshot.column("deferred")
     contributed = [
-        UNKNOWN if counted is None else sum(each.values()) if each else 0
-        for each, counted in zip(map(_CONTRIBUTIONS, rows), map(_COUNTED, rows), strict=True)
+        UNKNOWN if each is None else sum(each.values()) if each else 0
+        for each in contributions_of(snapshot)
     ]
     return Frame(
         snapshot.taken_ns,
         keys,
         places,
-        _column(map(_COUNTED, rows)),
-        _column(map(_DEFERRED, rows)) if read else None,
-        _column(map(_SHARED, rows)),
+        _pack(snapshot.column("counted")),
+        _pack(deferred) if any(each is not None for each in deferred) else None,
+        _pack(snapshot.column("shared")),
         array("q", contributed),
         None if None in counts else sum(filter(None, counts)),
         born,
@@ -102,5 +95,5 @@ def frame_of(snapshot: Snapshot, before: Frame | None) -> Frame:
     )
 
 
-def _column(values: Iterable[int | None]) -> array[int]:
+def _pack(values: Iterable[int | None]) -> array[int]:
     return array("q", [UNKNOWN if value is None else value for value in values])

@@ -96,6 +96,11 @@ class Snapshot:
         """The pool of the first interpreter listed: the main one, or the own one."""
         return self.interpreters[0].pool
 
+    def column(self, field: str) -> list[Any]:
+        """Return one field of every row, by its name: sooner than looking at each row."""
+        place = ObjectCount._fields.index(field)
+        return [row[place] for row in self.rows]
+
     def __iter__(self) -> Iterator[ObjectCount]:
         return map(ObjectCount._make, self.rows)
 
@@ -104,13 +109,13 @@ class Snapshot:
 
     @cached_property
     def _by_address(self) -> dict[int, int]:
-        return {row[2]: number for number, row in enumerate(self.rows)}
+        return {address: place for place, address in enumerate(self.column("address"))}
 
     @cached_property
     def _by_name(self) -> dict[str, list[int]]:
         names: dict[str, list[int]] = {}
-        for number, row in enumerate(self.rows):
-            names.setdefault(row[0], []).append(number)
+        for place, name in enumerate(self.column("name")):
+            names.setdefault(name, []).append(place)
         return names
 
     def __contains__(self, key: object) -> bool:
@@ -141,13 +146,16 @@ class Snapshot:
                 hint="static types are not counted; names are module.qualname",
             )
         if len(found) > 1:
-            addresses = ", ".join(f"{self.rows[number][2]:#x}" for number in found[:8])
+            addresses = ", ".join(f"{self._row(place).address:#x}" for place in found[:8])
             raise AmbiguousName(
                 f"{len(found)} objects are named {key}",
                 subject=key,
                 hint=f"use the type object or an address: {addresses}",
             )
-        return ObjectCount._make(self.rows[found[0]])
+        return self._row(found[0])
+
+    def _row(self, place: int) -> ObjectCount:
+        return ObjectCount._make(self.rows[place])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document that ``--json`` prints."""

@@ -75,7 +75,7 @@ def show(  # noqa: PLR0913, PLR0917 - what the options say
     """Compare, and write what differs to standard output."""
     kind: str | None = None
     old = _read(before, kind, blocking=blocking, last=after is not None)
-    kind = old.rows[0][1] if old.rows else None
+    kind = next(iter(old)).kind if len(old) else None
     new = _read(after or before, kind, blocking=blocking)
     matches = matcher(tuple(filters or ()))
     found = [each for each in changes(old, new) if matches(each.name)]

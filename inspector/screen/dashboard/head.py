@@ -120,7 +120,7 @@ def _how(snapshot: Snapshot) -> str:
     """Return how consistent a reading is."""
     if snapshot.exact:
         return "exact"
-    settled = sum(row[14] for row in snapshot.rows)
+    settled = sum(snapshot.column("settled"))
     return f"settled {share(settled, len(snapshot))}"
 
 

@@ -78,5 +78,5 @@ class Replay:
 def replayed(state: State, reader: Reader, number: int, speed: float) -> State:
     """Return the state to begin a replay with, at a reading from 0."""
     first = reader.read(0)
-    kind = first.rows[0][1] if first.rows else "type"
+    kind = next(iter(first)).kind if len(first) else "type"
     return replace(state, kind=kind, playing=Playing(number, len(reader), speed))

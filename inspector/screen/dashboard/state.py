@@ -166,12 +166,13 @@ def arranged(state: State) -> State:
         return replace(state, order=(), cursor=0, top=0)
     matches = _matcher(state)
     rows = history.latest.rows
-    chosen = [number for number, row in enumerate(rows) if matches(row[0])]
+    names, addresses = history.latest.column("name"), history.latest.column("address")
+    chosen = [number for number, name in enumerate(names) if matches(name)]
     value = _value(state.sort, history)
     sign = 1 if state.reverse else -1
     # Tuples that sort by themselves: thousands of rows are sorted with each reading.
     places = [
-        (key is None, sign * (key or 0), rows[number][0], rows[number][2], number)
+        (key is None, sign * (key or 0), names[number], addresses[number], number)
         for number, key in zip(chosen, map(value, map(rows.__getitem__, chosen)), strict=True)
     ]
     places.sort(reverse=state.sort == "name" and state.reverse)
@@ -208,9 +209,11 @@ def _value(sort: str, history: History) -> Callable[[tuple[Any, ...]], float | N
 def found(snapshot: Snapshot, key: Key) -> ObjectCount | None:
     """Return the row of an object, None if it is gone."""
     interpreter, address, name = key
-    for row in snapshot.rows:
-        if row[2] == address and row[0] == name and row[3] == interpreter:
-            return ObjectCount._make(row)
+    for place, there in enumerate(snapshot.column("address")):
+        if there == address:
+            row = ObjectCount._make(snapshot.rows[place])
+            if (row.interpreter, row.name) == (interpreter, name):
+                return row
     return None
 
 
