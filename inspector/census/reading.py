@@ -7,7 +7,7 @@ changed: the thread list, each thread's array, the pool and its table.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from inspector.census.kinds import Member, classify_objects
 from inspector.census.plan import Plan, sort_pieces
@@ -125,8 +125,15 @@ def decode_reading(
         reuse_table(found.table, pool, plan) if plan.request.kinds else plan.table,
         _join_arrays(plan, found.arrays),
         plan.members,
-        [words or b"" for words in found.structures],
+        _replace_unread(found.structures),
     )
+
+
+def _replace_unread(pieces: list[bytes | None]) -> list[bytes]:
+    """Return the pieces, empty where nothing could be read."""
+    if all(pieces):  # nearly always, and sooner seen than done
+        return cast("list[bytes]", pieces)
+    return [words or b"" for words in pieces]
 
 
 def _decode_threads(layout: Layout, plan: Plan, states: list[bytes | None]) -> list[Thread]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import StandingMemory
 
-__all__ = ["read_running", "settle"]
+__all__ = ["read_running", "read_until_settled"]
 
 SINGLY: Final = 2048
 """Slots that are sooner read one by one than with all the others."""
@@ -42,15 +42,15 @@ def read_running(state: InterpreterState, request: Request) -> Reading:
 
     def attempt(number: int) -> Reading:
         reading = None
-        if number == 1 and latest is not None and _may_stand(latest, request):
+        if number == 1 and latest is not None and _may_reuse(latest, request):
             with suppress(OutdatedPlan, MemoryFault), state.hook.phase("read"):
-                reading = settle(memory, layout, latest.plan, latest)
+                reading = read_until_settled(memory, layout, latest.plan, latest)
         if reading is None:
             last = latest.plan if latest else None
             with state.hook.phase("plan"):
                 plan = make_plan(memory, layout, state.address, request, last)
             with state.hook.phase("read"):
-                reading = settle(memory, layout, plan)
+                reading = read_until_settled(memory, layout, plan)
         return match_members(memory, layout, reading)._replace(tries=number)
 
     return retry(
@@ -60,13 +60,13 @@ def read_running(state: InterpreterState, request: Request) -> Reading:
     )
 
 
-def _may_stand(latest: Reading, request: Request) -> bool:
+def _may_reuse(latest: Reading, request: Request) -> bool:
     """Whether the plan of the reading before may do once more: nothing was seen to change it."""
     plan = latest.plan
     return latest.members is plan.members and plan.request == request and plan.epoch is not None
 
 
-def settle(
+def read_until_settled(
     memory: StandingMemory, layout: Layout, plan: Plan, before: Reading | None = None
 ) -> Reading:
     """Read a plan until its members agree in two passes, or the request's tries are used up.
@@ -89,12 +89,13 @@ def settle(
 
 def _continues(before: Reading, now: Reading) -> bool:
     """Whether nothing was merged between two readings of one plan, and its objects are there."""
+    plan = now.plan
     return (
         before.quiet
         and now.quiet
         and before.merges == now.merges
-        and now.collector.collections == now.plan.epoch
-        and now.table.members == now.plan.table.members
+        and now.collector.collections == plan.epoch
+        and (now.table is plan.table or now.table.members == plan.table.members)
     )
 
 
@@ -156,11 +157,15 @@ def _read_moving_again(
                 still_moving.append(place)
         moving, before = still_moving, now
     bounds: dict[int, Bounds] = {}
-    for place in moving:
-        seen = [count for count in counts[place] if count is not None]
-        _, address, _ = plan.members[place]
-        bounds[address] = (min(seen, default=0), max(seen, default=0))
-    reread = {plan.members[place][0] - 1: mine for place, mine in contributions.items()}
+    reread: dict[int, dict[int, int]] = {}
+    unsettled = set(moving)
+    for place, mine in contributions.items():
+        unique_id, address, _ = plan.members[place]
+        if unique_id:
+            reread[unique_id - 1] = mine
+        if place in unsettled:
+            seen = [number for number in counts[place] if number is not None]
+            bounds[address] = (min(seen, default=0), max(seen, default=0))
     return latest._replace(structures=structures, reread=reread, bounds=bounds, merging=merging)
 
 

@@ -152,10 +152,10 @@ def threads(
     address = word_at(first, 0)
     while address:
         _bounded("thread_state.next", address, found, MAX_THREADS)
-        where = thread_ranges(published, refcounts, address)
-        words, counts = ahead.get(address) or memory.read_many(where)
+        fixed, refs = thread_ranges(published, refcounts, address)
+        words, counts = ahead.get(address) or memory.read_many((fixed, refs))
         if words is None or counts is None:
-            raise MemoryFault(address, where[0][1])
+            raise MemoryFault(*fixed)
         owner = word_at(words, published["thread_state.interp"])
         if owner != interpreter:
             raise LayoutError(

@@ -10,7 +10,7 @@ from inspector.census import two_pass
 from inspector.census.planner import make_plan
 from inspector.census.request import Request
 from inspector.census.retries import OutdatedPlan
-from inspector.census.two_pass import settle
+from inspector.census.two_pass import read_until_settled
 from inspector.cpython.refcount import count
 from tests.image import PAGE
 from tests.runtime import small
@@ -49,7 +49,7 @@ class MovingProcess:
     def settle(self, before_read: Callable[[int], None]) -> Reading:
         """Settle while it changes; passes 0 and 1 are whole, the others read a part."""
         self.image.calls, self.image.before_read = 0, before_read
-        return settle(self.image, self.layout, self.plan)
+        return read_until_settled(self.image, self.layout, self.plan)
 
 
 def still(_: int) -> None:
