@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inspector.census.interpreter_state import InterpreterState
+    from inspector.census.plan import Request
     from inspector.census.reading import Reading
-    from inspector.census.request import Request
     from inspector.cpython.layout import Layout
     from inspector.process.other import OtherProcess
     from inspector.process.protocols import StillMemory

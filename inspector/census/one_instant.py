@@ -15,8 +15,7 @@ from inspector.cpython.refcount import HEADER_SIZE
 
 if TYPE_CHECKING:
     from inspector.census.interpreter_state import InterpreterState
-    from inspector.census.plan import Plan
-    from inspector.census.request import Request
+    from inspector.census.plan import Plan, Request
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import StillMemory
     from inspector.process.vectors import Range

@@ -1,4 +1,4 @@
-"""What to read of one interpreter, as ranges of its memory, and which bytes are which."""
+"""What is asked of a reading, and what to read for it: ranges, and which bytes are which."""
 
 from __future__ import annotations
 
@@ -11,12 +11,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inspector.census.kinds import Member
-    from inspector.census.request import Request
     from inspector.cpython.pool import Pool, Table
     from inspector.cpython.walk import Thread
     from inspector.process.vectors import Range
 
-__all__ = ["Pieces", "Plan", "plan_slots", "sort_pieces", "split_plan"]
+__all__ = ["RETRIES", "Pieces", "Plan", "Request", "plan_slots", "sort_pieces", "split_plan"]
+
+RETRIES: Final = 4
+"""Passes, after the first two, for what did not agree in them."""
+
+
+class Request(NamedTuple):
+    """What is to be read of which interpreters; equal requests may share a plan."""
+
+    kinds: tuple[str, ...]
+    """Of :data:`~inspector.census.snapshot.KINDS`; none to read the pool and all slots of
+    the threads' arrays, and no object."""
+    only: frozenset[int] = frozenset()
+    """Addresses, also of objects in no pool; empty for every object of the kinds."""
+    unlisted: bool = False
+    """Types that are in no pool too: heap types without a unique id."""
+    interpreter: int | None = None
+    """CPython's id of the only interpreter that is read; None for all."""
+    retries: int = RETRIES
+    """Passes, after the first two, over objects of an interpreter that runs on."""
 
 
 class Plan(NamedTuple):

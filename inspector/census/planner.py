@@ -17,7 +17,7 @@ from inspector.errors import LayoutError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inspector.census.request import Request
+    from inspector.census.plan import Request
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
     from inspector.process.vectors import Range

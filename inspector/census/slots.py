@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from inspector.census.plan import Request
 from inspector.census.planner import make_plan
 from inspector.census.reading import read_plan
-from inspector.census.request import Request
 from inspector.census.retries import OutdatedPlan, retry
 from inspector.errors import MemoryFault
 

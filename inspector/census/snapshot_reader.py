@@ -19,8 +19,8 @@ from inspector.errors import NoSuchObject
 from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
+    from inspector.census.plan import Request
     from inspector.census.reading import Reading
-    from inspector.census.request import Request
     from inspector.cpython.layout import Layout
     from inspector.process.other import OtherProcess
     from inspector.process.protocols import StillMemory

@@ -11,7 +11,7 @@ from inspector.census.discovery import find_layout
 from inspector.census.heap_target import PAUSE_LIMIT, HeapTarget
 from inspector.census.interpreter_state import read_interpreter_ids
 from inspector.census.lifetime import report_end
-from inspector.census.request import RETRIES, Request
+from inspector.census.plan import RETRIES, Request
 from inspector.census.snapshot import KINDS, ObjectCount, Snapshot
 from inspector.census.snapshot_reader import SnapshotReader
 from inspector.errors import NoSuchObject, NoSuchTarget, NotAType, NotCounted

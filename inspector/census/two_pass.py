@@ -22,8 +22,8 @@ from inspector.errors import MemoryFault
 
 if TYPE_CHECKING:
     from inspector.census.interpreter_state import InterpreterState
+    from inspector.census.plan import Request
     from inspector.census.reading import Bounds
-    from inspector.census.request import Request
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import StandingMemory
 

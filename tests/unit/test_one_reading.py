@@ -13,9 +13,9 @@ import pytest
 from inspector.census import retries
 from inspector.census.interpreter_state import InterpreterState
 from inspector.census.one_instant import read_still
+from inspector.census.plan import Request
 from inspector.census.planner import make_plan
 from inspector.census.reading import match_members, read_plan
-from inspector.census.request import Request
 from inspector.census.rows import Rows
 from inspector.census.snapshot import ObjectCount
 from inspector.census.two_pass import read_running

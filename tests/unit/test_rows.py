@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from inspector.census.kinds import holds_id
+from inspector.census.plan import Request
 from inspector.census.planner import make_plan
 from inspector.census.reading import Reading, read_plan
-from inspector.census.request import Request
 from inspector.census.rows import Rows, count_references
 from inspector.census.snapshot import ObjectCount
 from inspector.census.stacks import Stacks

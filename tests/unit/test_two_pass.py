@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.census import two_pass
+from inspector.census.plan import Request
 from inspector.census.planner import make_plan
-from inspector.census.request import Request
 from inspector.census.retries import OutdatedPlan
 from inspector.census.two_pass import read_until_settled
 from inspector.cpython.refcount import count
