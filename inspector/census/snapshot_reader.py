@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,13 @@ from inspector.census.interpreter_state import (
     read_interpreter_ids,
     update_states,
 )
-from inspector.census.interpreters import read_interpreters
 from inspector.census.lifetime import finalizing_error
+from inspector.census.one_instant import read_still
 from inspector.census.snapshot import Snapshot, TargetInfo
+from inspector.census.two_pass import read_running
 from inspector.cpython.published import version_text
 from inspector.cpython.walk import gil_enabled
-from inspector.errors import NoSuchObject
+from inspector.errors import LayoutError, MemoryFault, NoSuchObject, Unsettled
 from inspector.process.own import OwnProcess
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class SnapshotReader:
         taken = time.time_ns()
         ids = read_interpreter_ids(self.process.memory, self._layout)
         self.states = update_states(self.states, ids, self.process, self._layout)
-        readings = read_interpreters(self.process, self._layout, self.states, request, stopped)
+        readings = self._read_interpreters(request, stopped)
         # Numbers of a process that took this one's place are worth nothing.
         self.process.check()
         self._refuse(readings, request.interpreter)
@@ -64,6 +66,41 @@ class SnapshotReader:
         if world.refusal:
             return snapshot._replace(why_not_exact=world.refusal)
         return snapshot._replace(pause_ns=world.pause_ns)
+
+    def _read_interpreters(self, request: Request, stopped: StillMemory | None) -> list[Reading]:
+        """Read the interpreters that are known, or one; the own one comes first.
+
+        One that is closed meanwhile is left out.  The own one is read as any other is where
+        it cannot be stopped.
+        """
+        process, states = self.process, self.states
+        world = process.world if isinstance(process, OwnProcess) else None
+        own_at = world.interpreter if world is not None else 0
+        instant = None if world is None or world.refusal else world
+        readings = []
+        # The main interpreter before the others, the newest last.
+        for state in sorted(states.values(), key=lambda each: (each.address != own_at, each.id)):
+            own = state.address == own_at
+            still = instant if own else stopped
+            asked = request.interpreter in (None, state.id)
+            if not asked or (request.only and still is None and not own):
+                continue
+            state.followed.own_thread = threading.get_native_id() if own else 0
+            try:
+                if still is None:
+                    readings.append(read_running(state, request))
+                else:
+                    readings.append(read_still(state, request, still, own=own))
+            except (LayoutError, MemoryFault, Unsettled):
+                process.check()
+                ids = read_interpreter_ids(process.memory, self._layout)
+                if ids.get(state.address) == state.id:
+                    raise
+        if len(states) == 1:
+            return readings
+        ids = read_interpreter_ids(process.memory, self._layout)
+        there = {address for address, state in states.items() if ids.get(address) == state.id}
+        return [reading for reading in readings if reading.plan.interpreter in there]
 
     def _refuse(self, readings: list[Reading], interpreter: int | None) -> None:
         """Raise where there is nothing to report."""
