@@ -81,12 +81,12 @@ class InterpreterState:
 def _count_pool(reading: Reading) -> PoolCount:
     """Return the occupancy of a pool, by kind unless single objects were asked for."""
     plan, table = reading.plan, reading.table
-    size, used, free = plan.pool.size, len(table.members), len(table.free)
+    size, used = plan.pool.size, len(table)
     if plan.request.only:
-        return PoolCount(size, used, free)
+        return PoolCount(size, used, size - used)
     same = table is plan.table
     counts = plan.kind_counts if same else count_kinds(plan.kinds, table)
-    return PoolCount(size, used, free, counts["type"], counts["code"], counts["dict"])
+    return PoolCount(size, used, size - used, counts["type"], counts["code"], counts["dict"])
 
 
 def read_interpreter_ids(memory: Memory, layout: Layout) -> dict[int, int]:

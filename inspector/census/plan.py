@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inspector.census.kinds import Member
-    from inspector.cpython.pool import Pool, Table
+    from inspector.cpython.pool import Pool
     from inspector.cpython.walk import Thread
     from inspector.process.vectors import Range
 
@@ -47,7 +47,8 @@ class Plan(NamedTuple):
     """Collections so far; None while one is under way, or where that is unknown."""
     pool: Pool
     table_words: bytes
-    table: Table
+    table: dict[int, int]
+    """Pool index -> address of the object that has this id."""
     kinds: dict[tuple[int, int], str]
     """(pool index, address) -> kind, of all objects of the pool that were looked at."""
     kind_counts: dict[str, int]
@@ -65,7 +66,7 @@ class Plan(NamedTuple):
 
     def find_places(self, indices: Iterable[int]) -> list[int]:
         """Return where in ``members`` the objects at these pool indices stand, if they do."""
-        addresses = map(self.table.members.get, indices)
+        addresses = map(self.table.get, indices)
         return [self.places[address] for address in addresses if address in self.places]
 
 

@@ -9,7 +9,7 @@ from inspector.census.plan import Plan
 from inspector.census.retries import OutdatedPlan
 from inspector.cpython.collector import collector_ranges, read_collector
 from inspector.cpython.layout import POOL_SIZE
-from inspector.cpython.pool import Pool, Table, read_pool, split_table
+from inspector.cpython.pool import Pool, read_pool, split_table
 from inspector.cpython.subclasses import walk_types
 from inspector.cpython.walk import Thread, thread_ranges, threads
 from inspector.errors import LayoutError
@@ -48,7 +48,7 @@ def make_plan(
             "PyInterpreterState.unique_ids", expected="a pool of ids", found=str(tuple(pool))
         )
     table_words = memory.read(*pool.table_range)
-    table = reuse_table(table_words, pool, last) if request.kinds else Table({}, [])
+    table = reuse_table(table_words, pool, last) if request.kinds else {}
     kinds: dict[tuple[int, int], str] = {}
     if last is not None and epoch is not None and epoch == last.epoch:
         if last.request == request and _is_in_place(last, pool, table, chain):
@@ -78,18 +78,18 @@ def make_plan(
     )
 
 
-def reuse_table(words: bytes, pool: Pool, last: Plan | None) -> Table:
+def reuse_table(words: bytes, pool: Pool, last: Plan | None) -> dict[int, int]:
     """Return what a table says: that of the plan before, where its words are the same."""
     if last is not None and (last.pool.table, last.table_words) == (pool.table, words):
         return last.table
     return split_table(words, pool)
 
 
-def _is_in_place(last: Plan, pool: Pool, table: Table, chain: list[Thread]) -> bool:
+def _is_in_place(last: Plan, pool: Pool, table: dict[int, int], chain: list[Thread]) -> bool:
     """Whether everything that is to be read stands where it stood."""
     return (
         last.pool.table_range == pool.table_range
-        and last.table.members == table.members
+        and last.table == table
         and _list_arrays(last.threads) == _list_arrays(chain)
     )
 
@@ -103,10 +103,10 @@ def _find_members(
     layout: Layout,
     request: Request,
     kinds: dict[tuple[int, int], str],
-    table: Table,
+    table: dict[int, int],
 ) -> list[Member]:
     """Return the objects of the pool that are asked for; add the kinds of new ones."""
-    wanted = table.members if request.kinds else {}
+    wanted = table if request.kinds else {}
     if request.only:
         wanted = {index: at for index, at in wanted.items() if at in request.only}
     new = {index: at for index, at in wanted.items() if (index, at) not in kinds}
@@ -124,11 +124,11 @@ def _find_unlisted(
     interpreter: int,
     request: Request,
     kinds: Mapping[tuple[int, int], str],
-    table: Table,
+    table: dict[int, int],
 ) -> list[Member]:
     """Return the objects that are in no pool and are asked for, as members without an id."""
     if request.only:
-        strangers = dict(enumerate(request.only.difference(table.members.values())))
+        strangers = dict(enumerate(request.only.difference(table.values())))
         found = classify_objects(memory, layout, strangers)
         return [(0, address, kind) for (_, address), kind in found.items()]
     wanted = {True: request.unlisted and "type" in request.kinds, False: STATIC in request.kinds}
@@ -138,7 +138,7 @@ def _find_unlisted(
     if not types:
         return []
     namespaces = [address for (_, address), kind in kinds.items() if kind == "dict"]
-    listed = set(table.members.values())
+    listed = set(table.values())
     return [
         (0, address, "type" if heap else STATIC)
         for address, heap in walk_types(memory, layout, interpreter, types[0], namespaces).items()
@@ -146,10 +146,10 @@ def _find_unlisted(
     ]
 
 
-def count_kinds(kinds: Mapping[tuple[int, int], str], table: Table) -> dict[str, int]:
+def count_kinds(kinds: Mapping[tuple[int, int], str], table: dict[int, int]) -> dict[str, int]:
     """Return how many entries of a table there are of each kind."""
     counts = {"type": 0, "code": 0, "dict": 0}
-    for entry in table.members.items():
+    for entry in table.items():
         kind = kinds.get(entry)
         if kind is not None:
             counts[kind] += 1

@@ -29,7 +29,7 @@ class PoolChurn:
         """Take note of a reading of the whole pool; return all that was seen so far."""
         before, self._before = self._before, reading
         if before is None:
-            self._used.update(reading.table.members)
+            self._used.update(reading.table)
             return self._life
         if reading.table is not before.table:
             self._note_objects(before, reading)
@@ -37,8 +37,8 @@ class PoolChurn:
         return self._life
 
     def _note_objects(self, before: Reading, now: Reading) -> None:
-        born = now.table.members.items() - before.table.members.items()
-        gone = before.table.members.items() - now.table.members.items()
+        born = now.table.items() - before.table.items()
+        gone = before.table.items() - now.table.items()
         old, new = before.plan.kinds, now.plan.kinds
         life = self._life
         self._life = life._replace(
@@ -46,7 +46,7 @@ class PoolChurn:
             types_born=life.types_born + sum(new.get(entry) == "type" for entry in born),
             types_gone=life.types_gone + sum(old.get(entry) == "type" for entry in gone),
         )
-        self._used.update(now.table.members)
+        self._used.update(now.table)
 
     def _note_merges(self, before: Reading, now: Reading) -> None:
         collections = 0

@@ -14,7 +14,7 @@ from inspector.census.plan import Plan, sort_pieces
 from inspector.census.planner import reuse_table
 from inspector.census.retries import OutdatedPlan
 from inspector.cpython.collector import PLAUSIBLE, Collector, decode_collector
-from inspector.cpython.pool import LOCKED, Pool, Table
+from inspector.cpython.pool import LOCKED, Pool
 from inspector.cpython.walk import Thread, decode_thread
 from inspector.cpython.words import word_at
 from inspector.errors import MemoryFault
@@ -48,7 +48,8 @@ class Reading(NamedTuple):
     """Two per thread: its fixed members, and its ``refcounts``."""
     threads: list[Thread]
     table_words: bytes
-    table: Table
+    table: dict[int, int]
+    """As :attr:`Plan.table`, by the time of the reading."""
     arrays: list[bytes]
     """Per thread, its array, or the planned slots of it."""
     members: list[Member]
@@ -164,7 +165,7 @@ def _join_arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
 
 def match_members(memory: Memory, layout: Layout, reading: Reading) -> Reading:
     """Leave out objects that died before they were read; add those born since, unread."""
-    plan, now, before = reading.plan, reading.table.members, reading.plan.table.members
+    plan, now, before = reading.plan, reading.table, reading.plan.table
     if now is before or now == before:
         return reading
     members = []

@@ -158,7 +158,7 @@ def _heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
     """Return how many types have a unique id of one interpreter."""
     memory = process.memory
     table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
-    kinds = classify_objects(memory, layout, table.members)
+    kinds = classify_objects(memory, layout, table)
     return sum(kind == "type" for kind in kinds.values())
 
 

@@ -95,7 +95,7 @@ def _continues(before: Reading, now: Reading) -> bool:
         and now.quiet
         and before.merges == now.merges
         and now.collector.collections == plan.epoch
-        and (now.table is plan.table or now.table.members == plan.table.members)
+        and (now.table is plan.table or now.table == plan.table)
     )
 
 

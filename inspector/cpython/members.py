@@ -106,7 +106,7 @@ def find_ids(memory: Memory, published: Published, types: BasicTypes, pool: Pool
     Raises :class:`LayoutError` when some member is no type, dictionary or code
     object, or when no offset, or more than one, holds every member's id.
     """
-    members = read_table(memory, pool).members
+    members = read_table(memory, pool)
     kinds, by_kind = _told_apart(memory, types, pool, _sample(members))
     if not all(by_kind.values()):
         # A hundred thousand of one kind leave none of another one in a sample.
@@ -182,7 +182,7 @@ def _read_members(
     """
     offset, size = part
     pieces = memory.read_many([(address + offset, size) for address in members.values()])
-    there = read_table(memory, pool).members
+    there = read_table(memory, pool)
     return {
         index: piece
         for (index, address), piece in zip(members.items(), pieces, strict=True)

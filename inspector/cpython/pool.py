@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "LOCKED",
     "Pool",
-    "Table",
     "follow_freelist",
     "read_pool",
     "read_table",
@@ -71,40 +70,25 @@ class Pool(NamedTuple):
         )
 
 
-class Table(NamedTuple):
-    """The entries of a pool: which ids are in use by which object."""
-
-    members: dict[int, int]
-    """Index (unique id minus one) -> address of the object."""
-    free: list[int]
-    """Indices that no object has."""
-
-
 def read_pool(memory: Memory, address: int) -> Pool:
     """Read a pool; whether it can be one is not asked."""
     return Pool.decode(memory.read(address, POOL_SIZE))
 
 
-def read_table(memory: Memory, pool: Pool) -> Table:
+def read_table(memory: Memory, pool: Pool) -> dict[int, int]:
     """Read the table of a pool; raise :class:`MemoryFault` where it is not there."""
     return split_table(memory.read(*pool.table_range), pool)
 
 
-def split_table(words: bytes, pool: Pool) -> Table:
-    """Tell the objects of a pool's table from its free entries.
+def split_table(words: bytes, pool: Pool) -> dict[int, int]:
+    """Return index (unique id minus one) -> address of each object in a pool's table.
 
-    A free entry holds NULL or the address of another entry, and no object lies
-    inside the table, so that a look at each entry is enough.
+    All other indices are free.  A free entry holds NULL or the address of another entry,
+    and no object lies inside the table, so that a look at each entry is enough.
     """
     start, end = pool.table, pool.table + 8 * pool.size
-    members = {}
-    free = []
-    for index, word in enumerate(unsigned(words)):
-        if word and not start <= word < end:
-            members[index] = word
-        else:
-            free.append(index)
-    return Table(members, free)
+    entries = enumerate(unsigned(words))
+    return {index: word for index, word in entries if word and not start <= word < end}
 
 
 def follow_freelist(words: list[int], pool: Pool) -> set[int] | None:

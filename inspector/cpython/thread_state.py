@@ -193,7 +193,7 @@ def _validate(
     table, *pieces = memory.read_many([pool.table_range, *counts])
     if table is None:
         raise MemoryFault(*pool.table_range)
-    free = set(split_table(table, pool).free)
+    free = set(range(pool.size)).difference(split_table(table, pool))
     for piece in pieces:
         if piece is None:
             raise MemoryFault(*counts[0])

@@ -53,7 +53,7 @@ def read_anchors(memory: Memory, layout: Layout) -> Anchors:
     for interpreter in interpreters(memory, layout.published, layout.runtime):
         pool = read_pool(memory, interpreter + layout.unique_ids)
         if pool.plausible and pool.size:
-            members += read_table(memory, pool).members.values()
+            members += read_table(memory, pool).values()
         for thread in threads(memory, layout.published, interpreter, layout.refcounts):
             at = thread.address + layout.refcounts - ID_BEFORE_REFCOUNTS
             owners.append(Owner(thread.address, read_pointer(memory, at), thread.bound))
@@ -115,7 +115,7 @@ def read_homes(memory: Memory, layout: Layout) -> dict[int, int]:
         number = read_pointer(memory, interpreter + layout.published["interpreter_state.id"])
         pool = read_pool(memory, interpreter + layout.unique_ids)
         if pool.plausible and pool.size:
-            for member in read_table(memory, pool).members.values():
+            for member in read_table(memory, pool).values():
                 homes[member & -SEGMENT] = number
     return homes
 

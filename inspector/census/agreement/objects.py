@@ -51,7 +51,7 @@ def members(look: Look) -> dict[int, Member]:
     found = {}
     for interpreter in interpreters(memory, layout.published, layout.runtime):
         table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
-        for (index, address), kind in classify_objects(memory, layout, table.members).items():
+        for (index, address), kind in classify_objects(memory, layout, table).items():
             found[address] = Member(kind, interpreter, index + 1)
     if not any(member.kind == "type" for member in found.values()):
         raise LayoutError(
