@@ -101,7 +101,8 @@ bench: .venv-bench/.ready ## what is promised of speed, measured side by side (l
 FUZZ = 100000
 fuzz: env ## memory that lies: FUZZ=100000 cases in all (a quarter of an hour on two processors)
 	INSPECTOR_FUZZ=$(FUZZ) $(VENV)/bin/python -m pytest -n logical --dist worksteal \
-	    --hypothesis-show-statistics -o faulthandler_timeout=7200 tests/unit/test_fuzz.py
+	    --hypothesis-show-statistics -o faulthandler_timeout=7200 \
+	    tests/unit/test_fuzz.py tests/unit/test_heap.py
 
 terminal: env ## the dashboard driven by keys in a terminal (long)
 	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \

@@ -6,7 +6,7 @@ structures are laid into it by :mod:`tests.heap` and :mod:`tests.runtime`.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +41,7 @@ class Image:
         self.segments: dict[int, bytearray] = {}
         self._starts: list[int] = []
         self._next = self._end = FIRST
+        self._handed: tuple[int, int, int] | None = None
         self.reads = 0
         """Ranges that were asked for, readable or not."""
         self.bytes_read = 0
@@ -64,6 +65,12 @@ class Image:
         Those that stand ``alone`` have nothing mapped before and behind them.
         """
         size = (size + 15) // 16 * 16
+        if self._handed:
+            address, room, after = self._handed
+            self._handed = (address, room, after - 1) if after else None
+            if not after:
+                assert size <= room
+                return address
         if alone or self._next + size > self._end:
             # The page before is not mapped, and the segment ends with its last page.
             length = size if alone else max(ARENA, size)
@@ -74,6 +81,15 @@ class Image:
         address = self._next
         self._next += size
         return address
+
+    def place(self, address: int, size: int) -> None:
+        """Map ``size`` bytes, all 0, at an address of which nothing is mapped."""
+        self.segments[address] = bytearray(size)
+        insort(self._starts, address)
+
+    def hand_out(self, address: int, size: int, after: int = 0) -> None:
+        """Let :meth:`new` return this address, which is mapped, next or ``after`` some others."""
+        self._handed = address, size, after
 
     def write(self, address: int, data: bytes) -> None:
         """Change bytes; they must be mapped."""

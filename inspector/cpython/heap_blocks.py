@@ -49,6 +49,9 @@ TRACKED: Final = bytes(each & 1 for each in range(256))
 
 INVERTED: Final = bytes([1, 0]) + bytes(254)
 
+RUN: Final = 64
+"""Equal words that are compared at once."""
+
 FEW: Final = 8
 """Of so many blocks one is sooner looked up by itself than all are sieved."""
 
@@ -173,6 +176,19 @@ def _untracked(types: array[int], tracked: bytes) -> dict[int, int]:
     return found
 
 
+def _without(data: bytes, word: bytes, number: int) -> bytes:
+    """Return words but for those that are equal to one, which occurs so often.
+
+    Comparing a run of equal words at once is much faster than finding each of them.
+    """
+    if number * 8 > len(data) - len(data) // FEW:
+        run = word * RUN
+        size = len(run)
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
+        data = b"".join([piece for piece in pieces if piece != run])
+    return data.replace(word, b"")
+
+
 def count_words(words: array[int]) -> dict[int, int]:
     """Return how often each word occurs.
 
@@ -195,6 +211,6 @@ def count_words(words: array[int]) -> dict[int, int]:
             counts[int.from_bytes(word, "little")] = number
             if 8 * number == len(data):
                 return counts
-            data = data.replace(word, b"")
+            data = _without(data, word, number)
     counts.update(Counter(memoryview(data).cast("Q").tolist()))
     return counts

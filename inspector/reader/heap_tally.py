@@ -140,7 +140,7 @@ class Tally:
                 mine = [each == word for each in blocks.types]
                 pointers = array("Q", compress(pointers, mine))
                 values = None if values is None else array("Q", compress(values, mine))
-            if values is not None and any(values.tobytes().strip(b"\0")):
+            if values is not None and values.tobytes() != bytes(8 * len(values)):
                 # Keys that stand apart from their values are shared.
                 pairs = zip(pointers, values, strict=True)
                 pointers = array("Q", [apart or keys for keys, apart in pairs])
