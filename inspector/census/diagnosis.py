@@ -12,14 +12,16 @@ from inspector.census.discovery import find_layout
 from inspector.census.lifetime import report_end
 from inspector.cpython.published import read_version, version_text
 from inspector.cpython.walk import gil_enabled, interpreters
-from inspector.errors import InspectorError, LayoutError
+from inspector.errors import InspectorError, LayoutError, MemoryFault
 from inspector.process.identity import thread_names
 from inspector.process.other import OtherProcess
 from inspector.process.own import OwnProcess
 from inspector.process.permission import Permission, permission
+from inspector.reader.heap import HeapReader
 
 if TYPE_CHECKING:
     from inspector.census.agreement import Agreement
+    from inspector.cpython.layout import Layout, Offset
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -39,6 +41,10 @@ class Diagnosis:
     """How long the process was stopped to find its layout; None if it was not."""
     error: InspectorError | None
     """What keeps the process from being read, or makes what is read doubtful."""
+    heap: tuple[Offset, ...] = ()
+    """Every offset of the allocator; empty if its layout could not be found."""
+    heap_error: InspectorError | None = None
+    """What keeps the heap from being read: the counts are read all the same."""
     gil_enabled: bool | None = None
     """Whether the GIL is on at this moment; None if that could not be read."""
 
@@ -52,6 +58,10 @@ class Diagnosis:
             "permission": asdict(self.permission),
             "discovery_pause_ns": self.discovery_pause_ns,
             "fields": [{**each.offset._asdict(), "ok": each.ok} for each in self.agreements],
+            "heap": {
+                "fields": [each._asdict() for each in self.heap],
+                "error": None if self.heap_error is None else str(self.heap_error),
+            },
             "ok": error is None,
             "error": None if error is None else str(error),
             "hint": None if error is None else error.hint,
@@ -78,9 +88,19 @@ def diagnose(pid: int | None, pause_limit: float) -> Diagnosis:
             found = agreements(process.memory, layout, partial(thread_names, number))
         facts["agreements"] = tuple(found)
         error = _disagreement(found)
+        facts |= _heap(process, layout, pause_limit)
     except InspectorError as failure:
         error = failure
     return Diagnosis(number, own, permission(number), error=error, **facts)
+
+
+def _heap(process: OwnProcess | OtherProcess, layout: Layout, pause_limit: float) -> dict[str, Any]:
+    """Return the allocator's offsets, or what keeps them from being found."""
+    try:
+        with report_end(process, layout.published):
+            return {"heap": HeapReader(process, layout).heap_layout(pause_limit).offsets}
+    except (LayoutError, MemoryFault) as failure:
+        return {"heap_error": failure}
 
 
 def _disagreement(found: list[Agreement]) -> LayoutError | None:

@@ -89,16 +89,26 @@ def discover_heap(memory: Memory, anchors: Anchors) -> HeapLayout:
     cookie, secret = find_cookie(places)
     delayed = find_delayed(memory, anchors, heaps)
     in_block = find_object_offset(anchors.members, blocks)
+    segments_seen = len(places.headers)
+    looked_at = "1 segment" if segments_seen == 1 else f"{segments_seen} segments"
     offsets = {
-        "mi_segment_t.slices": (places.slices, f"spans fill {len(places.headers)} segments"),
-        "mi_segment_t.cookie": (cookie, f"one secret in {len(places.headers)} segments"),
+        "mi_segment_t.slices": (places.slices, f"spans end where segments do, in {looked_at}"),
+        "mi_segment_t.cookie": (cookie, f"the same secret in {looked_at}"),
         "mi_page_t": (places.page, f"spans of {number} pages lead back"),
         "mi_page_t.xheap": (owner, f"a thread's heap, or 0, in {number} pages"),
         "mi_page_t.block_size": (block_size, f"fills {number} pages"),
-        "mi_page_t.page_start": (start, f"inside each of {number} pages"),
+        "mi_page_t.page_start": (
+            start,
+            f"inside each of {number} pages" if starts else "worked out from blocks",
+        ),
         "mi_page_t.local_free": (local_free, f"inside the page or 0 in {number} pages"),
         "mi_page_t.used": (found.used, f"capacity without free blocks in {found.pages} pages"),
-        "mi_page_t.keys": (found.keys, f"decode the lists of {found.pages} pages"),
+        "mi_page_t.keys": (
+            found.keys,
+            f"lists of {found.pages} pages are plain"
+            if found.keys is None
+            else f"decode the lists of {found.pages} pages",
+        ),
         "mi_page_t.tag": (tag_byte, f"number of the heap in {number} pages"),
         "_PyThreadStateImpl.mimalloc.heaps": (heaps.first, f"heaps of {heaps.size} bytes"),
         "mi_heap_t.thread_delayed_free": (

@@ -45,6 +45,8 @@ def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
     parts: list[Table | Text] = [head, Text(""), rights(diagnosis.permission), Text("")]
     if diagnosis.agreements:
         parts += [_layout(diagnosis), Text("")]
+    if diagnosis.heap or diagnosis.heap_error:
+        parts += [_heap(diagnosis), Text("")]
     if diagnosis.discovery_pause_ns is not None:
         pause = duration(diagnosis.discovery_pause_ns)
         parts += [Text(f"the process was stopped for {pause} to find its layout"), Text("")]
@@ -126,6 +128,17 @@ def _layout(diagnosis: Diagnosis) -> Table:
         value = "?" if offset.value is None else str(offset.value)
         row = (offset.field, value, offset.source, marks[each.ok], offset.evidence)
         table.add_row(*map(Text, row), style=styles[each.ok])
+    return table
+
+
+def _heap(diagnosis: Diagnosis) -> Table | Text:
+    """Return every offset of the allocator with its evidence, or why there is none."""
+    if diagnosis.heap_error is not None:
+        return Text(f"the heap cannot be read: {plain(str(diagnosis.heap_error))}", "bold red")
+    table = _table("HEAP", "OFFSET", "SOURCE", "EVIDENCE", right=["OFFSET"])
+    for each in diagnosis.heap:
+        value = "-" if each.value is None else str(each.value)
+        table.add_row(*map(Text, (each.field, value, each.source, each.evidence)))
     return table
 
 

@@ -49,6 +49,8 @@ def test_every_offset_of_a_healthy_process_agrees(puppet: Puppet) -> None:
     assert document["error"] is None
     assert document["permission"]["readable"]
     fields = {each["field"]: each for each in document["fields"]}
+    assert {each["field"] for each in document["heap"]["fields"]} >= {"mi_page_t.xheap"}
+    assert document["heap"]["error"] is None
     assert [each for each in fields.values() if not each["ok"]] == []
     assert Counter(each["source"] for each in fields.values()).keys() == {
         *("published", "discovered", "header")
