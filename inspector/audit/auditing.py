@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Tell = Callable[[int, int, str], None]
-    """Hears how many types are done, of how many, and the name of the next."""
+    """Hears how many types are done, of how many, and the name of the next; or what is done
+    before anybody knows how many there are."""
 
 __all__ = ["Plan", "audit", "cores"]
 
@@ -42,7 +43,7 @@ def audit(plan: Plan, tell: Tell) -> Audit:
     for a factory of a type that the targets do not have.
     """
     begin = time.monotonic()
-    with Workshop(plan) as workshop:
+    with Workshop(plan, lambda what: tell(0, 0, what)) as workshop:
         foreign = workshop.found["foreign"]
         refuse_unknown(plan, {name for name, _, _ in workshop.found["types"]} | foreign.keys())
         cases = list(_cases(plan, workshop.found["types"]))

@@ -9,8 +9,9 @@ Requests, and the answers to each:
 
 ``{"do": "find", "modules": [...], "single": [[module, qualname] …], "standard": false,
 "leave_out": [...]}``
-    ``{"importing": name}`` …, ``{"types": [[name, number, of_python] …], "static": n,
-    "foreign": {name: module}, "failed": {module: why}, "wrong": [[target, what] …], "gil": false}``
+    ``{"importing": name}`` …, ``{"listing": true}``, ``{"types": [[name, number, of_python] …],
+    "static": n, "foreign": {name: module}, "failed": {module: why}, "wrong": [[target, what] …],
+    "gil": false}``
 ``{"do": "exercise", "name": …, "number": 0, "make": expression or null, "calls": n, "threads": n,
 "seconds": s}``
     ``{"name": …, "verdict": …, "exercise": …}`` …, ``{"done": true}`` or ``{"not_exercised":
@@ -67,6 +68,7 @@ class Worker:
         modules = standard_modules() if request["standard"] else request["modules"]
         leave_out = set(request["leave_out"])
         failed = import_all(modules, leave_out, lambda name: tell({"importing": name}))
+        tell({"listing": True})
         found_types = find_types(set(modules))
         self.types = found_types.heap
         wrong: list[tuple[str, str]] = []

@@ -11,7 +11,7 @@ from inspector.audit.factories import Factories
 from inspector.errors import InspectorError, NoSuchObject, NotAType, NotCounted, NotImportable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 __all__ = ["Case", "Plan", "Workshop"]
@@ -56,8 +56,10 @@ class Case:
 class Workshop:
     """A context manager over the one worker at a time, which has imported the targets."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, tell: Callable[[str], object] = lambda _: None) -> None:
+        """``tell`` hears what is done until the types are found."""
         self._plan = plan
+        self._tell = tell
         skip = plan.factories.skip if plan.standard else {}
         self.failed: dict[str, str] = {}
         self._leave_out = set(skip)
@@ -110,11 +112,16 @@ class Workshop:
                 "leave_out": sorted(self._leave_out),
             }
             try:
+                self._tell("starting Python")
                 for answer in child.ask(request, IMPORT_SECONDS):
+                    if "listing" in answer:
+                        self._tell("listing types")
+                        continue
                     if "importing" not in answer:
                         self.failed = {**answer["failed"], **self.failed}
                         return child, answer
                     importing = answer["importing"]
+                    self._tell(f"importing {importing}")
             except ChildEnded as ended:
                 if not importing:
                     raise InspectorError(

@@ -119,17 +119,20 @@ def rank(
     duration: float,
     rate: float = RATE,
     kinds: Collection[str] = ("type",),
-    tell: Callable[[float, int], object] = lambda *_: None,
+    tell: Callable[[float, int, str], object] = lambda *_: None,
 ) -> Ranking:
     """Sample a target for ``duration`` seconds, at most ``rate`` times a second; never stop it.
 
-    ``tell`` hears of the seconds and samples so far.  A process that ends meanwhile is
-    ranked by what was seen of it.  Raises what a snapshot raises, before the first sample.
+    ``tell`` hears of the seconds and samples so far, and what is done next.  A process that
+    ends meanwhile is ranked by what was seen of it.  Raises what a snapshot raises, before the
+    first sample.
     """
-    history = History.begin(target.snapshot(kinds=kinds))
     seconds, samples, left_out, ended = 0.0, 0, 0, False
+    tell(seconds, samples, "reading")
+    history = History.begin(target.snapshot(kinds=kinds))
     while seconds < duration and not ended:
         begin = time.monotonic()
+        tell(seconds, samples, "sampling")
         sampler = target.sampler(history.latest)
         try:
             sampler.run(min(SLICE, duration - seconds), rate)
@@ -145,7 +148,7 @@ def rank(
         if snapshot is not None:
             history = history.add(snapshot, sampled)
         seconds += time.monotonic() - begin
-        tell(seconds, samples)
+    tell(seconds, samples, f"judging {len(history.latest):,} objects,")
     rows = []
     for row in history.latest:
         evidence = history.evidence(row)

@@ -15,6 +15,7 @@ from inspector.cli import options
 from inspector.cli.show import Manner
 from inspector.screen.dashboard.course import SUFFIXES, Course
 from inspector.screen.dashboard.state import BOARD_SORTS, FASTEST, SLOWEST, State
+from inspector.screen.patience import patience
 from inspector.screen.selection import kinds_of
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ def start(pid: int | None, manner: Manner, state: State, course: Course) -> None
     from inspector.screen.dashboard.sources import Live  # noqa: PLC0415 - likewise
     from inspector.screen.dashboard.start import show  # noqa: PLC0415 - likewise
 
-    target = inspector.attach(pid, pause_limit=manner.pause_limit)
+    with patience("attaching to", pid):
+        target = inspector.attach(pid, pause_limit=manner.pause_limit)
 
     def read(kind: str) -> Snapshot:
         return target.snapshot(**manner._replace(kinds=kinds_of(kind))._asdict())

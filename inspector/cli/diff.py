@@ -13,6 +13,7 @@ import inspector
 from inspector.census.change import changes, same_process
 from inspector.cli import options
 from inspector.errors import FileError, GrowthFound
+from inspector.screen.patience import patience
 from inspector.screen.selection import matcher
 from inspector.screen.streams import standard_output
 from inspector.screen.text import named, plain, plural
@@ -94,7 +95,8 @@ def _read(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> 
     """Return the reading that a file or a process stands for."""
     if options.is_pid(name) and not Path(name).exists():
         kinds = (kind or "type",)
-        return inspector.attach(int(name)).snapshot(kinds=kinds, blocking=blocking)
+        with patience("reading", int(name)):
+            return inspector.attach(int(name)).snapshot(kinds=kinds, blocking=blocking)
     from inspector.census.recording import (  # noqa: PLC0415 - only for files
         Reader,
         is_recording,

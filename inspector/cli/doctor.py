@@ -10,6 +10,7 @@ import typer
 
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
 
 __all__ = ["doctor"]
@@ -45,7 +46,8 @@ def show(
     """Examine a process, write what was found to standard output, return the exit status."""
     from inspector.census.diagnosis import diagnose  # noqa: PLC0415 - other verbs do without
 
-    found = diagnose(pid, pause_limit)
+    with patience("examining", pid):
+        found = diagnose(pid, pause_limit)
     times = None
     if timing and found.error is None:
         from inspector.census.timing import measure  # noqa: PLC0415 - likewise

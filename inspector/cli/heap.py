@@ -10,6 +10,7 @@ import typer  # noqa: TC002 - typer looks at the annotations
 import inspector
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
 
 __all__ = ["heap"]
@@ -33,8 +34,9 @@ def heap(
 
 def show(pid: int | None, as_json: bool, pause_limit: float) -> None:  # noqa: FBT001 - an option
     """Read a process and write what its allocator holds to standard output."""
-    target = inspector.attach(pid, pause_limit=pause_limit)
-    allocator = target.allocator(pause_limit=pause_limit)
+    with patience("reading", pid):
+        target = inspector.attach(pid, pause_limit=pause_limit)
+        allocator = target.allocator(pause_limit=pause_limit)
     with standard_output() as stream:
         if as_json:
             stream.write(json.dumps(allocator.as_dict()) + "\n")

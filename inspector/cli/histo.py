@@ -11,6 +11,7 @@ import typer
 import inspector
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options
+from inspector.screen.patience import patience
 from inspector.screen.selected_types import HISTOGRAM_SORTS, Choice, choose
 from inspector.screen.streams import standard_output
 from inspector.snapshots.heap import MEMORY
@@ -70,10 +71,11 @@ def show(
     pause_limit: float,
 ) -> None:
     """Read a process and write its histogram to standard output."""
-    target = inspector.attach(pid, pause_limit=pause_limit)
-    histogram = target.histogram(
-        blocking=blocking, pause_limit=pause_limit, memory=memory * MEGABYTE
-    )
+    with patience("reading", pid):
+        target = inspector.attach(pid, pause_limit=pause_limit)
+        histogram = target.histogram(
+            blocking=blocking, pause_limit=pause_limit, memory=memory * MEGABYTE
+        )
     with standard_output() as stream:
         if as_json:
             chosen = choose(histogram, choice, None)

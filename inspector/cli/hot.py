@@ -12,6 +12,7 @@ import inspector
 from inspector.census.heat import RATE
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options
+from inspector.screen.patience import patience
 from inspector.screen.selection import kinds_of, matcher
 from inspector.screen.streams import standard_output
 
@@ -84,7 +85,8 @@ def show(
     from inspector.screen.progress import sampling  # noqa: PLC0415 - Rich is not for --help
 
     duration, rate, kind, pause_limit = course
-    target = inspector.attach(pid, pause_limit=pause_limit)
+    with patience("attaching to", pid):
+        target = inspector.attach(pid, pause_limit=pause_limit)
     with sampling(duration) as tell:
         ranking = rank(target, duration=duration, rate=rate, kinds=kinds_of(kind), tell=tell)
     matches = matcher(selection.filters)

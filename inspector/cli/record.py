@@ -15,6 +15,7 @@ from inspector.cli.attach import DurationOption, IntervalOption  # noqa: TC001 -
 from inspector.cli.run import RunCommand
 from inspector.cli.show import Manner
 from inspector.launch.recorder import Course, record, started
+from inspector.screen.patience import patience
 from inspector.screen.selection import kinds_of
 from inspector.screen.streams import say
 from inspector.screen.text import plural
@@ -81,7 +82,8 @@ def start(subject: Sequence[str], path: str, manner: Manner, course: Course) -> 
     """Record a process, or a program from its start to its end."""
     child: Popen[bytes] | None = None
     if len(subject) == 1 and options.is_pid(subject[0]):
-        target = inspector.attach(int(subject[0]), pause_limit=manner.pause_limit)
+        with patience("attaching to", int(subject[0])):
+            target = inspector.attach(int(subject[0]), pause_limit=manner.pause_limit)
     else:
         child, target = started(subject, manner.pause_limit)
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import inspector
 from inspector.census.target import PAUSE_LIMIT, RETRIES
+from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
 from inspector.screen.text import duration
 from inspector.screen.view import write
@@ -31,16 +32,18 @@ class Manner(NamedTuple):
 
 def show(pid: int | None, view: View, manner: Manner) -> None:
     """Read a process, by default this one, and write it to standard output."""
-    target = inspector.attach(pid, pause_limit=manner.pause_limit)
-    snapshot = target.snapshot(**manner._asdict())
+    with patience("reading", pid):
+        target = inspector.attach(pid, pause_limit=manner.pause_limit)
+        snapshot = target.snapshot(**manner._asdict())
     with standard_output() as stream:
         write(snapshot, view, stream, remarks(target.discovery_pause_ns))
 
 
 def show_pool(pid: int | None, view: View, manner: Manner) -> None:
     """Read a process and write its pools and its threads' arrays to standard output."""
-    target = inspector.attach(pid, pause_limit=manner.pause_limit)
-    snapshot = target.snapshot(**manner._asdict())
+    with patience("reading", pid):
+        target = inspector.attach(pid, pause_limit=manner.pause_limit)
+        snapshot = target.snapshot(**manner._asdict())
     with standard_output() as stream:
         if view.json:
             document = snapshot.as_dict()

@@ -11,6 +11,7 @@ import typer
 import inspector
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
 
 __all__ = ["type_"]
@@ -40,8 +41,9 @@ def show(
     pause_limit: float,
 ) -> None:
     """Read a process and write one type to standard output."""
-    target = inspector.attach(pid, pause_limit=pause_limit)
-    anatomy = target.anatomy(_key(subject), blocking=blocking, pause_limit=pause_limit)
+    with patience("reading", pid):
+        target = inspector.attach(pid, pause_limit=pause_limit)
+        anatomy = target.anatomy(_key(subject), blocking=blocking, pause_limit=pause_limit)
     with standard_output() as stream:
         if as_json:
             stream.write(json.dumps(anatomy.as_dict()) + "\n")

@@ -12,6 +12,7 @@ import inspector
 from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
 from inspector.errors import FaultFound
+from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
 
 __all__ = ["why"]
@@ -75,7 +76,8 @@ def show(
     from inspector.screen.progress import sampling  # noqa: PLC0415 - Rich is not for --help
 
     duration, rate, pause_limit = limits
-    target = inspector.attach(pid, pause_limit=pause_limit)
+    with patience("attaching to", pid):
+        target = inspector.attach(pid, pause_limit=pause_limit)
     with sampling(duration) as tell:
         found = watch_threads(target, duration=duration, rate=rate, tell=tell)
     with standard_output() as stream:

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["recording", "sampling", "steps"]
 
 
-def _bar(what: str, *columns: ProgressColumn) -> Progress:
+def _bar(*columns: ProgressColumn) -> Progress:
     """Return what shows the progress of something, and nothing where there is no terminal."""
     console = Console(stderr=True, _environ=sensible_environment())
-    all_columns = (SpinnerColumn(), TextColumn(what), BarColumn(20), *columns)
+    what = TextColumn("{task.description}", markup=False)
+    all_columns = (SpinnerColumn(), what, BarColumn(20), *columns)
     return Progress(*all_columns, console=console, transient=True, disable=not console.is_terminal)
 
 
@@ -41,8 +42,8 @@ def recording(duration: float | None) -> Iterator[Callable[[int, int, float], No
         TextColumn("{task.fields[size]}"),
         TimeElapsedColumn(),
     )
-    with _bar("recording", *columns) as bar:
-        task = bar.add_task("", total=duration, readings=0, size=decimal(0))
+    with _bar(*columns) as bar:
+        task = bar.add_task("recording", total=duration, readings=0, size=decimal(0))
 
         def tell(readings: int, size: int, seconds: float) -> None:
             done = seconds if duration is None else min(seconds, duration)
@@ -52,26 +53,30 @@ def recording(duration: float | None) -> Iterator[Callable[[int, int, float], No
 
 
 @contextmanager
-def sampling(duration: float) -> Iterator[Callable[[float, int], None]]:
-    """Show progress; hand out what takes seconds and samples so far."""
+def sampling(duration: float) -> Iterator[Callable[..., None]]:
+    """Show progress; hand out what takes seconds and samples so far, and what is done next."""
     columns = (TextColumn("{task.fields[samples]:,} samples"), TimeElapsedColumn())
-    with _bar("sampling", *columns) as bar:
-        task = bar.add_task("", total=duration, samples=0)
+    with _bar(*columns) as bar:
+        task = bar.add_task("sampling", total=duration, samples=0)
 
-        def tell(seconds: float, samples: int) -> None:
-            bar.update(task, completed=min(seconds, duration), samples=samples)
+        def tell(seconds: float, samples: int, what: str = "sampling") -> None:
+            done = min(seconds, duration)
+            bar.update(task, description=what, completed=done, samples=samples)
 
         yield tell
 
 
 @contextmanager
 def steps(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Show progress; hand out what takes steps done, steps in all, and the name of the next."""
+    """Show progress; hand out what takes steps done, steps in all, and the name of the next.
+
+    As long as nobody knows how many steps there are, their number is 0.
+    """
     name_column = TextColumn("{task.fields[name]}", markup=False)
-    with _bar(what, MofNCompleteColumn(), TimeElapsedColumn(), name_column) as bar:
-        task = bar.add_task("", total=None, name="")
+    with _bar(MofNCompleteColumn(), TimeElapsedColumn(), name_column) as bar:
+        task = bar.add_task(what, total=None, name="")
 
         def tell(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, name=plain(name, 60))
+            bar.update(task, completed=done, total=total or None, name=plain(name, 60))
 
         yield tell

@@ -14,6 +14,7 @@ from inspector.screen.dashboard.loop import watch
 from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.state import Size
 from inspector.screen.dashboard.terminal import Terminal
+from inspector.screen.dashboard.view import framed, view
 from inspector.screen.export import export, exported
 from inspector.screen.sizes import columns
 from inspector.screen.streams import has_terminal, standard_output
@@ -45,6 +46,9 @@ def show(state: State, source: Source, course: Course) -> None:
         state = print_readings(state, source, course)
     else:
         with Terminal(0, 1, signals=True) as terminal:
+            # The first reading may take seconds.
+            empty = framed(replace(state, size=terminal.size()))
+            terminal.draw(view(empty), anew=True)
             state = watch(state, source, terminal, clock=time.monotonic, duration=course.duration)
     if course.export:
         export(state, course.export)
