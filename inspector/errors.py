@@ -160,7 +160,7 @@ class MemoryFault(InspectorError):
     def __init__(self, address: int, size: int) -> None:
         super().__init__(
             f"cannot read {size} bytes at {address:#x}",
-            hint="the target freed or moved this memory while it was read; try again",
+            hint="if the target freed or moved this memory meanwhile, try again",
         )
         self.address = address
         self.size = size

@@ -20,6 +20,7 @@ from inspector.census.interpreter import (
     ThreadCount,
 )
 from inspector.census.object_count import KINDS, ObjectCount
+from inspector.census.own_types import is_type, name_of
 from inspector.errors import AmbiguousName, NoSuchObject
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ class Snapshot:
         Raises :class:`NoSuchObject`, or :class:`AmbiguousName` for a name of several objects.  A
         type object means its address in the own process, and its name in another one.
         """
-        if isinstance(key, type):
+        if is_type(key):
             own = self.target.pid == os.getpid()
-            key = id(key) if own else f"{key.__module__}.{key.__qualname__}"
+            key = id(key) if own else name_of(key)
         if isinstance(key, int):
             found = [self._by_address[key]] if key in self._by_address else []
         else:

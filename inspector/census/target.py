@@ -11,6 +11,7 @@ from inspector.census.discovery import find_layout
 from inspector.census.heap_target import PAUSE_LIMIT, HeapTarget
 from inspector.census.interpreter_state import read_interpreter_ids
 from inspector.census.lifetime import report_end
+from inspector.census.own_types import is_type, name_of
 from inspector.census.plan import RETRIES, Request
 from inspector.census.snapshot import KINDS, ObjectCount, Snapshot
 from inspector.census.snapshot_reader import SnapshotReader
@@ -107,9 +108,9 @@ class Target(HeapTarget):
 
         Raises :class:`NotAType`, and :class:`NotCounted` for a static or immortal type.
         """
-        if not isinstance(subject, type):
+        if not is_type(subject):
             raise NotAType(
-                f"{type(subject).__name__} object is not a type",
+                f"{name_of(type(subject))} object is not a type",
                 subject=subject,
                 hint="true counts exist for types; sys.getrefcount is right for other objects",
             )
@@ -118,8 +119,7 @@ class Target(HeapTarget):
             request = Request(("type",), frozenset((id(subject),)))
             count = reader.read(request, None)[id(subject)]
         if count.state == "immortal":
-            name = f"{subject.__module__}.{subject.__qualname__}"
-            raise NotCounted(name, subject=subject)
+            raise NotCounted(name_of(subject), subject=subject)
         return count
 
     def suspended(self) -> Mapping[int, int] | None:

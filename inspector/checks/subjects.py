@@ -8,9 +8,10 @@ from __future__ import annotations
 import weakref
 from itertools import repeat
 from operator import call, is_
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from inspector.census.contributions import find_slots
+from inspector.census.own_types import is_type, name_of
 from inspector.checks.structure import flags_of, is_immortal
 from inspector.cpython.layout import HEAP_TYPE
 from inspector.errors import NotAType, NotCounted
@@ -28,25 +29,12 @@ __all__ = [
     "is_counted",
     "is_heap",
     "is_own",
+    "is_type",
     "name_of",
     "watch",
 ]
 
 TypeRef = weakref.ReferenceType[type]
-
-_module_of = type.__dict__["__module__"].__get__
-
-_qualname_of = type.__dict__["__qualname__"].__get__
-
-
-def name_of(subject: type) -> str:
-    """Return ``module.qualname`` without running code of a metaclass."""
-    try:
-        module = _module_of(subject)
-    except AttributeError:
-        module = None
-    qualname = str(_qualname_of(subject))
-    return f"{module}.{qualname}" if isinstance(module, str) else qualname
 
 
 def is_heap(subject: type) -> bool:
@@ -149,9 +137,9 @@ def counted(subject: type) -> Watched:
 
     Raises :class:`NotAType`, and :class:`NotCounted` for a static or immortal type.
     """
-    if not isinstance(subject, type):
+    if not is_type(subject):
         raise NotAType(
-            f"{type(subject).__name__} object is not a type",
+            f"{name_of(type(subject))} object is not a type",
             subject=subject,
             hint="true counts exist for types; sys.getrefcount is right for other objects",
         )
@@ -162,7 +150,7 @@ def counted(subject: type) -> Watched:
 
 def chosen(types: type | Iterable[type]) -> tuple[type, ...]:
     """Return one type or several as a tuple; raise as :func:`counted`."""
-    found = (types,) if isinstance(types, type) else tuple(types)
+    found = (types,) if is_type(types) else tuple(cast("Iterable[type]", types))
     if not found:
         raise ValueError("no type was given")
     for each in found:

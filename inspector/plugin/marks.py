@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from inspector.checks.rules import Rule, Rules
-from inspector.checks.subjects import all_types, is_heap, name_of
+from inspector.checks.subjects import all_types, is_heap, is_type, name_of
 from inspector.checks.support import support
 from inspector.plugin.settings import settings_of
 
@@ -106,7 +106,7 @@ def _subjects(mark: str, name: str, value: object) -> tuple[Subject, ...]:
     """Return types and patterns, given as one or as several."""
     several = value if isinstance(value, (tuple, list, set, frozenset)) else (value,)
     for each in several:
-        if isinstance(each, type):
+        if is_type(each):
             continue
         if not isinstance(each, str) or not each or any(map(str.isspace, each)):
             raise ValueError(
@@ -117,7 +117,7 @@ def _subjects(mark: str, name: str, value: object) -> tuple[Subject, ...]:
 
 def resolve(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
     """Return the types that live and are meant, and the patterns that mean none."""
-    found = {id(each): each for each in subjects if isinstance(each, type)}
+    found = {id(each): each for each in subjects if is_type(each)}
     patterns = [each for each in subjects if isinstance(each, str)]
     unknown = []
     for pattern in patterns:
@@ -142,7 +142,7 @@ def unchecked(spec: Spec) -> str:
 
 def _find_static(spec: Spec) -> list[str]:
     """Return the names of types that a mark names and that no build counts."""
-    types = [each for each in spec.subjects if isinstance(each, type)]
+    types = [each for each in spec.subjects if is_type(each)]
     return [name_of(each) for each in types if not is_heap(each)]
 
 

@@ -26,7 +26,7 @@ from inspector.process.hook import NO_HOOK, Hook
 from inspector.process.kept import AtOnce, Latest
 from inspector.process.machine_code import address_of, find_caller
 from inspector.process.memory import ProcessMemory
-from inspector.process.vectors import Vectors
+from inspector.process.vectors import WORD, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ class OwnWorld:
         current = library.PyInterpreterState_Get
         current.argtypes, current.restype = [], ctypes.c_void_p
         self.interpreter: int = current()
-        self._caller, self.refusal = find_caller()
+        self._caller, refusal = find_caller()
         self._stop = address_of(library._PyEval_StopTheWorld)  # noqa: SLF001 - CPython's name
         self._start = address_of(library._PyEval_StartTheWorld)  # noqa: SLF001 - CPython's name
         self._clock = address_of(library.clock_gettime)
@@ -75,8 +75,21 @@ class OwnWorld:
         self._gather = address_of(library.process_vm_writev)
         self._times = array("q", bytes(32))
         """Two ``struct timespec``: when the stop was asked for, and when all ran again."""
+        self.refusal = refusal or self._refused()
+        """Why nothing can be read in a pause; empty where it can be."""
         self.pause_ns = 0
         """Nanoseconds of the last pause, from the request until all ran again."""
+
+    def _refused(self) -> str:
+        """Return why nothing could be read in a pause: a sandbox may forbid the calls for it."""
+        at = self._times.buffer_info()[0]
+        place = array("Q", (at, WORD))
+        one = place.buffer_info()[0]
+        words = (os.getpid(), one, 1, one, 1, 0)
+        moved = self._call([(self._readv, *words), (self._gather, *words)])
+        calls = ("process_vm_readv", "process_vm_writev")
+        names = [name for name, size in zip(calls, moved, strict=True) if size != WORD]
+        return f"this system refuses {' and '.join(names)}" if names else ""
 
     def close(self) -> None:
         """Close what reading without a pause opened."""

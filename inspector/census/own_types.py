@@ -1,0 +1,26 @@
+"""Types of the own process, told by what they are: no code of theirs or a metaclass's runs."""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+
+__all__ = ["is_type", "name_of"]
+
+_module_of = type.__dict__["__module__"].__get__
+
+_qualname_of = type.__dict__["__qualname__"].__get__
+
+
+def is_type(subject: object) -> TypeGuard[type]:
+    """Whether an object is a type, whatever it says of its ``__class__``."""
+    return issubclass(type(subject), type)
+
+
+def name_of(subject: type) -> str:
+    """Return ``module.qualname``; the qualified name alone where the module is no text."""
+    try:
+        module = _module_of(subject)
+    except AttributeError:
+        module = None
+    qualname = str(_qualname_of(subject))
+    return f"{module}.{qualname}" if isinstance(module, str) else qualname
