@@ -235,5 +235,10 @@ class HeapReader:
             if read is not None and after <= before:
                 owners |= read_owners(self._memory, self._layout, heap)
                 still = Still(read.copy, read.segments, owners, read.planned)
-                return decode_still(self._memory, self._layout, heap, still, pause)
+                reading = decode_still(self._memory, self._layout, heap, still, pause)
+                if len({each.interpreter for each in owners.values()}) > 1:
+                    # Threads of other interpreters ran on.
+                    none = Tally(self._layout, heap, reading.types)
+                    return reading._replace(more=none, pause_ns=None)
+                return reading
         return None

@@ -138,6 +138,29 @@ def drop() -> int:
     return len(left)
 
 
+def churn(number: str) -> int:
+    """Begin to make and free objects in as many threads, start others, and collect."""
+
+    def work() -> None:
+        while not ended.is_set():
+            _ = [{each: [each], "text": (each, str(each))} for each in range(300)]
+
+    def start() -> None:
+        while not ended.is_set():
+            each = threading.Thread(target=lambda: [[] for _ in range(50)])
+            each.start()
+            each.join()
+
+    def collections() -> None:
+        while not ended.wait(0.01):
+            gc.collect()
+
+    for each in [*[work] * int(number), start, collections]:
+        crowd.append(threading.Thread(target=each))
+        crowd[-1].start()
+    return len(crowd)
+
+
 def interpreter(number: str) -> int:
     """Keep objects in another interpreter; return its id."""
     other = importlib.import_module("concurrent.interpreters").create()
@@ -214,16 +237,8 @@ def line() -> str:
 COMMANDS = {
     each.__name__: each
     for each in (
-        make,
-        huge,
-        elsewhere,
-        threads,
-        drop,
-        interpreter,
-        count_inner,
-        collect,
-        count,
-        fork,
+        *(make, huge, elsewhere, threads, drop, churn),
+        *(interpreter, count_inner, collect, count, fork),
     )
 }
 
