@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import inspector
 from inspector.census.contributions import FEW, read_slot
-from inspector.census.retries import retry
+from inspector.census.retries import OutdatedPlan, retry
 from inspector.census.slots import ADVICE, Arrays, SlotReader, key_arrays
 from inspector.checks.subjects import Watched, counted, is_counted, is_own, name_of, watch
 from inspector.checks.support import require
@@ -174,10 +174,15 @@ _OVERHEAD: Final = _overhead()
 
 
 def _exact(subject: type) -> TypeCount:
-    """Read one type with the world stopped."""
+    """Read one type with the world stopped, where it can be.
+
+    Raises :class:`OutdatedPlan` where it cannot, and the type does not settle.
+    """
     seen = inspector.refcount(subject)
     if seen.header is None or seen.counted is None:
         raise NotCounted(name_of(subject), subject=subject)
+    if not seen.settled:
+        raise OutdatedPlan
     # This frame's and its callers' references are deferred: nobody counts them.
     return TypeCount(seen.counted, seen.header, dict(seen.contributions))
 

@@ -55,6 +55,21 @@ def test_what_an_earlier_reading_holds_does_not_change() -> None:
     assert before == {1: 3}
 
 
+def test_an_interrupted_update_does_not_spoil_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = Contributions()
+    counts.update([thread(1), thread(2)], [data(3, 1), data(5)])
+
+    def interrupt(*_: object) -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("inspector.census.contributions._note_changes", interrupt)
+        with pytest.raises(TimeoutError):
+            counts.update([thread(1), thread(2)], [data(4, 1), data(5)])
+    assert counts.update([thread(1)], [data(4, 2)]) == {0: {1: 4}, 1: {1: 2}}
+    assert counts.changed == {0, 1}
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_updates_say_what_a_fresh_look_says(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a test that runs the same each time

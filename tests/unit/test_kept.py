@@ -94,6 +94,34 @@ def test_whatever_changes_between_two_readings_is_seen(
         before = now
 
 
+@pytest.mark.parametrize("read", [in_blocks, at_once])
+@pytest.mark.parametrize("calls", range(1, 4))
+def test_an_interrupted_reading_does_not_spoil_the_next(
+    ground: Ground,
+    monkeypatch: pytest.MonkeyPatch,
+    read: Callable[[list[Range]], list[bytes | None]],
+    calls: int,
+) -> None:
+    ranges = [(ground.at + PAGE * number, 8) for number in range(4)]
+    read(ranges)
+    ground.bytes[0:8] = ground.bytes[PAGE : PAGE + 8] = b"changed!"
+    left = [calls]
+
+    def interrupt(function: Callable[..., int], *arguments: int) -> int:
+        """Return as a call does, right behind which a signal handler raises."""
+        result = function(*arguments)
+        left[0] -= 1
+        if not left[0]:
+            raise TimeoutError
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr("inspector.process.kept.make_call", interrupt)
+        with pytest.raises(TimeoutError):
+            read(ranges)
+    assert read(ranges) == ground.now(ranges)
+
+
 def test_a_list_that_was_returned_stays_as_it_is(ground: Ground) -> None:
     memory = ProcessMemory()
     ranges = [(ground.at + 8 * number, 8) for number in range(MANY)]
