@@ -27,16 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from contextlib import AbstractContextManager
 
-    from inspector.census.snapshot import (
-        InterpreterCount,
-        ObjectCount,
-        PoolCount,
-        PoolLife,
-        Snapshot,
-        TargetInfo,
-        ThreadCount,
-    )
-    from inspector.census.target import Target
     from inspector.errors import (
         AccessDenied,
         AmbiguousName,
@@ -53,6 +43,16 @@ if TYPE_CHECKING:
         TargetError,
         Unsettled,
         UnsupportedVersion,
+    )
+    from inspector.reader.target import Target
+    from inspector.snapshots.snapshot import (
+        InterpreterCount,
+        ObjectCount,
+        PoolCount,
+        PoolLife,
+        Snapshot,
+        TargetInfo,
+        ThreadCount,
     )
 
 __all__ = [
@@ -99,7 +99,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and other names ar
 
     def __getattr__(name: str) -> object:
         """Import what is shown here when it is first asked for: pytest loads this in every run."""
-        for module in ("errors", "census.snapshot", "census.target") if name in __all__ else ():
+        for module in ("errors", "snapshots.snapshot", "reader.target") if name in __all__ else ():
             room = sys.modules.get(f"inspector.{module}")
             # What is there needs no import, for which this may be no moment: an error's class.
             if not hasattr(room, name):
@@ -130,8 +130,8 @@ def attach(pid: int | None = None, *, pause_limit: float = 1.0) -> Target:
         return _own
     _begin(_attaching, "attaching to a process", at_most=2)
     try:
-        _load("census.target")
-        from inspector.census.target import Target  # noqa: PLC0415 - not for import inspector
+        _load("reader.target")
+        from inspector.reader.target import Target  # noqa: PLC0415 - not for import inspector
 
         if not own:
             from inspector.process.other import OtherProcess  # noqa: PLC0415 - likewise

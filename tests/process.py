@@ -1,11 +1,11 @@
-"""A process made by hand, as :class:`~inspector.census.target.Target` wants one."""
+"""A process made by hand, as :class:`~inspector.reader.target.Target` wants one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from inspector.census.target import Target
 from inspector.process.hook import NO_HOOK
+from inspector.reader.target import Target
 
 if TYPE_CHECKING:
     from inspector.process.other import OtherProcess

@@ -1,1 +1,1 @@
-"""What readings mean: evidence, the verdict on it, and advice; pure."""
+"""Change over time: growth, traffic, what threads spend their time on; pure."""

@@ -8,15 +8,15 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.analysis.advice import describe
-from inspector.analysis.judge import judge
-from inspector.analysis.verdict import Evidence, Verdict
 from inspector.audit.find import of_python
 from inspector.audit.heating import sample_header
 from inspector.audit.result import Exercise
 from inspector.checks.balance import lost_by_calls, traffic_of_calls
 from inspector.checks.structure import is_immortal
 from inspector.checks.subjects import is_heap, name_of
+from inspector.verdict.advice import describe
+from inspector.verdict.evidence import Evidence, Verdict
+from inspector.verdict.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,12 +12,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from inspector.census.heat import SHARED
+from inspector.reader.header_sampler import SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inspector.analysis.verdict import Evidence
+    from inspector.verdict.evidence import Evidence
 
 __all__ = ["sample_header"]
 

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from inspector.analysis.judge import Judgement
+from inspector.verdict.judge import Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from inspector.analysis.verdict import Evidence, Verdict
+    from inspector.verdict.evidence import Evidence, Verdict
 
 __all__ = ["Audit", "Audited", "Exercise", "Made"]
 

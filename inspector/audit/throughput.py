@@ -16,14 +16,14 @@ import time
 from itertools import repeat as times
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.analysis.judge import judge
-from inspector.analysis.verdict import Evidence
 from inspector.audit.expressions import factory_of, loop_of
 from inspector.audit.find import said
 from inspector.checks.balance import call_in_threads
 from inspector.checks.evidence import add_traffic, describe_type
 from inspector.checks.subjects import name_of, watch
 from inspector.checks.tracker import Tracker
+from inspector.verdict.evidence import Evidence
+from inspector.verdict.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

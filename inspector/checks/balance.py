@@ -13,7 +13,6 @@ from collections import Counter
 from itertools import repeat as times
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.analysis.verdict import Evidence
 from inspector.checks.counts import collect, count
 from inspector.checks.evidence import COSTS, add_traffic, describe_type, judge_as
 from inspector.checks.measuring import measure
@@ -24,11 +23,12 @@ from inspector.checks.structure import is_immortal
 from inspector.checks.subjects import counted, is_heap, name_of, watch
 from inspector.checks.support import support
 from inspector.checks.tracker import Move, Tracker
+from inspector.verdict.evidence import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from inspector.analysis.judge import Judgement
+    from inspector.verdict.judge import Judgement
 
 __all__ = [
     "Traffic",

@@ -17,9 +17,6 @@ from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import inspector
-from inspector.census.contributions import FEW, read_slot
-from inspector.census.retries import OutdatedPlan, retry
-from inspector.census.slots import ADVICE, Arrays, SlotReader, key_arrays
 from inspector.checks.subjects import Watched, counted, is_counted, is_own, name_of, watch
 from inspector.checks.support import require
 from inspector.cpython.refcount import BIAS
@@ -27,6 +24,9 @@ from inspector.cpython.words import differing
 from inspector.errors import NotCounted
 from inspector.process.memory import ProcessMemory
 from inspector.process.world import OwnWorld
+from inspector.reader.contributions import FEW, read_slot
+from inspector.reader.retries import OutdatedPlan, retry
+from inspector.reader.slots import ADVICE, Arrays, SlotReader, key_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

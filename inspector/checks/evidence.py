@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from inspector.analysis.judge import Judgement, judge
-from inspector.analysis.verdict import HEADER, Evidence, Verdict
 from inspector.checks.problem import Finding, Problem
 from inspector.checks.structure import find_deallocator, gil_is_enabled, is_immortal
 from inspector.checks.subjects import name_of
 from inspector.checks.support import support
+from inspector.verdict.evidence import HEADER, Evidence, Verdict
+from inspector.verdict.judge import Judgement, judge
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

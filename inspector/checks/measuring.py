@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from inspector.analysis.verdict import Evidence
 from inspector.checks.counts import collect, moves, read
 from inspector.checks.evidence import (
     LOSSES,
@@ -28,13 +27,14 @@ from inspector.checks.screening import Load, Screen, Suspects
 from inspector.checks.subjects import Watched, all_types, is_own, name_of
 from inspector.checks.support import support
 from inspector.checks.tracker import Tracker
+from inspector.verdict.evidence import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from inspector.analysis.judge import Judgement
     from inspector.checks.counts import Counts
     from inspector.checks.rules import Rules
+    from inspector.verdict.judge import Judgement
 
 __all__ = ["confirm", "measure"]
 

@@ -16,20 +16,20 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import inspector
-from inspector.census.contributions import find_slots, read_slot
-from inspector.census.slots import SlotReader, key_arrays
 from inspector.checks.support import support
 from inspector.cpython.refcount import HEADER_SIZE, count
 from inspector.cpython.words import differing, unsigned
 from inspector.errors import InspectorError
 from inspector.process.memory import ProcessMemory
 from inspector.process.world import OwnWorld
+from inspector.reader.contributions import find_slots, read_slot
+from inspector.reader.slots import SlotReader, key_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
     from types import FrameType
 
-    from inspector.census.slots import Arrays
+    from inspector.reader.slots import Arrays
 
 __all__ = ["Merges"]
 

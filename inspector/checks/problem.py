@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inspector.analysis.verdict import Verdict
+from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inspector.analysis.judge import Judgement
-    from inspector.analysis.verdict import Evidence
+    from inspector.verdict.evidence import Evidence
+    from inspector.verdict.judge import Judgement
 
 __all__ = ["CheckFailed", "Finding", "Problem", "Verdict"]
 

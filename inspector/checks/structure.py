@@ -11,8 +11,8 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from inspector.analysis.verdict import HEADER, PER_THREAD
 from inspector.cpython.layout import HEAP_TYPE
+from inspector.verdict.evidence import HEADER, PER_THREAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,11 @@ from itertools import repeat
 from operator import call, is_
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from inspector.census.contributions import find_slots
-from inspector.census.own_types import is_type, name_of
 from inspector.checks.structure import flags_of, is_immortal
 from inspector.cpython.layout import HEAP_TYPE
 from inspector.errors import NotAType, NotCounted
+from inspector.reader.contributions import find_slots
+from inspector.snapshots.own_types import is_type, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
-from inspector.analysis.verdict import Evidence
 from inspector.checks.counts import collect, moves, read
 from inspector.checks.evidence import (
     LOSSES,
@@ -21,6 +20,7 @@ from inspector.checks.holders import held
 from inspector.checks.problem import CheckFailed, Finding, Problem
 from inspector.checks.subjects import all_types, is_own, name_of, watch
 from inspector.checks.tracker import Tracker, thread_labels
+from inspector.verdict.evidence import Evidence
 
 if TYPE_CHECKING:
     from types import TracebackType

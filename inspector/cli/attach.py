@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import inspector
-from inspector.census.target import PAUSE_LIMIT, RETRIES
 from inspector.cli import options
 from inspector.cli.show import Manner
+from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.dashboard.course import SUFFIXES, Course
 from inspector.screen.dashboard.state import BOARD_SORTS, FASTEST, SLOWEST, State
 from inspector.screen.patience import patience
 from inspector.screen.selection import kinds_of
 
 if TYPE_CHECKING:
-    from inspector.census.anatomy import Anatomy
-    from inspector.census.snapshot import Snapshot
+    from inspector.reader.anatomy import Anatomy
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = [
     "BoardSortOption",
@@ -128,7 +128,7 @@ def attach(  # noqa: PLR0913 - a parameter per option
 
 def start(pid: int | None, manner: Manner, state: State, course: Course) -> None:
     """Show the dashboard."""
-    from inspector.census.background import Background  # noqa: PLC0415 - not for --help
+    from inspector.reader.background_sampler import Background  # noqa: PLC0415 - not for --help
     from inspector.screen.dashboard.sources import Live  # noqa: PLC0415 - likewise
     from inspector.screen.dashboard.start import show  # noqa: PLC0415 - likewise
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 import inspector
-from inspector.analysis.verdict import Verdict
 from inspector.cli import options
 from inspector.errors import FaultFound
 from inspector.screen.streams import standard_output
 from inspector.screen.text import named, plain, plural
+from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import inspector
-from inspector.census.change import changes, same_process
+from inspector.analysis.change import changes, same_process
 from inspector.cli import options
 from inspector.errors import FileError, GrowthFound
 from inspector.screen.patience import patience
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO
 
-    from inspector.census.change import Change
-    from inspector.census.snapshot import Snapshot
+    from inspector.analysis.change import Change
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["diff"]
 
@@ -97,7 +97,7 @@ def _read(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> 
         kinds = (kind or "type",)
         with patience("reading", int(name)):
             return inspector.attach(int(name)).snapshot(kinds=kinds, blocking=blocking)
-    from inspector.census.recording import (  # noqa: PLC0415 - only for files
+    from inspector.snapshots.recording import (  # noqa: PLC0415 - only for files
         Reader,
         is_recording,
         read_document,

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
 
@@ -44,13 +44,13 @@ def show(
     pause_limit: float,
 ) -> int:
     """Examine a process, write what was found to standard output, return the exit status."""
-    from inspector.census.diagnosis import diagnose  # noqa: PLC0415 - other verbs do without
+    from inspector.diagnosis.doctor import diagnose  # noqa: PLC0415 - other verbs do without
 
     with patience("examining", pid):
         found = diagnose(pid, pause_limit)
     times = None
     if timing and found.error is None:
-        from inspector.census.timing import measure  # noqa: PLC0415 - likewise
+        from inspector.diagnosis.timing import measure  # noqa: PLC0415 - likewise
 
         times = measure(pid, pause_limit)
     with standard_output() as stream:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from inspector.census.target import PAUSE_LIMIT, RETRIES
 from inspector.cli import options
 from inspector.cli.show import Manner, show, show_pool
+from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.selection import kinds_of
 
 __all__ = ["dump"]

@@ -8,8 +8,8 @@ from functools import partial
 import typer  # noqa: TC002 - typer looks at the annotations
 
 import inspector
-from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 import inspector
-from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options
+from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.patience import patience
 from inspector.screen.selected_types import HISTOGRAM_SORTS, Choice, choose
 from inspector.screen.streams import standard_output

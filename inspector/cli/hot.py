@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 import inspector
-from inspector.census.heat import RATE
-from inspector.census.target import PAUSE_LIMIT
 from inspector.cli import options
+from inspector.reader.header_sampler import RATE
+from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.patience import patience
 from inspector.screen.selection import kinds_of, matcher
 from inspector.screen.streams import standard_output
@@ -81,7 +81,7 @@ def show(
     as_json: bool,
 ) -> None:
     """Sample a process and write the ranking to standard output."""
-    from inspector.census.ranking import rank  # noqa: PLC0415 - not for --help
+    from inspector.diagnosis.ranking import rank  # noqa: PLC0415 - not for --help
     from inspector.screen.progress import sampling  # noqa: PLC0415 - Rich is not for --help
 
     duration, rate, kind, pause_limit = course

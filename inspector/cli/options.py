@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from inspector.census.snapshot import KINDS
 from inspector.screen.selection import SORTS, Selection, View
+from inspector.snapshots.snapshot import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

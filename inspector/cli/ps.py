@@ -25,7 +25,7 @@ def ps(context: typer.Context, *, as_json: options.JsonOption = False) -> None:
 
 def show(as_json: bool) -> None:  # noqa: FBT001 - an option
     """Look at all processes and write them to standard output."""
-    from inspector.census.survey import survey  # noqa: PLC0415 - other verbs need no psutil
+    from inspector.reader.survey import survey  # noqa: PLC0415 - other verbs need no psutil
 
     found = survey()
     with standard_output() as stream:

@@ -9,12 +9,12 @@ import typer
 from typer.core import TyperCommand
 
 import inspector
-from inspector.census.target import PAUSE_LIMIT, RETRIES
 from inspector.cli import options
 from inspector.cli.attach import DurationOption, IntervalOption  # noqa: TC001 - for typer
 from inspector.cli.run import RunCommand
 from inspector.cli.show import Manner
 from inspector.launch.recorder import Course, record, started
+from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.patience import patience
 from inspector.screen.selection import kinds_of
 from inspector.screen.streams import say
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from subprocess import Popen
 
-    from inspector.census.target import Target
     from inspector.launch.recorder import Tally
+    from inspector.reader.target import Target
 
 __all__ = ["RecordCommand", "record_"]
 

@@ -60,9 +60,9 @@ def replay(  # noqa: PLR0913 - a parameter per option
 
 def start(path: str, number: int, speed: float, state: State, course: Course) -> None:
     """Open a recording and show it."""
-    from inspector.census.recording import Reader  # noqa: PLC0415 - not for --help
     from inspector.screen.dashboard.replay import Replay, replayed  # noqa: PLC0415 - likewise
     from inspector.screen.dashboard.start import is_drawn, show  # noqa: PLC0415 - likewise
+    from inspector.snapshots.recording import Reader  # noqa: PLC0415 - not for --help
 
     with Reader(path) as reader:
         place = number - 1 if number > 0 else len(reader) + number

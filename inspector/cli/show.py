@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import inspector
-from inspector.census.target import PAUSE_LIMIT, RETRIES
+from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
 from inspector.screen.text import duration
@@ -27,7 +27,7 @@ class Manner(NamedTuple):
     pause_limit: float = PAUSE_LIMIT
     """Seconds."""
     kinds: tuple[str, ...] = ("type",)
-    """Of :data:`inspector.census.snapshot.KINDS`."""
+    """Of :data:`inspector.snapshots.snapshot.KINDS`."""
 
 
 def show(pid: int | None, view: View, manner: Manner) -> None:

@@ -1,1 +1,1 @@
-"""Answers that take a while of looking: why threads do not run side by side."""
+"""Answers that take a while: may a process be read, is it right, which types, why."""

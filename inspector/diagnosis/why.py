@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inspector.analysis.thread_time import Finding, ThreadTime
-    from inspector.census.snapshot import TargetInfo
-    from inspector.census.target import Target
+    from inspector.reader.target import Target
+    from inspector.snapshots.snapshot import TargetInfo
 
 __all__ = ["RATE", "Parallelism", "watch_threads"]
 

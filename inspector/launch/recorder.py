@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import inspector
-from inspector.census.recording import Writer
 from inspector.errors import (
     AccessDenied,
     InspectorError,
@@ -22,13 +21,14 @@ from inspector.errors import (
     Unsettled,
 )
 from inspector.launch.program import check_program, interpreter_options
+from inspector.snapshots.recording import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
-    from inspector.census.snapshot import Snapshot
-    from inspector.census.target import Target
+    from inspector.reader.target import Target
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["Course", "Tally", "record", "started", "uninterrupted"]
 

@@ -19,9 +19,9 @@ from inspector.screen.view import writer
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from inspector.census.snapshot import ObjectCount, Snapshot
-    from inspector.census.target import Target
+    from inspector.reader.target import Target
     from inspector.screen.view import Writer
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
 __all__ = ["Reporter"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inspector.census.snapshot import Snapshot
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["Sums", "rehearsed", "sums_of"]
 

@@ -19,11 +19,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import inspector
-from inspector.census.background import Background
 from inspector.launch.board_options import BoardOptions
 from inspector.launch.guard import guard
 from inspector.launch.live import Channel
 from inspector.launch.pane import Pane
+from inspector.reader.background_sampler import Background
 from inspector.screen.dashboard.loop import watch
 from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.sources import Live
@@ -34,8 +34,8 @@ from inspector.screen.selection import kinds_of
 from inspector.screen.streams import print_error
 
 if TYPE_CHECKING:
-    from inspector.census.snapshot import Snapshot
-    from inspector.census.target import Target
+    from inspector.reader.target import Target
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["main"]
 

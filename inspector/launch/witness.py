@@ -13,9 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 import inspector
-from inspector.analysis.judge import ENOUGH
-from inspector.census.evidence import read_evidence
-from inspector.census.traffic import merges
+from inspector.analysis.traffic import merges
 from inspector.checks.counts import collect
 from inspector.checks.holders import Held, held
 from inspector.checks.merges import Merges
@@ -23,14 +21,16 @@ from inspector.checks.subjects import all_types, watch
 from inspector.launch.calls import Calls
 from inspector.launch.sums import rehearsed, sums_of
 from inspector.screen.verdicts import UsedType
+from inspector.snapshots.row_verdict import read_evidence
+from inspector.verdict.judge import ENOUGH
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Mapping
 
-    from inspector.analysis.verdict import Evidence
-    from inspector.census.interpreter import TargetInfo
-    from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.launch.sums import Sums
+    from inspector.snapshots.interpreter import TargetInfo
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
+    from inspector.verdict.evidence import Evidence
 
 __all__ = ["Witness"]
 

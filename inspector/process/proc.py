@@ -8,9 +8,7 @@ translate it with :func:`inspector.process.failure.process_error` or treat it as
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ __all__ = [
     "command",
     "link",
     "mappings",
-    "open_regular",
     "owner",
     "printable",
     "read",
@@ -63,22 +60,6 @@ def link(path: str) -> str:
 def owner(path: str) -> int:
     """Return the user id that a file belongs to."""
     return os.stat(path).st_uid  # noqa: PTH116 - as above
-
-
-def open_regular(path: str) -> int:
-    """Open a file that a stranger named; return its descriptor.
-
-    Opened without touching it first: opening a device or a FIFO can have effects
-    or hang, and the name may change meaning between a check and the opening.
-    Raises ``OSError`` for anything that is no regular file.
-    """
-    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    finally:
-        os.close(handle)
 
 
 def printable(raw: bytes) -> str:

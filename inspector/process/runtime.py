@@ -21,6 +21,7 @@ from inspector.errors import NotPython, TargetChanged, UnsupportedVersion
 from inspector.process import proc
 from inspector.process.elf import find_section, is_32_bit
 from inspector.process.failure import process_error
+from inspector.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -103,7 +104,7 @@ def python_version(paths: Iterable[str]) -> str | None:
 
 def _is_narrow(pid: int) -> bool:
     """Tell whether the program of a process is a 32-bit one."""
-    handle = proc.open_regular(f"/proc/{pid}/exe")
+    handle = open_regular(f"/proc/{pid}/exe")
     try:
         return is_32_bit(handle)
     finally:
@@ -126,7 +127,7 @@ def _section_of(names: Iterable[str]) -> Section | None:
     """Look into the first of several names of a file that has the section."""
     for name in names:
         try:
-            handle = proc.open_regular(name)
+            handle = open_regular(name)
         except (OSError, ValueError):
             continue
         try:

@@ -1,1 +1,1 @@
-"""Readings of a process: counts, the heap, samples of threads."""
+"""Readings of a process: counts (settled or exact), the heap, samples of headers and threads."""

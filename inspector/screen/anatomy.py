@@ -13,7 +13,7 @@ from inspector.screen.text import count, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from inspector.census.anatomy import Anatomy
+    from inspector.reader.anatomy import Anatomy
 
 __all__ = ["anatomy_view", "grid"]
 

@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from inspector.analysis.advice import explain
-from inspector.analysis.verdict import Verdict
 from inspector.screen.audits import caption, numbers, ordered
 from inspector.screen.text import markdown
+from inspector.verdict.advice import explain
+from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Group
 from rich.text import Text
 
-from inspector.analysis.advice import explain
-from inspector.analysis.verdict import Verdict
 from inspector.screen.cells import bare_table
 from inspector.screen.text import plain, plural, share
+from inspector.verdict.advice import explain
+from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

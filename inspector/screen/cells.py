@@ -11,7 +11,7 @@ from rich.table import Table
 from inspector.screen.text import count, plain
 
 if TYPE_CHECKING:
-    from inspector.census.snapshot import ObjectCount
+    from inspector.snapshots.snapshot import ObjectCount
 
 __all__ = [
     "GAP",

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from inspector.census.snapshot import Snapshot
     from inspector.screen.selection import View
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["AROUND", "FEWEST", "ROWS_IN_A_PIPE", "console_for", "lines_of", "print_table"]
 

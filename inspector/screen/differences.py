@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Group
 from rich.text import Text
 
-from inspector.census.change import same_process
+from inspector.analysis.change import same_process
 from inspector.screen.cells import bare_table, clock, cut, signed
 from inspector.screen.text import count, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.census.change import Change
-    from inspector.census.snapshot import Snapshot
+    from inspector.analysis.change import Change
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["difference_view"]
 

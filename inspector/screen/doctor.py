@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from inspector.census.diagnosis import Diagnosis
-    from inspector.census.timing import Phase, Timing
+    from inspector.diagnosis.doctor import Diagnosis
+    from inspector.diagnosis.timing import Phase, Timing
     from inspector.process.permission import Permission
 
 __all__ = ["diagnosis_view"]

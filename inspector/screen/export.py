@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from inspector.analysis.judge import judge
-from inspector.census.snapshot import ObjectCount
 from inspector.errors import FileError
 from inspector.screen.dashboard.course import SUFFIXES
 from inspector.screen.dashboard.view import framed, view
 from inspector.screen.sizes import sensible_environment
 from inspector.screen.streams import output
 from inspector.screen.text import markdown, plain
+from inspector.snapshots.snapshot import ObjectCount
+from inspector.verdict.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

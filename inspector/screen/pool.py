@@ -11,7 +11,7 @@ from inspector.screen.cells import bare_table
 from inspector.screen.text import count, plain, share
 
 if TYPE_CHECKING:
-    from inspector.census.snapshot import InterpreterCount, Snapshot
+    from inspector.snapshots.snapshot import InterpreterCount, Snapshot
 
 __all__ = ["pool_view"]
 

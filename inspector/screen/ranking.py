@@ -8,16 +8,16 @@ from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-from inspector.analysis.verdict import Verdict
 from inspector.screen.cells import GAP, at_least, bare_table, cut, per_second
 from inspector.screen.text import GIL_ON, count, on_off, plain, plural
+from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
-    from inspector.census.ranking import Ranked, Ranking
+    from inspector.diagnosis.ranking import Ranked, Ranking
 
 __all__ = ["ranking_view"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
 __all__ = ["SORTS", "Selected", "Selection", "View", "kinds_of", "matcher", "select"]
 

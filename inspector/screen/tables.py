@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
-from inspector.census.evidence import judge_reading
 from inspector.screen.cells import GAP, bare_table, cut
 from inspector.screen.text import GIL_ON, count, duration, on_off, plain, plural, share
+from inspector.snapshots.row_verdict import judge_reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rich.table import Table
 
-    from inspector.census.snapshot import InterpreterCount, ObjectCount, Snapshot
     from inspector.screen.selection import Selected
+    from inspector.snapshots.snapshot import InterpreterCount, ObjectCount, Snapshot
 
 __all__ = ["caption", "heading", "type_table"]
 

@@ -8,23 +8,23 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from rich.console import Group
 from rich.text import Text
 
-from inspector.analysis.advice import explain
-from inspector.analysis.judge import judge
-from inspector.analysis.verdict import Evidence, Verdict
 from inspector.screen.cells import bare_table, cut, signed
 from inspector.screen.console import console_for
 from inspector.screen.selection import matcher
 from inspector.screen.text import count, on_off, plain, plural
+from inspector.verdict.advice import explain
+from inspector.verdict.evidence import Evidence, Verdict
+from inspector.verdict.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
-    from inspector.analysis.judge import Judgement
-    from inspector.census.interpreter import TargetInfo
-    from inspector.census.object_count import ObjectCount
     from inspector.screen.selection import Selection, View
+    from inspector.snapshots.interpreter import TargetInfo
+    from inspector.snapshots.object_count import ObjectCount
+    from inspector.verdict.judge import Judgement
 
 __all__ = ["UsedType", "verdicts_view", "write_verdicts"]
 

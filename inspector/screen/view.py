@@ -10,8 +10,8 @@ from inspector.screen.selection import select
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inspector.census.snapshot import Snapshot
     from inspector.screen.selection import View
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["Writer", "write", "writer"]
 

@@ -1,1 +1,1 @@
-"""What was seen, as frozen values; imports nothing that reads."""
+"""What was seen, as frozen values, their JSON and files; reads no process."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from inspector.analysis.verdict import Evidence, Verdict
 from inspector.audit.auditing import audit
 from inspector.audit.factories import Factories, standard_library
 from inspector.audit.heating import sample_header
@@ -30,6 +29,7 @@ from inspector.errors import (
     NotCounted,
     NotImportable,
 )
+from inspector.verdict.evidence import Evidence, Verdict
 from tests.live.deallocators import BALANCED, PLAIN
 from tests.support import ROOT, free_threaded_only
 

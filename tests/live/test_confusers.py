@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import inspector
-from inspector.census.history import History
+from inspector.analysis.history import History
 from tests.live.puppets import Puppet
 from tests.support import ROOT, TARGETS, interpreters, python_of
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.recording import Writer
 from inspector.screen.dashboard.keys import BINDINGS
+from inspector.snapshots.recording import Writer
 from tests.live.keystrokes import (
     ANEW,
     INSIDE,

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
-from inspector.census import agreement
-from inspector.census.timing import PHASES
 from inspector.cpython import layout as layouts
 from inspector.cpython.published import Published
+from inspector.diagnosis import agreement
+from inspector.diagnosis.timing import PHASES
 from inspector.errors import InspectorError
 from inspector.process.identity import thread_names
 from inspector.process.memory import ProcessMemory

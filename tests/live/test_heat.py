@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
-from inspector.analysis.verdict import Verdict
-from inspector.census.history import History
+from inspector.analysis.history import History
 from inspector.screen.dashboard.state import State, with_snapshot
 from inspector.screen.export import exported
 from inspector.screen.text import GIL_ON
+from inspector.verdict.evidence import Verdict
 from tests.live.puppets import Puppet, Restless, inspect
 from tests.support import FREE_THREADED, TARGETS, interpreters, python_of
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from inspector.census import recording as recordings
-from inspector.census.recording import Reader, Writer
 from inspector.cli import main
+from inspector.snapshots import recording as recordings
+from inspector.snapshots.recording import Reader, Writer
 from tests.live.puppets import Outcome, Puppet, inspect
 from tests.live.terminals import Terminal
 from tests.screen.builder import row, snapshot

@@ -18,8 +18,8 @@ from tests.support import TARGETS, interpreters, python_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inspector.census.snapshot import ObjectCount, Snapshot
     from inspector.cpython.layout import Layout
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
 T = TypeVar("T")
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import inspector
-from inspector.analysis.verdict import Verdict
-from inspector.census.history import History
+from inspector.analysis.history import History
+from inspector.verdict.evidence import Verdict
 from tests.live.puppets import Puppet, inspect
 from tests.support import TARGETS, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
 pytestmark = free_threaded_only
 

@@ -18,7 +18,7 @@ from tests.support import interpreters, python_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
 SHARED = "__main__.Shared"
 

@@ -7,7 +7,7 @@ import sys
 import inspector
 from inspector.audit.auditing import audit
 from inspector.audit.workshop import Plan
-from inspector.census.ranking import rank
+from inspector.diagnosis.ranking import rank
 from tests.live.puppets import Puppet, inspect
 from tests.live.terminals import Terminal
 from tests.support import free_threaded_only

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.census.recording import Reader
-from inspector.census.target import PAUSE_LIMIT
 from inspector.errors import FileError, NoSuchTarget
 from inspector.launch.recorder import started
+from inspector.reader.target import PAUSE_LIMIT
+from inspector.snapshots.recording import Reader
 from tests.live.puppets import Puppet, inspect
 from tests.support import environment, free_threaded_only, interpreters, python_of
 

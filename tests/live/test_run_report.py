@@ -183,7 +183,7 @@ def test_types_that_came_with_inspector_are_left_out_unless_asked_for(tmp_path: 
     assert "__main__.Order" in names
     assert not any(name.startswith(("inspector.", "_ctypes.", "dataclasses.")) for name in names)
     [document] = reports("class Order: pass", tmp_path, "--filter", "inspector.*")
-    assert "inspector.census.snapshot.Snapshot" in totals(document)
+    assert "inspector.snapshots.snapshot.Snapshot" in totals(document)
 
 
 def test_a_type_that_the_program_uses_too_is_not_left_out(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_type_that_the_program_uses_too_is_not_left_out(tmp_path: Path) -> Non
     code = WAIT_FOR_REPORTS + "import re; kept = re.match('a', 'a'); wait(sys.argv[1], 1)"
     [document] = reports(code, tmp_path, "--at", "0.5")
     assert "re.Match" in totals(document)
-    assert "inspector.census.snapshot.Snapshot" not in totals(document)
+    assert "inspector.snapshots.snapshot.Snapshot" not in totals(document)
 
 
 def test_a_report_needs_nothing_from_where_the_program_went(tmp_path: Path) -> None:

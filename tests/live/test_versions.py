@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.discovery import find_layout
 from inspector.errors import MemoryFault, UnsupportedVersion
 from inspector.process.other import OtherProcess
+from inspector.reader.discovery import find_layout
 from tests.live.puppets import Puppet
 from tests.support import interpreters, python_of
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspector.census.anatomy import Anatomy, Path
-from inspector.census.history import History
-from inspector.census.snapshot import (
+from inspector.analysis.history import History
+from inspector.cpython.refcount import Header
+from inspector.process.permission import Permission
+from inspector.reader.anatomy import Anatomy, Path
+from inspector.snapshots.snapshot import (
     InterpreterCount,
     ObjectCount,
     PoolCount,
@@ -14,8 +16,6 @@ from inspector.census.snapshot import (
     TargetInfo,
     ThreadCount,
 )
-from inspector.cpython.refcount import Header
-from inspector.process.permission import Permission
 from tests.heap import BIAS
 
 SECOND = 1_000_000_000

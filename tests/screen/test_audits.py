@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inspector.analysis.judge import Judgement
-from inspector.analysis.verdict import Evidence, Verdict
 from inspector.audit.result import Audit, Audited, Exercise, Made
 from inspector.audit.scaling import Point, Scale, Scaling, Spread, Traffic
 from inspector.screen.audit_document import audit_markdown
 from inspector.screen.audits import audit_view
 from inspector.screen.scales import scaling_view
 from inspector.screen.text import GIL_ON
+from inspector.verdict.evidence import Evidence, Verdict
+from inspector.verdict.judge import Judgement
 from tests.screen.boards import printed
 
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.snapshot import ObjectCount
 from inspector.screen.dashboard.decode import keys_of
 from inspector.screen.dashboard.keys import BINDINGS, applies, press
 from inspector.screen.dashboard.state import BOARD_SORTS, Playing, row_at, with_snapshot
 from inspector.screen.dashboard.view import framed
+from inspector.snapshots.snapshot import ObjectCount
 from tests.screen.boards import board, lines, reading
 from tests.screen.builder import row
 

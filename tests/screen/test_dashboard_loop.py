@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.recording import Reader, Writer
 from inspector.errors import NoSuchTarget, Unsettled
 from inspector.screen.dashboard.loop import watch
 from inspector.screen.dashboard.replay import Replay, replayed
 from inspector.screen.dashboard.sources import Live
 from inspector.screen.dashboard.state import State
+from inspector.snapshots.recording import Reader, Writer
 from tests.screen.boards import FakeScreen, reading
 from tests.screen.builder import anatomy
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from inspector.census.anatomy import Anatomy
-    from inspector.census.snapshot import Snapshot
+    from inspector.reader.anatomy import Anatomy
+    from inspector.snapshots.snapshot import Snapshot
 
 GONE = NoSuchTarget("process 4242 does not exist", pid=4242)
 

@@ -8,13 +8,12 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from inspector.census.frame import key_of
-from inspector.census.heat import Sampled
 from inspector.screen.dashboard.columns import table_lines
 from inspector.screen.dashboard.keys import BINDINGS, applies, press
 from inspector.screen.dashboard.state import BOARD_SORTS, Size, State, with_snapshot
 from inspector.screen.dashboard.view import framed, view
 from inspector.screen.text import GIL_ON
+from inspector.snapshots.header_samples import HeaderSamples
 from tests.screen.boards import board, lines, reading
 from tests.screen.builder import anatomy, row, snapshot, unread
 
@@ -164,7 +163,7 @@ def test_details_say_of_what_the_share_is() -> None:
     assert "moved between 5 of 5 readings; no samples" in text
     match = state.subject_row
     assert match is not None
-    sampled = Sampled({key_of(match): 0}, [50], 200, seconds=1.0)
+    sampled = HeaderSamples({match.key: 0}, [50], 200, seconds=1.0)
     text = "\n".join(lines(framed(with_snapshot(state, reading(6), sampled))))
     assert "≥50 updates per second" in text
     assert "moved in 25.0% of 200 samples (95 %: 19.5% to 31.4%)" in text

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.census.evidence import judged_document
-from inspector.census.ranking import Ranked
+from inspector.diagnosis.ranking import Ranked
 from inspector.screen.dashboard.keys import press
 from inspector.screen.dashboard.state import Size, State, with_snapshot
 from inspector.screen.dashboard.view import framed
 from inspector.screen.export import exported
+from inspector.snapshots.row_verdict import judged_document
 from tests.screen.boards import lines
 from tests.screen.builder import SECOND, anatomy, history, interpreter, row, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
 NAME = "app.Order"
 

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from inspector.analysis.advice import describe
-from inspector.analysis.verdict import Evidence
-from inspector.census.change import changes
-from inspector.census.diagnosis import Diagnosis
+from inspector.analysis.change import changes
+from inspector.diagnosis.doctor import Diagnosis
 from inspector.errors import AccessDenied
 from inspector.screen.anatomy import anatomy_view
 from inspector.screen.dashboard.view import help_lines
@@ -19,6 +17,8 @@ from inspector.screen.differences import difference_view
 from inspector.screen.doctor import diagnosis_view
 from inspector.screen.pool import pool_view
 from inspector.screen.text import GIL_ON
+from inspector.verdict.advice import describe
+from inspector.verdict.evidence import Evidence
 from tests.screen.boards import board, printed
 from tests.screen.builder import RIGHTS, SECOND, anatomy, interpreter, row, snapshot, unread
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from inspector.analysis.judge import judge
-from inspector.analysis.verdict import Evidence
-from inspector.census.interpreter import TargetInfo
-from inspector.census.ranking import Ranked, Ranking
+from inspector.diagnosis.ranking import Ranked, Ranking
 from inspector.screen.ranking import ranking_view
 from inspector.screen.text import GIL_ON
+from inspector.snapshots.interpreter import TargetInfo
+from inspector.verdict.evidence import Evidence
+from inspector.verdict.judge import judge
 from tests.screen.builder import row
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from inspector.screen.text import GIL_ON
 from tests.screen.builder import interpreter, row, snapshot, unread
 
 if TYPE_CHECKING:
-    from inspector.census.snapshot import Snapshot
+    from inspector.snapshots.snapshot import Snapshot
 
 ORDER = row("app.Order", local=12, shared=0, contributions={4242: 52_000, 4243: 298})
 DEQUE = row(

@@ -4,11 +4,11 @@ import json
 from io import StringIO
 from typing import Any
 
-from inspector.analysis.advice import explain
-from inspector.analysis.verdict import Evidence, Verdict
-from inspector.census.interpreter import TargetInfo
 from inspector.screen.selection import Selection, View
 from inspector.screen.verdicts import UsedType, write_verdicts
+from inspector.snapshots.interpreter import TargetInfo
+from inspector.verdict.advice import explain
+from inspector.verdict.evidence import Evidence, Verdict
 from tests.screen.builder import row
 
 TARGET = TargetInfo(4242, "3.14.7", gil_enabled=False, command="app.py")

@@ -22,21 +22,25 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BELOW: dict[str, set[str]] = {
     "errors": set(),
-    "snapshots": set(),
-    "process": {"errors"},
+    "regular_file": set(),
+    "verdict": set(),
+    "snapshots": {"errors", "regular_file", "verdict"},
+    "process": {"errors", "regular_file"},
     "cpython": {"errors", "snapshots", "process"},
-    "analysis": {"snapshots"},
-    "reader": {"errors", "snapshots", "process", "cpython"},
-    "census": {"errors", "snapshots", "process", "cpython", "analysis", "reader"},
-    "diagnosis": {"errors", "analysis", "census"},
-    "": {"errors", "process", "census"},
-    "checks": {"errors", "process", "cpython", "analysis", "census"},
+    "analysis": {"verdict", "snapshots"},
+    "reader": {"errors", "snapshots", "verdict", "process", "cpython"},
+    "diagnosis": {"errors", "verdict", "snapshots", "process", "cpython", "analysis", "reader"},
+    "": {"errors", "snapshots", "process", "reader"},
+    "checks": {"errors", "verdict", "snapshots", "process", "cpython", "reader"},
     "plugin": {"checks"},
-    "audit": {"errors", "analysis", "census", "checks"},
-    "screen": {"errors", "snapshots", "process", "analysis", "census", "diagnosis", "audit"},
-    "launch": {"errors", "analysis", "census", "", "checks", "screen"},
+    "audit": {"errors", "verdict", "reader", "checks"},
+    "screen": {
+        *("errors", "verdict", "snapshots", "process", "analysis", "reader", "diagnosis"),
+        "audit",
+    },
+    "launch": {"errors", "verdict", "snapshots", "analysis", "reader", "", "checks", "screen"},
     "cli": {
-        *("errors", "snapshots", "analysis", "census", "diagnosis"),
+        *("errors", "verdict", "snapshots", "analysis", "reader", "diagnosis"),
         *("", "audit", "screen", "launch"),
     },
     "__main__": {"cli"},
@@ -54,7 +58,7 @@ EXCEPTIONS = {
 """(module, what it imports) -> why it may."""
 
 TOOLS = {
-    "census": {"psutil"},
+    "reader": {"psutil"},
     "diagnosis": {"psutil"},
     "screen": {"rich"},
     "cli": {"typer"},
@@ -198,10 +202,10 @@ def test_one_room_chooses_verdicts() -> None:
     chosen = {
         name_of(path): verdicts_chosen(tree_of(path))
         for path in MODULES
-        if room_of(name_of(path)) != "analysis"
+        if room_of(name_of(path)) != "verdict"
     }
     assert {name: found for name, found in chosen.items() if found} == {}
-    assert verdicts_chosen(tree_of(PACKAGE / "analysis" / "judge.py"))
+    assert verdicts_chosen(tree_of(PACKAGE / "verdict" / "judge.py"))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +279,7 @@ def test_the_names_of_the_package_load_no_room_that_shows_or_tests() -> None:
         check=True,
     )
     rooms = {room_of(name) for name in json.loads(done.stdout) if name.startswith("inspector")}
-    assert rooms == {"", "errors", "snapshots", "process", "cpython", "census"}
+    assert rooms == {"", "errors", "regular_file", "snapshots", "process", "cpython", "reader"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

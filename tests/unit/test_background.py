@@ -6,15 +6,16 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
-from inspector.census.background import Background
-from inspector.census.heat import Sampled, Sampler
 from inspector.errors import MemoryFault
+from inspector.reader.background_sampler import Background
+from inspector.snapshots.header_samples import HeaderSamples
 from tests.screen.builder import row, snapshot
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from inspector.census.snapshot import Snapshot
+    from inspector.reader.header_sampler import HeaderSampler
+    from inspector.snapshots.snapshot import Snapshot
 
 
 class FakeSampler:
@@ -45,10 +46,10 @@ class FakeSampler:
             # Still in its turn: `take` would clear it before, and the next one find nothing.
             self.ran.set()
 
-    def take(self) -> Sampled:
+    def take(self) -> HeaderSamples:
         fresh, self._fresh = self._fresh, 0
         self.ran.clear()
-        return Sampled({(0, 0, self.name): 0}, [fresh], fresh)
+        return HeaderSamples({(0, 0, self.name): 0}, [fresh], fresh)
 
 
 class Makers:
@@ -58,9 +59,9 @@ class Makers:
         self.made: list[FakeSampler] = []
         self._runs = runs
 
-    def make(self, snapshot: Snapshot) -> Sampler:
+    def make(self, snapshot: Snapshot) -> HeaderSampler:
         self.made.append(FakeSampler(snapshot.rows[0][0], self._runs))
-        return cast("Sampler", self.made[-1])
+        return cast("HeaderSampler", self.made[-1])
 
 
 LIMIT = 60.0
@@ -108,7 +109,7 @@ def test_what_cannot_be_sampled_any_more_is_planned_anew() -> None:
 
 
 def test_a_target_that_is_gone_is_for_the_reading_to_tell() -> None:
-    def refuse(_: Snapshot) -> Sampler:
+    def refuse(_: Snapshot) -> HeaderSampler:
         raise MemoryFault(0, 8)
 
     with closing(Background(refuse)) as background:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from inspector.census.change import changes, growth, same_process
-from inspector.census.snapshot import TargetInfo
+from inspector.analysis.change import changes, growth, same_process
+from inspector.snapshots.snapshot import TargetInfo
 from tests.screen.builder import row, snapshot, unread
 
 ORDER = row("app.Order", local=4, contributions={1: 10})

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from inspector.analysis.judge import Judgement
-from inspector.analysis.verdict import Evidence, Verdict
 from inspector.checks.problem import CheckFailed, Finding, Problem
+from inspector.verdict.evidence import Evidence, Verdict
+from inspector.verdict.judge import Judgement
 
 LOST = Evidence(total=300, runs=(100, 100, 100), header=0, instances=0, held=0, collected=True)
 

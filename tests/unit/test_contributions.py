@@ -7,8 +7,8 @@ from array import array
 
 import pytest
 
-from inspector.census.contributions import Contributions, find_moved_slots
 from inspector.cpython.walk import Thread
+from inspector.reader.contributions import Contributions, find_moved_slots
 
 
 def thread(native_id: int, address: int = 0) -> Thread:
@@ -63,7 +63,7 @@ def test_an_interrupted_update_does_not_spoil_the_next(monkeypatch: pytest.Monke
         raise TimeoutError
 
     with monkeypatch.context() as patch:
-        patch.setattr("inspector.census.contributions._note_changes", interrupt)
+        patch.setattr("inspector.reader.contributions._note_changes", interrupt)
         with pytest.raises(TimeoutError):
             counts.update([thread(1), thread(2)], [data(4, 1), data(5)])
     assert counts.update([thread(1)], [data(4, 2)]) == {0: {1: 4}, 1: {1: 2}}

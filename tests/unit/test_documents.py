@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inspector.census.documents import UNFIT, snapshot_of
+from inspector.snapshots.documents import UNFIT, snapshot_of
 from tests.screen.builder import row, snapshot
 
 ODD = [None, True, -1, 1 << 70, 1e999, float("nan"), "x", "\ud800", [], [1, 2, 3], {}, {"a": "b"}]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.process.elf import Section, find_section, is_32_bit
-from inspector.process.proc import open_regular
+from inspector.regular_file import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path

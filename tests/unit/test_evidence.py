@@ -6,10 +6,10 @@ from itertools import product
 
 import pytest
 
-from inspector.analysis.judge import judge
-from inspector.analysis.verdict import HEADER, PER_THREAD
-from inspector.census import deallocators
-from inspector.census.evidence import judge_reading, judged_document, read_evidence
+from inspector.reader import deallocators
+from inspector.snapshots.row_verdict import judge_reading, judged_document, read_evidence
+from inspector.verdict.evidence import HEADER, PER_THREAD
+from inspector.verdict.judge import judge
 from tests.screen.builder import row, unread
 
 

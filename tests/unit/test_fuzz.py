@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inspector.census import discovery, retries
-from inspector.census.snapshot import KINDS
 from inspector.errors import InspectorError
+from inspector.reader import discovery, retries
+from inspector.snapshots.snapshot import KINDS
 from tests.heap import Shape
 from tests.process import attach
 from tests.runtime import V314, V315, small
@@ -28,7 +28,7 @@ from tests.runtime import V314, V315, small
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inspector.census.target import Target
+    from inspector.reader.target import Target
     from tests.image import Image
     from tests.runtime import Runtime
 

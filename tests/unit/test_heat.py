@@ -6,10 +6,10 @@ from statistics import NormalDist
 
 import pytest
 
-from inspector.analysis.share import DEVIATIONS, Share
-from inspector.analysis.verdict import Verdict
-from inspector.census.heat import Sampled
-from inspector.census.history import History
+from inspector.analysis.history import History
+from inspector.snapshots.header_samples import HeaderSamples
+from inspector.verdict.evidence import Verdict
+from inspector.verdict.share import DEVIATIONS, Share
 from tests.screen.builder import row, snapshot
 
 
@@ -34,7 +34,7 @@ def test_samples_are_told_with_their_time_and_apart_from_readings() -> None:
     later = row("app.Order", local=10, shared=-1)
     history = History.begin(snapshot(order, line, taken_ns=0))
     assert history.share(order).value is None
-    sampled = Sampled({(0, order.address, order.name): 0}, [90], 120, seconds=0.5)
+    sampled = HeaderSamples({(0, order.address, order.name): 0}, [90], 120, seconds=0.5)
     history = history.add(snapshot(later, line, taken_ns=10**9), sampled)
     assert history.share(later).value == 0.75
     # It was not among those that were sampled.
@@ -51,7 +51,7 @@ def test_samples_are_told_with_their_time_and_apart_from_readings() -> None:
 def test_few_samples_make_no_header_hot() -> None:
     order = row("app.Order", local=10)
     history = History.begin(snapshot(order, taken_ns=0))
-    sampled = Sampled({(0, order.address, order.name): 0}, [3], 3, seconds=0.05)
+    sampled = HeaderSamples({(0, order.address, order.name): 0}, [3], 3, seconds=0.05)
     assert history.add(snapshot(order, taken_ns=10**9), sampled).verdict(order) is None
 
 

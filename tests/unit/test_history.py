@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.analysis.share import Share
-from inspector.analysis.verdict import Verdict
-from inspector.census.history import FRAMES, rises
+from inspector.analysis.history import FRAMES, rises
+from inspector.verdict.evidence import Verdict
+from inspector.verdict.share import Share
 from tests.screen.builder import SECOND, history, interpreter, row, snapshot, unread
 
 if TYPE_CHECKING:
-    from inspector.analysis.judge import Judgement
-    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
+    from inspector.verdict.judge import Judgement
 
 
 def at(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census import retries
+from inspector.reader import retries
 from tests.process import target_of
 from tests.runtime import small
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from inspector.analysis.advice import describe, explain
-from inspector.analysis.judge import Judgement, judge
-from inspector.analysis.verdict import Evidence, Verdict
+from inspector.verdict.advice import describe, explain
+from inspector.verdict.evidence import Evidence, Verdict
+from inspector.verdict.judge import Judgement, judge
 
 PLAIN = Evidence(unique_id=True, deallocator="header", header=-1000, contributed=1000, seconds=1.0)
 PYTHON = Evidence(unique_id=True, deallocator="per thread")

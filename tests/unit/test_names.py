@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.kinds import structure_sizes
 from inspector.cpython.names import Names
+from inspector.reader.kinds import structure_sizes
 from tests.runtime import V314, V315, small
 
 if TYPE_CHECKING:

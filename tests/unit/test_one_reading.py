@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.census import retries
-from inspector.census.interpreter_state import InterpreterState
-from inspector.census.one_instant import read_still
-from inspector.census.plan import Request
-from inspector.census.planner import make_plan
-from inspector.census.reading import match_members, read_plan
-from inspector.census.rows import Rows
-from inspector.census.snapshot import ObjectCount
-from inspector.census.two_pass import read_running
 from inspector.cpython.refcount import HEADER_SIZE
 from inspector.errors import LayoutError, TargetChanged, Unsettled
+from inspector.reader import retries
+from inspector.reader.interpreter_state import InterpreterState
+from inspector.reader.one_instant import read_still
+from inspector.reader.plan import Request
+from inspector.reader.planner import make_plan
+from inspector.reader.reading import match_members, read_plan
+from inspector.reader.rows import Rows
+from inspector.reader.two_pass import read_running
+from inspector.snapshots.snapshot import ObjectCount
 from tests.process import target_of
 from tests.runtime import small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.census.plan import Plan
-    from inspector.census.reading import Reading
     from inspector.cpython.layout import Layout
+    from inspector.reader.plan import Plan
+    from inspector.reader.reading import Reading
     from tests.image import Image
     from tests.runtime import Interpreter, Runtime
 

@@ -18,7 +18,7 @@ from tests.support import received
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inspector.census.snapshot import Snapshot
+    from inspector.snapshots.snapshot import Snapshot
 
 TARGET: Any = SimpleNamespace(layout=SimpleNamespace(offsets=()))
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census.documents import snapshot_of
-from inspector.census.recording import WHOLE_EVERY, Reader, Writer, is_recording
 from inspector.errors import FileError
+from inspector.snapshots.documents import snapshot_of
+from inspector.snapshots.recording import WHOLE_EVERY, Reader, Writer, is_recording
 from tests.screen.builder import large, row, snapshot, unread
 from tests.support import received
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inspector.census.snapshot import Snapshot
+    from inspector.snapshots.snapshot import Snapshot
 
 
 def has_zstd() -> bool:

@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 
-from inspector.census.kinds import holds_id
-from inspector.census.plan import Request
-from inspector.census.planner import make_plan
-from inspector.census.reading import Reading, read_plan
-from inspector.census.rows import Rows, count_references
-from inspector.census.snapshot import ObjectCount
-from inspector.census.stacks import Stacks
+from inspector.reader.kinds import holds_id
+from inspector.reader.plan import Request
+from inspector.reader.planner import make_plan
+from inspector.reader.reading import Reading, read_plan
+from inspector.reader.rows import Rows, count_references
+from inspector.reader.stacks import Stacks
+from inspector.snapshots.snapshot import ObjectCount
 from tests.heap import BIAS
 from tests.runtime import small, thread_id
 

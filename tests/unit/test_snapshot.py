@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from inspector.census.documents import snapshot_of
-from inspector.census.snapshot import KINDS, ObjectCount
-from inspector.census.target import Target
 from inspector.errors import AmbiguousName, NoSuchObject
+from inspector.reader.target import Target
+from inspector.snapshots.documents import snapshot_of
+from inspector.snapshots.snapshot import KINDS, ObjectCount
 from tests.process import PID, FakeProcess, target_of
 from tests.runtime import V315, small
 
 if TYPE_CHECKING:
-    from inspector.census.snapshot import Snapshot
     from inspector.process.other import OtherProcess
+    from inspector.snapshots.snapshot import Snapshot
 
 
 class Class0:

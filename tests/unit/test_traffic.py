@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.analysis.verdict import Verdict
-from inspector.census.traffic import Merges, merges
+from inspector.analysis.traffic import Merges, merges
+from inspector.verdict.evidence import Verdict
 from tests.screen.builder import SECOND, history, interpreter, row, snapshot, unread
 
 if TYPE_CHECKING:
-    from inspector.analysis.judge import Judgement
-    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
+    from inspector.verdict.judge import Judgement
 
 
 def at(second: int, *rows: ObjectCount, **changes: Any) -> Snapshot:  # noqa: ANN401 - any field

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.census import two_pass
-from inspector.census.plan import Request
-from inspector.census.planner import make_plan
-from inspector.census.retries import OutdatedPlan
-from inspector.census.two_pass import read_until_settled
 from inspector.cpython.refcount import count
+from inspector.reader import two_pass
+from inspector.reader.plan import Request
+from inspector.reader.planner import make_plan
+from inspector.reader.retries import OutdatedPlan
+from inspector.reader.two_pass import read_until_settled
 from tests.image import PAGE
 from tests.runtime import small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.census.plan import Plan
-    from inspector.census.reading import Reading
+    from inspector.reader.plan import Plan
+    from inspector.reader.reading import Reading
     from tests.runtime import Runtime
 
 ONE = 1 << 2

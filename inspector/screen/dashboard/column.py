@@ -11,8 +11,8 @@ from inspector.screen.text import count
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inspector.census.history import History
-    from inspector.census.snapshot import ObjectCount
+    from inspector.analysis.history import History
+    from inspector.snapshots.snapshot import ObjectCount
 
 __all__ = ["COLUMNS", "Column", "Context"]
 

@@ -17,8 +17,8 @@ from inspector.screen.text import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inspector.census.snapshot import ObjectCount
     from inspector.screen.dashboard.state import State
+    from inspector.snapshots.snapshot import ObjectCount
 
 __all__ = ["table_lines"]
 

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from inspector.analysis.advice import describe
-from inspector.analysis.judge import judge
-from inspector.analysis.share import Share
 from inspector.screen import cells
 from inspector.screen.anatomy import anatomy_view, grid
 from inspector.screen.console import lines_of
 from inspector.screen.dashboard.glyphs import sparkline, thread_bars
 from inspector.screen.text import count, plain, plural
+from inspector.verdict.advice import describe
+from inspector.verdict.judge import judge
+from inspector.verdict.share import Share
 
 if TYPE_CHECKING:
-    from inspector.analysis.verdict import Evidence
-    from inspector.census.history import History
-    from inspector.census.snapshot import ObjectCount, Snapshot
+    from inspector.analysis.history import History
     from inspector.screen.dashboard.state import State
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
+    from inspector.verdict.evidence import Evidence
 
 __all__ = ["detail_lines"]
 

@@ -14,9 +14,9 @@ from inspector.screen.text import GIL_ON, count, duration, on_off, plain, plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.census.history import History
-    from inspector.census.snapshot import Snapshot
+    from inspector.analysis.history import History
     from inspector.screen.dashboard.state import State
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["head_lines", "status"]
 

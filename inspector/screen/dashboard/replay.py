@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from inspector.census.history import History
+from inspector.analysis.history import History
 from inspector.screen.dashboard.state import Playing, State, arranged, with_snapshot
 
 if TYPE_CHECKING:
-    from inspector.census.recording import Reader
+    from inspector.snapshots.recording import Reader
 
 __all__ = ["Replay", "replayed"]
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from inspector.census.frame import key_of
 from inspector.errors import InspectorError, NoSuchTarget
 from inspector.screen.dashboard.state import State, with_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.census.anatomy import Anatomy
-    from inspector.census.background import Background
-    from inspector.census.snapshot import Snapshot
+    from inspector.reader.anatomy import Anatomy
+    from inspector.reader.background_sampler import Background
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["Live", "Source"]
 
@@ -85,7 +84,7 @@ class Live:
             raise
         except InspectorError:
             return state  # the type is gone, or moved while it was read: what was seen stays
-        return replace(state, anatomy=anatomy if key_of(anatomy.count) == state.subject else None)
+        return replace(state, anatomy=anatomy if anatomy.count.key == state.subject else None)
 
     def delay(self, state: State) -> float:
         """Return the interval that was asked for."""

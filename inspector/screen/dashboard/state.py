@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.census.frame import key_of
-from inspector.census.history import History
-from inspector.census.snapshot import ObjectCount
+from inspector.analysis.history import History
 from inspector.screen.selection import SORTS, matcher
+from inspector.snapshots.snapshot import ObjectCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.census.anatomy import Anatomy
-    from inspector.census.frame import Key
-    from inspector.census.heat import Sampled
-    from inspector.census.snapshot import Snapshot
+    from inspector.reader.anatomy import Anatomy
+    from inspector.snapshots.header_samples import HeaderSamples
+    from inspector.snapshots.object_count import ObjectKey
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = [
     "BOARD_SORTS",
@@ -116,7 +115,7 @@ class State:
     """``table``, ``details``, ``help`` or ``output``."""
     scroll: int = 0
     """Lines above the screen, of the details, help or output."""
-    subject: Key | None = None
+    subject: ObjectKey | None = None
     """The object of the details."""
     subject_row: ObjectCount | None = None
     """As it was last seen."""
@@ -149,7 +148,7 @@ class State:
         return None if self.history is None else self.history.latest
 
 
-def with_snapshot(state: State, snapshot: Snapshot, sampled: Sampled | None = None) -> State:
+def with_snapshot(state: State, snapshot: Snapshot, sampled: HeaderSamples | None = None) -> State:
     """Return the state with one more reading, and what was sampled before it."""
     history = state.history
     history = History.begin(snapshot) if history is None else history.add(snapshot, sampled)
@@ -206,7 +205,7 @@ def _value(sort: str, history: History) -> Callable[[tuple[Any, ...]], float | N
     return size
 
 
-def found(snapshot: Snapshot, key: Key) -> ObjectCount | None:
+def found(snapshot: Snapshot, key: ObjectKey) -> ObjectCount | None:
     """Return the row of an object, None if it is gone."""
     interpreter, address, name = key
     for place, there in enumerate(snapshot.column("address")):
@@ -231,7 +230,7 @@ def selected(state: State) -> State:
     if row is None:
         return state
     shown = replace(state, mode="details", scroll=0, subject_row=row, anatomy=None)
-    return replace(shown, subject=key_of(row))
+    return replace(shown, subject=row.key)
 
 
 def _matcher(state: State) -> Callable[[str], bool]:

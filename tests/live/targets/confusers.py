@@ -207,7 +207,7 @@ class Inside:
     def __init__(self) -> None:
         # Here, for the other kind of target is one without it.
         import inspector  # noqa: PLC0415
-        from inspector.census.history import History  # noqa: PLC0415
+        from inspector.analysis.history import History  # noqa: PLC0415
 
         self._target, self._history = inspector.attach(), History
         self._seen: Any = None

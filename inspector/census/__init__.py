@@ -1,1 +1,0 @@
-"""What was seen, as frozen values."""

@@ -1,0 +1,167 @@
+"""Which types' headers cost most, over some time: sampled, judged, ranked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from inspector.analysis.history import History
+from inspector.errors import MemoryFault, NoSuchTarget, Unsettled
+from inspector.reader.header_sampler import RATE
+from inspector.verdict.judge import judge
+from inspector.verdict.share import Share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from inspector.reader.target import Target
+    from inspector.snapshots.interpreter import TargetInfo
+    from inspector.snapshots.snapshot import ObjectCount
+    from inspector.verdict.evidence import Evidence
+    from inspector.verdict.judge import Judgement
+
+__all__ = ["Ranked", "Ranking", "rank"]
+
+SLICE: Final = 0.5
+"""Seconds of sampling from one reading to the next."""
+
+
+class Ranked(NamedTuple):
+    """One object, and how busy its header was."""
+
+    row: ObjectCount
+    evidence: Evidence
+    judged: Judgement | None
+
+    @property
+    def share(self) -> Share:
+        """In how many of the samples the header had moved."""
+        return Share(self.evidence.moved or 0, self.evidence.samples or 0)
+
+    @property
+    def header_rate(self) -> float | None:
+        """Net plain references per second; None where every step had a merge in it."""
+        return _divide(self.evidence.header, self.evidence.header_seconds)
+
+    @property
+    def contributed_rate(self) -> float | None:
+        """Net references per second that threads counted."""
+        return _divide(self.evidence.contributed, self.evidence.header_seconds)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        row, share = self.row, self.share
+        low, high = share.interval
+        return {
+            "name": row.name,
+            "kind": row.kind,
+            "address": row.address,
+            "interpreter": row.interpreter,
+            "unique_id": row.unique_id,
+            "total": row.total,
+            "updates_per_second": self.evidence.updates_per_second,
+            "threads": self.evidence.threads,
+            "moved": share.moved,
+            "samples": share.samples,
+            "heat": share.value,
+            "low": low if share.samples else None,
+            "high": high if share.samples else None,
+            "header_per_second": self.header_rate,
+            "contributed_per_second": self.contributed_rate,
+            "verdict": None,
+            "evidence": self.evidence.as_dict(),
+            "advice": None,
+            **(self.judged.as_dict() if self.judged else {}),
+        }
+
+
+def _divide(number: int | None, seconds: float | None) -> float | None:
+    return None if number is None or not seconds else number / seconds
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What some time of sampling came to."""
+
+    target: TargetInfo
+    threads: int
+    """That the target has in the end."""
+    seconds: float
+    """Of sampling."""
+    samples: int
+    left_out: int
+    """Samples in which a collection or the end of a thread may have moved headers."""
+    merges: int
+    """Collections and ended threads meanwhile."""
+    ended: bool
+    """The process ended before the time was over."""
+    rows: tuple[Ranked, ...]
+    """Those that cost most first."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON document."""
+        return {
+            "target": self.target._asdict(),
+            "threads": self.threads,
+            "seconds": self.seconds,
+            "samples": self.samples,
+            "left_out": self.left_out,
+            "merges": self.merges,
+            "ended": self.ended,
+            "objects": [each.as_dict() for each in self.rows],
+        }
+
+
+def rank(
+    target: Target,
+    *,
+    duration: float,
+    rate: float = RATE,
+    kinds: Collection[str] = ("type",),
+    tell: Callable[[float, int, str], object] = lambda *_: None,
+) -> Ranking:
+    """Sample a target for ``duration`` seconds, at most ``rate`` times a second; never stop it.
+
+    ``tell`` hears of the seconds and samples so far, and what is done next.  A process that
+    ends meanwhile is ranked by what was seen of it.  Raises what a snapshot raises, before the
+    first sample.
+    """
+    seconds, samples, left_out, ended = 0.0, 0, 0, False
+    tell(seconds, samples, "reading")
+    history = History.begin(target.snapshot(kinds=kinds))
+    while seconds < duration and not ended:
+        begin = time.monotonic()
+        tell(seconds, samples, "sampling")
+        sampler = target.sampler(history.latest)
+        try:
+            sampler.run(min(SLICE, duration - seconds), rate)
+            snapshot = target.snapshot(kinds=kinds)
+        except (MemoryFault, Unsettled):
+            # An object or a thread went away: the next reading knows.
+            snapshot = None
+        except NoSuchTarget:
+            snapshot, ended = None, True
+        sampled = sampler.take()
+        samples += sampled.samples
+        left_out += sampled.left_out
+        if snapshot is not None:
+            history = history.add(snapshot, sampled)
+        seconds += time.monotonic() - begin
+    tell(seconds, samples, f"judging {len(history.latest):,} objects,")
+    rows = []
+    for row in history.latest:
+        evidence = history.evidence(row)
+        rows.append(Ranked(row, evidence, judge(evidence)))
+    rows.sort(key=lambda each: each.row.name)
+    rows.sort(key=lambda each: each.evidence.cost, reverse=True)
+    return Ranking(
+        history.latest.target,
+        len(history.latest.threads),
+        seconds,
+        samples,
+        left_out,
+        history.flows.merges,
+        ended,
+        tuple(rows),
+    )

@@ -1,0 +1,160 @@
+"""One type in full: its words, its structure, the formula with its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from inspector.cpython.refcount import HEADER_SIZE, Header, decode
+from inspector.cpython.type_object import flag_names, python_dealloc, read_structure
+from inspector.snapshots.row_verdict import judge_reading, read_evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inspector.cpython.layout import Layout
+    from inspector.process.protocols import Memory
+    from inspector.snapshots.snapshot import ObjectCount, Snapshot
+    from inspector.verdict.judge import Judgement
+
+__all__ = ["Anatomy", "Path", "dissect"]
+
+
+@dataclass(frozen=True)
+class Path:
+    """How CPython counts one kind of reference to the type."""
+
+    what: str
+    how: str
+    """``per thread``, ``header`` or ``?``."""
+    why: str
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One type of a target, at one reading and as its structure was right after it."""
+
+    count: ObjectCount
+    header: Header
+    """The raw words, read right after the counts: a busy type's have moved on."""
+    owner_name: str
+    """The name of the thread that owns the header; empty for none."""
+    thread_names: Mapping[int, str]
+    metatype: str
+    basicsize: int
+    flags: tuple[str, ...]
+    """``Py_TPFLAGS_*`` that are set."""
+    bases: tuple[str, ...]
+    """The method resolution order, the type itself first."""
+    subclasses: tuple[str, ...]
+    paths: tuple[Path, ...]
+    suspended: int | None = None
+    """References in suspended generators, part of no count; None where not known."""
+    gil_enabled: bool | None = None
+
+    @property
+    def judged(self) -> Judgement | None:
+        """What this one reading comes to; None where only time can tell."""
+        return judge_reading(self.count, gil_enabled=self.gil_enabled)
+
+    @property
+    def formula(self) -> str:
+        """The sum, written out with its numbers; ``?`` for what was not read."""
+        count = self.count
+        if count.local is None or count.shared is None:
+            return "not counted"
+        parts = f"{count.local} + {count.shared} - {count.bias} + {count.contributed}"
+        stack = "?" if count.deferred is None else str(count.deferred)
+        return (
+            f"local + shared - bias + contributions = {parts} = {count.counted}; "
+            f"counted + deferred = {count.counted} + {stack} = {count.total}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "count": self.count.as_dict(),
+            "header": self.header._asdict(),
+            "owner_name": self.owner_name,
+            "thread_names": {str(key): name for key, name in self.thread_names.items()},
+            "metatype": self.metatype,
+            "basicsize": self.basicsize,
+            "flags": list(self.flags),
+            "mro": list(self.bases),
+            "subclasses": list(self.subclasses),
+            "paths": [asdict(path) for path in self.paths],
+            "formula": self.formula,
+            "suspended": self.suspended,
+            "verdict": None,
+            "evidence": read_evidence(self.count, gil_enabled=self.gil_enabled).as_dict(),
+            "advice": None,
+            **(self.judged.as_dict() if self.judged else {}),
+        }
+
+
+def dissect(
+    memory: Memory,
+    layout: Layout,
+    interpreter: int,
+    snapshot: Snapshot,
+    count: ObjectCount,
+    suspended: int | None,
+) -> Anatomy:
+    """Return everything about one type.
+
+    ``snapshot`` lists static types too, for the names of bases; ``interpreter`` is
+    the address of the type's interpreter.  Raises
+    :class:`~inspector.errors.MemoryFault` where the type went away.
+    """
+    types = [each.address for each in snapshot if each.kind == "type"]
+    names = {each.address: each.name for each in snapshot}
+    structure = read_structure(
+        memory, layout, interpreter, count.address, python_dealloc(memory, layout, types)
+    )
+    header = decode(memory.read(count.address, HEADER_SIZE))
+    threads = {thread.native_id: thread.name for thread in snapshot.threads}
+    owner = structure.dealloc_owner
+    return Anatomy(
+        count=count,
+        header=header,
+        owner_name=threads.get(count.owner or 0, ""),
+        thread_names=threads,
+        metatype=names.get(header.ob_type, f"{header.ob_type:#x}"),
+        basicsize=structure.basicsize,
+        flags=tuple(flag_names(structure.flags)),
+        bases=tuple(names.get(each, f"{each:#x}") for each in structure.mro),
+        subclasses=tuple(names.get(each, f"{each:#x}") for each in structure.subclasses),
+        paths=_paths(count, names.get(owner, "?"), owner, static=structure.dealloc_is_static),
+        suspended=suspended,
+        gil_enabled=snapshot.target.gil_enabled,
+    )
+
+
+def _paths(count: ObjectCount, owner_name: str, owner: int, *, static: bool) -> tuple[Path, ...]:
+    """Say how references to the type are counted, as far as its structure tells."""
+    if count.total is None:
+        return (Path("all references", "?", "the type is not counted"),)
+    if not count.unique_id:
+        why = "it has no unique id, so every instance counts in the header"
+        return (
+            Path("instance made", "header", why),
+            Path("instance freed", "header", why),
+            Path("everything else", "header", "plain references always do"),
+        )
+    made = Path("instance made", "per thread", f"unique id {count.unique_id}")
+    if not owner:
+        freed = Path("instance freed", "?", "no base with a deallocator of its own was found")
+    elif static:
+        freed = Path(
+            "instance freed",
+            "per thread",
+            f"by Python's own code: the nearest deallocator is that of {owner_name}, a static type",
+        )
+    else:
+        freed = Path(
+            "instance freed",
+            "header",
+            f"by the tp_dealloc of {owner_name}, a heap type written in C, which drops the "
+            "reference with a plain Py_DECREF if it drops it at all",
+        )
+    return made, freed, Path("everything else", "header", "plain references always do")

@@ -1,0 +1,78 @@
+"""The layout of a process, found without a pause where that is possible."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython.discover import discover
+from inspector.cpython.published import newer, read_published
+from inspector.errors import LayoutError, MemoryFault
+from inspector.process.own import OwnProcess
+from inspector.reader.lifetime import refuse_finalizing, report_end
+from inspector.reader.retries import wait_before_retry
+
+if TYPE_CHECKING:
+    from inspector.cpython.layout import Layout
+    from inspector.cpython.published import Published
+    from inspector.process.other import OtherProcess
+
+__all__ = ["find_layout"]
+
+TRIES: Final = 12
+
+
+def find_layout(
+    process: OwnProcess | OtherProcess, pause_limit: float
+) -> tuple[Layout, int | None]:
+    """Return the layout, and for how many nanoseconds another process was stopped for it.
+
+    A process that is too busy to be understood while it runs is stopped briefly;
+    None says that it was not, a ``pause_limit`` of 0 that it must not.  A version that
+    is not known is tried, and refused if its layout does not validate.  Raises what
+    :func:`~inspector.cpython.published.read_published` and
+    :func:`~inspector.cpython.discover.discover` raise.
+    """
+    with report_end(process):
+        with process.hook.phase("published"):
+            published = read_published(process.memory, process.runtime, process.pid)
+        refuse_finalizing(process, published)
+    try:
+        with report_end(process, published), process.hook.phase("discovery"):
+            return _find(process, published, pause_limit)
+    except (LayoutError, MemoryFault) as failure:
+        if published.known:
+            raise
+        raise newer(published, process.pid, failure) from failure
+
+
+def _find(
+    process: OwnProcess | OtherProcess, published: Published, pause_limit: float
+) -> tuple[Layout, int | None]:
+    """Discover the layout, in a pause if it cannot be done without."""
+    own = isinstance(process, OwnProcess)
+    stops = isinstance(process, OwnProcess) and not process.world.refusal
+    memory = process.world if isinstance(process, OwnProcess) and stops else process.memory
+    for left in reversed(range(TRIES if own else TRIES // 3)):
+        last = not left and (own or not pause_limit)
+        try:
+            layout = discover(memory, published, process.runtime)
+        except (LayoutError, MemoryFault):
+            if last:
+                raise
+            if own and not stops:
+                wait_before_retry(TRIES - left)
+        else:
+            # What is hidden by motion may be seen at the next try.
+            if last or layout.c_stack_refs is not None:
+                return layout, None
+    assert not isinstance(process, OwnProcess)  # noqa: S101 - returned or raised above
+    world = process.stopped(pause_limit)
+    for number in range(TRIES):
+        try:
+            with world.hold():
+                return discover(process.memory, published, process.runtime), world.pause_ns
+        except (LayoutError, MemoryFault):
+            # Stopped in the middle of a collection, or no layout that we know.
+            wait_before_retry(number)
+    with world.hold():
+        return discover(process.memory, published, process.runtime), world.pause_ns

@@ -1,0 +1,135 @@
+"""How busy headers are: sampled many times a second between two readings.
+
+Plain references that come and go in equal numbers leave no trace in two readings; the
+header shows them only by moving.  A collection, and a thread that ends, move headers
+as well, and are nobody's use of a type: an interval in which the collector worked, an
+array was merged or replaced, or a thread began, counts for nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from itertools import compress
+from operator import ne
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython.collector import collector_words
+from inspector.cpython.pool import LOCKED
+from inspector.cpython.walk import threads
+from inspector.process.repeated import RepeatedWords
+from inspector.process.vectors import WORD
+from inspector.snapshots.header_samples import HeaderSamples
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from inspector.cpython.layout import Layout
+    from inspector.process.memory import ProcessMemory
+    from inspector.snapshots.snapshot import Snapshot
+
+__all__ = ["RATE", "SHARED", "HeaderSampler"]
+
+RATE: Final = 1000.0
+"""Samples per second at most."""
+
+SHARED: Final = 16
+"""Offset of ``ob_ref_shared`` (Include/object.h, ``struct _object``, 3.14 and 3.15)."""
+
+
+class HeaderSampler:
+    """Samples ``ob_ref_shared`` of all counted objects of a snapshot, without any pause."""
+
+    def __init__(
+        self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int], snapshot: Snapshot
+    ) -> None:
+        """``interpreters`` are the addresses of those that the snapshot is of."""
+        counted = [row for row in snapshot if row.shared is not None and row.state != "immortal"]
+        self._places = {row.key: place for place, row in enumerate(counted)}
+        self._flags: list[tuple[int, int]] = []
+        state = self._state_words(memory, layout, interpreters)
+        self._state = len(state)
+        self._words = RepeatedWords(memory, [*state, *(row.address + SHARED for row in counted)])
+        self._numbers = range(len(counted))
+        self._before: tuple[int, ...] = ()
+        self._moved = [0] * len(counted)
+        self._samples = self._left_out = 0
+        self._seconds = self._at = 0.0
+
+    def _state_words(
+        self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int]
+    ) -> list[int]:
+        """Return the words that tell of merges; note those of which bits must be 0."""
+        published = layout.published
+        words: list[int] = []
+        for each in interpreters:
+            collecting, collections = collector_words(memory, published, each)
+            inside = 8 * (collecting % WORD)
+            self._flags.append((len(words), 0xFFFF_FFFF << inside))
+            words.append(collecting - collecting % WORD)
+            self._flags.append((len(words), LOCKED))
+            words.append(each + layout.unique_ids)
+            # Thread states that were ever made; see inspector.reader.reading.
+            words.append(each + published["interpreter_state.threads_head"] - WORD)
+            words += collections
+            chain = threads(memory, published, each, layout.refcounts)
+            words += [thread.address + layout.refcounts for thread in chain]
+        return words
+
+    def sample(self) -> None:
+        """Take one sample.
+
+        Raises :class:`~inspector.errors.MemoryFault` when an object or a thread is gone
+        with its page, and what reading a process raises.
+        """
+        words = self._words.read()
+        before, self._before = self._before, words
+        then, self._at = self._at, time.monotonic()
+        if not before:
+            return
+        cut = self._state
+        quiet = not any(words[place] & bits for place, bits in self._flags)
+        if not quiet or words[:cut] != before[:cut]:
+            self._left_out += 1
+            return
+        self._samples += 1
+        self._seconds += self._at - then
+        moved = self._moved
+        for place in compress(self._numbers, map(ne, words[cut:], before[cut:])):
+            moved[place] += 1
+
+    def run(
+        self,
+        seconds: float,
+        rate: float = RATE,
+        share: float = 1.0,
+        turn: AbstractContextManager[object] | None = None,
+    ) -> None:
+        """Sample for some time, at most ``rate`` times a second.
+
+        Takes at most a ``share`` of one core, and then samples less often.  ``turn`` is
+        held for each sample, for others to :meth:`take` in between.
+        """
+        turn = nullcontext() if turn is None else turn
+        begin = due = time.monotonic()
+        used = time.thread_time()
+        taken = 0
+        while (now := time.monotonic()) < begin + seconds:
+            with turn:
+                self.sample()
+            taken += 1
+            cost = (time.thread_time() - used) / taken
+            # What was missed is not made up for: samples are to be evenly spread.
+            due = max(due + max(1 / rate, cost / share), now)
+            time.sleep(max(0.0, min(due, begin + seconds) - time.monotonic()))
+
+    def take(self) -> HeaderSamples:
+        """Return what was sampled since this was last called."""
+        sampled = HeaderSamples(
+            self._places, self._moved, self._samples, self._left_out, self._seconds
+        )
+        self._moved = [0] * len(self._moved)
+        self._samples = self._left_out = 0
+        self._seconds = 0.0
+        return sampled

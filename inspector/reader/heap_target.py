@@ -1,0 +1,110 @@
+"""The heap of a process that is attached: what :class:`~inspector.reader.target.Target` adds to."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from inspector.cpython.published import version_text
+from inspector.cpython.walk import gil_enabled
+from inspector.reader.interpreter_state import read_interpreter_ids
+from inspector.reader.lifetime import report_end
+from inspector.reader.turns import Turns
+from inspector.snapshots.heap import MEMORY
+from inspector.snapshots.snapshot import TargetInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.cpython.layout import Layout, Offset
+    from inspector.process.other import OtherProcess
+    from inspector.process.own import OwnProcess
+    from inspector.reader.heap import HeapReader
+    from inspector.snapshots.heap import Allocator, Histogram
+
+__all__ = ["PAUSE_LIMIT", "HeapTarget"]
+
+PAUSE_LIMIT: Final = 1.0
+"""Seconds that another process is stopped at most, for one reading."""
+
+
+class HeapTarget:
+    """A process whose layout is known, and whose heap is read when it is asked for."""
+
+    def __init__(self, process: OwnProcess | OtherProcess, layout: Layout) -> None:
+        self._process = process
+        self._turns = Turns()
+        self.layout = layout
+        self._heap: HeapReader | None = None
+
+    def histogram(
+        self,
+        *,
+        blocking: bool = False,
+        pause_limit: float = PAUSE_LIMIT,
+        memory: int = MEMORY,
+    ) -> Histogram:
+        """Count the instances of every type, of built-in ones too, by the process's heap.
+
+        The own process stands still for it where a copy of the heap fits into ``memory``
+        bytes.  Another process runs on, and is estimated, or is stopped if ``blocking``,
+        for at most ``pause_limit`` seconds.
+
+        Raises :class:`LayoutError` for an allocator that is not understood, and
+        :class:`~inspector.errors.Unsettled` for a heap that is too large to be copied.
+        """
+        from inspector.reader.heap_rows import make_histogram  # noqa: PLC0415 - seldom asked for
+
+        with self._heap_reader() as reader, report_end(self._process, self.layout.published):
+            self._process.check()
+            reading = reader.histogram(blocking=blocking, pause_limit=pause_limit, memory=memory)
+            made = make_histogram(self._process.memory, self.layout, reading, self._facts())
+            self._process.check()
+            return made
+
+    def allocator(self, *, pause_limit: float = PAUSE_LIMIT) -> Allocator:
+        """Return what each heap of each thread uses, without a look at objects.
+
+        Raises :class:`LayoutError` for an allocator that is not understood.
+        """
+        from inspector.reader.allocator import read_allocator  # noqa: PLC0415 - seldom asked for
+
+        with self._heap_reader() as reader, report_end(self._process, self.layout.published):
+            self._process.check()
+            return read_allocator(reader, self._process.pid, self._facts(), pause_limit)
+
+    def heap_offsets(self, *, pause_limit: float = PAUSE_LIMIT) -> tuple[Offset, ...]:
+        """Return the allocator's offsets as they were found, with what speaks for them.
+
+        Raises :class:`LayoutError` for an allocator that is not understood.
+        """
+        with self._heap_reader() as reader, report_end(self._process, self.layout.published):
+            return reader.heap_layout(pause_limit).offsets
+
+    @contextmanager
+    def _heap_reader(self) -> Iterator[HeapReader]:
+        """Yield what reads the heap, and keeps what it found out; or another one beside it."""
+        from inspector.reader.heap import HeapReader  # noqa: PLC0415 - seldom asked for
+
+        with self._turns.take() as alone:
+            if alone:
+                if self._heap is None:
+                    self._heap = HeapReader(self._process, self.layout)
+                yield self._heap
+                return
+            process = self._process.apart()
+            try:
+                yield HeapReader(process, self.layout)
+            finally:
+                process.close()
+
+    def _facts(self) -> dict[str, Any]:
+        """Return the process as documents have it."""
+        interpreter = list(read_interpreter_ids(self._process.memory, self.layout))[-1]
+        published = self.layout.published
+        return TargetInfo(
+            self._process.pid,
+            version_text(published.version),
+            gil_enabled(self._process.memory, published, interpreter),
+            self._process.command(),
+        )._asdict()

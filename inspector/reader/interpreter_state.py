@@ -1,0 +1,116 @@
+"""What earlier readings of one interpreter have left for the next one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.cpython.walk import interpreters, read_pointer
+from inspector.process.hook import NO_HOOK, Hook
+from inspector.reader.planner import count_kinds
+from inspector.reader.pool_churn import PoolChurn
+from inspector.reader.rows import Row, Rows
+from inspector.reader.stacks import FollowedThreads
+from inspector.snapshots.interpreter import InterpreterCount, PoolCount, PoolLife, ThreadCount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inspector.cpython.layout import Layout
+    from inspector.process.other import OtherProcess
+    from inspector.process.own import OwnProcess
+    from inspector.process.protocols import Memory, StandingMemory
+    from inspector.reader.reading import Reading
+
+__all__ = ["InterpreterState", "read_interpreter_ids", "update_states"]
+
+
+class InterpreterState:
+    """One interpreter that is read again and again, and what was seen of it so far."""
+
+    def __init__(
+        self,
+        address: int,
+        identifier: int,
+        memory: StandingMemory,
+        layout: Layout,
+        hook: Hook = NO_HOOK,
+    ) -> None:
+        self.address = address
+        """Of its ``PyInterpreterState``."""
+        self.id = identifier
+        """CPython's id of it, which no other interpreter of the process ever has."""
+        self.memory = memory
+        """For all that needs no single instant."""
+        self.layout = layout
+        self.hook = hook
+        self._rows = Rows(memory, layout, identifier, hook)
+        self.followed = FollowedThreads()
+        self.latest: Reading | None = None
+        """The latest reading, if that was not of single types only."""
+        self._churn = PoolChurn()
+
+    def make_rows(self, reading: Reading) -> list[Row]:
+        """Return the row of each member of a reading."""
+        with self.hook.phase("rows"):
+            return self._rows.make_rows(reading)
+
+    def count_interpreter(self, reading: Reading, names: Mapping[int, str]) -> InterpreterCount:
+        """Return what a reading says beside its objects; ``names`` are threads' by native id."""
+        only = reading.plan.request.only
+        return InterpreterCount(
+            id=self.id,
+            exact=reading.exact,
+            pool=_count_pool(reading),
+            collections=reading.collector.collections,
+            threads=tuple(
+                ThreadCount(
+                    thread.native_id,
+                    names.get(thread.native_id, ""),
+                    self.id,
+                    thread.size,
+                    thread.finalized,
+                )
+                for thread in reading.threads
+            ),
+            life=PoolLife() if only else self._churn.update(reading),
+            threads_started=reading.threads_started,
+            merging=reading.merging,
+        )
+
+
+def _count_pool(reading: Reading) -> PoolCount:
+    """Return the occupancy of a pool, by kind unless single objects were asked for."""
+    plan, table = reading.plan, reading.table
+    size, used = plan.pool.size, len(table)
+    if plan.request.only:
+        return PoolCount(size, used, size - used)
+    same = table is plan.table
+    counts = plan.kind_counts if same else count_kinds(plan.kinds, table)
+    return PoolCount(size, used, size - used, counts["type"], counts["code"], counts["dict"])
+
+
+def read_interpreter_ids(memory: Memory, layout: Layout) -> dict[int, int]:
+    """Return the address of every interpreter there is -> CPython's id of it."""
+    at = layout.published["interpreter_state.id"]
+    chain = interpreters(memory, layout.published, layout.runtime)
+    return {address: read_pointer(memory, address + at) for address in chain}
+
+
+def update_states(
+    before: Mapping[int, InterpreterState],
+    ids: Mapping[int, int],
+    process: OwnProcess | OtherProcess,
+    layout: Layout,
+) -> dict[int, InterpreterState]:
+    """Return the state of each interpreter (address -> id), by address.
+
+    Those that are gone are forgotten.  One that stands where another one stood is new:
+    nothing that was seen of that other one is true of it.
+    """
+    states = {}
+    for address, identifier in ids.items():
+        state = before.get(address)
+        if state is None or state.id != identifier:
+            state = InterpreterState(address, identifier, process.memory, layout, process.hook)
+        states[address] = state
+    return states

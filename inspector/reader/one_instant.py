@@ -1,0 +1,116 @@
+"""Readings of an interpreter that stands still, with its stacks, all at one instant."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final
+
+from inspector.cpython.refcount import HEADER_SIZE
+from inspector.reader.kinds import holds_id
+from inspector.reader.plan import split_plan
+from inspector.reader.planner import make_plan
+from inspector.reader.reading import Reading, decode_reading, match_members
+from inspector.reader.retries import TRIES, OutdatedPlan, retry
+from inspector.reader.stacks import StacksChanged, count_stacks, plan_stacks
+
+if TYPE_CHECKING:
+    from inspector.cpython.layout import Layout
+    from inspector.process.protocols import StillMemory
+    from inspector.process.vectors import Range
+    from inspector.reader.interpreter_state import InterpreterState
+    from inspector.reader.plan import Plan, Request
+
+__all__ = ["read_still"]
+
+PLANNED_BEFORE: Final = 3
+"""Tries, the first ones, that stop another process only once all is planned."""
+
+
+def read_still(
+    state: InterpreterState, request: Request, still: StillMemory, *, own: bool
+) -> Reading:
+    """Read an interpreter through ``still``.
+
+    In the own process no thread can be stopped in the middle of a merge; another
+    process can (``own`` False), and is then read again.
+
+    Raises what :func:`~inspector.reader.retries.retry` raises.
+    """
+
+    def attempt(number: int) -> Reading:
+        with nullcontext() if number <= PLANNED_BEFORE else still.hold():
+            return _read_once(state, request, still, number, own=own)
+
+    return retry(
+        attempt,
+        patient=not own,
+        advice="its threads or classes come and go too fast; try again, or read it stopped",
+    )
+
+
+def _read_once(
+    state: InterpreterState, request: Request, still: StillMemory, number: int, *, own: bool
+) -> Reading:
+    """Plan and read; raise :class:`OutdatedPlan` for what is not one instant's."""
+    memory, layout = state.memory, state.layout
+    last = state.latest.plan if state.latest else None
+    with state.hook.phase("plan"):
+        plan = make_plan(memory, layout, state.address, request, last)
+    with state.hook.phase("stacks"):
+        stack_plan = plan_stacks(memory, layout, plan.threads, state.followed)
+    # What takes longer until the pause is sooner overtaken: it is done once.
+    prepared = number == 1 and not request.only
+    instant: list[Range] = plan.ranges
+    before: list[Range] = []
+    if prepared and own and plan.epoch is not None:
+        instant, before = split = plan.split or split_plan(plan)
+        plan = plan._replace(split=split) if plan.split is None else plan
+    with state.hook.phase("read"):
+        structures = still.ready(instant, before) if prepared else []
+        pieces, stack_pieces, hops = still.read_all(instant, stack_plan.ranges, stack_plan.chains)
+        if before:
+            pieces = _join_structures(pieces, structures)
+        reading = decode_reading(layout, plan, pieces)
+    if before and not _holds_same_objects(layout, reading, last):
+        raise OutdatedPlan
+    if not own and not reading.quiet:
+        raise OutdatedPlan
+    try:
+        with state.hook.phase("stacks"):
+            stacks = count_stacks(layout, reading.threads, stack_plan, stack_pieces, hops, own=own)
+    except StacksChanged as changed:
+        state.followed.add(changed.threads, changed.slots)
+        if number < TRIES // 2:
+            raise OutdatedPlan from None
+        stacks = None
+    return match_members(memory, layout, reading)._replace(
+        stacks=stacks, exact=True, tries=number, merging=not reading.quiet
+    )
+
+
+def _join_structures(instant: list[bytes | None], before: list[bytes | None]) -> list[bytes | None]:
+    """Return the bytes of a plan's ranges, given those of its two parts.
+
+    A structure whose header did not change in between is the very object of ``before``.
+    """
+    first = len(instant) - len(before)
+    joined = instant[:first]
+    for header, words in zip(instant[first:], before, strict=True):
+        if header is None or words is None:
+            joined.append(None)
+        elif words.startswith(header):
+            joined.append(words)
+        else:
+            joined.append(header + words[HEADER_SIZE:])
+    return joined
+
+
+def _holds_same_objects(layout: Layout, reading: Reading, last: Plan | None) -> bool:
+    """Whether both parts are of the same objects: none can have died, and none was half made."""
+    plan = reading.plan
+    if reading.collector.collections != plan.epoch:
+        return False
+    if last is not None and last.split is plan.split:
+        return True  # they were told to be whole by the reading before
+    pairs = zip(plan.members, reading.structures, strict=True)
+    return all(holds_id(layout, member, words) for member, words in pairs)

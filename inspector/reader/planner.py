@@ -1,0 +1,181 @@
+"""Plans for a reading, made without any pause by following pointers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.cpython.collector import collector_ranges, read_collector
+from inspector.cpython.layout import POOL_SIZE
+from inspector.cpython.pool import Pool, read_pool, split_table
+from inspector.cpython.subclasses import walk_types
+from inspector.cpython.walk import Thread, thread_ranges, threads
+from inspector.errors import LayoutError
+from inspector.reader.kinds import STATIC, Member, classify_objects, structure_sizes
+from inspector.reader.plan import Plan
+from inspector.reader.retries import OutdatedPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inspector.cpython.layout import Layout
+    from inspector.process.protocols import Memory
+    from inspector.process.vectors import Range
+    from inspector.reader.plan import Request
+
+__all__ = ["count_kinds", "make_plan", "reuse_table"]
+
+
+def make_plan(
+    memory: Memory, layout: Layout, interpreter: int, request: Request, last: Plan | None = None
+) -> Plan:
+    """Return what to read of the interpreter at an address.
+
+    ``last`` is the plan of the reading before: where no collection was since, no
+    object can have died, and what was known of each still holds.
+
+    Raises :class:`LayoutError` for what cannot be an interpreter's, :class:`OutdatedPlan`
+    for a thread that got a new array meanwhile, and :class:`MemoryFault`.
+    """
+    published = layout.published
+    gc_ranges = collector_ranges(memory, published, interpreter)
+    collector = read_collector(memory, gc_ranges)
+    epoch = None if collector.collecting else collector.collections
+    known_threads = last.threads if last is not None else ()
+    chain = threads(memory, published, interpreter, layout.refcounts, known_threads)
+    pool = read_pool(memory, interpreter + layout.unique_ids)
+    if not pool.plausible:
+        raise LayoutError(
+            "PyInterpreterState.unique_ids", expected="a pool of ids", found=str(tuple(pool))
+        )
+    table_words = memory.read(*pool.table_range)
+    table = reuse_table(table_words, pool, last) if request.kinds else {}
+    kinds: dict[tuple[int, int], str] = {}
+    if last is not None and epoch is not None and epoch == last.epoch:
+        if last.request == request and _is_in_place(last, pool, table, chain):
+            return last
+        kinds = dict(last.kinds)
+    members = _find_members(memory, layout, request, kinds, table)
+    members += _find_unlisted(memory, layout, interpreter, request, kinds, table)
+    ids = max((unique_id for unique_id, _, _ in members), default=0)
+    ranges = _list_ranges(
+        layout, interpreter, gc_ranges, pool, chain, ids if request.kinds else pool.size
+    )
+    sizes = structure_sizes(layout)
+    ranges += [(address, sizes[kind]) for _, address, kind in members]
+    return Plan(
+        interpreter,
+        request,
+        epoch,
+        pool,
+        table_words,
+        table,
+        kinds,
+        count_kinds(kinds, table) if request.kinds else {},
+        chain,
+        members,
+        {address: place for place, (_, address, _) in enumerate(members)},
+        ranges,
+    )
+
+
+def reuse_table(words: bytes, pool: Pool, last: Plan | None) -> dict[int, int]:
+    """Return what a table says: that of the plan before, where its words are the same."""
+    if last is not None and (last.pool.table, last.table_words) == (pool.table, words):
+        return last.table
+    return split_table(words, pool)
+
+
+def _is_in_place(last: Plan, pool: Pool, table: dict[int, int], chain: list[Thread]) -> bool:
+    """Whether everything that is to be read stands where it stood."""
+    return (
+        last.pool.table_range == pool.table_range
+        and last.table == table
+        and _list_arrays(last.threads) == _list_arrays(chain)
+    )
+
+
+def _list_arrays(chain: list[Thread]) -> list[tuple[int, int, int]]:
+    return [(thread.address, thread.values, thread.size) for thread in chain]
+
+
+def _find_members(
+    memory: Memory,
+    layout: Layout,
+    request: Request,
+    kinds: dict[tuple[int, int], str],
+    table: dict[int, int],
+) -> list[Member]:
+    """Return the objects of the pool that are asked for; add the kinds of new ones."""
+    wanted = table if request.kinds else {}
+    if request.only:
+        wanted = {index: at for index, at in wanted.items() if at in request.only}
+    new = {index: at for index, at in wanted.items() if (index, at) not in kinds}
+    kinds.update(classify_objects(memory, layout, new))
+    return [
+        (index + 1, address, kind)
+        for index, address in wanted.items()
+        if (kind := kinds.get((index, address), "")) in request.kinds
+    ]
+
+
+def _find_unlisted(
+    memory: Memory,
+    layout: Layout,
+    interpreter: int,
+    request: Request,
+    kinds: Mapping[tuple[int, int], str],
+    table: dict[int, int],
+) -> list[Member]:
+    """Return the objects that are in no pool and are asked for, as members without an id."""
+    if request.only:
+        strangers = dict(enumerate(request.only.difference(table.values())))
+        found = classify_objects(memory, layout, strangers)
+        return [(0, address, kind) for (_, address), kind in found.items()]
+    wanted = {True: request.unlisted and "type" in request.kinds, False: STATIC in request.kinds}
+    if not any(wanted.values()):
+        return []
+    types = [address for (_, address), kind in kinds.items() if kind == "type"]
+    if not types:
+        return []
+    namespaces = [address for (_, address), kind in kinds.items() if kind == "dict"]
+    listed = set(table.values())
+    return [
+        (0, address, "type" if heap else STATIC)
+        for address, heap in walk_types(memory, layout, interpreter, types[0], namespaces).items()
+        if wanted[heap] and address not in listed
+    ]
+
+
+def count_kinds(kinds: Mapping[tuple[int, int], str], table: dict[int, int]) -> dict[str, int]:
+    """Return how many entries of a table there are of each kind."""
+    counts = {"type": 0, "code": 0, "dict": 0}
+    for entry in table.items():
+        kind = kinds.get(entry)
+        if kind is not None:
+            counts[kind] += 1
+    return counts
+
+
+def _list_ranges(
+    layout: Layout,
+    interpreter: int,
+    gc_ranges: tuple[Range, Range],
+    pool: Pool,
+    chain: list[Thread],
+    ids: int,
+) -> list[Range]:
+    """List what is read besides objects; of each array the first ``ids`` slots."""
+    published = layout.published
+    ranges: list[Range] = [
+        (layout.runtime + published["runtime_state.finalizing"], 8),
+        (interpreter + layout.unique_ids, POOL_SIZE),
+        (interpreter + published["interpreter_state.threads_head"] - 8, 16),
+        *gc_ranges,
+        pool.table_range,
+    ]
+    for thread in chain:
+        if not thread.fits(pool):
+            raise OutdatedPlan
+        ranges += thread_ranges(published, layout.refcounts, thread.address)
+    ranges += [(thread.values, 8 * min(thread.size, ids)) for thread in chain]
+    return ranges

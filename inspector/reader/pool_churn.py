@@ -1,0 +1,67 @@
+"""How ids, classes and threads come and go between the readings of one interpreter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.snapshots.interpreter import PoolLife
+
+if TYPE_CHECKING:
+    from inspector.reader.reading import Reading
+
+__all__ = ["PoolChurn"]
+
+
+class PoolChurn:
+    """What was seen of one interpreter's pool since it was first read.
+
+    Readings are samples: what came and went between two of them was not seen, so
+    that every number here is "at least".
+    """
+
+    def __init__(self) -> None:
+        self._before: Reading | None = None
+        self._used: set[int] = set()
+        """Indices that any object ever had."""
+        self._life = PoolLife()
+
+    def update(self, reading: Reading) -> PoolLife:
+        """Take note of a reading of the whole pool; return all that was seen so far."""
+        before, self._before = self._before, reading
+        if before is None:
+            self._used.update(reading.table)
+            return self._life
+        if reading.table is not before.table:
+            self._note_objects(before, reading)
+        self._note_merges(before, reading)
+        return self._life
+
+    def _note_objects(self, before: Reading, now: Reading) -> None:
+        born = now.table.items() - before.table.items()
+        gone = before.table.items() - now.table.items()
+        old, new = before.plan.kinds, now.plan.kinds
+        life = self._life
+        self._life = life._replace(
+            reused=life.reused + sum(index in self._used for index, _ in born),
+            types_born=life.types_born + sum(new.get(entry) == "type" for entry in born),
+            types_gone=life.types_gone + sum(old.get(entry) == "type" for entry in gone),
+        )
+        self._used.update(now.table)
+
+    def _note_merges(self, before: Reading, now: Reading) -> None:
+        collections = 0
+        first, last = before.collector.collections, now.collector.collections
+        if first is not None and last is not None:
+            collections = max(0, last - first)
+        if not collections and now.threads is before.threads:
+            return
+        ended = _thread_keys(before) - _thread_keys(now)
+        life = self._life
+        self._life = life._replace(
+            collections=life.collections + collections,
+            threads_ended=life.threads_ended + len(ended),
+        )
+
+
+def _thread_keys(reading: Reading) -> set[tuple[int, int]]:
+    return {(thread.address, thread.native_id) for thread in reading.threads}

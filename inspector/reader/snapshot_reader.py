@@ -1,0 +1,137 @@
+"""One process, read again and again: snapshots, and what earlier ones spare the next."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from inspector.cpython.published import version_text
+from inspector.cpython.walk import gil_enabled
+from inspector.errors import LayoutError, MemoryFault, NoSuchObject, Unsettled
+from inspector.process.own import OwnProcess
+from inspector.reader.interpreter_state import (
+    InterpreterState,
+    read_interpreter_ids,
+    update_states,
+)
+from inspector.reader.lifetime import finalizing_error
+from inspector.reader.one_instant import read_still
+from inspector.reader.two_pass import read_running
+from inspector.snapshots.snapshot import Snapshot, TargetInfo
+
+if TYPE_CHECKING:
+    from inspector.cpython.layout import Layout
+    from inspector.process.other import OtherProcess
+    from inspector.process.protocols import StillMemory
+    from inspector.reader.plan import Request
+    from inspector.reader.reading import Reading
+
+__all__ = ["SnapshotReader"]
+
+
+class SnapshotReader:
+    """Takes snapshots of one process, one after the other."""
+
+    def __init__(self, process: OwnProcess | OtherProcess, layout: Layout) -> None:
+        self.process = process
+        self._layout = layout
+        self.states: dict[int, InterpreterState] = {}
+        """By address of the interpreter."""
+
+    def apart(self) -> SnapshotReader:
+        """Return another reader of this process, which shares nothing that a reading changes."""
+        return SnapshotReader(self.process.apart(), self._layout)
+
+    def read(self, request: Request, stopped: StillMemory | None) -> Snapshot:
+        """Read every interpreter, or one; ``stopped`` is another process, to be stopped for it."""
+        self.process.check()
+        taken = time.time_ns()
+        ids = read_interpreter_ids(self.process.memory, self._layout)
+        self.states = update_states(self.states, ids, self.process, self._layout)
+        readings = self._read_interpreters(request, stopped)
+        # Numbers of a process that took this one's place are worth nothing.
+        self.process.check()
+        self._refuse(readings, request.interpreter)
+        if not request.only:
+            latest = {reading.plan.interpreter: reading for reading in readings}
+            for address, state in self.states.items():
+                state.latest = latest.get(address)
+        snapshot = self._assemble(readings, taken)
+        if stopped is not None:
+            return snapshot._replace(pause_ns=stopped.pause_ns)
+        if not isinstance(self.process, OwnProcess):
+            return snapshot
+        world = self.process.world
+        if world.refusal:
+            return snapshot._replace(why_not_exact=world.refusal)
+        return snapshot._replace(pause_ns=world.pause_ns)
+
+    def _read_interpreters(self, request: Request, stopped: StillMemory | None) -> list[Reading]:
+        """Read the interpreters that are known, or one; the own one comes first.
+
+        One that is closed meanwhile is left out.  The own one is read as any other is where
+        it cannot be stopped.
+        """
+        process, states = self.process, self.states
+        world = process.world if isinstance(process, OwnProcess) else None
+        own_at = world.interpreter if world is not None else 0
+        instant = None if world is None or world.refusal else world
+        readings = []
+        # The main interpreter before the others, the newest last.
+        for state in sorted(states.values(), key=lambda each: (each.address != own_at, each.id)):
+            own = state.address == own_at
+            still = instant if own else stopped
+            asked = request.interpreter in (None, state.id)
+            if not asked or (request.only and still is None and not own):
+                continue
+            state.followed.own_thread = threading.get_native_id() if own else 0
+            try:
+                if still is None:
+                    readings.append(read_running(state, request))
+                else:
+                    readings.append(read_still(state, request, still, own=own))
+            except (LayoutError, MemoryFault, Unsettled):
+                process.check()
+                ids = read_interpreter_ids(process.memory, self._layout)
+                if ids.get(state.address) == state.id:
+                    raise
+        if len(states) == 1:
+            return readings
+        ids = read_interpreter_ids(process.memory, self._layout)
+        there = {address for address, state in states.items() if ids.get(address) == state.id}
+        return [reading for reading in readings if reading.plan.interpreter in there]
+
+    def _refuse(self, readings: list[Reading], interpreter: int | None) -> None:
+        """Raise where there is nothing to report."""
+        if not readings:
+            raise NoSuchObject(
+                f"no interpreter {interpreter} in process {self.process.pid}",
+                subject=interpreter,
+                hint="leave the interpreter out to see which there are",
+            )
+        if any(reading.finalizing for reading in readings):
+            raise finalizing_error(self.process.pid)
+
+    def _assemble(self, readings: list[Reading], taken: int) -> Snapshot:
+        """Name the objects and threads, and freeze it all."""
+        with self.process.hook.phase("threads"):
+            names = self.process.thread_names()
+        interpreters = []
+        rows: list[tuple[Any, ...]] = []
+        for reading in readings:
+            state = self.states[reading.plan.interpreter]
+            interpreters.append(state.count_interpreter(reading, names))
+            rows += state.make_rows(reading)
+        published = self._layout.published
+        gil = gil_enabled(self.process.memory, published, readings[0].plan.interpreter)
+        version = version_text(published.version)
+        return Snapshot(
+            target=TargetInfo(self.process.pid, version, gil, self.process.command()),
+            exact=all(reading.exact for reading in readings),
+            pause_ns=None,
+            interpreters=tuple(interpreters),
+            taken_ns=taken,
+            tries=max(reading.tries for reading in readings),
+            rows=tuple(rows),
+        )

@@ -1,0 +1,207 @@
+"""Every CPython process of the machine, as far as each can be read without a pause."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil
+
+from inspector.cpython.pool import read_pool, read_table
+from inspector.cpython.published import read_published, read_version, version_text
+from inspector.cpython.walk import gil_enabled, interpreters
+from inspector.errors import (
+    AccessDenied,
+    Exhausted,
+    InspectorError,
+    TargetError,
+    UnsupportedVersion,
+)
+from inspector.process import proc
+from inspector.process.other import OtherProcess
+from inspector.process.runtime import python_version
+from inspector.reader.discovery import find_layout
+from inspector.reader.kinds import classify_objects
+
+if TYPE_CHECKING:
+    from inspector.cpython.layout import Layout
+
+__all__ = ["PythonProcess", "Survey", "survey"]
+
+FIRST_FREE_THREADED: Final = 13
+"""Minor version; it publishes its layout too."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a process's memory says; None for what could not be read."""
+
+    version: str | None = None
+    """As ``3.14.7``; of CPython 3.12 and older only ``3.12``, by the names of its files."""
+    free_threaded: bool | None = None
+    gil_enabled: bool | None = None
+    """Whether the GIL is on at this moment."""
+    interpreters: int | None = None
+    heap_types: int | None = None
+    """Types with a unique id, of all interpreters."""
+    reason: str | None = None
+    """Why something could not be read."""
+    hint: str | None = None
+    """What to do about it."""
+
+
+@dataclass(frozen=True)
+class PythonProcess:
+    """One CPython process."""
+
+    pid: int
+    user: str | None
+    threads: int | None
+    """Threads of the operating system, Python's or not."""
+    rss: int | None
+    """Bytes of its memory that are in RAM."""
+    cpu_percent: float | None
+    """Of one processor, on average over the life of the process."""
+    command: str
+    facts: Facts = field(default_factory=Facts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form, flat."""
+        row = asdict(self)
+        facts = row.pop("facts")
+        return {**row, **facts}
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found."""
+
+    processes: tuple[PythonProcess, ...]
+    """In the order of their pids, the reader itself left out."""
+    hidden: int
+    """Processes that may not be read, and whose names do not tell that they run Python."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON document that ``inspector ps --json`` prints."""
+        return {"processes": [each.as_dict() for each in self.processes], "hidden": self.hidden}
+
+
+def survey() -> Survey:
+    """Look at every process once; those that end meanwhile are left out."""
+    found = []
+    hidden = 0
+    for pid in psutil.pids():
+        if pid == os.getpid():
+            continue
+        try:
+            facts = _look(pid)
+            each = None if facts is None else _process(pid, facts)
+        except AccessDenied as refusal:
+            each = _process(pid, Facts(reason=str(refusal), hint=refusal.hint))
+            if each is not None and not _is_called_python(each):
+                hidden += 1
+                each = None
+        if each is not None:
+            found.append(each)
+    return Survey(tuple(found), hidden)
+
+
+def _look(pid: int) -> Facts | None:
+    """Return what the memory of a process says; None if it runs no CPython, or has ended.
+
+    Raises :class:`AccessDenied`.
+    """
+    try:
+        process = OtherProcess(pid)
+    except (AccessDenied, Exhausted):
+        raise
+    except UnsupportedVersion as refusal:
+        return _without_layout(pid, refusal)
+    except InspectorError:
+        return None
+    try:
+        facts = _read(process)
+        process.check()
+    except AccessDenied:
+        raise
+    except TargetError:
+        return None
+    finally:
+        process.memory.close()
+    return facts
+
+
+def _read(process: OtherProcess) -> Facts:
+    """Read as much as can be; what fails becomes the reason for the rest."""
+    memory = process.memory
+    facts: dict[str, Any] = {}
+    try:
+        version, free_threaded = read_version(memory, process.runtime)
+        facts |= {"version": version_text(version), "free_threaded": free_threaded}
+        if not free_threaded:
+            facts["gil_enabled"] = True
+        published = read_published(memory, process.runtime, process.pid)
+        chain = interpreters(memory, published, process.runtime)
+        facts["interpreters"] = len(chain)
+        # The main interpreter is the oldest: at the end of the list.
+        facts["gil_enabled"] = gil_enabled(memory, published, chain[-1]) if chain else None
+        layout, _ = find_layout(process, pause_limit=0)
+        facts["heap_types"] = sum(_heap_types(process, layout, each) for each in chain)
+    except InspectorError as failure:
+        facts |= {"reason": str(failure), "hint": failure.hint}
+    return Facts(**facts)
+
+
+def _heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
+    """Return how many types have a unique id of one interpreter."""
+    memory = process.memory
+    table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
+    kinds = classify_objects(memory, layout, table)
+    return sum(kind == "type" for kind in kinds.values())
+
+
+def _without_layout(pid: int, refusal: UnsupportedVersion) -> Facts | None:
+    """Tell by the names of its files which CPython this is; None if they do not."""
+    try:
+        paths = [proc.link(f"/proc/{pid}/exe"), *(each.path for each in proc.mappings(pid))]
+    except OSError:
+        return None
+    version = python_version(paths)
+    if version is None:
+        return None
+    if int(version.partition(".")[2]) >= FIRST_FREE_THREADED:
+        return Facts(version, reason=str(refusal), hint=refusal.hint)
+    reason = f"CPython {version} publishes no layout"
+    return Facts(version, free_threaded=False, gil_enabled=True, reason=reason, hint=refusal.hint)
+
+
+def _process(pid: int, facts: Facts) -> PythonProcess | None:
+    """Return what the operating system says of a process; None if it has ended."""
+    try:
+        process = psutil.Process(pid)
+        known = process.as_dict(
+            ["username", "num_threads", "memory_info", "cpu_times", "cmdline", "name", "status"]
+        )
+        age = time.time() - process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+    if known["status"] == psutil.STATUS_ZOMBIE:
+        return None
+    memory, cpu = known["memory_info"], known["cpu_times"]
+    return PythonProcess(
+        pid=pid,
+        user=known["username"],
+        threads=known["num_threads"],
+        rss=memory.rss if memory else None,
+        cpu_percent=round(100 * (cpu.user + cpu.system) / age, 1) if cpu and age > 0 else None,
+        command=" ".join(known["cmdline"] or [known["name"] or ""]),
+        facts=facts,
+    )
+
+
+def _is_called_python(process: PythonProcess) -> bool:
+    """Whether the first word of a command is a Python's name, paths aside."""
+    words = process.command.split()
+    return bool(words) and words[0].rpartition("/")[2].startswith("python")

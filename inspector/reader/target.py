@@ -1,0 +1,222 @@
+"""A process that is read: attached once, read as often as one likes."""
+
+from __future__ import annotations
+
+import gc
+import types
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from inspector.errors import NoSuchObject, NoSuchTarget, NotAType, NotCounted
+from inspector.process.own import OwnProcess
+from inspector.reader.discovery import find_layout
+from inspector.reader.heap_target import PAUSE_LIMIT, HeapTarget
+from inspector.reader.interpreter_state import read_interpreter_ids
+from inspector.reader.lifetime import report_end
+from inspector.reader.plan import RETRIES, Request
+from inspector.reader.snapshot_reader import SnapshotReader
+from inspector.snapshots.own_types import is_type, name_of
+from inspector.snapshots.snapshot import KINDS, ObjectCount, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from inspector.cpython.layout import Layout
+    from inspector.process.other import OtherProcess
+    from inspector.reader.anatomy import Anatomy
+    from inspector.reader.header_sampler import HeaderSampler
+    from inspector.reader.thread_sampler import ThreadSampler
+
+__all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]
+
+
+class Target(HeapTarget):
+    """A free-threaded CPython process, attached.
+
+    Attaching finds and validates the layout of CPython's structures; that holds
+    for the life of the process.  Nothing is started, changed or kept in the target.
+    """
+
+    def __init__(
+        self,
+        process: OwnProcess | OtherProcess,
+        pause_limit: float = PAUSE_LIMIT,
+        *,
+        layout: Layout | None = None,
+    ) -> None:
+        """Find the layout unless it is known; raise what keeps this process from being read.
+
+        Another process that moves too fast for that is stopped for it, at most
+        ``pause_limit`` seconds at a time; 0 forbids it.
+        """
+        found, pause = (layout, None) if layout else find_layout(process, pause_limit)
+        super().__init__(process, found)
+        self.discovery_pause_ns = pause
+        """The nanoseconds tell for how long the process was stopped; None if it was not."""
+        self._reader = SnapshotReader(process, self.layout)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the process that runs this code."""
+        return isinstance(self._process, OwnProcess)
+
+    def snapshot(
+        self,
+        *,
+        kinds: Collection[str] = ("type",),
+        unlisted: bool = True,
+        interpreter: int | None = None,
+        blocking: bool = False,
+        pause_limit: float = PAUSE_LIMIT,
+        retries: int = RETRIES,
+    ) -> Snapshot:
+        """Read all objects of some kinds (of :data:`KINDS`) in every interpreter, or in one.
+
+        Types without a unique id are found by walking from ``object`` to its
+        subclasses, which takes its time whenever classes or modules came or went; not
+        ``unlisted`` leaves them out.  The kind ``static`` lists types that nobody counts.
+
+        In the own process the calling thread's interpreter is read while all of its
+        threads are stopped, and exact, unless the snapshot says ``why_not_exact``; any other
+        runs on and is read until two passes agree, at most ``retries`` times more.  Another
+        process is read in the same way, or ``blocking``: stopped, for at most
+        ``pause_limit`` seconds.
+
+        Raises :class:`~inspector.errors.Unsettled` when the target moves too fast,
+        :class:`NoSuchTarget` or :class:`TargetChanged` when it went away,
+        :class:`NoSuchObject` for an interpreter that it does not have, and
+        :class:`~inspector.errors.Reentered` in a reading that a reading within a reading
+        calls, by a signal handler or a hook.
+        """
+        unknown = set(kinds).difference(KINDS)
+        if unknown:
+            raise ValueError(f"unknown kinds {sorted(unknown)}; known are {', '.join(KINDS)}")
+        request = Request(tuple(kinds), unlisted=unlisted, interpreter=interpreter, retries=retries)
+        with self._reading() as reader, report_end(self._process, self.layout.published):
+            process, stopped = reader.process, None
+            if blocking and not isinstance(process, OwnProcess):
+                stopped = process.stopped(pause_limit)
+            return reader.read(request, stopped)
+
+    def refcount(self, subject: object) -> ObjectCount:
+        """Read one type of the own process.
+
+        Raises :class:`NotAType`, and :class:`NotCounted` for a static or immortal type.
+        """
+        if not is_type(subject):
+            raise NotAType(
+                f"{name_of(type(subject))} object is not a type",
+                subject=subject,
+                hint="true counts exist for types; sys.getrefcount is right for other objects",
+            )
+        # id() is an event for audit hooks, which may read, too: it has to be of this reading.
+        with self._reading() as reader:
+            request = Request(("type",), frozenset((id(subject),)))
+            count = reader.read(request, None)[id(subject)]
+        if count.state == "immortal":
+            raise NotCounted(name_of(subject), subject=subject)
+        return count
+
+    def suspended(self) -> Mapping[int, int] | None:
+        """Return references in suspended generators and coroutines: address -> how many.
+
+        CPython counts them nowhere, so they are part of no total.  They are found
+        through the heap, hence in the own process only: None for another one, and where
+        that cannot be stopped.
+        """
+        if not isinstance(self._process, OwnProcess) or self._process.world.refusal:
+            return None
+        from inspector.reader.suspended import suspended_references  # noqa: PLC0415 - seldom asked
+
+        kinds = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+        alive = [each for each in gc.get_objects() if isinstance(each, kinds)]
+        with self._reading() as reader:
+            places = [id(each) for each in alive]
+            assert isinstance(reader.process, OwnProcess)  # noqa: S101 - for the type checker
+            return suspended_references(reader.process.world, self.layout, places)
+
+    def sampler(self, snapshot: Snapshot) -> HeaderSampler:
+        """Return what samples the headers of a snapshot of this target, between two readings."""
+        from inspector.reader.header_sampler import HeaderSampler  # noqa: PLC0415 - seldom asked for
+
+        wanted = {each.id for each in snapshot.interpreters}
+        chain = read_interpreter_ids(self._process.memory, self.layout).items()
+        chosen = [at for at, number in chain if number in wanted]
+        return HeaderSampler(self._process.memory, self.layout, chosen, snapshot)
+
+    def thread_sampler(self, types: Mapping[int, str]) -> ThreadSampler:
+        """Return what samples the threads of another process; ``types`` are names by address.
+
+        Raises :class:`NoSuchTarget` for the own process, whose threads would be
+        those that sample, and :class:`~inspector.errors.LayoutError`.
+        """
+        from inspector.reader.thread_sampler import ThreadSampler  # noqa: PLC0415 - seldom asked
+
+        if isinstance(self._process, OwnProcess):
+            raise NoSuchTarget(
+                "a process cannot watch its own threads",
+                pid=self.pid,
+                hint="run `inspector why PID` beside it",
+            )
+        return ThreadSampler(self._process, self.layout, types)
+
+    def gil_users(self) -> list[str]:
+        """Return the extension modules that asked for the GIL, of all interpreters."""
+        from inspector.cpython.gil_users import list_gil_users  # noqa: PLC0415 - seldom asked
+
+        memory, published = self._process.memory, self.layout.published
+        found: dict[str, None] = {}
+        for address in read_interpreter_ids(memory, self.layout):
+            found.update(dict.fromkeys(list_gil_users(memory, published, address)))
+        return list(found)
+
+    def name_objects(self, addresses: Collection[int]) -> dict[int, str]:
+        """Return ``module.attribute`` of the objects at these addresses that modules hold."""
+        from inspector.reader.module_attributes import (  # noqa: PLC0415 - seldom asked
+            find_module_attributes,
+        )
+
+        modules = {row.address: row.name for row in self.snapshot(kinds=("dict",))}
+        memory, published = self._process.memory, self.layout.published
+        return find_module_attributes(memory, published, modules, addresses)
+
+    def anatomy(
+        self, subject: type | str | int, *, blocking: bool = False, pause_limit: float = PAUSE_LIMIT
+    ) -> Anatomy:
+        """Return one type in full, by type object, ``module.qualname`` or address.
+
+        Raises :class:`NoSuchObject`, :class:`~inspector.errors.AmbiguousName`, and
+        what :meth:`snapshot` raises.
+        """
+        from inspector.reader.anatomy import dissect  # noqa: PLC0415 - seldom asked for
+
+        snapshot = self.snapshot(
+            kinds=("type", "static"), blocking=blocking, pause_limit=pause_limit
+        )
+        count = snapshot[subject]
+        memory = self._process.memory
+        chain = read_interpreter_ids(memory, self.layout).items()
+        interpreter = next((at for at, number in chain if number == count.interpreter), None)
+        if interpreter is None:
+            raise NoSuchObject(f"interpreter {count.interpreter} has just ended", subject=subject)
+        suspended = self.suspended()
+        held = None if suspended is None else suspended.get(count.address, 0)
+        return dissect(memory, self.layout, interpreter, snapshot, count, held)
+
+    @contextmanager
+    def _reading(self) -> Iterator[SnapshotReader]:
+        """Yield what reads this process: the one that knows it, or another one beside it."""
+        with self._turns.take() as alone:
+            if alone:
+                yield self._reader
+                return
+            beside = self._reader.apart()
+            try:
+                yield beside
+            finally:
+                beside.process.close()

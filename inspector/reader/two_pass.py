@@ -1,0 +1,205 @@
+"""Readings of an interpreter that runs on: what two passes agree on is true.
+
+Words that are the same in two passes were the same at the moment between the
+passes, all of them, so that their sum is the count of that moment.  What differs
+is read again, on its own and hence faster, until it agrees or the tries are used
+up; then the smallest and the largest sum that was seen are its bounds.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from inspector.cpython.refcount import HEADER_SIZE
+from inspector.errors import MemoryFault
+from inspector.reader.contributions import find_counting_slots, find_moved_slots
+from inspector.reader.plan import Plan, plan_slots
+from inspector.reader.planner import make_plan
+from inspector.reader.reading import Reading, match_members, read_plan
+from inspector.reader.retries import OutdatedPlan, retry
+from inspector.reader.rows import count_references
+
+if TYPE_CHECKING:
+    from inspector.cpython.layout import Layout
+    from inspector.process.protocols import StandingMemory
+    from inspector.reader.interpreter_state import InterpreterState
+    from inspector.reader.plan import Request
+    from inspector.reader.reading import Bounds
+
+__all__ = ["read_running", "read_until_settled"]
+
+SINGLY: Final = 2048
+"""Slots that are sooner read one by one than with all the others."""
+
+
+def read_running(state: InterpreterState, request: Request) -> Reading:
+    """Read an interpreter that runs on, in passes that must agree.
+
+    Raises what :func:`~inspector.reader.retries.retry` raises.
+    """
+    memory, layout, latest = state.memory, state.layout, state.latest
+
+    def attempt(number: int) -> Reading:
+        reading = None
+        if number == 1 and latest is not None and _may_reuse(latest, request):
+            with suppress(OutdatedPlan, MemoryFault), state.hook.phase("read"):
+                reading = read_until_settled(memory, layout, latest.plan, latest)
+        if reading is None:
+            last = latest.plan if latest else None
+            with state.hook.phase("plan"):
+                plan = make_plan(memory, layout, state.address, request, last)
+            with state.hook.phase("read"):
+                reading = read_until_settled(memory, layout, plan)
+        return match_members(memory, layout, reading)._replace(tries=number)
+
+    return retry(
+        attempt,
+        patient=True,
+        advice="its threads or classes come and go too fast; try again, or read it stopped",
+    )
+
+
+def _may_reuse(latest: Reading, request: Request) -> bool:
+    """Whether the plan of the reading before may do once more: nothing was seen to change it."""
+    plan = latest.plan
+    return latest.members is plan.members and plan.request == request and plan.epoch is not None
+
+
+def read_until_settled(
+    memory: StandingMemory, layout: Layout, plan: Plan, before: Reading | None = None
+) -> Reading:
+    """Read a plan until its members agree in two passes, or the request's tries are used up.
+
+    ``before`` is an earlier reading of this plan.  Where no contribution was merged since
+    and no object came or went, it is as good as a first pass: what reads as it did then
+    was the same at every moment in between.
+
+    Raises :class:`~inspector.reader.retries.OutdatedPlan` when the plan no longer holds.
+    """
+    first = read_plan(memory, layout, plan) if before is None else before
+    latest = read_plan(memory, layout, plan, first)
+    if before is not None and not _continues(before, latest):
+        raise OutdatedPlan
+    quiet = first.quiet and latest.quiet
+    latest = latest._replace(merging=not quiet or first.merges != latest.merges)
+    moving = _find_moving(first, latest, quiet=quiet)
+    return _read_moving_again(memory, layout, latest, moving) if moving else latest
+
+
+def _continues(before: Reading, now: Reading) -> bool:
+    """Whether nothing was merged between two readings of one plan, and its objects are there."""
+    plan = now.plan
+    return (
+        before.quiet
+        and now.quiet
+        and before.merges == now.merges
+        and now.collector.collections == plan.epoch
+        and (now.table is plan.table or now.table == plan.table)
+    )
+
+
+def _find_moving(first: Reading, latest: Reading, *, quiet: bool) -> list[int]:
+    """Return the members whose words differ between two passes, or were half merged."""
+    indices = find_moved_slots(first.arrays, latest.arrays)
+    if not quiet:
+        indices |= find_counting_slots(latest.arrays)
+    moving = set(latest.plan.find_places(indices))
+    if first.structures != latest.structures:
+        pairs = zip(first.structures, latest.structures, strict=True)
+        for place, (before, now) in enumerate(pairs):
+            if before is not now and before[:HEADER_SIZE] != now[:HEADER_SIZE]:
+                moving.add(place)
+    return sorted(moving)
+
+
+class _Sample(NamedTuple):
+    """Some members as one pass has them."""
+
+    quiet: bool
+    merges: tuple[int | None, int | None]
+    headers: dict[int, bytes]
+    """By place; empty where it could not be read."""
+    contributions: dict[int, dict[int, int]]
+    """Place -> native thread id -> count, without the zeros."""
+
+    def count_references(self, place: int) -> int | None:
+        """Return the references to one member; None where that cannot be told."""
+        header = self.headers[place]
+        return count_references(header, self.contributions[place]) if header else None
+
+
+def _read_moving_again(
+    memory: StandingMemory, layout: Layout, latest: Reading, moving: list[int]
+) -> Reading:
+    """Read members that moved until two passes agree, of which ``latest`` may be one."""
+    plan = latest.plan
+    structures = list(latest.structures)
+    before = _sample_members(latest, moving)
+    counts = {place: [before.count_references(place)] for place in moving}
+    contributions = dict(before.contributions)
+    merging = latest.merging
+    for _ in range(plan.request.retries):
+        if not moving:
+            break
+        now = _sample_members(_read_members(memory, layout, latest, moving), moving)
+        merging |= not now.quiet or now.merges != latest.merges
+        still_moving = []
+        for place in moving:
+            counts[place].append(now.count_references(place))
+            words = now.headers[place]
+            # What cannot be read any more is gone, whatever was there before.
+            structures[place] = words and words + structures[place][len(words) :]
+            contributions[place] = mine = now.contributions[place]
+            agree = words == before.headers[place] and mine == before.contributions[place]
+            # Without a contribution nothing can be half merged.
+            if not agree or (mine and not (before.quiet and now.quiet)):
+                still_moving.append(place)
+        moving, before = still_moving, now
+    bounds: dict[int, Bounds] = {}
+    reread: dict[int, dict[int, int]] = {}
+    unsettled = set(moving)
+    for place, mine in contributions.items():
+        unique_id, address, _ = plan.members[place]
+        if unique_id:
+            reread[unique_id - 1] = mine
+        if place in unsettled:
+            seen = [number for number in counts[place] if number is not None]
+            bounds[address] = (min(seen, default=0), max(seen, default=0))
+    return latest._replace(structures=structures, reread=reread, bounds=bounds, merging=merging)
+
+
+def _read_members(
+    memory: StandingMemory, layout: Layout, latest: Reading, places: list[int]
+) -> Reading:
+    """Read some members: on their own, or with all others where those are few."""
+    plan = latest.plan
+    if len(places) * len(plan.threads) <= SINGLY:
+        plan = plan_slots(plan, places)
+    return read_plan(memory, layout, plan, latest)
+
+
+def _sample_members(reading: Reading, places: list[int]) -> _Sample:
+    """Return some members of a reading of all, or of a reading of just these."""
+    plan = reading.plan
+    headers: dict[int, bytes] = {}
+    contributions: dict[int, dict[int, int]] = {}
+    by_index: dict[int, dict[int, int]] = {}
+    for number, place in enumerate(places):
+        at = place if plan.slots is None else number
+        unique_id, _, _ = plan.members[at]
+        headers[place] = reading.structures[at][:HEADER_SIZE]
+        contributions[place] = {}
+        if unique_id:
+            by_index[unique_id - 1] = contributions[place]
+    for number, thread in enumerate(reading.threads):
+        values = memoryview(reading.arrays[number]).cast("q")
+        if plan.slots is None:
+            counts = {index: values[index] for index in by_index if index < len(values)}
+        else:
+            counts = dict(zip(plan.slots[number], values, strict=True))
+        for index, value in counts.items():
+            if value:
+                mine = by_index[index]
+                mine[thread.native_id] = mine.get(thread.native_id, 0) + value
+    return _Sample(reading.quiet, reading.merges, headers, contributions)

@@ -1,0 +1,249 @@
+"""Recordings: snapshots over time in a file, one reading in a line of JSON.
+
+The first line tells the target and its layout.  After that, a reading in
+:data:`WHOLE_EVERY` has every object; the others have what is not as it was in the
+reading before, and which objects are gone.  Each line is handed to the kernel before
+the next reading begins: whatever kills the recorder, only the last line can be torn.
+
+Nothing is kept in memory but the reading before, however long it takes.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from inspector.errors import FileError
+from inspector.snapshots.compressed import Sink, compressing, failed, plain
+from inspector.snapshots.documents import UNFIT, row_of, snapshot_of
+from inspector.snapshots.snapshot import ObjectCount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from inspector.snapshots.object_count import ObjectKey
+    from inspector.snapshots.snapshot import Snapshot
+
+__all__ = ["Reader", "Writer", "is_recording", "read_document"]
+
+FORMAT: Final = 1
+WHOLE_EVERY: Final = 60
+"""Readings from one that is whole to the next: what a seek has to go through."""
+
+START: Final = b'{"inspector": "recording"'
+WHOLE: Final = b'{"whole": true'
+COLUMNS: Final = ObjectCount._fields
+
+LONGEST_HEAD, LONGEST_LINE = 1 << 20, 1 << 29  # a million objects take half as many bytes
+DOCUMENT: Final = b"{"
+"""What a document of ``dump --json`` begins with."""
+
+
+class Writer:
+    """A file that takes readings; ``.gz`` and ``.zst`` as its suffix compress it.
+
+    Raises :class:`FileError` where the file cannot be written, exists already (unless
+    ``force``), or cannot be compressed that way by this Python.
+    """
+
+    def __init__(self, path: str, layout: Mapping[str, Any], *, force: bool = False) -> None:
+        self.path = path
+        self.count = 0
+        self._layout = dict(layout)
+        self._before: dict[ObjectKey, tuple[Any, ...]] = {}
+        try:
+            raw = Sink(path, "wb" if force else "xb")
+        except FileExistsError as error:
+            raise FileError(f"{path} exists", path=path, hint="--force overwrites it") from error
+        except OSError as error:
+            raise failed("write", path, error) from error
+        self._raw = raw
+        try:
+            self._file = compressing(raw, path)
+        except FileError:
+            raw.close()
+            Path(path).unlink()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if self._file is not self._raw:
+                self._file.close()
+            self._raw.close()
+        except OSError as failure:
+            raise failed("write", self.path, failure) from failure
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._raw.size
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Write one reading."""
+        if not self.count:
+            self._write(self._header(snapshot))
+        whole = self.count % WHOLE_EVERY == 0
+        rows = {ObjectCount._make(row).key: row for row in snapshot.rows}
+        before = {} if whole else self._before
+        reading = snapshot._replace(rows=()).as_dict()
+        del reading["objects"]
+        document = {
+            "whole": whole,
+            "reading": reading,
+            "rows": [row for key, row in rows.items() if before.get(key) != row],
+            "gone": [key for key in before if key not in rows],
+        }
+        self._write(document)
+        self._before = rows
+        self.count += 1
+
+    def _header(self, snapshot: Snapshot) -> dict[str, Any]:
+        return {
+            "inspector": "recording",
+            "format": FORMAT,
+            "target": snapshot.target._asdict(),
+            "layout": self._layout,
+            "columns": COLUMNS,
+        }
+
+    def _write(self, document: dict[str, Any]) -> None:
+        line = json.dumps(document).encode() + b"\n"
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            raise failed("write", self.path, error) from error
+
+
+class Reader:
+    """A recording, of which any reading can be had.
+
+    Raises :class:`FileError` for a file that cannot be read or is none; a line that
+    was torn at the end is as if it was not there.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file = plain(path, START)
+        self._starts = array("q")
+        self._whole: list[int] = []
+        self._at = -1
+        self._rows: dict[ObjectKey, tuple[Any, ...]] = {}
+        self._reading: dict[str, Any] = {}
+        try:
+            self._index()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        """Return how many readings there are."""
+        return len(self._starts)
+
+    def read(self, number: int) -> Snapshot:
+        """Return a reading, from 0."""
+        first = max(whole for whole in self._whole if whole <= number)
+        if first <= self._at <= number:
+            first = self._at + 1
+        each = number
+        try:
+            for each in range(first, number + 1):
+                self._apply(self._line(each))
+                self._at = each
+            return snapshot_of(self._reading, tuple(self._rows.values()))
+        except UNFIT as error:
+            self._at = -1
+            text = f"{self.path}: reading {each + 1} is damaged"
+            raise FileError(text, path=self.path) from error
+
+    def _apply(self, document: dict[str, Any]) -> None:
+        """Make the next reading of the one before."""
+        if document["whole"]:
+            self._rows = {}
+        for interpreter, address, name in document["gone"]:
+            del self._rows[interpreter, address, name]
+        for values in document["rows"]:
+            row = row_of(dict(zip(self.columns, values, strict=True)))
+            self._rows[ObjectCount._make(row).key] = row
+        self._reading = document["reading"]
+
+    def _line(self, number: int) -> dict[str, Any]:
+        self._file.seek(self._starts[number])
+        document: dict[str, Any] = json.loads(self._file.readline(LONGEST_LINE))
+        return document
+
+    def _index(self) -> None:
+        """Find where every line starts, and which are whole."""
+        head = self._file.readline(LONGEST_HEAD)
+        try:
+            self.header: dict[str, Any] = json.loads(head)
+            known = self.header["inspector"] == "recording"
+            self.columns = tuple(self.header["columns"]) if known else ()
+        except UNFIT:
+            known = False
+        if not known:
+            raise FileError(
+                f"{self.path} is no recording", path=self.path, hint="inspector record writes one"
+            )
+        if self.header.get("format") != FORMAT:
+            raise FileError(
+                f"{self.path} has format {self.header.get('format')}, not {FORMAT}",
+                path=self.path,
+                hint="replay it with the release of inspector that wrote it",
+            )
+        start = len(head)
+        while line := self._file.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE:
+                where = f"{self.path}: reading {len(self._starts) + 1}"
+                raise FileError(f"{where} is too long", path=self.path)
+            if line.endswith(b"\n"):
+                if line.startswith(WHOLE):
+                    self._whole.append(len(self._starts))
+                self._starts.append(start)
+            start += len(line)
+        if not self._starts or self._whole[:1] != [0]:
+            raise FileError(f"{self.path} has no reading in it", path=self.path)
+
+
+def is_recording(path: str) -> bool:
+    """Whether a file begins as a recording does; raise :class:`FileError` if it cannot be read."""
+    with plain(path, START) as file:
+        return file.read(len(START)) == START
+
+
+def read_document(path: str) -> Snapshot:
+    """Return the snapshot of the last line of a file, as ``dump --json`` writes it, or raise."""
+    line = b""
+    try:
+        with plain(path, DOCUMENT) as file:
+            while found := file.readline(LONGEST_LINE):
+                line = found.strip() or line
+                if not line.startswith(DOCUMENT) or len(found) == LONGEST_LINE:
+                    raise ValueError("this is no document")
+        return snapshot_of(json.loads(line))
+    except UNFIT as error:
+        raise FileError(
+            f"{path} is neither a recording nor a document of dump --json", path=path
+        ) from error

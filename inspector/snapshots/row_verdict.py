@@ -1,0 +1,54 @@
+"""What one reading of an object is evidence of; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inspector.snapshots.object_count import ObjectCount
+    from inspector.verdict.evidence import Evidence
+    from inspector.verdict.judge import Judgement
+
+__all__ = ["judge_reading", "judged_document", "read_evidence"]
+
+
+def read_evidence(row: ObjectCount, *, gil_enabled: bool | None) -> Evidence:
+    """Return what one reading of an object is evidence of: nothing that takes time."""
+    from inspector.verdict.evidence import Evidence  # noqa: PLC0415 - see judge_reading
+
+    return Evidence(
+        kind=row.kind,
+        state=row.state,
+        unique_id=bool(row.unique_id),
+        deallocator=row.deallocator or "",
+        deallocator_of=row.deallocator_of or "",
+        gil_enabled=gil_enabled,
+        negative=_is_negative(row),
+    )
+
+
+def judge_reading(row: ObjectCount, *, gil_enabled: bool | None) -> Judgement | None:
+    """Return what one reading of an object comes to, mostly nothing.
+
+    The judge is asked, and imported, only for what is not as most objects are: mortal,
+    with an id, and a count that is not below zero.  Of those one reading says nothing.
+    """
+    if row.unique_id and row.state != "immortal" and not _is_negative(row):
+        return None
+    from inspector.verdict.judge import judge  # noqa: PLC0415 - not for `inspector dump --json`
+
+    return judge(read_evidence(row, gil_enabled=gil_enabled))
+
+
+def judged_document(row: ObjectCount, *, gil_enabled: bool | None) -> dict[str, Any]:
+    """Return the JSON form of an object: its fields, and ``verdict``, null for none.
+
+    ``evidence`` and ``advice`` are there with a verdict only.
+    """
+    judged = judge_reading(row, gil_enabled=gil_enabled)
+    verdict = {"verdict": None} if judged is None else judged.as_dict()
+    return {**row.as_dict(), **verdict}
+
+
+def _is_negative(row: ObjectCount) -> bool:
+    return row.settled and row.counted is not None and row.counted < 0

@@ -1,0 +1,182 @@
+"""One reading of a process as frozen values; no I/O, no addresses followed.
+
+Rows are kept as plain tuples and become :class:`ObjectCount` only when they are
+looked at: a snapshot that a program keeps for hours would otherwise be
+thousands of instances of a heap type, and show up in the next one.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from inspector.errors import AmbiguousName, NoSuchObject
+from inspector.snapshots.interpreter import (
+    InterpreterCount,
+    PoolCount,
+    PoolLife,
+    TargetInfo,
+    ThreadCount,
+)
+from inspector.snapshots.object_count import KINDS, ObjectCount
+from inspector.snapshots.own_types import is_type, name_of
+from inspector.snapshots.row_verdict import judged_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "KINDS",
+    "InterpreterCount",
+    "ObjectCount",
+    "PoolCount",
+    "PoolLife",
+    "Snapshot",
+    "TargetInfo",
+    "ThreadCount",
+]
+
+
+class Snapshot:
+    """What one reading saw: iterable, and indexed by type, name or address."""
+
+    target: TargetInfo
+    exact: bool
+    """Every interpreter was read in one stop; else see each row's ``settled``."""
+    pause_ns: int | None
+    """Nanoseconds from the request to stop until all ran again; None without a pause."""
+    interpreters: tuple[InterpreterCount, ...]
+    taken_ns: int
+    """``time.time_ns()`` of the reading."""
+    tries: int
+    """Readings that were needed until one was consistent."""
+    rows: tuple[tuple[Any, ...], ...]
+    """The fields of each :class:`ObjectCount`, in their order."""
+    why_not_exact: str | None
+    """What keeps the own process from being stopped; None for another process."""
+
+    # By hand: what makes dataclasses takes a tenth of the time of `inspector dump --json`,
+    # and a tuple cannot be indexed by name.
+    _fields: Final = (
+        *("target", "exact", "pause_ns", "interpreters", "taken_ns", "tries", "rows"),
+        "why_not_exact",
+    )
+
+    def __init__(self, **facts: object) -> None:
+        facts.setdefault("why_not_exact", None)
+        if facts.keys() != set(self._fields):
+            raise TypeError(f"a snapshot is made of {', '.join(self._fields)}")
+        vars(self).update(facts)
+
+    def _facts(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in self._fields}
+
+    def _replace(self, **changes: object) -> Snapshot:
+        """Return a snapshot that differs in some of these."""
+        return Snapshot(**{**self._facts(), **changes})
+
+    __replace__ = _replace  # for copy.replace, as tuples and dataclasses have it
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a snapshot does not change: {name}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Snapshot) and self._facts() == other._facts()
+
+    def __hash__(self) -> int:
+        return hash((self.target, self.taken_ns))
+
+    @property
+    def threads(self) -> tuple[ThreadCount, ...]:
+        """Every thread of every interpreter."""
+        return tuple(thread for each in self.interpreters for thread in each.threads)
+
+    @property
+    def pool(self) -> PoolCount:
+        """The pool of the first interpreter listed: the main one, or the own one."""
+        return self.interpreters[0].pool
+
+    def column(self, field: str) -> list[Any]:
+        """Return one field of every row, by its name: sooner than looking at each row."""
+        place = ObjectCount._fields.index(field)
+        return [row[place] for row in self.rows]
+
+    def __iter__(self) -> Iterator[ObjectCount]:
+        return map(ObjectCount._make, self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def _by_address(self) -> dict[int, int]:
+        return {address: place for place, address in enumerate(self.column("address"))}
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[int]]:
+        names: dict[str, list[int]] = {}
+        for place, name in enumerate(self.column("name")):
+            names.setdefault(name, []).append(place)
+        return names
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self[key]
+        except LookupError:
+            return False
+        return True
+
+    def __getitem__(self, key: object) -> ObjectCount:
+        """Return the row of a type object, a ``module.qualname``, or an address.
+
+        Raises :class:`NoSuchObject`, or :class:`AmbiguousName` for a name of several objects.  A
+        type object means its address in the own process, and its name in another one.
+        """
+        if is_type(key):
+            own = self.target.pid == os.getpid()
+            key = id(key) if own else name_of(key)
+        if isinstance(key, int):
+            found = [self._by_address[key]] if key in self._by_address else []
+        else:
+            found = self._by_name.get(str(key), [])
+        if not found:
+            label = f"{key:#x}" if isinstance(key, int) else key
+            raise NoSuchObject(
+                f"no counted object {label} in this snapshot",
+                subject=key,
+                hint="static types are not counted; names are module.qualname",
+            )
+        if len(found) > 1:
+            addresses = ", ".join(f"{self._row(place).address:#x}" for place in found[:8])
+            raise AmbiguousName(
+                f"{len(found)} objects are named {key}",
+                subject=key,
+                hint=f"use the type object or an address: {addresses}",
+            )
+        return self._row(found[0])
+
+    def _row(self, place: int) -> ObjectCount:
+        return ObjectCount._make(self.rows[place])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON document that ``--json`` prints."""
+        return {
+            "target": self.target._asdict(),
+            "exact": self.exact,
+            "why_not_exact": self.why_not_exact,
+            "pause_ns": self.pause_ns,
+            "taken_ns": self.taken_ns,
+            "tries": self.tries,
+            "interpreters": [each.as_dict() for each in self.interpreters],
+            "objects": [
+                judged_document(each, gil_enabled=self.target.gil_enabled) for each in self
+            ],
+        }
+
+    def __repr__(self) -> str:
+        how = "exact" if self.exact else "not exact"
+        pause = "" if self.pause_ns is None else f", paused {self.pause_ns / 1e6:.2f} ms"
+        return (
+            f"<Snapshot of pid {self.target.pid}: {len(self)} objects, "
+            f"{len(self.threads)} threads, {how}{pause}>"
+        )

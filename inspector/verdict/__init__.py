@@ -1,0 +1,1 @@
+"""Evidence, the one judge of it, and advice; imports no other room."""

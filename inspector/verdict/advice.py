@@ -1,0 +1,163 @@
+"""What a verdict means and what to look at, in sentences that follow from its numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.verdict.evidence import HEADER, Verdict
+
+if TYPE_CHECKING:
+    from inspector.verdict.evidence import Evidence
+
+__all__ = ["advise", "describe", "explain"]
+
+_MEANINGS = {
+    Verdict.OVER_DECREF: "references are given back that were never taken: does tp_dealloc call "
+    "Py_DECREF(tp) twice, or for an instance that never took a reference "
+    "(PyObject_Init was not called)?",
+    Verdict.LEAKING: "references that no live object holds: does tp_dealloc call Py_DECREF(tp), "
+    "and does C code that calls Py_INCREF(tp) give it back?",
+    Verdict.KEPT: "live objects hold the references: a cache, a list, a registry, a global; "
+    "declare the type as expected if that is meant",
+    Verdict.GROWING: "references rise: instances are held, or await a collection, or the type's "
+    "tp_dealloc does not call Py_DECREF(tp)",
+    Verdict.NO_UNIQUE_ID: "CPython counts it in the header alone: the class was allocated past "
+    "type.__new__ and PyType_FromMetaclass, or came back from cyclic garbage",
+    Verdict.PLAIN_DECREF: "making an instance counts in the thread, freeing it in the header that "
+    "all threads share: its tp_dealloc ends in a plain Py_DECREF(tp), which is correct",
+    Verdict.HOT_HEADER: "its header keeps moving, not by its deallocator: C code that takes and "
+    "drops plain references (Py_INCREF(tp)), assignments to __class__, or instances freed by "
+    "threads that never made one",
+    Verdict.BALANCED: "nothing to do: instances are counted per thread, made and freed",
+    Verdict.IMMORTAL: "nothing to do: CPython does not count its references",
+    Verdict.CHANGED: "the count of references is not the one that was stated",
+    Verdict.BACKGROUND: "a thread that runs beside what was checked took them: stop it, or name "
+    "the type as expected",
+}
+
+
+def explain(verdict: Verdict) -> str:
+    """Say what a verdict means in general, without the numbers of any one type."""
+    return _MEANINGS[verdict]
+
+
+def advise(verdict: Verdict, evidence: Evidence) -> str:
+    """Say what a verdict means for one type, with its numbers."""
+    sentence = _MEANINGS[verdict]
+    if verdict is Verdict.LEAKING:
+        sentence = _advise_on_leak(evidence, sentence)
+    elif verdict is Verdict.KEPT:
+        sentence = f"{_describe_holders(evidence)}: {sentence}"
+    elif verdict is Verdict.GROWING:
+        sentence = _advise_on_growth(evidence, sentence)
+    elif verdict in (Verdict.NO_UNIQUE_ID, Verdict.PLAIN_DECREF):
+        base = evidence.deallocator_of
+        if verdict is Verdict.PLAIN_DECREF and base:
+            sentence = sentence.replace("its tp_dealloc", f"the tp_dealloc that it has of {base}")
+        sentence = f"{sentence}; {_describe_contention(evidence)}"
+    elif verdict is Verdict.HOT_HEADER:
+        sentence = f"{sentence}; {_describe_contention(evidence, who_is_known=False)}"
+    return sentence
+
+
+def _advise_on_leak(evidence: Evidence, sentence: str) -> str:
+    base = evidence.deallocator_of
+    if base:
+        sentence = sentence.replace("does tp_dealloc", f"does the tp_dealloc of {base}")
+    lost, total = evidence.lost or 0, evidence.total or 0
+    found = f"{_count(lost, 'reference')} of {total:+,}"
+    if evidence.instances and evidence.instances > 0:
+        found += f" (beside {_count(evidence.instances, 'more live instance')})"
+    return f"{found}: {sentence}"
+
+
+def _describe_holders(evidence: Evidence) -> str:
+    """Say what holds the references of a type that is kept."""
+    instances = evidence.instances or 0
+    if evidence.kind == "class":
+        return f"{_count(instances, 'more class')} of this name {_are(instances)} alive"
+    if instances > 0:
+        return f"{_count(instances, 'more instance')} {_are(instances)} alive"
+    held = evidence.held if evidence.held is not None else evidence.total or 0
+    return f"{_count(held, 'more reference')} to the class itself, held by no instance of it"
+
+
+def _advise_on_growth(evidence: Evidence, sentence: str) -> str:
+    lost = evidence.lost
+    if lost is not None and 0 < lost <= evidence.ended:
+        return (
+            f"{_count(lost, 'reference')} that no live object holds, with "
+            f"{_count(evidence.ended, 'ended thread')}: what is kept per thread (a free list) "
+            "and not given back when the thread ends"
+        )
+    if lost is not None:
+        return (
+            f"{_count(lost, 'reference')} that no object known to the collector holds: "
+            "C code holds them, or some were lost (does tp_dealloc call Py_DECREF(tp)?)"
+        )
+    if evidence.instances is not None and evidence.instances <= 0:
+        return f"references rise and instances do not ({evidence.instances:+,}): {sentence}"
+    return sentence
+
+
+def _describe_contention(evidence: Evidence, *, who_is_known: bool = True) -> str:
+    """Say whether threads contend: that takes two that move the header, and the GIL off."""
+    if evidence.gil_enabled:
+        return "the GIL is on, so no thread contends for it"
+    if evidence.threads_alive == 1:
+        return "the process has one thread, which contends with nobody"
+    threads = evidence.threads
+    if threads is not None and threads > 1:
+        if who_is_known:
+            return f"{threads} threads did so side by side, and contend for it"
+        return f"{threads} threads use it side by side, and contend if they move its header"
+    if threads == 1:
+        return "one thread makes them: it contends only if others free them"
+    return "it costs where several threads do so side by side, which was not seen"
+
+
+def describe(evidence: Evidence) -> str:
+    """Say the numbers in one line."""
+    parts = []
+    for name, value in (
+        ("total", evidence.total),
+        ("header", evidence.header),
+        ("threads' arrays", evidence.contributed),
+        ("instances", evidence.instances),
+        ("held", evidence.held),
+    ):
+        if value is not None:
+            parts.append(f"{name} {value:+,}")
+    if evidence.threads is not None:
+        parts.append(f"by {_count(evidence.threads, 'thread')}")
+    if evidence.samples:
+        parts.append(f"header moved in {evidence.moved or 0:,} of {evidence.samples:,} samples")
+    if evidence.deallocator:
+        place = "in the header" if evidence.deallocator == HEADER else evidence.deallocator
+        parts.append(f"freed {place}")
+    if evidence.calls is not None:
+        parts.append(f"in {_count(evidence.calls, 'call')}")
+    if evidence.seconds is not None:
+        parts.append(f"in {evidence.seconds:,.1f} s{_describe_steps(evidence)}")
+    if evidence.merges:
+        parts.append(f"{_count(evidence.merges, 'merge')} in it")
+    if evidence.gil_enabled:
+        parts.append("GIL on")
+    return ", ".join(parts)
+
+
+def _describe_steps(evidence: Evidence) -> str:
+    """Say of how much of the window header and arrays are, where that is not all of it."""
+    seconds = evidence.step_seconds
+    if seconds is None or seconds == evidence.seconds or evidence.header is None:
+        return ""
+    return f" (header and arrays in {seconds:,.1f} s of it, without merges)"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _count(number: int, noun: str) -> str:
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{plural * (number != 1)}"
