@@ -27,6 +27,8 @@ VERBS: dict[str, tuple[str, ...]] = {
     "ps": (),
     "doctor": ("PID",),
     "type": ("__main__.Shared", "PID"),
+    "histo": ("PID", "--blocking"),
+    "heap": ("PID",),
     "hot": ("PID", "--duration", "0.1"),
     "attach": ("PID", "--once"),
     "record": ("PID", "--duration", "0", "-o", "OUTPUT"),
