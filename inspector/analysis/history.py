@@ -224,8 +224,8 @@ def rises(totals: Sequence[int]) -> bool | None:
     """Whether totals rise for long; None where that cannot be told yet.
 
     Totals of busy types also fall: a rise counts once it is many times the deepest fall, and
-    nothing is said of one that is about as large.  What has not risen for half of the time has
-    come to rest.
+    nothing is said of one that is about as large.  What has fallen for half of the time, or has
+    not risen for half of many readings, has come to rest.
     """
     steps = [after - before for before, after in pairwise(totals)]
     if len(steps) < ENOUGH:
@@ -234,9 +234,10 @@ def rises(totals: Sequence[int]) -> bool | None:
     for total in totals:
         peak = max(peak, total)
         fall = max(fall, peak - total)
-    lately = steps[len(steps) // 2 :] if len(steps) >= 2 * ENOUGH else steps
+    latest = max(steps[len(steps) // 2 :])
+    rests = latest < 0 or (latest == 0 and (len(steps) >= 2 * ENOUGH or not any(steps)))
     rise = totals[-1] - totals[0]
-    if rise <= fall or max(lately) <= 0:
+    if rise <= fall or rests:
         return False
     often = sum(step > 0 for step in steps) >= ENOUGH
     return True if often and rise >= CLEARLY * fall else None

@@ -144,6 +144,8 @@ def test_totals_that_rise_nearly_all_the_time_are_growing() -> None:
         ([10, 20, 30, 40, 50, *[50] * 5], False),
         ([10, 20, 30, 40, 50, 48, 60], True),
         ([50, 40, 30, 20, 10], False),
+        # Made by a thread that ended, and freed one by one since.
+        ([10, 400, 380, 360, 340, 320], False),
         # A queue that is now fuller, now emptier, and one that fills up all the same.
         ([100, 400, 100, 500, 200, 450, 150, 300], False),
         ([100, 400, 300, 700, 500, 900, 800], None),
