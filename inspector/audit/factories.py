@@ -14,6 +14,7 @@ A name under ``skip`` may also be a module's; its types are left alone then.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.audit.expressions import parsed
 from inspector.errors import FileError
+from inspector.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,7 +61,7 @@ def read_factories(path: str | Path) -> Factories:
     """Read a file; raise :class:`FileError`, and ``ExpressionError`` for what makes nothing."""
     name = str(path)
     try:
-        with Path(path).open("rb") as stream:
+        with os.fdopen(open_regular(name), "rb") as stream:
             document = tomllib.load(stream)
     except OSError as error:
         raise FileError(f"cannot read {name}: {error.strerror}", path=name) from error

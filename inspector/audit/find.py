@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.checks.structure import TP_NAME
-from inspector.checks.subjects import all_types, is_heap, is_own, name_of
+from inspector.checks.subjects import all_types, is_heap, is_own, is_type, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -43,6 +43,7 @@ MADE_BY_PYTHON: Final = frozenset({"__firstlineno__", "_field_defaults", "_membe
 """Names that stand in classes of Python code, and in no others."""
 
 _dict_of: Callable[[type], Mapping[str, object]] = type.__dict__["__dict__"].__get__
+_qualname_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 
 
 def standard_modules() -> list[str]:
@@ -112,7 +113,7 @@ def find_types(names: Collection[str]) -> Found:
         id(value)
         for module in compiled
         for value in list(getattr(module, "__dict__", {}).values())
-        if isinstance(value, type) and not of_python(value)
+        if is_type(value) and not of_python(value)
     }
     shared = _find_shared_by_cython(compiled)
     paths = {id(module): path for path, module in modules}
@@ -121,7 +122,7 @@ def find_types(names: Collection[str]) -> Found:
     static = 0
     for each in all_types():
         name = find_name(each)
-        module = name.removesuffix(each.__qualname__).rstrip(".")
+        module = name.removesuffix(_qualname_of(each)).rstrip(".")
         its_own = _is_below(module, names) or module in shared
         if is_own(each) or not (its_own or id(each) in named):
             continue
@@ -190,7 +191,7 @@ def type_at(module: str, qualname: str) -> type | str:
     found: object = importlib.import_module(module)
     for part in qualname.split("."):
         found = getattr(found, part, None)
-    if not isinstance(found, type):
+    if not is_type(found):
         # As _csv.reader: the module's function of that name makes instances of the type.
         same = [each for each in all_types() if name_of(each) == f"{module}.{qualname}"]
         if not same:

@@ -44,7 +44,7 @@ from inspector.audit.find import (
     standard_modules,
     type_at,
 )
-from inspector.checks.subjects import name_of
+from inspector.checks.subjects import is_type, name_of
 from inspector.checks.support import require
 
 if TYPE_CHECKING:
@@ -79,10 +79,13 @@ class Worker:
             except BaseException as error:  # noqa: BLE001 - a module may raise SystemExit too
                 failed[module] = said(error)
                 continue
-            if not isinstance(found, type):
-                wrong.append((f"{module}:{qualname}", found))
-            elif found not in self.types.setdefault(name_of(found), []):
-                self.types[name_of(found)].append(found)
+            if is_type(found):
+                same = self.types.setdefault(name_of(found), [])
+                # A metaclass may define what equality means.
+                if not any(known is found for known in same):
+                    same.append(found)
+            else:
+                wrong.append((f"{module}:{qualname}", str(found)))
         _make_ready()
         yield {
             "types": [

@@ -33,7 +33,7 @@ BELOW: dict[str, set[str]] = {
     "": {"errors", "snapshots", "process", "reader"},
     "checks": {"errors", "verdict", "snapshots", "process", "cpython", "reader"},
     "plugin": {"checks"},
-    "audit": {"errors", "verdict", "reader", "checks"},
+    "audit": {"errors", "regular_file", "verdict", "reader", "checks"},
     "screen": {
         *("errors", "verdict", "snapshots", "process", "analysis", "reader", "diagnosis"),
         "audit",
