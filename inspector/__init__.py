@@ -131,13 +131,13 @@ def attach(pid: int | None = None, *, pause_limit: float = 1.0) -> Target:
     _begin(_attaching, "attaching to a process", at_most=2)
     try:
         _load("reader.target")
-        from inspector.reader.target import Target  # noqa: PLC0415 - not for import inspector
+        from inspector.reader.target import Target
 
         if not own:
-            from inspector.process.other import OtherProcess  # noqa: PLC0415 - likewise
+            from inspector.process.other import OtherProcess
 
             return Target(OtherProcess(pid or 0), pause_limit)
-        from inspector.process.own import OwnProcess  # noqa: PLC0415 - likewise
+        from inspector.process.own import OwnProcess
 
         # A fork has copied all that was found out: structures stay where they are.
         _own = Target(OwnProcess(), layout=None if _own is None else _own.layout)
@@ -204,8 +204,8 @@ def dashboard(
 
     Raises, when the context begins, what :func:`attach` raises in another process.
     """
-    from inspector.launch.board_options import BoardOptions  # noqa: PLC0415 - likewise
-    from inspector.launch.live import Board  # noqa: PLC0415 - likewise
+    from inspector.launch.board_options import BoardOptions
+    from inspector.launch.live import Board
 
     options = BoardOptions(sort=sort, threads=threads, interval=interval)
     return Board(options.dumps(), output)

@@ -2,7 +2,7 @@
 
 One module per verb.  typer only parses: it is let go of before a verb does its
 work, and its import, the slowest part of a start, happens nowhere else, and not at
-all for what :mod:`inspector.cli.short` understands.
+all for what :mod:`inspector.cli.fast_dump` understands.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from inspector.cli.codes import BROKEN_PIPE, INTERRUPTED
-from inspector.cli.short import short
+from inspector.cli.fast_dump import parse_dump
 from inspector.errors import InspectorError
 from inspector.screen.sizes import without_nonsense
 from inspector.screen.streams import (
@@ -58,7 +58,7 @@ def _done(arguments: Sequence[str] | None) -> int:
         hold_descriptors()
     words = sys.argv[1:] if arguments is None else list(arguments)
     with _no_collections():
-        brief = short(words)
+        brief = parse_dump(words)
         if brief is not None:
             brief()
             if arguments is None:
@@ -93,7 +93,7 @@ def _no_collections() -> Iterator[None]:
 
 def _parsed(words: Sequence[str]) -> Callable[[], int | None] | int:
     """Return what a command line asks for, or the exit status if that is done already."""
-    from inspector.cli.app import parse  # noqa: PLC0415 - see the module's docstring
+    from inspector.cli.app import parse
 
     with without_nonsense(), standard_output(flush=False) as stream:
         found = parse(words)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["parse"]
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - an option as typer hands it over
+def _version(wanted: bool) -> None:
     """Print the version and be done."""
     if wanted:
         python = ".".join(map(str, sys.version_info[:3])) + ("t" if "t" in sys.abiflags else "")

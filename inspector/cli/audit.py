@@ -104,7 +104,7 @@ FailOption = Annotated[
 ]
 
 
-def audit_(  # noqa: PLR0913 - a parameter per option
+def audit_(
     context: typer.Context,
     targets: TargetArgument = None,
     *,
@@ -148,20 +148,20 @@ def _parted(text: str) -> tuple[str, str]:
     return name, expression
 
 
-def _plan(  # noqa: PLR0913 - what the options say
+def _plan(
     targets: Sequence[str],
     made: Sequence[tuple[str, str]],
     path: str | None,
-    standard: bool,  # noqa: FBT001 - an option
+    standard: bool,
     *,
     calls: int,
     threads: int,
     timeout: float,
 ) -> Plan:
     """Return what the options say; raise for a file or an expression that is none."""
-    from inspector.audit import factories as tables  # noqa: PLC0415 - other verbs audit nothing
-    from inspector.audit.expressions import parsed  # noqa: PLC0415 - likewise
-    from inspector.audit.workshop import Plan  # noqa: PLC0415 - likewise
+    from inspector.audit import factories as tables
+    from inspector.audit.expressions import parsed
+    from inspector.audit.workshop import Plan
 
     for _, expression in made:
         parsed(expression)
@@ -186,8 +186,8 @@ def _plan(  # noqa: PLR0913 - what the options say
 def show(planned: partial[Plan], form: str, faults: Sequence[str]) -> None:
     """Audit, and write what was found to standard output."""
     inspector.attach()  # says why where nothing can be read
-    from inspector.audit.auditing import audit  # noqa: PLC0415 - other verbs audit nothing
-    from inspector.screen.progress import steps  # noqa: PLC0415 - likewise
+    from inspector.audit.auditing import audit
+    from inspector.screen.progress import steps
 
     plan = planned()
     with steps("auditing") as tell:
@@ -203,12 +203,12 @@ def _write(stream: IO[str], found: Audit, form: str) -> None:
         stream.write(json.dumps(found.as_dict()) + "\n")
         return
     if form == "markdown":
-        from inspector.screen.audit_document import audit_markdown  # noqa: PLC0415 - not for JSON
+        from inspector.screen.audit_document import audit_markdown
 
         stream.write(audit_markdown(found))
         return
-    from inspector.screen.audits import audit_view  # noqa: PLC0415 - Rich is for tables only
-    from inspector.screen.console import console_for  # noqa: PLC0415 - likewise
+    from inspector.screen.audits import audit_view
+    from inspector.screen.console import console_for
 
     console = console_for(stream)
     console.print(audit_view(found, console.width))
@@ -222,7 +222,7 @@ def _fail(found: Audit, faults: Sequence[str]) -> None:
     missing = [each for each in found.left_out() if not each.skipped]
     nothing = bool(missing) and not found.exercised()
     if nothing or (missing and UNEXERCISED in faults):
-        from inspector.screen.audits import count_exercised  # noqa: PLC0415 - Rich is for tables
+        from inspector.screen.audits import count_exercised
 
         names = named([plain(each.type, 80) for each in missing])
         raise FaultFound(

@@ -45,7 +45,7 @@ FailOption = Annotated[
 ]
 
 
-def diff(  # noqa: PLR0913 - a parameter per option
+def diff(
     context: typer.Context,
     before: BeforeArgument,
     after: AfterArgument = None,
@@ -64,14 +64,14 @@ def diff(  # noqa: PLR0913 - a parameter per option
     context.obj.append(partial(show, before, after, filters, limit, as_json, fail_on, blocking))
 
 
-def show(  # noqa: PLR0913, PLR0917 - what the options say
+def show(
     before: str,
     after: str | None,
     filters: Sequence[str] | None,
     limit: int | None,
-    as_json: bool,  # noqa: FBT001 - an option
+    as_json: bool,
     fail_on: int | None,
-    blocking: bool,  # noqa: FBT001 - an option
+    blocking: bool,
 ) -> None:
     """Compare, and write what differs to standard output."""
     kind: str | None = None
@@ -97,7 +97,7 @@ def _read(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> 
         kinds = (kind or "type",)
         with patience("reading", int(name)):
             return inspector.attach(int(name)).snapshot(kinds=kinds, blocking=blocking)
-    from inspector.snapshots.recording import (  # noqa: PLC0415 - only for files
+    from inspector.snapshots.recording import (
         Reader,
         is_recording,
         read_document,
@@ -128,8 +128,8 @@ def _write_json(stream: IO[str], old: Snapshot, new: Snapshot, found: Sequence[C
 def _write_table(
     stream: IO[str], old: Snapshot, new: Snapshot, found: Sequence[Change], limit: int | None
 ) -> None:
-    from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
-    from inspector.screen.differences import difference_view  # noqa: PLC0415 - likewise
+    from inspector.screen.console import console_for
+    from inspector.screen.differences import difference_view
 
     console = console_for(stream)
     console.print(difference_view(old, new, found, console.width, limit))

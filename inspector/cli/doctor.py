@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli import options
 from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
@@ -39,18 +39,18 @@ def doctor(
 
 def show(
     pid: int | None,
-    timing: bool,  # noqa: FBT001 - an option
-    as_json: bool,  # noqa: FBT001 - an option
+    timing: bool,
+    as_json: bool,
     pause_limit: float,
 ) -> int:
     """Examine a process, write what was found to standard output, return the exit status."""
-    from inspector.diagnosis.doctor import diagnose  # noqa: PLC0415 - other verbs do without
+    from inspector.diagnosis.doctor import diagnose
 
     with patience("examining", pid):
         found = diagnose(pid, pause_limit)
     times = None
     if timing and found.error is None:
-        from inspector.diagnosis.timing import measure  # noqa: PLC0415 - likewise
+        from inspector.diagnosis.timing import measure
 
         times = measure(pid, pause_limit)
     with standard_output() as stream:
@@ -58,8 +58,8 @@ def show(
             document = {**found.as_dict(), "timing": times and times.as_dict()}
             stream.write(json.dumps(document) + "\n")
         else:
-            from inspector.screen.console import console_for  # noqa: PLC0415 - not for JSON
-            from inspector.screen.doctor import diagnosis_view  # noqa: PLC0415 - likewise
+            from inspector.screen.console import console_for
+            from inspector.screen.doctor import diagnosis_view
 
             console_for(stream).print(diagnosis_view(found, times))
     return 0 if found.error is None else found.error.exit_code

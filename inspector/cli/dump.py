@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inspector.cli import options
-from inspector.cli.show import Manner, show, show_pool
+from inspector.cli.show import ReadOptions, show, show_pool
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.selection import kinds_of
 
@@ -21,7 +21,7 @@ PoolOption = Annotated[
 ]
 
 
-def dump(  # noqa: PLR0913 - a parameter per option
+def dump(
     context: typer.Context,
     pid: options.PidArgument = None,
     *,
@@ -39,5 +39,5 @@ def dump(  # noqa: PLR0913 - a parameter per option
 ) -> None:
     """Print the true refcounts of a process's types."""
     view = options.view(sort, filters, limit, threads, as_json)
-    manner = Manner(blocking, interpreter, retries, pause_limit, kinds_of(kind))
-    context.obj.append(partial(show_pool if pool else show, pid, view, manner))
+    read_options = ReadOptions(blocking, interpreter, retries, pause_limit, kinds_of(kind))
+    context.obj.append(partial(show_pool if pool else show, pid, view, read_options))

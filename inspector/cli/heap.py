@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from functools import partial
 
-import typer  # noqa: TC002 - typer looks at the annotations
+import typer
 
 import inspector
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli import options
 from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
@@ -32,7 +32,7 @@ def heap(
     context.obj.append(partial(show, pid, as_json, pause_limit))
 
 
-def show(pid: int | None, as_json: bool, pause_limit: float) -> None:  # noqa: FBT001 - an option
+def show(pid: int | None, as_json: bool, pause_limit: float) -> None:
     """Read a process and write what its allocator holds to standard output."""
     with patience("reading", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)
@@ -41,7 +41,7 @@ def show(pid: int | None, as_json: bool, pause_limit: float) -> None:  # noqa: F
         if as_json:
             stream.write(json.dumps(allocator.as_dict()) + "\n")
             return
-        from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
-        from inspector.screen.histogram import allocator_view  # noqa: PLC0415 - likewise
+        from inspector.screen.console import console_for
+        from inspector.screen.histogram import allocator_view
 
         console_for(stream).print(allocator_view(allocator))

@@ -41,7 +41,7 @@ MemoryOption = Annotated[
 ]
 
 
-def histo(  # noqa: PLR0913 - a parameter per option
+def histo(
     context: typer.Context,
     pid: options.PidArgument = None,
     *,
@@ -65,8 +65,8 @@ def histo(  # noqa: PLR0913 - a parameter per option
 def show(
     pid: int | None,
     choice: Choice,
-    as_json: bool,  # noqa: FBT001 - an option
-    blocking: bool,  # noqa: FBT001 - an option
+    as_json: bool,
+    blocking: bool,
     memory: int,
     pause_limit: float,
 ) -> None:
@@ -81,6 +81,6 @@ def show(
             chosen = choose(histogram, choice, None)
             stream.write(json.dumps(chosen.histogram.as_dict()) + "\n")
             return
-        from inspector.screen.histogram import print_histogram  # noqa: PLC0415 - Rich is not for JSON
+        from inspector.screen.histogram import print_histogram
 
         print_histogram(histogram, choice, stream)

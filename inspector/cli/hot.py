@@ -48,7 +48,7 @@ RateOption = Annotated[
 ]
 
 
-def hot(  # noqa: PLR0913 - a parameter per option
+def hot(
     context: typer.Context,
     pid: options.PidArgument = None,
     *,
@@ -81,8 +81,8 @@ def show(
     as_json: bool,
 ) -> None:
     """Sample a process and write the ranking to standard output."""
-    from inspector.diagnosis.ranking import rank  # noqa: PLC0415 - not for --help
-    from inspector.screen.progress import sampling  # noqa: PLC0415 - Rich is not for --help
+    from inspector.diagnosis.ranking import rank
+    from inspector.screen.progress import sampling
 
     duration, rate, kind, pause_limit = course
     with patience("attaching to", pid):
@@ -98,9 +98,9 @@ def show(
             document["objects"] = [each.as_dict() for each in shown]
             stream.write(json.dumps(document) + "\n")
             return
-        from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
-        from inspector.screen.dashboard.paint import has_unicode  # noqa: PLC0415 - likewise
-        from inspector.screen.ranking import ranking_view  # noqa: PLC0415 - likewise
+        from inspector.screen.console import console_for
+        from inspector.screen.dashboard.paint import has_unicode
+        from inspector.screen.ranking import ranking_view
 
         limit = ROWS if selection.limit is None else selection.limit
         if selection.limit is None and not selection.filters:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from inspector.screen.dashboard.watch_options import BOARD_SORTS, FASTEST, SLOWEST, SUFFIXES
 from inspector.screen.selection import SORTS, Selection, View
 from inspector.snapshots.snapshot import KINDS
 
@@ -16,11 +18,16 @@ __all__ = [
     "DAY",
     "LONGEST",
     "BlockingOption",
+    "BoardSortOption",
+    "DurationOption",
+    "ExportOption",
     "FilterOption",
     "InterpreterOption",
+    "IntervalOption",
     "JsonOption",
     "KindOption",
     "LimitOption",
+    "OnceOption",
     "PauseLimitOption",
     "PidArgument",
     "RetriesOption",
@@ -149,12 +156,68 @@ KindOption = Annotated[
 ]
 
 
+def _known_suffix(path: str | None) -> str | None:
+    """Refuse a file of no known format before there is anything to lose."""
+    if path is not None and Path(path).suffix.lower() not in SUFFIXES:
+        raise typer.BadParameter(f"{path!r} ends in none of {', '.join(SUFFIXES)}")
+    return path
+
+
+def _sort_key(word: str) -> str:
+    """Return what rows are sorted by; ``heat`` is what updates were called before."""
+    return one_of(BOARD_SORTS)("updates" if word == "heat" else word)
+
+
+BoardSortOption = Annotated[
+    str,
+    typer.Option(
+        "--sort",
+        metavar="KEY",
+        callback=_sort_key,
+        autocompletion=lambda: list(BOARD_SORTS),
+        help=f"Sort by {', '.join(BOARD_SORTS)}: the largest first.",
+    ),
+]
+IntervalOption = Annotated[
+    float,
+    typer.Option(
+        "--interval",
+        metavar="SECONDS",
+        min=FASTEST,
+        max=SLOWEST,
+        callback=a_number,
+        help="Read this often.",
+    ),
+]
+DurationOption = Annotated[
+    float | None,
+    typer.Option(
+        "--duration",
+        metavar="SECONDS",
+        min=0,
+        max=LONGEST,
+        callback=a_number,
+        help="Stop after this long.",
+    ),
+]
+OnceOption = Annotated[bool, typer.Option("--once", help="One reading, printed.")]
+ExportOption = Annotated[
+    str | None,
+    typer.Option(
+        "--export",
+        metavar="FILE",
+        callback=_known_suffix,
+        help="Write what is shown last to FILE.svg, .html, .json, .csv or .md.",
+    ),
+]
+
+
 def view(
     sort: str,
     filters: list[str] | None,
     limit: int | None,
-    threads: bool,  # noqa: FBT001 - an option as typer hands it over
-    as_json: bool,  # noqa: FBT001 - likewise
+    threads: bool,
+    as_json: bool,
 ) -> View:
     """Return what the options for a report say."""
     return View(Selection(sort, tuple(filters or ()), limit), threads, as_json)

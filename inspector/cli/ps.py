@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from functools import partial
 
-import typer  # noqa: TC002 - typer looks at the annotations
+import typer
 
-from inspector.cli import options  # noqa: TC001 - likewise
+from inspector.cli import options
 from inspector.screen.streams import standard_output
 
 __all__ = ["ps"]
@@ -23,17 +23,17 @@ def ps(context: typer.Context, *, as_json: options.JsonOption = False) -> None:
     context.obj.append(partial(show, as_json))
 
 
-def show(as_json: bool) -> None:  # noqa: FBT001 - an option
+def show(as_json: bool) -> None:
     """Look at all processes and write them to standard output."""
-    from inspector.reader.survey import survey  # noqa: PLC0415 - other verbs need no psutil
+    from inspector.reader.survey import survey
 
     found = survey()
     with standard_output() as stream:
         if as_json:
             stream.write(json.dumps(found.as_dict()) + "\n")
             return
-        from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
-        from inspector.screen.processes import processes_view  # noqa: PLC0415 - likewise
+        from inspector.screen.console import console_for
+        from inspector.screen.processes import processes_view
 
         console = console_for(stream)
         console.print(processes_view(found, console.width))

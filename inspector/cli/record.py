@@ -10,9 +10,8 @@ from typer.core import TyperCommand
 
 import inspector
 from inspector.cli import options
-from inspector.cli.attach import DurationOption, IntervalOption  # noqa: TC001 - for typer
 from inspector.cli.run import RunCommand
-from inspector.cli.show import Manner
+from inspector.cli.show import ReadOptions
 from inspector.launch.recorder import Course, record, started
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.patience import patience
@@ -55,13 +54,13 @@ FileOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")]
 
 
-def record_(  # noqa: PLR0913 - a parameter per option
+def record_(
     context: typer.Context,
     subject: SubjectArgument,
     *,
     file: FileOption,
-    interval: IntervalOption = 1.0,
-    duration: DurationOption = None,
+    interval: options.IntervalOption = 1.0,
+    duration: options.DurationOption = None,
     force: ForceOption = False,
     kind: options.KindOption = "type",
     blocking: options.BlockingOption = False,
@@ -74,20 +73,22 @@ def record_(  # noqa: PLR0913 - a parameter per option
     A program is started and recorded from outside until it ends; the exit status is
     then its own. Ctrl-C ends the recording of a process.
     """
-    manner = Manner(blocking, interpreter, retries, pause_limit, kinds_of(kind))
-    context.obj.append(partial(start, subject, file, manner, Course(interval, duration, force)))
+    read_options = ReadOptions(blocking, interpreter, retries, pause_limit, kinds_of(kind))
+    context.obj.append(
+        partial(start, subject, file, read_options, Course(interval, duration, force))
+    )
 
 
-def start(subject: Sequence[str], path: str, manner: Manner, course: Course) -> None:
+def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: Course) -> None:
     """Record a process, or a program from its start to its end."""
     child: Popen[bytes] | None = None
     if len(subject) == 1 and options.is_pid(subject[0]):
         with patience("attaching to", int(subject[0])):
-            target = inspector.attach(int(subject[0]), pause_limit=manner.pause_limit)
+            target = inspector.attach(int(subject[0]), pause_limit=read_options.pause_limit)
     else:
-        child, target = started(subject, manner.pause_limit)
+        child, target = started(subject, read_options.pause_limit)
     try:
-        tally = _recorded(target, path, manner, course)
+        tally = _recorded(target, path, read_options, course)
     except BaseException:
         if child is not None:
             child.terminate()
@@ -99,11 +100,11 @@ def start(subject: Sequence[str], path: str, manner: Manner, course: Course) -> 
         raise SystemExit(status if status > 0 else 128 - status)
 
 
-def _recorded(target: Target, path: str, manner: Manner, course: Course) -> Tally:
+def _recorded(target: Target, path: str, read_options: ReadOptions, course: Course) -> Tally:
     """Record with a progress bar."""
-    from inspector.screen.progress import recording  # noqa: PLC0415 - Rich is not for --help
+    from inspector.screen.progress import recording
 
-    settings = manner._asdict()
+    settings = read_options._asdict()
     with recording(course.duration) as tell:
         return record(
             target,

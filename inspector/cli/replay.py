@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from inspector.cli import options
-from inspector.cli.attach import BoardSortOption, ExportOption, OnceOption  # noqa: TC001 - likewise
-from inspector.screen.dashboard.course import Course
 from inspector.screen.dashboard.state import State
+from inspector.screen.dashboard.watch_options import WatchOptions
 
 __all__ = ["FileArgument", "replay"]
 
@@ -37,35 +36,35 @@ ReadingOption = Annotated[
 ]
 
 
-def replay(  # noqa: PLR0913 - a parameter per option
+def replay(
     context: typer.Context,
     file: FileArgument,
     *,
     speed: SpeedOption = 1.0,
     reading: ReadingOption = None,
-    once: OnceOption = False,
-    sort: BoardSortOption = "total",
+    once: options.OnceOption = False,
+    sort: options.BoardSortOption = "total",
     filters: options.FilterOption = None,
     limit: options.LimitOption = None,
     threads: options.ThreadsOption = False,
     as_json: options.JsonOption = False,
-    export: ExportOption = None,
+    export: options.ExportOption = None,
 ) -> None:
     """Play a recording in the dashboard; without a terminal, print all of its readings."""
     state = State(sort=sort, patterns=tuple(filters or ()), limit=limit, threads=threads)
-    course = Course(once, None, export or "", as_json)
+    watch_options = WatchOptions(once, None, export or "", as_json)
     number = reading if reading is not None else -1 if once else 1
-    context.obj.append(partial(start, file, number, speed, state, course))
+    context.obj.append(partial(start, file, number, speed, state, watch_options))
 
 
-def start(path: str, number: int, speed: float, state: State, course: Course) -> None:
+def start(path: str, number: int, speed: float, state: State, watch_options: WatchOptions) -> None:
     """Open a recording and show it."""
-    from inspector.screen.dashboard.replay import Replay, replayed  # noqa: PLC0415 - likewise
-    from inspector.screen.dashboard.start import is_drawn, show  # noqa: PLC0415 - likewise
-    from inspector.snapshots.recording import Reader  # noqa: PLC0415 - not for --help
+    from inspector.screen.dashboard.replay import Replay, replayed
+    from inspector.screen.dashboard.start import is_drawn, show
+    from inspector.snapshots.recording import Reader
 
     with Reader(path) as reader:
         place = number - 1 if number > 0 else len(reader) + number
         place = max(0, min(place, len(reader) - 1))
         state = replayed(state, reader, place, speed)
-        show(state, Replay(reader, hurry=not is_drawn(course)), course)
+        show(state, Replay(reader, hurry=not is_drawn(watch_options)), watch_options)

@@ -11,7 +11,6 @@ from typer.core import TyperCommand
 
 import inspector
 from inspector.cli import options
-from inspector.cli.attach import ExportOption, IntervalOption  # noqa: TC001 - typer looks at them
 from inspector.launch.board_options import BoardOptions
 from inspector.launch.plan import Plan
 from inspector.launch.program import LIVE, VERDICTS, check_program, run_program
@@ -104,7 +103,7 @@ def divide(words: Sequence[str], valued: Container[str]) -> tuple[list[str], lis
     return list(words[:number]), list(words[number:])
 
 
-def run(  # noqa: PLR0913 - a parameter per option
+def run(
     context: typer.Context,
     program: ProgramArgument,
     *,
@@ -117,8 +116,8 @@ def run(  # noqa: PLR0913 - a parameter per option
     limit: options.LimitOption = None,
     threads: options.ThreadsOption = False,
     as_json: options.JsonOption = False,
-    interval: IntervalOption = 1.0,
-    export: ExportOption = None,
+    interval: options.IntervalOption = 1.0,
+    export: options.ExportOption = None,
 ) -> None:
     """Run a program as python would, and report the true refcounts of its types.
 

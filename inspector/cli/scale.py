@@ -78,13 +78,13 @@ def show(
     threads: Sequence[int],
     rounds: int,
     seconds: float,
-    as_json: bool,  # noqa: FBT001 - an option
+    as_json: bool,
 ) -> None:
     """Measure, and write what was found to standard output."""
     inspector.attach()  # says why where nothing can be read
-    from inspector.audit.expressions import parsed  # noqa: PLC0415 - other verbs measure nothing
-    from inspector.audit.scaling import scale  # noqa: PLC0415 - likewise
-    from inspector.screen.progress import steps  # noqa: PLC0415 - likewise
+    from inspector.audit.expressions import parsed
+    from inspector.audit.scaling import scale
+    from inspector.screen.progress import steps
 
     for each in expressions:
         parsed(each)
@@ -94,8 +94,8 @@ def show(
         if as_json:
             stream.write(json.dumps(found.as_dict()) + "\n")
             return
-        from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
-        from inspector.screen.scales import scaling_view  # noqa: PLC0415 - likewise
+        from inspector.screen.console import console_for
+        from inspector.screen.scales import scaling_view
 
         console = console_for(stream)
         console.print(scaling_view(found, console.width))

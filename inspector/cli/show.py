@@ -15,10 +15,10 @@ from inspector.screen.view import write
 if TYPE_CHECKING:
     from inspector.screen.selection import View
 
-__all__ = ["Manner", "show", "show_pool"]
+__all__ = ["ReadOptions", "show", "show_pool"]
 
 
-class Manner(NamedTuple):
+class ReadOptions(NamedTuple):
     """What the options for a reading say."""
 
     blocking: bool = False
@@ -30,29 +30,29 @@ class Manner(NamedTuple):
     """Of :data:`inspector.snapshots.snapshot.KINDS`."""
 
 
-def show(pid: int | None, view: View, manner: Manner) -> None:
+def show(pid: int | None, view: View, read_options: ReadOptions) -> None:
     """Read a process, by default this one, and write it to standard output."""
     with patience("reading", pid):
-        target = inspector.attach(pid, pause_limit=manner.pause_limit)
-        snapshot = target.snapshot(**manner._asdict())
+        target = inspector.attach(pid, pause_limit=read_options.pause_limit)
+        snapshot = target.snapshot(**read_options._asdict())
     with standard_output() as stream:
         write(snapshot, view, stream, remarks(target.discovery_pause_ns))
 
 
-def show_pool(pid: int | None, view: View, manner: Manner) -> None:
+def show_pool(pid: int | None, view: View, read_options: ReadOptions) -> None:
     """Read a process and write its pools and its threads' arrays to standard output."""
     with patience("reading", pid):
-        target = inspector.attach(pid, pause_limit=manner.pause_limit)
-        snapshot = target.snapshot(**manner._asdict())
+        target = inspector.attach(pid, pause_limit=read_options.pause_limit)
+        snapshot = target.snapshot(**read_options._asdict())
     with standard_output() as stream:
         if view.json:
             document = snapshot.as_dict()
             del document["objects"]
             stream.write(json.dumps(document) + "\n")
             return
-        from inspector.screen.console import console_for  # noqa: PLC0415 - Rich is not for JSON
-        from inspector.screen.pool import pool_view  # noqa: PLC0415 - likewise
-        from inspector.screen.tables import heading  # noqa: PLC0415 - likewise
+        from inspector.screen.console import console_for
+        from inspector.screen.pool import pool_view
+        from inspector.screen.tables import heading
 
         console_for(stream).print(heading(snapshot), "", pool_view(snapshot), sep="\n")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import inspector
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli import options
 from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
@@ -36,8 +36,8 @@ def type_(
 def show(
     subject: str,
     pid: int | None,
-    as_json: bool,  # noqa: FBT001 - an option
-    blocking: bool,  # noqa: FBT001 - an option
+    as_json: bool,
+    blocking: bool,
     pause_limit: float,
 ) -> None:
     """Read a process and write one type to standard output."""
@@ -48,8 +48,8 @@ def show(
         if as_json:
             stream.write(json.dumps(anatomy.as_dict()) + "\n")
             return
-        from inspector.screen.anatomy import anatomy_view  # noqa: PLC0415 - Rich is not for JSON
-        from inspector.screen.console import console_for  # noqa: PLC0415 - likewise
+        from inspector.screen.anatomy import anatomy_view
+        from inspector.screen.console import console_for
 
         console_for(stream).print(anatomy_view(anatomy))
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 import inspector
-from inspector.cli import options  # noqa: TC001 - typer looks at the annotations
+from inspector.cli import options
 from inspector.errors import FaultFound
 from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.patience import patience
@@ -30,7 +30,7 @@ def _known_kinds(words: str | None) -> str | None:
     return words
 
 
-def why(  # noqa: PLR0913 - a parameter per option
+def why(
     context: typer.Context,
     pid: Annotated[int, typer.Argument(metavar="PID", min=1, help="The process.")],
     *,
@@ -72,8 +72,8 @@ def show(
 
     Raises :class:`FaultFound` for a finding that is to fail.
     """
-    from inspector.diagnosis.why import watch_threads  # noqa: PLC0415 - not for --help
-    from inspector.screen.progress import sampling  # noqa: PLC0415 - Rich is not for --help
+    from inspector.diagnosis.why import watch_threads
+    from inspector.screen.progress import sampling
 
     duration, rate, pause_limit = limits
     with patience("attaching to", pid):
@@ -84,8 +84,8 @@ def show(
         if as_json:
             stream.write(json.dumps(found.as_dict()) + "\n")
         else:
-            from inspector.screen.console import console_for  # noqa: PLC0415 - as above
-            from inspector.screen.why import why_view  # noqa: PLC0415 - as above
+            from inspector.screen.console import console_for
+            from inspector.screen.why import why_view
 
             console_for(stream).print(why_view(found))
     bad = [

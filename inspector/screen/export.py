@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from inspector.errors import FileError
-from inspector.screen.dashboard.course import SUFFIXES
 from inspector.screen.dashboard.view import framed, view
+from inspector.screen.dashboard.watch_options import SUFFIXES
 from inspector.screen.sizes import sensible_environment
 from inspector.screen.streams import output
 from inspector.screen.text import markdown, plain

@@ -90,7 +90,7 @@ def _opened(path: str | None, mode: str) -> IO[str]:
     must not stay behind in its stream.
     """
     if path is not None:
-        from pathlib import Path  # noqa: PLC0415 - not for what goes to standard output
+        from pathlib import Path
 
         return Path(path).open(mode, encoding="utf-8")
     encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"

@@ -26,7 +26,7 @@ def writer(view: View) -> Writer:
     """
     if view.json:
         return _write_json
-    from inspector.screen.console import print_table  # noqa: PLC0415
+    from inspector.screen.console import print_table
 
     return print_table
 

@@ -7,8 +7,9 @@ import pytest
 
 from inspector.screen.dashboard.decode import keys_of
 from inspector.screen.dashboard.keys import BINDINGS, applies, press
-from inspector.screen.dashboard.state import BOARD_SORTS, Playing, row_at, with_snapshot
+from inspector.screen.dashboard.state import Playing, row_at, with_snapshot
 from inspector.screen.dashboard.view import framed
+from inspector.screen.dashboard.watch_options import BOARD_SORTS
 from inspector.snapshots.snapshot import ObjectCount
 from tests.screen.boards import board, lines, reading
 from tests.screen.builder import row

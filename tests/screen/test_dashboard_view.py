@@ -10,8 +10,9 @@ from rich.console import Console
 
 from inspector.screen.dashboard.columns import table_lines
 from inspector.screen.dashboard.keys import BINDINGS, applies, press
-from inspector.screen.dashboard.state import BOARD_SORTS, Size, State, with_snapshot
+from inspector.screen.dashboard.state import Size, State, with_snapshot
 from inspector.screen.dashboard.view import framed, view
+from inspector.screen.dashboard.watch_options import BOARD_SORTS
 from inspector.screen.text import GIL_ON
 from inspector.snapshots.header_samples import HeaderSamples
 from tests.screen.boards import board, lines, reading

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from inspector.errors import FileError
-from inspector.screen.dashboard.course import SUFFIXES
 from inspector.screen.dashboard.state import Size, State, with_snapshot
+from inspector.screen.dashboard.watch_options import SUFFIXES
 from inspector.screen.export import export, exported
 from tests.screen.boards import board
 from tests.screen.builder import row, snapshot

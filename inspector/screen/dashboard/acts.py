@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from inspector.screen.dashboard.sizes import body_height, table_height
-from inspector.screen.dashboard.state import BOARD_SORTS, FASTEST, SLOWEST, Prompt, State, arranged
+from inspector.screen.dashboard.state import Prompt, State, arranged
+from inspector.screen.dashboard.watch_options import BOARD_SORTS, FASTEST, SLOWEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,9 @@ from inspector.screen.sizes import columns
 from inspector.screen.streams import has_terminal, standard_output
 
 if TYPE_CHECKING:
-    from inspector.screen.dashboard.course import Course
     from inspector.screen.dashboard.sources import Source
     from inspector.screen.dashboard.state import State
+    from inspector.screen.dashboard.watch_options import WatchOptions
 
 __all__ = ["is_drawn", "print_readings", "show"]
 
@@ -31,30 +31,32 @@ WIDTH_OF_A_PIPE: Final = 120
 LEAST_HEIGHT: Final = 5
 
 
-def is_drawn(course: Course) -> bool:
+def is_drawn(watch_options: WatchOptions) -> bool:
     """Whether there is a terminal, and it is wanted."""
-    return not course.once and not course.json and has_terminal()
+    return not watch_options.once and not watch_options.json and has_terminal()
 
 
-def show(state: State, source: Source, course: Course) -> None:
+def show(state: State, source: Source, watch_options: WatchOptions) -> None:
     """Show a source until somebody leaves or the time is up; then export it, if asked to.
 
     Without a terminal, or once, or as JSON, readings are printed instead.
     """
     state = replace(state, unicode=has_unicode())
-    if not is_drawn(course):
-        state = print_readings(state, source, course)
+    if not is_drawn(watch_options):
+        state = print_readings(state, source, watch_options)
     else:
         with Terminal(0, 1, signals=True) as terminal:
             # The first reading may take seconds.
             empty = framed(replace(state, size=terminal.size()))
             terminal.draw(view(empty), anew=True)
-            state = watch(state, source, terminal, clock=time.monotonic, duration=course.duration)
-    if course.export:
-        export(state, course.export)
+            state = watch(
+                state, source, terminal, clock=time.monotonic, duration=watch_options.duration
+            )
+    if watch_options.export:
+        export(state, watch_options.export)
 
 
-def print_readings(state: State, source: Source, course: Course) -> State:
+def print_readings(state: State, source: Source, watch_options: WatchOptions) -> State:
     """Print a table or a document per reading; return the last state."""
     begin = due = time.monotonic()
     state = replace(state, paused=False)
@@ -63,15 +65,15 @@ def print_readings(state: State, source: Source, course: Course) -> State:
         state = source.advance(state, due=True)
         state = replace(state, size=_size(state))
         with standard_output() as stream:
-            if course.json and state.history is not before:
+            if watch_options.json and state.history is not before:
                 stream.write(exported(state, "-.json"))
-            elif not course.json:
+            elif not watch_options.json:
                 _print_table(state, stream)
         playing = state.playing
-        if course.once or state.ended or (playing and playing.number == playing.count - 1):
+        if watch_options.once or state.ended or (playing and playing.number == playing.count - 1):
             return state
         due = max(due + source.delay(state), time.monotonic())
-        if course.duration is not None and due > begin + course.duration:
+        if watch_options.duration is not None and due > begin + watch_options.duration:
             return state
         time.sleep(max(0.0, due - time.monotonic()))
 

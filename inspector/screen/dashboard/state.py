@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from inspector.snapshots.snapshot import Snapshot
 
 __all__ = [
-    "BOARD_SORTS",
-    "FASTEST",
-    "SLOWEST",
     "Playing",
     "Prompt",
     "Size",
@@ -31,9 +28,6 @@ __all__ = [
     "selected",
     "with_snapshot",
 ]
-
-FASTEST, SLOWEST = 0.1, 60.0
-"""Seconds between two readings."""
 
 SEVERAL: Final = 1e15
 """More updates per second than any header sees: types that several threads use come first."""
@@ -52,8 +46,6 @@ OVER_TIME: Final[dict[str, Callable[[History, ObjectCount], float | None]]] = {
 }
 FIELDS: Final = {name: ObjectCount._fields.index(name) for name in ("total", "local", "deferred")}
 """Sorts by what stands in a row as it is."""
-BOARD_SORTS: Final = (*(name for name in SORTS if name != "name"), *OVER_TIME, "name")
-"""What rows can be sorted by: those of a single snapshot, and those of several."""
 
 
 @dataclass(frozen=True)

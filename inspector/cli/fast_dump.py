@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["short"]
+__all__ = ["parse_dump"]
 
 LONGEST: Final = 20
 """Letters of a word that is understood here."""
 
 
-def short(words: Sequence[str]) -> Callable[[], None] | None:
+def parse_dump(words: Sequence[str]) -> Callable[[], None] | None:
     """Return what ``dump [PID] [--json] [--blocking]`` asks for; None for anything else."""
     verb, *rest = words or [""]
     if max(map(len, rest), default=0) > LONGEST:
@@ -27,8 +27,8 @@ def short(words: Sequence[str]) -> Callable[[], None] | None:
     pids = [each for each in rest if each.isdecimal() and each.isascii() and each.strip("0")]
     if verb != "dump" or len(pids) > 1 or len(flags) + len(pids) != len(rest):
         return None
-    from inspector.cli.show import Manner, show  # noqa: PLC0415 - not for other verbs
-    from inspector.screen.selection import View  # noqa: PLC0415 - likewise
+    from inspector.cli.show import ReadOptions, show
+    from inspector.screen.selection import View
 
     pid = int(pids[0]) if pids else None
-    return partial(show, pid, View(json="--json" in flags), Manner("--blocking" in flags))
+    return partial(show, pid, View(json="--json" in flags), ReadOptions("--blocking" in flags))

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from inspector.cli.app import parse
-from inspector.cli.short import short
+from inspector.cli.fast_dump import parse_dump
 
 WORDS = ["1", "4242", "--json", "--blocking"]
 LINES = [("dump", *words) for number in range(4) for words in itertools.permutations(WORDS, number)]
@@ -16,7 +16,7 @@ LINES = [("dump", *words) for number in range(4) for words in itertools.permutat
 
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
 def test_what_is_understood_means_what_typer_says(line: tuple[str, ...]) -> None:
-    mine = short(line)
+    mine = parse_dump(line)
     if {"1", "4242"} <= set(line):
         assert mine is None
         return
@@ -44,4 +44,4 @@ def test_what_is_understood_means_what_typer_says(line: tuple[str, ...]) -> None
     ],
 )
 def test_all_else_is_left_to_typer(line: str) -> None:
-    assert short(line.split()) is None
+    assert parse_dump(line.split()) is None
