@@ -11,13 +11,13 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from inspector.errors import MemoryFault
-from inspector.process.chains import follow
+from inspector.process.linked_lists import follow_lists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from inspector.process.protocols import Chain, Hop
+    from inspector.process.protocols import LinkedList, Node
     from inspector.process.vectors import Range
 
 PAGE: Final = 4096
@@ -139,11 +139,11 @@ class Image:
         return self.read_many(ranges)
 
     def read_all(
-        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
-    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:
+        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[LinkedList]
+    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Node] | None]]:
         """Read ranges and follow chains; nothing moves meanwhile."""
         pieces = self.read_many([*ranges, *others])
-        return pieces[: len(ranges)], pieces[len(ranges) :], follow(self, chains)
+        return pieces[: len(ranges)], pieces[len(ranges) :], follow_lists(self, chains)
 
     def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:  # noqa: ARG002 - no pause to be shorter
         """Return the bytes of ``before``."""

@@ -23,7 +23,7 @@ from inspector.cpython.refcount import BIAS
 from inspector.cpython.words import differing
 from inspector.errors import NotCounted
 from inspector.process.memory import ProcessMemory
-from inspector.process.world import OwnWorld
+from inspector.process.own_world import OwnWorld
 from inspector.reader.contributions import FEW, read_slot
 from inspector.reader.retries import OutdatedPlan, retry
 from inspector.reader.slots import ADVICE, Arrays, SlotReader, key_arrays

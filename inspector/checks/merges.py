@@ -21,7 +21,7 @@ from inspector.cpython.refcount import HEADER_SIZE, count
 from inspector.cpython.words import differing, unsigned
 from inspector.errors import InspectorError
 from inspector.process.memory import ProcessMemory
-from inspector.process.world import OwnWorld
+from inspector.process.own_world import OwnWorld
 from inspector.reader.contributions import find_slots, read_slot
 from inspector.reader.slots import SlotReader, key_arrays
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.published import Published
-    from inspector.process.protocols import Chain, Hop
+    from inspector.process.protocols import LinkedList, Node
 
 __all__ = [
     "OWNED_BY_INTERPRETER",
@@ -80,7 +80,7 @@ def tagged(words: Sequence[int]) -> list[int]:
 
 def stack_chains(
     layout: Layout, thread: int, depths: tuple[int, int], slots: int
-) -> tuple[Chain, Chain]:
+) -> tuple[LinkedList, LinkedList]:
     """Return the chains of a thread state: its frames, its C stack references.
 
     ``depths`` are the longest that each may be, ``slots`` the most of one frame.
@@ -112,7 +112,7 @@ def slots_in_use(published: Published, address: int, words: bytes) -> int | None
 
 
 def deferred_references(
-    published: Published, frames: Sequence[Hop], refs: Sequence[Hop], *, running: bool
+    published: Published, frames: Sequence[Node], refs: Sequence[Node], *, running: bool
 ) -> Stack:
     """Count the references in the frames and C stack references of one thread.
 

@@ -18,7 +18,7 @@ from inspector.cpython.heap_layout import (
     SLICES,
 )
 from inspector.cpython.words import word_at
-from inspector.process.maps import anonymous_boundaries, present_pages
+from inspector.process.maps import find_anonymous_boundaries, find_present_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +89,7 @@ class Segment(NamedTuple):
 
 def find_boundaries(pid: int) -> list[int]:
     """Return the addresses at which a process may have a segment."""
-    return present_pages(pid, anonymous_boundaries(pid, SEGMENT))
+    return find_present_pages(pid, find_anonymous_boundaries(pid, SEGMENT))
 
 
 def page_start(slice_address: int, room: int, block: int, reserved: int) -> int:

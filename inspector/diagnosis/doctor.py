@@ -11,10 +11,10 @@ from inspector.cpython.published import read_version, version_text
 from inspector.cpython.walk import gil_enabled, interpreters
 from inspector.diagnosis.agreement import agreements
 from inspector.errors import InspectorError, LayoutError, MemoryFault
-from inspector.process.identity import thread_names
+from inspector.process.identity import read_thread_names
 from inspector.process.other import OtherProcess
 from inspector.process.own import OwnProcess
-from inspector.process.permission import Permission, permission
+from inspector.process.permission import Permission, read_permission
 from inspector.reader.discovery import find_layout
 from inspector.reader.heap import HeapReader
 from inspector.reader.lifetime import report_end
@@ -85,13 +85,13 @@ def diagnose(pid: int | None, pause_limit: float) -> Diagnosis:
             for each in interpreters(process.memory, layout.published, layout.runtime):
                 # The main one is the last.
                 facts["gil_enabled"] = gil_enabled(process.memory, layout.published, each)
-            found = agreements(process.memory, layout, partial(thread_names, number))
+            found = agreements(process.memory, layout, partial(read_thread_names, number))
         facts["agreements"] = tuple(found)
         error = _disagreement(found)
         facts |= _heap(process, layout, pause_limit)
     except InspectorError as failure:
         error = failure
-    return Diagnosis(number, own, permission(number), error=error, **facts)
+    return Diagnosis(number, own, read_permission(number), error=error, **facts)
 
 
 def _heap(process: OwnProcess | OtherProcess, layout: Layout, pause_limit: float) -> dict[str, Any]:

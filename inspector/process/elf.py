@@ -37,31 +37,31 @@ class Section(NamedTuple):
 
 def is_32_bit(descriptor: int) -> bool:
     """Tell whether an open file is a program for 32-bit processes."""
-    head = _bytes_at(descriptor, 0, 5)
+    head = _read_at(descriptor, 0, 5)
     return head == MAGIC + bytes([BITS_32])
 
 
 def find_section(descriptor: int, name: bytes) -> Section | None:
     """Return a section of an open file; None if it has none of this name, or is no ELF."""
-    header = _bytes_at(descriptor, 0, HEADER_SIZE)
+    header = _read_at(descriptor, 0, HEADER_SIZE)
     if header[:6] != MAGIC + bytes([BITS_64, BYTE_ORDER]) or len(header) < HEADER_SIZE:
         return None
     (table,) = struct.unpack_from("=Q", header, 40)
     entry_size, count, names_index = struct.unpack_from("=HHH", header, 58)
     if entry_size != SECTION_HEADER.size or names_index >= count:
         return None
-    raw = _bytes_at(descriptor, table, entry_size * count)
+    raw = _read_at(descriptor, table, entry_size * count)
     headers = list(SECTION_HEADER.iter_unpack(raw[: len(raw) // entry_size * entry_size]))
     if names_index >= len(headers):
         return None
-    names = _bytes_at(descriptor, headers[names_index][4], min(headers[names_index][5], MAX_NAMES))
+    names = _read_at(descriptor, headers[names_index][4], min(headers[names_index][5], MAX_NAMES))
     for start, kind, _, _, offset, size, *_ in headers:
         if names[start : start + len(name) + 1] == name + b"\0" and kind != SHT_NOBITS:
             return Section(offset, size)
     return None
 
 
-def _bytes_at(descriptor: int, offset: int, size: int) -> bytes:
+def _read_at(descriptor: int, offset: int, size: int) -> bytes:
     """Return up to ``size`` bytes of a file, none where its headers point outside of it."""
     if offset >= 1 << 63:
         return b""

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 
 from inspector.errors import InspectorError, NoSuchTarget, TargetChanged
 from inspector.process import proc
-from inspector.process.failure import process_error
 from inspector.process.memory import ProcessMemory
+from inspector.process.os_errors import make_process_error
 
-__all__ = ["Identity", "check", "identify", "thread_names"]
+__all__ = ["Identity", "check_identity", "identify_process", "read_thread_names"]
 
 AT_RANDOM: Final = 25
 """include/uapi/linux/auxvec.h"""
@@ -57,17 +57,17 @@ class Identity(NamedTuple):
     """The process that traces it, which no other can do then."""
 
 
-def identify(pid: int) -> Identity:
+def identify_process(pid: int) -> Identity:
     """Return who ``pid`` is.
 
     Raises :class:`NoSuchTarget` for a process that does not exist or has ended,
     for a thread's id and for a thread of the kernel.
     """
     try:
-        status = proc.status(pid)
+        status = proc.read_status(pid)
         facts = proc.read_stat(pid)
     except OSError as failure:
-        raise process_error(failure.errno, pid) from None
+        raise make_process_error(failure.errno, pid) from None
     _refuse_ended(pid, facts)
     group = int(status["Tgid"])
     if group != pid:
@@ -85,14 +85,14 @@ def identify(pid: int) -> Identity:
         start_ticks=facts.start_ticks,
         image=_find_image(pid),
         name=facts.name,
-        exe=_exe(pid),
+        exe=_read_program_path(pid),
         user=int(status["Uid"].split()[1]),
         state=facts.state,
         tracer=int(status["TracerPid"]) or None,
     )
 
 
-def check(identity: Identity) -> None:
+def check_identity(identity: Identity) -> None:
     """Return if the process still is the one that was identified.
 
     Raises :class:`NoSuchTarget` when it ended, and :class:`TargetChanged` when
@@ -102,7 +102,7 @@ def check(identity: Identity) -> None:
     try:
         facts = proc.read_stat(pid)
     except OSError as failure:
-        raise process_error(failure.errno, pid) from None
+        raise make_process_error(failure.errno, pid) from None
     _refuse_ended(pid, facts)
     if facts.start_ticks != identity.start_ticks:
         raise TargetChanged(
@@ -110,7 +110,10 @@ def check(identity: Identity) -> None:
             pid=pid,
             hint=f"{pid} is {facts.name} now; attach to it anew if you mean that",
         )
-    if identity.image is None or _random(pid, identity.image.address) == identity.image.random:
+    if (
+        identity.image is None
+        or _read_random_bytes(pid, identity.image.address) == identity.image.random
+    ):
         return
     if _has_no_memory(pid):
         raise NoSuchTarget(f"process {pid} ({facts.name}) is ending", pid=pid)
@@ -121,7 +124,7 @@ def check(identity: Identity) -> None:
     )
 
 
-def thread_names(pid: int) -> dict[int, str]:
+def read_thread_names(pid: int) -> dict[int, str]:
     """Return the kernel's name of each thread by its id as the target sees it.
 
     The ids are those of the target's own pid namespace, which is what CPython
@@ -130,15 +133,15 @@ def thread_names(pid: int) -> dict[int, str]:
     """
     names = {}
     try:
-        nested = len(proc.status(pid).get("NSpid", "").split()) > 1
-        for task in proc.task_ids(pid):
+        nested = len(proc.read_status(pid).get("NSpid", "").split()) > 1
+        for task in proc.list_tasks(pid):
             try:
-                native = int(proc.status(pid, task)["NSpid"].split()[-1]) if nested else task
-                names[native] = proc.task_name(pid, task)
+                native = int(proc.read_status(pid, task)["NSpid"].split()[-1]) if nested else task
+                names[native] = proc.read_task_name(pid, task)
             except (FileNotFoundError, ProcessLookupError):
                 continue
     except OSError as failure:
-        raise process_error(failure.errno, pid) from None
+        raise make_process_error(failure.errno, pid) from None
     return names
 
 
@@ -159,10 +162,10 @@ def _refuse_ended(pid: int, facts: proc.Stat) -> None:
     )
 
 
-def _exe(pid: int) -> str | None:
+def _read_program_path(pid: int) -> str | None:
     """Return the path of the program, None if the kernel does not tell."""
     try:
-        return proc.link(f"/proc/{pid}/exe")
+        return proc.read_link(f"/proc/{pid}/exe")
     except OSError:
         return None
 
@@ -170,7 +173,7 @@ def _exe(pid: int) -> str | None:
 def _has_no_memory(pid: int) -> bool:
     """Tell a process that is ending, whose memory is gone already."""
     try:
-        return not proc.read(f"/proc/{pid}/auxv", 1)
+        return not proc.read_file(f"/proc/{pid}/auxv", 1)
     except (FileNotFoundError, ProcessLookupError):
         return True
     except OSError:
@@ -180,16 +183,16 @@ def _has_no_memory(pid: int) -> bool:
 def _find_image(pid: int) -> Image | None:
     """Find the random bytes of the running program; None if they cannot be read."""
     try:
-        entries = proc.read(f"/proc/{pid}/auxv")
+        entries = proc.read_file(f"/proc/{pid}/auxv")
     except OSError:
         return None
     pairs = struct.iter_unpack("=QQ", entries[: len(entries) // 16 * 16])
     address = next((value for key, value in pairs if key == AT_RANDOM), None)
-    random = None if address is None else _random(pid, address)
+    random = None if address is None else _read_random_bytes(pid, address)
     return None if address is None or random is None else Image(address, random)
 
 
-def _random(pid: int, address: int) -> bytes | None:
+def _read_random_bytes(pid: int, address: int) -> bytes | None:
     """Read the random bytes; None if they are not there or not permitted."""
     memory = ProcessMemory(pid)
     try:

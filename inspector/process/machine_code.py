@@ -16,12 +16,12 @@ from array import array
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.process.calls import refused
+from inspector.process.c_functions import make_hook_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["CODE", "Caller", "Step", "address_of", "find_caller"]
+__all__ = ["CODE", "Caller", "Step", "find_address", "find_caller"]
 
 PAGE: Final = 1 << 16
 """The largest page of either machine: what is mapped and protected are whole pages."""
@@ -115,7 +115,7 @@ class Caller:
         except Exception as refusal:
             if words[WORDS - 1] != NOT_MADE:
                 raise
-            raise refused(refusal) from refusal
+            raise make_hook_error(refusal) from refusal
         return words[WORDS - 1 : -WORDS : WORDS].tolist()
 
 
@@ -135,13 +135,13 @@ def find_caller() -> Found:
     if code is None:
         return Found(None, f"there is no machine code of inspector's for {machine}")
     try:
-        address = _map(code)
+        address = _map_code(code)
     except OSError as failure:
         return Found(None, f"this system allows no executable memory ({failure.strerror})")
     return Found(Caller(address), "")
 
 
-def _map(code: bytes) -> int:
+def _map_code(code: bytes) -> int:
     """Return the address of a new page that holds the code, executable and not writable.
 
     Raises OSError where that is forbidden: by ``PR_SET_MDWE`` (prctl(2)), by SELinux
@@ -155,20 +155,20 @@ def _map(code: bytes) -> int:
     protect.argtypes, unmap.argtypes = [pointer, size, number], [pointer, size]
     found: int | None = map_(None, PAGE, READ | WRITE, PRIVATE_ANONYMOUS, -1, 0)
     if found is None or found == ctypes.c_void_p(-1).value:
-        raise _failure()
+        raise _make_os_error()
     ctypes.memmove(found, code, len(code))
     if protect(found, PAGE, READ | EXECUTE):
-        failure = _failure()
+        failure = _make_os_error()
         unmap(found, PAGE)
         raise failure
     return found
 
 
-def _failure() -> OSError:
+def _make_os_error() -> OSError:
     code = ctypes.get_errno()
     return OSError(code, os.strerror(code))
 
 
-def address_of(function: Callable[..., object]) -> int:
+def find_address(function: Callable[..., object]) -> int:
     """Return where a C function of a ctypes library stands."""
     return ctypes.c_void_p.from_address(ctypes.addressof(function)).value or 0  # type: ignore[arg-type]

@@ -10,12 +10,12 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from inspector.process import proc
-from inspector.process.failure import process_error
+from inspector.process.os_errors import make_process_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["anonymous_boundaries", "present_pages", "resident_bytes"]
+__all__ = ["find_anonymous_boundaries", "find_present_pages", "read_resident_bytes"]
 
 MOST_BOUNDARIES: Final = 1 << 17
 """Addresses that are looked at: 4 TiB of memory at one for every 32 MiB."""
@@ -24,15 +24,15 @@ THERE: Final = 0b11 << 62
 """Bits of a page that is in RAM (63) or in swap (62)."""
 
 
-def anonymous_boundaries(pid: int, alignment: int) -> list[int]:
+def find_anonymous_boundaries(pid: int, alignment: int) -> list[int]:
     """Return the multiples of ``alignment`` in private memory that can be written.
 
-    Huge reservations that nobody has touched are in it: see :func:`present_pages`.
-    Raises what :func:`~inspector.process.failure.process_error` returns.
+    Huge reservations that nobody has touched are in it: see :func:`find_present_pages`.
+    Raises what :func:`~inspector.process.os_errors.make_process_error` returns.
     """
     found: list[int] = []
     try:
-        mappings = proc.mappings(pid)
+        mappings = proc.read_mappings(pid)
         for each in mappings:
             named = each.path and not each.path.startswith("[anon")
             if not each.writable or each.inode or named:
@@ -40,11 +40,11 @@ def anonymous_boundaries(pid: int, alignment: int) -> list[int]:
             first = -(-each.start // alignment) * alignment
             found += range(first, each.end, alignment)[:MOST_BOUNDARIES]
     except OSError as failure:
-        raise process_error(failure.errno, pid) from None
+        raise make_process_error(failure.errno, pid) from None
     return found[:MOST_BOUNDARIES]
 
 
-def present_pages(pid: int, addresses: Sequence[int]) -> list[int]:
+def find_present_pages(pid: int, addresses: Sequence[int]) -> list[int]:
     """Return those addresses whose page exists, in RAM or in swap.
 
     All of them where the kernel does not tell; reading a page that does not exist makes
@@ -68,9 +68,9 @@ def present_pages(pid: int, addresses: Sequence[int]) -> list[int]:
     ]
 
 
-def resident_bytes(pid: int) -> int | None:
+def read_resident_bytes(pid: int) -> int | None:
     """Return the bytes of a process that are in RAM (``VmRSS``); None where unknown."""
     try:
-        return int(proc.status(pid)["VmRSS"].split()[0]) * 1024
+        return int(proc.read_status(pid)["VmRSS"].split()[0]) * 1024
     except (OSError, KeyError, ValueError, IndexError):
         return None

@@ -6,7 +6,7 @@ and never a crash, in the own process too.  Does not know what the bytes mean.
 
 ``process_vm_readv(2)`` moves each piece separately: the bytes of one call are
 not one instant.  A reader that needs one instant stops the threads first
-(:mod:`inspector.process.world`, :mod:`inspector.process.stopped`).
+(:mod:`inspector.process.own_world`, :mod:`inspector.process.stopped_world`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import os
 from typing import TYPE_CHECKING
 
 from inspector.errors import MemoryFault
-from inspector.process.calls import make_call, process_vm_readv
-from inspector.process.failure import process_error
+from inspector.process.c_functions import make_call, process_vm_readv
 from inspector.process.hook import NO_HOOK, Hook
-from inspector.process.kept import InBlocks, Latest
+from inspector.process.os_errors import make_process_error
+from inspector.process.repeated_ranges import BlockwiseRanges, RangesCache
 from inspector.process.vectors import MAX_BYTES, PAGE, Vectors
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ProcessMemory:
         self.pid = os.getpid() if pid is None else pid
         self._hook = hook
         self._file = -1
-        self._latest = Latest(InBlocks, steady=self.pid == os.getpid())
+        self._latest = RangesCache(BlockwiseRanges, steady=self.pid == os.getpid())
 
     def close(self) -> None:
         """Close ``/proc/PID/mem`` if it was needed."""
@@ -140,7 +140,7 @@ class ProcessMemory:
             return True
         if code in (errno.ENOSYS, errno.EPERM) and self._open():
             return False
-        raise process_error(code, self.pid)
+        raise make_process_error(code, self.pid)
 
     def _open(self) -> bool:
         """Open the memory file; False when that too is refused."""
@@ -161,5 +161,5 @@ class ProcessMemory:
         except OSError as failure:
             if failure.errno in (errno.EIO, errno.EFAULT, errno.EINVAL, errno.EOVERFLOW):
                 return None
-            raise process_error(failure.errno or 0, self.pid) from failure
+            raise make_process_error(failure.errno or 0, self.pid) from failure
         return piece if len(piece) == size else None

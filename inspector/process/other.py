@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.errors import InspectorError
 from inspector.process import identity, proc
-from inspector.process.failure import process_error
 from inspector.process.hook import NO_HOOK, Hook
 from inspector.process.memory import ProcessMemory
+from inspector.process.os_errors import make_process_error
 from inspector.process.runtime import find_runtime
 
 if TYPE_CHECKING:
-    from inspector.process.stopped import StoppedWorld
+    from inspector.process.stopped_world import StoppedWorld
 
 __all__ = ["OtherProcess"]
 
@@ -30,7 +30,7 @@ class OtherProcess:
         self.pid = pid
         self.hook = hook
         with hook.phase("identity"):
-            self.identity = identity.identify(pid)
+            self.identity = identity.identify_process(pid)
         self.memory = ProcessMemory(pid, hook)
         with hook.phase("runtime"):
             self.runtime = self._find_runtime()
@@ -50,7 +50,7 @@ class OtherProcess:
     def check(self) -> None:
         """Raise if the process ended, or is another one or another program by now."""
         with self.hook.phase("identity"):
-            identity.check(self.identity)
+            identity.check_identity(self.identity)
 
     def apart(self) -> OtherProcess:
         """Return the same process with a buffer of its own, to read it at the same time."""
@@ -69,23 +69,23 @@ class OtherProcess:
         """
         now = time.monotonic()
         try:
-            tasks = proc.task_ids(self.pid)
+            tasks = proc.list_tasks(self.pid)
         except OSError as failure:
-            raise process_error(failure.errno, self.pid) from None
+            raise make_process_error(failure.errno, self.pid) from None
         if tasks != self._named or now > self._asked + NAMES_LAST:
             self._named, self._asked = tasks, now
-            self._names = identity.thread_names(self.pid)
+            self._names = identity.read_thread_names(self.pid)
         return self._names
 
     def command(self) -> str:
         """Return the command line, as far as it can be printed."""
         try:
-            return proc.command(self.pid)
+            return proc.read_command(self.pid)
         except OSError as failure:
-            raise process_error(failure.errno, self.pid) from None
+            raise make_process_error(failure.errno, self.pid) from None
 
     def stopped(self, limit: float) -> StoppedWorld:
         """Return a memory that stops the process for each reading, ``limit`` seconds at most."""
-        from inspector.process.stopped import StoppedWorld  # noqa: PLC0415 - seldom asked for
+        from inspector.process.stopped_world import StoppedWorld  # noqa: PLC0415 - seldom asked for
 
         return StoppedWorld(self.memory, limit)

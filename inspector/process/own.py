@@ -10,9 +10,9 @@ from contextlib import suppress
 from inspector.errors import NotFreeThreaded, NotPython, TargetChanged, UnsupportedVersion
 from inspector.process.hook import NO_HOOK, Hook
 from inspector.process.memory import ProcessMemory
-from inspector.process.proc import task_name
-from inspector.process.runtime import own_runtime
-from inspector.process.world import OwnWorld
+from inspector.process.own_world import OwnWorld
+from inspector.process.proc import read_task_name
+from inspector.process.runtime import find_own_runtime
 
 __all__ = ["OwnProcess"]
 
@@ -24,11 +24,11 @@ class OwnProcess:
         """Raise what keeps this interpreter from being read, before anything is touched."""
         self.pid = os.getpid()
         self.hook = hook
-        _require(self.pid)
+        _refuse_unsupported_python(self.pid)
         self.memory = ProcessMemory(self.pid, hook)
         self.world = OwnWorld(hook)
         with hook.phase("runtime"):
-            self.runtime = own_runtime()
+            self.runtime = find_own_runtime()
             """Address of ``_PyRuntime``."""
 
     def check(self) -> None:
@@ -61,7 +61,7 @@ class OwnProcess:
             tasks = map(int, os.listdir(f"/proc/{self.pid}/task"))  # noqa: PTH208
             for task in names.keys() ^ {*names, *tasks}:
                 with suppress(OSError):  # it has ended
-                    names[task] = task_name(self.pid, task)
+                    names[task] = read_task_name(self.pid, task)
         return names
 
     def command(self) -> str:
@@ -69,7 +69,7 @@ class OwnProcess:
         return sys.argv[0] if sys.argv else ""
 
 
-def _require(pid: int) -> None:
+def _refuse_unsupported_python(pid: int) -> None:
     """Refuse interpreters whose counts stand elsewhere, or where nobody looked."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.implementation.name != "cpython":

@@ -19,7 +19,7 @@ from inspector.process import proc
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Permission", "advice", "permission"]
+__all__ = ["Permission", "advise_access", "read_permission"]
 
 T = TypeVar("T")
 
@@ -70,43 +70,45 @@ class Permission:
     """The process that traces the target: only one can, and only it can stop it."""
 
 
-def permission(pid: int) -> Permission:
+def read_permission(pid: int) -> Permission:
     """Look up what decides over reading process ``pid``; never raises."""
-    own = _maybe(lambda: proc.status("self")) or {}
-    target = _maybe(lambda: proc.status(pid)) or {}
-    target_users = _numbers(target.get("Uid", ""))
+    own = _try_reading(lambda: proc.read_status("self")) or {}
+    target = _try_reading(lambda: proc.read_status(pid)) or {}
+    target_users = _parse_ids(target.get("Uid", ""))
     owned = (os.getuid(),) * 3, (os.getgid(),) * 3
-    theirs = target_users[:3], _numbers(target.get("Gid", ""))[:3]
+    theirs = target_users[:3], _parse_ids(target.get("Gid", ""))[:3]
     held, wanted = own.get("CapPrm", "0"), target.get("CapPrm")
-    label = _maybe(lambda: proc.read("/proc/self/attr/current").strip(b"\0\n").decode())
+    label = _try_reading(lambda: proc.read_file("/proc/self/attr/current").strip(b"\0\n").decode())
     return Permission(
         pid=pid,
-        readable=_opens(f"/proc/{pid}/mem"),
+        readable=_can_open(f"/proc/{pid}/mem"),
         own_user=os.getuid(),
         target_user=target_users[1] if target_users else None,
         same_user=owned == theirs if target else None,
         capable=bool(int(own.get("CapEff", "0"), 16) & CAP_SYS_PTRACE),
         capabilities_covered=None if wanted is None else not int(wanted, 16) & ~int(held, 16),
-        dumpable=_dumpable(pid, target_users),
-        ptrace_scope=_maybe(lambda: int(proc.read("/proc/sys/kernel/yama/ptrace_scope"))),
-        descendant=_maybe(lambda: _descends(pid)),
+        dumpable=_is_dumpable(pid, target_users),
+        ptrace_scope=_try_reading(
+            lambda: int(proc.read_file("/proc/sys/kernel/yama/ptrace_scope"))
+        ),
+        descendant=_try_reading(lambda: _is_descendant(pid)),
         same_user_namespace=_same_namespace(pid, "user"),
         same_pid_namespace=_same_namespace(pid, "pid"),
         sandboxed=own.get("Seccomp", "0") != "0",
-        container=_container(),
+        container=_guess_container(),
         security_label=None if label in (None, "", "unconfined", "kernel") else label,
         tracer=int(target.get("TracerPid", "0")) or None,
     )
 
 
-def advice(facts: Permission) -> str:
+def advise_access(facts: Permission) -> str:
     """Return one line that says what gives the right; empty when it is there or nothing is."""
     if facts.readable is not False:
         return ""
-    return _beyond_root(facts) or _missing_capability(facts) or _interference(facts)
+    return _advise_beyond_root(facts) or _advise_on_capability(facts) or _advise_on_sandbox(facts)
 
 
-def _beyond_root(facts: Permission) -> str:
+def _advise_beyond_root(facts: Permission) -> str:
     """Say what no capability of the reader would change."""
     if facts.ptrace_scope == SCOPE_NOBODY:
         return (
@@ -118,7 +120,7 @@ def _beyond_root(facts: Permission) -> str:
     return ""
 
 
-def _missing_capability(facts: Permission) -> str:
+def _advise_on_capability(facts: Permission) -> str:
     """Return how to get ``CAP_SYS_PTRACE`` if the lack of it is the reason."""
     if facts.capable:
         return ""
@@ -131,7 +133,7 @@ def _missing_capability(facts: Permission) -> str:
         reason = "it runs as another user"
     elif facts.ptrace_scope == SCOPE_DESCENDANTS and not facts.descendant:
         return (
-            f"kernel.yama.ptrace_scope is 1: {_sudo()}, or allow it to your user with "
+            f"kernel.yama.ptrace_scope is 1: {_make_sudo_command()}, or allow it to your user with "
             f"sudo sysctl kernel.yama.ptrace_scope=0"
         )
     elif facts.dumpable is False:
@@ -140,10 +142,10 @@ def _missing_capability(facts: Permission) -> str:
         reason = "it has capabilities that you lack"
     else:
         return ""
-    return f"{reason}: {in_container if facts.container else _sudo()}"
+    return f"{reason}: {in_container if facts.container else _make_sudo_command()}"
 
 
-def _interference(facts: Permission) -> str:
+def _advise_on_sandbox(facts: Permission) -> str:
     """Say who else may refuse what the kernel's own rules allow."""
     if facts.sandboxed:
         return (
@@ -158,7 +160,7 @@ def _interference(facts: Permission) -> str:
     return "a security module or sandbox refuses; try outside of it"
 
 
-def _sudo() -> str:
+def _make_sudo_command() -> str:
     """Return the line that runs the present command as root."""
     program, *arguments = sys.argv or [""]
     # A script's own first line finds its interpreter; anything else needs it spelled.
@@ -169,7 +171,7 @@ def _sudo() -> str:
     return shlex.join(["sudo", *command])
 
 
-def _maybe(look: Callable[[], T]) -> T | None:
+def _try_reading(look: Callable[[], T]) -> T | None:
     """Return what ``look`` finds, None if the kernel does not tell."""
     try:
         return look()
@@ -177,12 +179,12 @@ def _maybe(look: Callable[[], T]) -> T | None:
         return None
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _parse_ids(text: str) -> tuple[int, ...]:
     """Return the ids of a line of ``/proc/PID/status``: real, effective, saved, file system."""
     return tuple(int(each) for each in text.split())
 
 
-def _opens(path: str) -> bool | None:
+def _can_open(path: str) -> bool | None:
     """Tell whether a file can be opened for reading; None if it is not there."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
@@ -193,15 +195,15 @@ def _opens(path: str) -> bool | None:
     return True
 
 
-def _dumpable(pid: int, users: tuple[int, ...]) -> bool | None:
+def _is_dumpable(pid: int, users: tuple[int, ...]) -> bool | None:
     """Tell by the owner of the process's files, which is root for one that hides its memory."""
-    owner = _maybe(lambda: proc.owner(f"/proc/{pid}/environ"))
+    owner = _try_reading(lambda: proc.read_owner(f"/proc/{pid}/environ"))
     if owner is None or not users or users[1] == 0:
         return None
     return owner == users[1]
 
 
-def _descends(pid: int) -> bool:
+def _is_descendant(pid: int) -> bool:
     """Follow the parents of a process up to the reader or to the first process."""
     for _ in range(ANCESTORS):
         if pid == os.getpid():
@@ -214,11 +216,15 @@ def _descends(pid: int) -> bool:
 
 def _same_namespace(pid: int, kind: str) -> bool | None:
     """Tell whether both live in one namespace of a kind, such as ``user``."""
-    theirs = _maybe(lambda: proc.link(f"/proc/{pid}/ns/{kind}"))
-    return None if theirs is None else theirs == _maybe(lambda: proc.link(f"/proc/self/ns/{kind}"))
+    theirs = _try_reading(lambda: proc.read_link(f"/proc/{pid}/ns/{kind}"))
+    return (
+        None
+        if theirs is None
+        else theirs == _try_reading(lambda: proc.read_link(f"/proc/self/ns/{kind}"))
+    )
 
 
-def _container() -> str | None:
+def _guess_container() -> str | None:
     """Guess what the reader runs in from the marks that container engines leave."""
     if os.access("/.dockerenv", os.F_OK):
         return "docker"
@@ -226,5 +232,7 @@ def _container() -> str | None:
         return "podman"
     if "KUBERNETES_SERVICE_HOST" in os.environ:
         return "kubernetes"
-    groups = (_maybe(lambda: proc.read("/proc/self/cgroup")) or b"").decode(errors="replace")
+    groups = (_try_reading(lambda: proc.read_file("/proc/self/cgroup")) or b"").decode(
+        errors="replace"
+    )
     return next((mark for mark in CONTAINER_MARKS if mark in groups), None)

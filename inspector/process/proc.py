@@ -2,7 +2,7 @@
 
 Knows: paths and formats of proc(5), and that a process may rename itself to
 anything.  Every function raises the plain ``OSError`` of the kernel; callers
-translate it with :func:`inspector.process.failure.process_error` or treat it as
+translate it with :func:`inspector.process.os_errors.make_process_error` or treat it as
 "not known".
 """
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Mapping",
     "Stat",
-    "command",
-    "link",
-    "mappings",
-    "owner",
-    "printable",
-    "read",
+    "list_tasks",
+    "make_printable",
+    "read_command",
+    "read_file",
+    "read_link",
+    "read_mappings",
+    "read_owner",
     "read_stat",
-    "status",
-    "task_ids",
-    "task_name",
+    "read_status",
+    "read_task_name",
 ]
 
 LIMIT: Final = 1 << 26
@@ -39,7 +39,7 @@ COMM: Final = 2
 """Fields of ``/proc/PID/stat`` before those that :class:`Stat` counts from."""
 
 
-def read(path: str, limit: int = LIMIT) -> bytes:
+def read_file(path: str, limit: int = LIMIT) -> bytes:
     """Return the first ``limit`` bytes of a file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -52,17 +52,17 @@ def read(path: str, limit: int = LIMIT) -> bytes:
         os.close(descriptor)
 
 
-def link(path: str) -> str:
+def read_link(path: str) -> str:
     """Return where a link of ``/proc`` leads, with ``(deleted)`` as the kernel spells it."""
     return os.readlink(path)  # noqa: PTH115 - pathlib costs more than a whole reading
 
 
-def owner(path: str) -> int:
+def read_owner(path: str) -> int:
     """Return the user id that a file belongs to."""
     return os.stat(path).st_uid  # noqa: PTH116 - as above
 
 
-def printable(raw: bytes) -> str:
+def make_printable(raw: bytes) -> str:
     """Return text that a process chose, safe to show: no control characters."""
     text = raw.decode(errors="replace")
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
@@ -85,12 +85,12 @@ class Stat(NamedTuple):
 def read_stat(pid: int, task: int | None = None) -> Stat:
     """Return the facts of a process, or of one of its tasks."""
     path = f"/proc/{pid}/stat" if task is None else f"/proc/{pid}/task/{task}/stat"
-    text = read(path)
+    text = read_file(path)
     # The name is in parentheses and may itself contain any of ") \n".
     start, end = text.index(b"(") + 1, text.rindex(b")")
     fields = text[end + 1 :].split()
     return Stat(
-        name=printable(text[start:end]),
+        name=make_printable(text[start:end]),
         state=fields[2 - COMM].decode(),
         parent=int(fields[3 - COMM]),
         flags=int(fields[8 - COMM]),
@@ -99,32 +99,32 @@ def read_stat(pid: int, task: int | None = None) -> Stat:
     )
 
 
-def status(pid: int | str, task: int | None = None) -> dict[str, str]:
+def read_status(pid: int | str, task: int | None = None) -> dict[str, str]:
     """Return ``/proc/PID/status``, or one task's, as text by field name."""
     path = f"/proc/{pid}/status" if task is None else f"/proc/{pid}/task/{task}/status"
     fields = {}
     # The kernel escapes newlines in the name, so each line is one field.
-    for line in read(path).split(b"\n"):
+    for line in read_file(path).split(b"\n"):
         name, _, value = line.partition(b":")
-        fields[name.decode(errors="replace")] = printable(value.replace(b"\t", b" ").strip())
+        fields[name.decode(errors="replace")] = make_printable(value.replace(b"\t", b" ").strip())
     return fields
 
 
-def command(pid: int) -> str:
+def read_command(pid: int) -> str:
     """Return the command line on one line, whatever its arguments; empty if it has none."""
-    raw = read(f"/proc/{pid}/cmdline", COMMAND_LIMIT)
-    return printable(b" ".join(raw.replace(b"\0", b" ").split()))
+    raw = read_file(f"/proc/{pid}/cmdline", COMMAND_LIMIT)
+    return make_printable(b" ".join(raw.replace(b"\0", b" ").split()))
 
 
-def task_ids(pid: int) -> list[int]:
+def list_tasks(pid: int) -> list[int]:
     """Return the ids of the threads of a process, as the reader's namespace counts them."""
     with os.scandir(f"/proc/{pid}/task") as entries:
         return [int(entry.name) for entry in entries]
 
 
-def task_name(pid: int, task: int) -> str:
+def read_task_name(pid: int, task: int) -> str:
     """Return the name of a thread, which it or the program chose, up to 15 bytes."""
-    return printable(read(f"/proc/{pid}/task/{task}/comm").removesuffix(b"\n"))
+    return make_printable(read_file(f"/proc/{pid}/task/{task}/comm").removesuffix(b"\n"))
 
 
 class Mapping(NamedTuple):
@@ -139,10 +139,10 @@ class Mapping(NamedTuple):
     """Empty for memory that belongs to no file."""
 
 
-def mappings(pid: int) -> Iterator[Mapping]:
+def read_mappings(pid: int) -> Iterator[Mapping]:
     """Yield the mappings of a process that can be read, in the order of addresses."""
     # Not splitlines: a path may contain a carriage return.
-    for line in filter(None, read(f"/proc/{pid}/maps").split(b"\n")):
+    for line in filter(None, read_file(f"/proc/{pid}/maps").split(b"\n")):
         span, access, offset, _, inode, *rest = line.split(None, 5)
         start, _, end = span.partition(b"-")
         if access[:1] != b"r":

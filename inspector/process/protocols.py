@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
     from inspector.process.vectors import Range
 
-__all__ = ["Chain", "Hop", "Memory", "StandingMemory", "StillMemory"]
+__all__ = ["LinkedList", "Memory", "Node", "RepeatableMemory", "StillMemory"]
 
-Chain = tuple[int, int, int]
+LinkedList = tuple[int, int, int]
 """A linked list to follow: where the pointer to its first node stands (0 for no list
 at all), bytes to read of each node, and the most nodes that are followed.  The
 second word of a node points to the next; NULL ends the list."""
 
-Hop = tuple[int, bytes]
+Node = tuple[int, bytes]
 """A node of a chain: its address, and its bytes, fewer where its memory ended."""
 
 
@@ -33,7 +33,7 @@ class Memory(Protocol):
         ...
 
 
-class StandingMemory(Memory, Protocol):
+class RepeatableMemory(Memory, Protocol):
     """A memory of which the same ranges are read again and again."""
 
     def read_again(self, ranges: Sequence[Range]) -> list[bytes | None]:
@@ -51,12 +51,12 @@ class StillMemory(Memory, Protocol):
     """Nanoseconds that those threads stood still."""
 
     def read_all(
-        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
-    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:
+        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[LinkedList]
+    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Node] | None]]:
         """Read ranges and others, and follow chains, at one and the same instant.
 
         ``ranges`` may well be read again, ``others`` not.
-        See :func:`inspector.process.chains.follow` for what is returned of chains.
+        See :func:`inspector.process.linked_lists.follow_lists` for what is returned of chains.
         """
         ...
 

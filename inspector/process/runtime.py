@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from inspector.errors import NotPython, TargetChanged, UnsupportedVersion
 from inspector.process import proc
 from inspector.process.elf import find_section, is_32_bit
-from inspector.process.failure import process_error
+from inspector.process.os_errors import make_process_error
 from inspector.regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from inspector.process.proc import Mapping
     from inspector.process.protocols import Memory
 
-__all__ = ["COOKIE", "find_runtime", "own_runtime", "python_version"]
+__all__ = ["COOKIE", "find_own_runtime", "find_runtime", "guess_python_version"]
 
 COOKIE: Final = b"xdebugpy"
 SECTION: Final = b".PyRuntime"
@@ -49,7 +49,7 @@ VERSION_IN_NAME: Final = re.compile(r"python-?(3)\.?(\d{1,2})")
 NOT_CPYTHON: Final = re.compile(r"pypy|graalpy", re.IGNORECASE)
 
 
-def own_runtime() -> int:
+def find_own_runtime() -> int:
     """Return the address in the own process; raise :class:`NotPython` outside of CPython.
 
     CPython 3.12 and older have the symbol too, without a cookie behind it.
@@ -73,30 +73,30 @@ def find_runtime(pid: int, memory: Memory) -> int:
     :class:`NotPython` for all others, and what reading raises.
     """
     try:
-        exe = proc.link(f"/proc/{pid}/exe")
+        exe = proc.read_link(f"/proc/{pid}/exe")
         narrow = _is_narrow(pid)
-        mapped = [each for each in proc.mappings(pid) if each.path.startswith("/")]
+        mapped = [each for each in proc.read_mappings(pid) if each.path.startswith("/")]
     except OSError as failure:
-        raise process_error(failure.errno, pid) from None
+        raise make_process_error(failure.errno, pid) from None
     paths = [exe, *(each.path for each in mapped)]
     if narrow:
-        kind = UnsupportedVersion if python_version(paths) else NotPython
+        kind = UnsupportedVersion if guess_python_version(paths) else NotPython
         raise kind(
-            f"process {pid} ({_base(exe)}) runs a 32-bit program",
+            f"process {pid} ({_file_name(exe)}) runs a 32-bit program",
             pid=pid,
             hint="inspector reads 64-bit CPython only",
         )
-    sections = _sections(pid, exe, mapped)
-    for address in chain(_places(sections, mapped), _scan(memory, mapped)):
+    sections = _find_sections(pid, exe, mapped)
+    for address in chain(_find_places(sections, mapped), _scan_for_cookie(memory, mapped)):
         if _is_runtime(memory, address):
             return address
-    raise _not_found(pid, paths, is_python=bool(sections))
+    raise _make_not_found_error(pid, paths, is_python=bool(sections))
 
 
-def python_version(paths: Iterable[str]) -> str | None:
+def guess_python_version(paths: Iterable[str]) -> str | None:
     """Tell by the names of a process's files which CPython it runs, such as ``3.12``."""
     for path in paths:
-        found = VERSION_IN_NAME.search(_base(path))
+        found = VERSION_IN_NAME.search(_file_name(path))
         if found:
             return f"{found[1]}.{found[2]}"
     return None
@@ -111,19 +111,19 @@ def _is_narrow(pid: int) -> bool:
         os.close(handle)
 
 
-def _sections(pid: int, exe: str, mapped: Sequence[Mapping]) -> dict[str, Section]:
+def _find_sections(pid: int, exe: str, mapped: Sequence[Mapping]) -> dict[str, Section]:
     """Find the section in the program and in what may be libpython, by path."""
     names: dict[str, list[str]] = {exe: [f"/proc/{pid}/exe"]}
     for each in mapped:
-        if "python" in _base(each.path):
+        if "python" in _file_name(each.path):
             # The first name is the mapped file itself, but only the superuser may use it.
             itself = f"/proc/{pid}/map_files/{each.start:x}-{each.end:x}"
             names.setdefault(each.path, [itself, f"/proc/{pid}/root{each.path}", each.path])
-    found = {path: _section_of(each) for path, each in names.items()}
+    found = {path: _find_section_in(each) for path, each in names.items()}
     return {path: section for path, section in found.items() if section}
 
 
-def _section_of(names: Iterable[str]) -> Section | None:
+def _find_section_in(names: Iterable[str]) -> Section | None:
     """Look into the first of several names of a file that has the section."""
     for name in names:
         try:
@@ -139,7 +139,7 @@ def _section_of(names: Iterable[str]) -> Section | None:
     return None
 
 
-def _places(sections: dict[str, Section], mapped: Sequence[Mapping]) -> Iterator[int]:
+def _find_places(sections: dict[str, Section], mapped: Sequence[Mapping]) -> Iterator[int]:
     """Yield where in memory the sections are mapped, writable mappings first."""
     for each in sorted(mapped, key=lambda each: not each.writable):
         section = sections.get(each.path)
@@ -147,7 +147,7 @@ def _places(sections: dict[str, Section], mapped: Sequence[Mapping]) -> Iterator
             yield each.start + section.offset - each.offset
 
 
-def _scan(memory: Memory, mapped: Sequence[Mapping]) -> Iterator[int]:
+def _scan_for_cookie(memory: Memory, mapped: Sequence[Mapping]) -> Iterator[int]:
     """Search the initialised data of all files for the cookie: section headers can be stripped."""
     left = SCAN_LIMIT
     for each in mapped:
@@ -172,11 +172,11 @@ def _is_runtime(memory: Memory, address: int) -> bool:
     return int.from_bytes(words[8:], sys.byteorder) >> 24 == MAJOR
 
 
-def _not_found(pid: int, paths: Sequence[str], *, is_python: bool) -> TargetError:
+def _make_not_found_error(pid: int, paths: Sequence[str], *, is_python: bool) -> TargetError:
     """Say what the process runs instead, as far as its files tell."""
-    version = python_version(paths)
-    program = _base(paths[0])
-    if any(NOT_CPYTHON.search(_base(path)) for path in paths):
+    version = guess_python_version(paths)
+    program = _file_name(paths[0])
+    if any(NOT_CPYTHON.search(_file_name(path)) for path in paths):
         return NotPython(
             f"process {pid} ({program}) runs another Python than CPython",
             pid=pid,
@@ -202,6 +202,6 @@ def _not_found(pid: int, paths: Sequence[str], *, is_python: bool) -> TargetErro
     )
 
 
-def _base(path: str) -> str:
+def _file_name(path: str) -> str:
     """Return the last part of a path."""
     return path.rpartition("/")[2]

@@ -58,7 +58,7 @@ def read_activity(pid: int, task: int) -> str | None:
     ``/proc/PID/task/TID/syscall`` (proc(5)) begins with the number of the call.
     """
     try:
-        text = proc.read(f"/proc/{pid}/task/{task}/syscall", 64)
+        text = proc.read_file(f"/proc/{pid}/task/{task}/syscall", 64)
     except OSError:
         return None
     word = text.split()[0].decode() if text.strip() else ""

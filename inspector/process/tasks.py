@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.errors import NoSuchTarget, TargetChanged
 from inspector.process import proc
-from inspector.process.failure import process_error
+from inspector.process.os_errors import make_process_error
 
 if TYPE_CHECKING:
     from inspector.errors import InspectorError
 
-__all__ = ["DEAD", "named", "state_of", "tracer_of", "vanished"]
+__all__ = ["DEAD", "describe_process_of", "make_vanished_error", "read_state", "read_tracer"]
 
 
 DEAD: Final = frozenset({"Z", "X", "x", ""})
 """Letters of threads that have ended; empty for one that is gone."""
 
 
-def state_of(pid: int, task: int) -> str:
+def read_state(pid: int, task: int) -> str:
     """Return the letter of a thread's state, empty if it is gone."""
     try:
         return proc.read_stat(pid, task).state
@@ -26,29 +26,29 @@ def state_of(pid: int, task: int) -> str:
         return ""
 
 
-def tracer_of(pid: int, task: int) -> int | None:
+def read_tracer(pid: int, task: int) -> int | None:
     """Return who traces a thread, 0 for nobody; None if the thread is gone."""
     try:
-        return int(proc.status(pid, task)["TracerPid"])
+        return int(proc.read_status(pid, task)["TracerPid"])
     except OSError:
         return None
 
 
-def named(task: int) -> str:
+def describe_process_of(task: int) -> str:
     """Return the process that a thread belongs to, with its name."""
     try:
-        group = int(proc.status(task)["Tgid"])
+        group = int(proc.read_status(task)["Tgid"])
         return f"process {group} ({proc.read_stat(group).name})"
     except OSError:
         return f"process {task}"
 
 
-def vanished(pid: int) -> InspectorError:
+def make_vanished_error(pid: int) -> InspectorError:
     """Say why a thread is gone without a report: another one called exec, or all ended."""
     try:
         main = proc.read_stat(pid)
     except OSError as failure:
-        return process_error(failure.errno, pid, "stop")
+        return make_process_error(failure.errno, pid, "stop")
     # While others are there, a main thread that has ended is about to be replaced.
     if main.state in DEAD and main.threads == 1:
         return NoSuchTarget(f"process {pid} has ended", pid=pid)

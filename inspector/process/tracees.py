@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from inspector.errors import AccessDenied, NoSuchTarget, Unsettled
 from inspector.process import proc
-from inspector.process.failure import process_error
-from inspector.process.tasks import DEAD, named, state_of, tracer_of, vanished
-from inspector.process.tracing import (
+from inspector.process.os_errors import make_process_error
+from inspector.process.ptrace import (
     PTRACE_DETACH,
     PTRACE_EVENT_STOP,
     PTRACE_GETSIGINFO,
@@ -35,6 +34,13 @@ from inspector.process.tracing import (
     STOPS,
     WALL,
     ptrace,
+)
+from inspector.process.tasks import (
+    DEAD,
+    describe_process_of,
+    make_vanished_error,
+    read_state,
+    read_tracer,
 )
 
 if TYPE_CHECKING:
@@ -126,7 +132,7 @@ class Tracees:
         after the count, because a thread that calls exec takes the id of the main
         thread and ends all the others.
         """
-        listed = self._ask(proc.task_ids)
+        listed = self._ask(proc.list_tasks)
         seized = [task for task in listed if task not in self._signals and self._seize(task)]
         if seized and not self.begin_ns:
             self.begin_ns = time.perf_counter_ns()
@@ -145,7 +151,7 @@ class Tracees:
         try:
             return look(self.pid)
         except OSError as failure:
-            raise process_error(failure.errno, self.pid, "stop") from None
+            raise make_process_error(failure.errno, self.pid, "stop") from None
 
     def _seize(self, task: int) -> bool:
         """Become the tracer of one thread; False if it has ended, or cannot be seized yet.
@@ -160,22 +166,22 @@ class Tracees:
             del self._refusals[task]
             return True
         code = ctypes.get_errno()
-        if code == errno.ESRCH or state_of(self.pid, task) in DEAD:
+        if code == errno.ESRCH or read_state(self.pid, task) in DEAD:
             return False
         self._refuse_traced(task)
         self._refusals[task] += 1
         if self._refusals[task] > REFUSALS:
-            raise process_error(code, self.pid, "stop")
+            raise make_process_error(code, self.pid, "stop")
         return False
 
     def _refuse_traced(self, task: int) -> None:
         """Raise if a thread is traced by somebody else."""
-        tracer = tracer_of(self.pid, task)
+        tracer = read_tracer(self.pid, task)
         if tracer == threading.get_native_id():
-            raise vanished(self.pid)
+            raise make_vanished_error(self.pid)
         if tracer:
             raise AccessDenied(
-                f"process {self.pid} is traced already, by {named(tracer)}",
+                f"process {self.pid} is traced already, by {describe_process_of(tracer)}",
                 pid=self.pid,
                 hint="only one process can stop another at a time; end that one, or read "
                 "without stopping",
@@ -219,7 +225,7 @@ class Tracees:
         except ChildProcessError:
             if task in self._taken:
                 return True
-            raise vanished(self.pid) from None
+            raise make_vanished_error(self.pid) from None
         if report is None or report.si_code not in STOPS:
             return report is not None
         with suppress(ChildProcessError):
@@ -229,13 +235,13 @@ class Tracees:
     def _refuse_replaced(self) -> None:
         """Raise if a thread that does not stop is no longer the one that was seized."""
         for task, signal in self._signals.items():
-            if signal == RUNNING and tracer_of(self.pid, task) == 0:
-                raise vanished(self.pid)
+            if signal == RUNNING and read_tracer(self.pid, task) == 0:
+                raise make_vanished_error(self.pid)
 
     def _unsettled(self) -> Unsettled:
         """Say how many threads kept running, and why as far as the kernel tells."""
         running = [task for task, signal in self._signals.items() if signal == RUNNING]
-        asleep = sum(state_of(self.pid, task) == "D" for task in running)
+        asleep = sum(read_state(self.pid, task) == "D" for task in running)
         reason = f", {asleep} of them in an uninterruptible system call" if asleep else ""
         return Unsettled(
             f"{len(running)} of {len(self._signals)} threads of process {self.pid} "

@@ -59,7 +59,7 @@ class Vectors:
     def __init__(self, ranges: Sequence[Range], *, apart: bool = False) -> None:
         if sum(size for _, size in ranges) > MAX_BYTES:
             raise MemoryFault(*max(ranges, key=lambda item: item[1]))
-        segments, self.places = _apart(ranges) if apart else _merge(ranges)
+        segments, self.places = _lay_out_separately(ranges) if apart else _lay_out_pages(ranges)
         self._long = [each for each in self.places if each[1] - each[0] > PAGE]
         self._remote = array("Q", segments)
         self.lengths = [
@@ -145,7 +145,7 @@ class Vectors:
         """
         return [
             None
-            if start < end and any(p in holes for p in range(start >> PAGE_BITS, _behind(end)))
+            if start < end and any(p in holes for p in range(start >> PAGE_BITS, _page_after(end)))
             else piece
             for piece, (start, end) in zip(self.pieces(), self.places, strict=True)
         ]
@@ -161,7 +161,7 @@ class Vectors:
         between is of no use, and a range that lies about its size has many of them.
         """
         longest = max((end for _, end in self._places_of(page)), default=0)
-        return max(page + 1, _behind(longest) - 1)
+        return max(page + 1, _page_after(longest) - 1)
 
     def after(self, number: int, page: int) -> Call:
         """Return a call for what call ``number`` is to read from a page on."""
@@ -183,19 +183,19 @@ class Vectors:
         return [each for each in self._long if each[0] < at + PAGE and at < each[1]]
 
 
-def _behind(end: int) -> int:
+def _page_after(end: int) -> int:
     """Return the number of the page behind the last one of a place."""
     return (end - 1 >> PAGE_BITS) + 1
 
 
-def _apart(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:
-    """Return each range as a segment, and its place; see :func:`_merge`."""
+def _lay_out_separately(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:
+    """Return each range as a segment, and its place; see :func:`_lay_out_pages`."""
     ends = list(accumulate(size for _, size in ranges))
     segments = [min(at, ADDRESS_END) for at in chain.from_iterable(ranges)]
     return segments, list(zip([0, *ends], ends, strict=False))
 
 
-def _merge(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:
+def _lay_out_pages(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:
     """Return the segments (address, size, address, size, ...) and each range's place.
 
     A segment is a run of pages that all have a byte of some range.  A place is the

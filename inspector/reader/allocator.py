@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inspector.cpython.heap_layout import HEAP_NAMES, HEAPS, MEM_HEAP
-from inspector.process.maps import resident_bytes
+from inspector.process.maps import read_resident_bytes
 from inspector.reader.heap_scene import segment_interpreters
 from inspector.snapshots.heap import Allocator, HeapUse
 
@@ -23,7 +23,7 @@ def read_allocator(
     reader: HeapReader, pid: int, target: dict[str, Any], pause_limit: float
 ) -> Allocator:
     """Return what each heap of a process uses; it runs on meanwhile."""
-    rss = resident_bytes(pid)
+    rss = read_resident_bytes(pid)
     segments, owners, homes = reader.segments(pause_limit)
     of = segment_interpreters(segments, owners, homes, {})
     found: dict[Key, HeapUse] = {}

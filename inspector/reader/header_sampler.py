@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from inspector.cpython.collector import collector_words
 from inspector.cpython.pool import LOCKED
 from inspector.cpython.walk import threads
-from inspector.process.repeated import RepeatedWords
+from inspector.process.repeated_words import RepeatedWords
 from inspector.process.vectors import WORD
 from inspector.snapshots.header_samples import HeaderSamples
 

@@ -11,7 +11,7 @@ from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.heap_links import Words
-from inspector.process.calls import process_vm_readv
+from inspector.process.c_functions import process_vm_readv
 from inspector.process.memory import ProcessMemory
 from inspector.process.vectors import ADDRESS_END, IOV_MAX, WORD
 

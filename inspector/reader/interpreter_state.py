@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.other import OtherProcess
     from inspector.process.own import OwnProcess
-    from inspector.process.protocols import Memory, StandingMemory
+    from inspector.process.protocols import Memory, RepeatableMemory
     from inspector.reader.reading import Reading
 
 __all__ = ["InterpreterState", "read_interpreter_ids", "update_states"]
@@ -31,7 +31,7 @@ class InterpreterState:
         self,
         address: int,
         identifier: int,
-        memory: StandingMemory,
+        memory: RepeatableMemory,
         layout: Layout,
         hook: Hook = NO_HOOK,
     ) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inspector.cpython.layout import Layout
-    from inspector.process.protocols import Memory, StandingMemory
+    from inspector.process.protocols import Memory, RepeatableMemory
     from inspector.reader.stacks import Stacks
 
 __all__ = ["Bounds", "Reading", "decode_reading", "match_members", "read_plan"]
@@ -84,7 +84,7 @@ class Reading(NamedTuple):
 
 
 def read_plan(
-    memory: StandingMemory, layout: Layout, plan: Plan, last: Reading | None = None
+    memory: RepeatableMemory, layout: Layout, plan: Plan, last: Reading | None = None
 ) -> Reading:
     """Read a plan; raise :class:`OutdatedPlan` when it no longer describes the interpreter."""
     whole = plan.slots is None and plan.request.kinds

@@ -17,7 +17,7 @@ from inspector.reader.retries import OutdatedPlan, retry
 
 if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
-    from inspector.process.protocols import StandingMemory
+    from inspector.process.protocols import RepeatableMemory
     from inspector.reader.plan import Plan
     from inspector.reader.reading import Reading
 
@@ -34,7 +34,7 @@ Arrays = dict[tuple[int, int], bytes]
 class SlotReader:
     """One interpreter's pool and arrays, read again and again."""
 
-    def __init__(self, memory: StandingMemory, layout: Layout, interpreter: int) -> None:
+    def __init__(self, memory: RepeatableMemory, layout: Layout, interpreter: int) -> None:
         self._memory = memory
         self._layout = layout
         self._interpreter = interpreter

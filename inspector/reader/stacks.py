@@ -18,14 +18,14 @@ from inspector.cpython.frames import (
     stack_chains,
 )
 from inspector.cpython.words import word_at
-from inspector.process.chains import follow
+from inspector.process.linked_lists import follow_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.walk import Thread
-    from inspector.process.protocols import Chain, Hop, Memory
+    from inspector.process.protocols import LinkedList, Memory, Node
     from inspector.process.vectors import Range
 
 __all__ = ["FollowedThreads", "StackPlan", "Stacks", "StacksChanged", "count_stacks", "plan_stacks"]
@@ -77,7 +77,7 @@ class StackPlan(NamedTuple):
     """Per thread, whether it does."""
     lengths: list[tuple[int, int]]
     """Per thread that rests, how many frames and C stack references it has."""
-    chains: list[Chain]
+    chains: list[LinkedList]
     """Two per thread that does not."""
 
 
@@ -96,7 +96,7 @@ def plan_stacks(
     """Look where the stacks are, without a pause."""
     published = layout.published
     chains = [stack_chains(layout, each.address, (DEEPEST, DEEPEST), 0) for each in threads]
-    hops = iter(follow(memory, [chain for pair in chains for chain in pair]))
+    hops = iter(follow_lists(memory, [chain for pair in chains for chain in pair]))
     plan = StackPlan([], [], [], [])
     for thread, (frame_chain, ref_chain) in zip(threads, chains, strict=True):
         frames, refs = next(hops), next(hops)
@@ -127,7 +127,7 @@ def count_stacks(
     threads: Sequence[Thread],
     plan: StackPlan,
     pieces: Sequence[bytes | None],
-    hops: Sequence[list[Hop] | None],
+    hops: Sequence[list[Node] | None],
     *,
     own: bool,
 ) -> Stacks | None:
@@ -168,11 +168,11 @@ def count_stacks(
     return None if hidden else Stacks(found, doubtful)
 
 
-def _in_place(rest: Iterator[tuple[Range, bytes | None]], depth: int) -> list[Hop] | None:
+def _in_place(rest: Iterator[tuple[Range, bytes | None]], depth: int) -> list[Node] | None:
     """Return a list's nodes if every link leads where it did; None otherwise."""
     _, link = next(rest)
     nodes = [next(rest) for _ in range(depth)]
-    hops: list[Hop] = []
+    hops: list[Node] = []
     expected = word_at(link, 0) if link else 0
     for (address, _), words in nodes:
         if words is None or address != expected:

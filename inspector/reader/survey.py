@@ -21,7 +21,7 @@ from inspector.errors import (
 )
 from inspector.process import proc
 from inspector.process.other import OtherProcess
-from inspector.process.runtime import python_version
+from inspector.process.runtime import guess_python_version
 from inspector.reader.discovery import find_layout
 from inspector.reader.kinds import classify_objects
 
@@ -165,10 +165,13 @@ def _heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
 def _without_layout(pid: int, refusal: UnsupportedVersion) -> Facts | None:
     """Tell by the names of its files which CPython this is; None if they do not."""
     try:
-        paths = [proc.link(f"/proc/{pid}/exe"), *(each.path for each in proc.mappings(pid))]
+        paths = [
+            proc.read_link(f"/proc/{pid}/exe"),
+            *(each.path for each in proc.read_mappings(pid)),
+        ]
     except OSError:
         return None
-    version = python_version(paths)
+    version = guess_python_version(paths)
     if version is None:
         return None
     if int(version.partition(".")[2]) >= FIRST_FREE_THREADED:

@@ -116,7 +116,7 @@ class ThreadSampler:
 
     def _find_static_memory(self) -> list[Range]:
         """Return the writable mappings of the binary that has ``_PyRuntime``, its .bss included."""
-        mappings = list(proc.mappings(self._process.pid))
+        mappings = list(proc.read_mappings(self._process.pid))
         runtime = self._layout.runtime
         home = next((each for each in mappings if each.start <= runtime < each.end), None)
         found: list[Range] = []

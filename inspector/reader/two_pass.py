@@ -22,7 +22,7 @@ from inspector.reader.rows import count_references
 
 if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
-    from inspector.process.protocols import StandingMemory
+    from inspector.process.protocols import RepeatableMemory
     from inspector.reader.interpreter_state import InterpreterState
     from inspector.reader.plan import Request
     from inspector.reader.reading import Bounds
@@ -67,7 +67,7 @@ def _may_reuse(latest: Reading, request: Request) -> bool:
 
 
 def read_until_settled(
-    memory: StandingMemory, layout: Layout, plan: Plan, before: Reading | None = None
+    memory: RepeatableMemory, layout: Layout, plan: Plan, before: Reading | None = None
 ) -> Reading:
     """Read a plan until its members agree in two passes, or the request's tries are used up.
 
@@ -130,7 +130,7 @@ class _Sample(NamedTuple):
 
 
 def _read_moving_again(
-    memory: StandingMemory, layout: Layout, latest: Reading, moving: list[int]
+    memory: RepeatableMemory, layout: Layout, latest: Reading, moving: list[int]
 ) -> Reading:
     """Read members that moved until two passes agree, of which ``latest`` may be one."""
     plan = latest.plan
@@ -170,7 +170,7 @@ def _read_moving_again(
 
 
 def _read_members(
-    memory: StandingMemory, layout: Layout, latest: Reading, places: list[int]
+    memory: RepeatableMemory, layout: Layout, latest: Reading, places: list[int]
 ) -> Reading:
     """Read some members: on their own, or with all others where those are few."""
     plan = latest.plan

@@ -10,7 +10,7 @@ from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Final
 
 from inspector.errors import FileError
-from inspector.process.failure import exhausted, is_exhaustion
+from inspector.process.os_errors import is_exhaustion, make_exhausted_error
 from inspector.screen.text import plain
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def output(path: str | None, mode: str) -> Iterator[IO[str]]:
             stream.flush()
     except OSError as error:
         if is_exhaustion(error) and path is None:
-            raise exhausted(error) from error
+            raise make_exhausted_error(error) from error
         name = path or "standard error"
         raise FileError(f"cannot write {name}: {error.strerror}", path=name) from error
 
@@ -140,6 +140,6 @@ def print_error(error: InspectorError) -> None:
 
 def print_failure(failure: MemoryError | OSError) -> int:
     """Say what the system refused; return the exit status."""
-    error = exhausted(failure)
+    error = make_exhausted_error(failure)
     print_error(error)
     return error.exit_code

@@ -14,7 +14,7 @@ import pytest
 
 import inspector
 from inspector.errors import NoSuchTarget, NotFreeThreaded, TargetChanged, UnsupportedVersion
-from inspector.process.ptrace import stopped
+from inspector.process.pause import pause_process
 from tests.extension.build import compiler
 from tests.live.puppets import Outcome, Puppet, inspect, is_running, state_of, until_state
 from tests.support import (
@@ -192,7 +192,7 @@ def test_root_without_the_capability(puppet: Puppet, without_ptrace: list[str]) 
 
 
 def test_a_process_that_somebody_else_has_stopped(puppet: Puppet) -> None:
-    with stopped(puppet.pid, 60):
+    with pause_process(puppet.pid, 60):
         outcome = inspect("dump", puppet.pid, "--blocking")
         assert inspect("dump", puppet.pid).status == 0
     assert_refused(outcome, 4, "traced already, by process", "read without stopping")

@@ -16,7 +16,7 @@ from inspector.cpython.published import Published
 from inspector.diagnosis import agreement
 from inspector.diagnosis.timing import PHASES
 from inspector.errors import InspectorError
-from inspector.process.identity import thread_names
+from inspector.process.identity import read_thread_names
 from inspector.process.memory import ProcessMemory
 from tests.live.puppets import Puppet, inspect, is_running
 from tests.support import (
@@ -116,7 +116,7 @@ def test_an_offset_that_is_wrong_is_found_out(
     puppet: Puppet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agreement, "TRIES", 1)
-    memory, tasks = ProcessMemory(puppet.pid), partial(thread_names, puppet.pid)
+    memory, tasks = ProcessMemory(puppet.pid), partial(read_thread_names, puppet.pid)
     layout = inspector.attach(puppet.pid).layout
     healthy = agreement.agreements(memory, layout, tasks)
     believed = []

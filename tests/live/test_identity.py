@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.errors import NoSuchTarget, TargetChanged
-from inspector.process.identity import check, identify, thread_names
+from inspector.process.identity import check_identity, identify_process, read_thread_names
 from tests.live.puppets import Puppet, until_state
 from tests.support import BECOME_NOBODY, environment, root_only
 
@@ -30,23 +30,23 @@ def puppet(python: str) -> Iterator[Puppet]:
 
 
 def test_a_process_is_the_same_as_long_as_it_runs(puppet: Puppet) -> None:
-    identity = identify(puppet.pid)
+    identity = identify_process(puppet.pid)
     assert identity.pid == puppet.pid
     assert identity.user == os.geteuid()
     assert identity.tracer is None
     assert identity.exe == str(Path(f"/proc/{puppet.pid}/exe").readlink())
     puppet.ask("threads", 3, 1)
-    check(identity)
+    check_identity(identity)
     puppet.ask("fork")
-    check(identity)
+    check_identity(identity)
 
 
 def test_a_forked_child_is_not_its_parent(puppet: Puppet) -> None:
-    identity, child = identify(puppet.pid), identify(puppet.ask("fork"))
+    identity, child = identify_process(puppet.pid), identify_process(puppet.ask("fork"))
     # The memory is a copy, the random bytes included.
     assert child.image == identity.image
     assert child.pid != identity.pid
-    check(child)
+    check_identity(child)
 
 
 @pytest.mark.parametrize("layout", ["random", "fixed"])
@@ -56,23 +56,23 @@ def test_the_same_program_started_anew_by_exec_is_another(python: str, layout: s
     if before and shutil.which("setarch") is None:
         pytest.skip("setarch is missing")
     with Puppet(python, before=before) as target:
-        identity = identify(target.pid)
+        identity = identify_process(target.pid)
         assert target.ask("execute") == "replaced"
-        after = identify(target.pid)
+        after = identify_process(target.pid)
         assert (after.start_ticks, after.exe) == (identity.start_ticks, identity.exe)
         with pytest.raises(TargetChanged, match="runs another program now"):
-            check(identity)
+            check_identity(identity)
 
 
 def test_a_process_that_ended_is_gone(puppet: Puppet) -> None:
-    identity = identify(puppet.pid)
+    identity = identify_process(puppet.pid)
     os.kill(puppet.pid, signal.SIGKILL)
     until_state(puppet.pid, "Z")
     with pytest.raises(NoSuchTarget, match="is a zombie"):
-        check(identity)
+        check_identity(identity)
     puppet.process.wait()
     with pytest.raises(NoSuchTarget, match="does not exist"):
-        check(identity)
+        check_identity(identity)
 
 
 @root_only
@@ -83,7 +83,7 @@ def test_a_pid_that_another_process_got_is_told() -> None:
         pytest.skip("this kernel does not let the next pid be chosen")
     for _ in range(100):
         with subprocess.Popen([CAT], stdin=subprocess.PIPE) as process:
-            identity = identify(process.pid)
+            identity = identify_process(process.pid)
         # Start times are told apart by hundredths of a second, as are these; they are
         # rounded each in its own way, hence two of them.
         seen = {Path("/proc/uptime").read_text()}
@@ -93,7 +93,7 @@ def test_a_pid_that_another_process_got_is_told() -> None:
         with subprocess.Popen([CAT], stdin=subprocess.PIPE) as process:
             if process.pid == identity.pid:
                 with pytest.raises(TargetChanged, match="its pid is another's now"):
-                    check(identity)
+                    check_identity(identity)
                 return
     pytest.skip("the pid was always taken by others")
 
@@ -106,11 +106,11 @@ def test_a_name_cannot_pretend_to_be_other_facts(python: str) -> None:
         "os.read(0, 1)\n"
     )
     with Puppet(python, "-c", code) as target:
-        identity = identify(target.pid)
+        identity = identify_process(target.pid)
         assert identity.state == "S"
         assert identity.name.startswith("a) Z 1 (")
         assert identity.name.isprintable()
-        assert all(name.isprintable() for name in thread_names(target.pid).values())
+        assert all(name.isprintable() for name in read_thread_names(target.pid).values())
 
 
 def test_a_process_whose_main_thread_ended_is_refused(native: Callable[[str], Path]) -> None:
@@ -120,27 +120,27 @@ def test_a_process_whose_main_thread_ended_is_refused(native: Callable[[str], Pa
         assert process.stdout.readline() == b"0\n"
         until_state(process.pid, "Z")
         with pytest.raises(NoSuchTarget, match=r"main thread .* has ended, others run on"):
-            identify(process.pid)
+            identify_process(process.pid)
 
 
 def test_a_process_stopped_by_a_signal_is_known(puppet: Puppet) -> None:
     os.kill(puppet.pid, signal.SIGSTOP)
     until_state(puppet.pid, "T")
-    identity = identify(puppet.pid)
+    identity = identify_process(puppet.pid)
     assert identity.state == "T"
-    check(identity)
+    check_identity(identity)
     os.kill(puppet.pid, signal.SIGCONT)
-    check(identity)
+    check_identity(identity)
 
 
 def test_threads_have_the_names_that_python_gave_them(puppet: Puppet) -> None:
     ids = puppet.ask("threads", 3, 0)
-    names = thread_names(puppet.pid)
+    names = read_thread_names(puppet.pid)
     assert set(names) == {puppet.pid, *ids}
     # Python 3.14 was the first to tell the kernel.
     assert [names[each] for each in ids] == ["holder-0", "holder-1", "holder-2"]
     assert puppet.ask("join") == 0
-    assert set(thread_names(puppet.pid)) == {puppet.pid}
+    assert set(read_thread_names(puppet.pid)) == {puppet.pid}
 
 
 @root_only
@@ -152,7 +152,7 @@ def test_threads_in_a_pid_namespace_are_numbered_as_they_number_themselves(pytho
         assert target.ready == 1
         children = Path(f"/proc/{target.pid}/task/{target.pid}/children").read_text()
         ids = target.ask("threads", 2, 0)
-        names = thread_names(int(children))
+        names = read_thread_names(int(children))
         assert set(names) == {1, *ids}
         assert [names[each] for each in ids] == ["holder-0", "holder-1"]
 
@@ -160,11 +160,11 @@ def test_threads_in_a_pid_namespace_are_numbered_as_they_number_themselves(pytho
 HIDDEN = f"""
 import os, sys
 from inspector.errors import AccessDenied
-from inspector.process.identity import identify
-identify(os.getpid())
+from inspector.process.identity import identify_process
+identify_process(os.getpid())
 {BECOME_NOBODY}
 try:
-    identify(int(sys.argv[1]))
+    identify_process(int(sys.argv[1]))
 except AccessDenied as failure:
     print(failure)
 """

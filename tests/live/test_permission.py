@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from inspector.process.permission import advice, permission
+from inspector.process.permission import advise_access, read_permission
 from tests.live.puppets import Puppet
 from tests.support import BECOME_NOBODY, environment, root_only
 
@@ -17,8 +17,8 @@ from tests.support import BECOME_NOBODY, environment, root_only
 AS_NOBODY = f"""
 import ctypes, json, os, sys
 from dataclasses import asdict
-from inspector.process.permission import advice, permission
-permission(os.getpid())
+from inspector.process.permission import advise_access, read_permission
+read_permission(os.getpid())
 PR_SET_DUMPABLE = 4
 {BECOME_NOBODY}
 ready, told = os.pipe()
@@ -31,8 +31,8 @@ if not child:
     os.read(end, 1)
     os._exit(0)
 os.read(ready, 1)
-facts = permission(child)
-print(json.dumps({{**asdict(facts), "advice": advice(facts)}}))
+facts = read_permission(child)
+print(json.dumps({{**asdict(facts), "advice": advise_access(facts)}}))
 os.close(told_end)
 os.waitpid(child, 0)
 """
@@ -64,18 +64,18 @@ def test_a_process_that_hides_its_memory_is_told_from_one_that_does_not() -> Non
 
 def test_a_child_may_be_read() -> None:
     with Puppet("cat", "/dev/null", "-", before=["sh", "-c", 'echo 0; exec "$@"', "sh"]) as target:
-        facts = permission(target.pid)
+        facts = read_permission(target.pid)
         assert facts.readable is True
         assert facts.same_user is True
         assert facts.descendant is True
         assert facts.tracer is None
         assert facts.same_user_namespace is True
         assert facts.same_pid_namespace is True
-        assert advice(facts) == ""
+        assert advise_access(facts) == ""
 
 
 def test_of_a_process_that_is_gone_nothing_is_known() -> None:
-    facts = asdict(permission(2**31 - 1))
+    facts = asdict(read_permission(2**31 - 1))
     for name in ("readable", "target_user", "same_user", "dumpable", "descendant", "tracer"):
         assert facts[name] is None, name
-    assert advice(permission(2**31 - 1)) == ""
+    assert advise_access(read_permission(2**31 - 1)) == ""

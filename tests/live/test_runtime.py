@@ -15,7 +15,7 @@ import pytest
 import inspector
 from inspector.errors import NotPython, UnsupportedVersion
 from inspector.process.memory import ProcessMemory
-from inspector.process.runtime import find_runtime, own_runtime
+from inspector.process.runtime import find_own_runtime, find_runtime
 from tests.extension.build import compiler
 from tests.live.puppets import Puppet
 from tests.support import TARGETS, interpreters, python_of
@@ -163,9 +163,9 @@ def test_the_own_runtime_is_what_is_found_from_outside() -> None:
         address = find_runtime(os.getpid(), memory)
     except UnsupportedVersion:
         assert sys.version_info < (3, 13)
-        assert memory.read(own_runtime(), 8) != b"xdebugpy"
+        assert memory.read(find_own_runtime(), 8) != b"xdebugpy"
     else:
-        assert address == own_runtime()
+        assert address == find_own_runtime()
 
 
 def test_a_program_that_only_speaks_of_the_cookie_is_not_python(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.cpython.frames import TooShort, deferred_references, stack_chains, tagged
-from inspector.process.chains import follow
+from inspector.process.linked_lists import follow_lists
 from tests.runtime import Interpreter, Runtime, small
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def stack_of(runtime: Runtime, *, slots: int = 48, running: bool = False) -> Sta
     """Read the stack of thread 201."""
     layout = runtime.layout()
     thread = runtime.interpreters[0].threads[201]
-    frames, refs = follow(runtime.image, stack_chains(layout, thread, (99, 99), slots))
+    frames, refs = follow_lists(runtime.image, stack_chains(layout, thread, (99, 99), slots))
     assert frames is not None
     assert refs is not None
     return deferred_references(layout.published, frames, refs, running=running)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.process import machine_code
-from inspector.process.machine_code import CODE, address_of, find_caller
+from inspector.process.machine_code import CODE, find_address, find_caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +36,12 @@ def test_calls_are_made_in_order_with_all_their_arguments() -> None:
     library, text = ctypes.PyDLL(None), ctypes.create_string_buffer(64)
     at = ctypes.addressof(text)
     form = ctypes.create_string_buffer(b"%d %d %d")
-    print_, put = address_of(library.snprintf), address_of(library.memset)
+    print_, put = find_address(library.snprintf), find_address(library.memset)
     steps = [
         (print_, at, 64, ctypes.addressof(form), 1, -2, 3),
         (put, at, ord("9"), 1, 0, 0, 0),
-        (address_of(library.atoi), at, *NOTHING),
-        (address_of(library.getpid), 0, *NOTHING),
+        (find_address(library.atoi), at, *NOTHING),
+        (find_address(library.getpid), 0, *NOTHING),
     ]
     assert caller.call(steps)[:2] == [len("1 -2 3"), at]
     assert [each & 0xFFFFFFFF for each in caller.call(steps[2:])] == [9, os.getpid()]
@@ -52,7 +52,7 @@ def test_calls_are_made_in_order_with_all_their_arguments() -> None:
 def test_its_page_is_executable_and_not_writable() -> None:
     caller, _ = find_caller()
     assert caller is not None
-    at = address_of(caller._walk)
+    at = find_address(caller._walk)
     rights = []
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
         where, how = line.split()[:2]
@@ -75,7 +75,7 @@ def test_a_system_that_refuses_is_quoted(monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(_: bytes) -> int:
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(machine_code, "_map", refuse)
+    monkeypatch.setattr(machine_code, "_map_code", refuse)
     reason = "this system allows no executable memory (Permission denied)"
     assert find_caller() == (None, reason)
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from inspector.errors import AccessDenied, Exhausted, NoSuchTarget, TargetChanged
-from inspector.process.failure import process_error
-from inspector.process.permission import advice
+from inspector.process.os_errors import make_process_error
+from inspector.process.permission import advise_access
 from tests.screen.builder import RIGHTS
 
 REFUSED = replace(RIGHTS, readable=False)
@@ -55,23 +55,23 @@ ROOT: dict[str, Any] = {"own_user": 0, "target_user": 0}
 def test_the_advice_names_the_reason_and_the_cure(
     facts: dict[str, Any], phrases: list[str]
 ) -> None:
-    line = advice(replace(REFUSED, **facts))
+    line = advise_access(replace(REFUSED, **facts))
     assert "\n" not in line
     assert all(phrase in line for phrase in phrases)
     assert bool(line) == any(phrases)
 
 
 def test_a_descendant_is_not_refused_by_the_scope_that_allows_descendants() -> None:
-    assert "ptrace_scope" not in advice(replace(REFUSED, ptrace_scope=1, descendant=True))
+    assert "ptrace_scope" not in advise_access(replace(REFUSED, ptrace_scope=1, descendant=True))
 
 
 def test_the_sudo_line_is_the_command_that_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = replace(REFUSED, same_user=False)
     monkeypatch.setattr(sys, "argv", [sys.executable, "dump", "a b"])
-    assert f"sudo {sys.executable} dump 'a b'" in advice(refused)
+    assert f"sudo {sys.executable} dump 'a b'" in advise_access(refused)
     monkeypatch.setattr(sys, "argv", ["/not/executable.py", "dump"])
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "inspector", "dump", "12"])
-    assert f"sudo {sys.executable} -m inspector dump 12" in advice(refused)
+    assert f"sudo {sys.executable} -m inspector dump 12" in advise_access(refused)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_sudo_line_is_the_command_that_was_refused(monkeypatch: pytest.Monke
 )
 def test_each_errno_is_one_error(code: int | None, kind: type[Exception]) -> None:
     nobody = 2**31 - 1
-    failure = process_error(code, nobody)
+    failure = make_process_error(code, nobody)
     assert type(failure) is kind
     # What the reader wants for is not the process's fault.
     assert getattr(failure, "pid", None) == (None if kind is Exhausted else nobody)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.errors import MemoryFault, UnsupportedVersion
-from inspector.process import calls
+from inspector.process import c_functions
 from inspector.process import memory as memory_module
 from inspector.process.memory import ProcessMemory
 from inspector.process.vectors import ADDRESS_END, IOV_MAX, MAX_BYTES, PAGE, Vectors
@@ -183,7 +183,7 @@ def test_a_system_without_the_call_is_told_when_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
-    monkeypatch.setattr(memory_module, "process_vm_readv", calls._bind()[0])
+    monkeypatch.setattr(memory_module, "process_vm_readv", c_functions._bind_functions()[0])
     monkeypatch.setattr(ProcessMemory, "_open", lambda _: False)
     with pytest.raises(UnsupportedVersion, match="no system call to read process") as caught:
         ProcessMemory().read(4096, 8)
@@ -223,7 +223,7 @@ def test_no_page_is_touched_that_no_range_needs(known: KnownBytes) -> None:
 
 def counted_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list to which every system call adds what it moved."""
-    call, moved = calls.process_vm_readv, []
+    call, moved = c_functions.process_vm_readv, []
 
     def counted(*arguments: int) -> int:
         moved.append(call(*arguments))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from inspector.cpython.frames import OWNED_BY_INTERPRETER
 from inspector.cpython.walk import gil_enabled, interpreters, threads
 from inspector.cpython.words import word_at
-from inspector.process.chains import follow
+from inspector.process.linked_lists import follow_lists
 from inspector.process.vectors import WORD
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _frames(look: Look, states: list[Thread]) -> list[Trial]:
     head = published["thread_state.current_frame"]
     localsplus = published["interpreter_frame.localsplus"]
     waiting = [each.address for each in states if not each.attached and each.native_id]
-    stacks = follow(look.memory, [(each + head, localsplus, DEEPEST) for each in waiting])
+    stacks = follow_lists(look.memory, [(each + head, localsplus, DEEPEST) for each in waiting])
     owner = published["interpreter_frame.owner"]
     frames: dict[int, bytes] = {}
     ends = {}

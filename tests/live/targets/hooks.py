@@ -15,7 +15,7 @@ from typing import Any
 
 import inspector
 from inspector.errors import InspectorError
-from inspector.process.world import OwnWorld
+from inspector.process.own_world import OwnWorld
 
 PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
 

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.process import kept
-from inspector.process.calls import process_vm_readv
-from inspector.process.kept import AtOnce, InBlocks, Latest
+from inspector.process.c_functions import process_vm_readv
 from inspector.process.memory import ProcessMemory
+from inspector.process.repeated_ranges import (
+    BLOCK,
+    MAX_SETS,
+    BlockwiseRanges,
+    DoubleBufferedRanges,
+    RangesCache,
+)
 from inspector.process.vectors import PAGE
 
 if TYPE_CHECKING:
@@ -74,7 +79,7 @@ def at_once(ranges: list[Range]) -> list[bytes | None]:
 
 
 memory = ProcessMemory()
-latest = Latest(AtOnce)
+latest = RangesCache(DoubleBufferedRanges)
 
 
 @pytest.mark.parametrize("read", [in_blocks, at_once])
@@ -116,7 +121,7 @@ def test_an_interrupted_reading_does_not_spoil_the_next(
         return result
 
     with monkeypatch.context() as patch:
-        patch.setattr("inspector.process.kept.make_call", interrupt)
+        patch.setattr("inspector.process.repeated_ranges.make_call", interrupt)
         with pytest.raises(TimeoutError):
             read(ranges)
     assert read(ranges) == ground.now(ranges)
@@ -152,26 +157,30 @@ def test_a_reading_that_finds_a_hole_does_not_spoil_the_next(ground: Ground) -> 
     assert memory.read_again(ranges) == [b"anew now", *first[1:]]
 
 
-@pytest.mark.parametrize("size", [1, kept.BLOCK - 1, kept.BLOCK, kept.BLOCK + 1])
+@pytest.mark.parametrize("size", [1, BLOCK - 1, BLOCK, BLOCK + 1])
 def test_a_range_may_end_where_a_block_does(ground: Ground, size: int) -> None:
-    ranges = [(ground.at + 5, size), (ground.at + 2 * kept.BLOCK, 8), (ground.at + size, 3)]
+    ranges = [
+        (ground.at + 5, size),
+        (ground.at + 2 * BLOCK, 8),
+        (ground.at + size, 3),
+    ]
     for change in range(4):
         ground.bytes[5 + size - 1] = change
         assert memory.read_again(ranges) == ground.now(ranges)
 
 
 def test_several_sets_of_ranges_are_kept_beside_each_other(ground: Ground) -> None:
-    vectors = Latest(InBlocks)
+    vectors = RangesCache(BlockwiseRanges)
     sets = [[(ground.at + 8 * n, 8) for n in range(start, start + 600)] for start in range(6)]
-    made = [vectors.of(ranges) for ranges in sets[: kept.MOST]]
-    assert [vectors.of(list(ranges)) for ranges in sets[: kept.MOST]] == made
+    made = [vectors.of(ranges) for ranges in sets[:MAX_SETS]]
+    assert [vectors.of(list(ranges)) for ranges in sets[:MAX_SETS]] == made
     vectors.of(sets[-1])
     assert vectors.of(sets[1]) is made[1]
     assert vectors.of(sets[0]) is not made[0]
 
 
 def test_steady_vectors_hold_as_many_objects_at_any_time(ground: Ground) -> None:
-    vectors = Latest(AtOnce, steady=True)
+    vectors = RangesCache(DoubleBufferedRanges, steady=True)
 
     def held() -> list[int]:
         return [len({id(each.next), id(each._last)}) for each in vectors._kept]

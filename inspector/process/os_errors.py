@@ -22,7 +22,7 @@ from inspector.errors import (
 if TYPE_CHECKING:
     from inspector.errors import InspectorError, TargetError
 
-__all__ = ["exhausted", "is_exhaustion", "process_error"]
+__all__ = ["is_exhaustion", "make_exhausted_error", "make_process_error"]
 
 # 0: nothing was moved, and nothing was wrong with the call: the memory is gone already.
 MISSING = (errno.ESRCH, errno.ENOENT, 0)
@@ -35,10 +35,10 @@ EXHAUSTED: Final = {
 """What the reader lacks, whatever it tried."""
 
 
-def process_error(code: int | None, pid: int, action: str = "read") -> InspectorError:
+def make_process_error(code: int | None, pid: int, action: str = "read") -> InspectorError:
     """Return the error for ``errno`` ``code`` of an attempt to ``action`` process ``pid``."""
     if code in MISSING:
-        return _missing(pid)
+        return _make_missing_error(pid)
     if code == errno.ENOSYS:
         return UnsupportedVersion(
             f"{sys.platform} has no system call to {action} process {pid}",
@@ -46,9 +46,9 @@ def process_error(code: int | None, pid: int, action: str = "read") -> Inspector
             hint="inspector reads 64-bit Linux processes",
         )
     if code in REFUSED:
-        from inspector.process.permission import advice, permission  # noqa: PLC0415 - rarely needed
+        from inspector.process.permission import advise_access, read_permission  # noqa: PLC0415 - rarely needed
 
-        hint = advice(permission(pid))
+        hint = advise_access(read_permission(pid))
         if not hint and action != "read":
             hint = f"reading it is allowed; do not ask to {action} it"
         return AccessDenied(f"not allowed to {action} process {pid}", pid=pid, hint=hint)
@@ -67,7 +67,7 @@ def is_exhaustion(failure: OSError) -> bool:
     return failure.errno in EXHAUSTED
 
 
-def exhausted(failure: MemoryError | OSError) -> Exhausted:
+def make_exhausted_error(failure: MemoryError | OSError) -> Exhausted:
     """Return the error for a failure of Python's own."""
     if isinstance(failure, MemoryError):
         return Exhausted("out of memory", hint=EXHAUSTED[errno.ENOMEM])
@@ -76,7 +76,7 @@ def exhausted(failure: MemoryError | OSError) -> Exhausted:
     return Exhausted(f"{reason}{where}", hint=EXHAUSTED.get(failure.errno or 0, ""))
 
 
-def _missing(pid: int) -> TargetError:
+def _make_missing_error(pid: int) -> TargetError:
     """Tell a process that is not there from one that is hidden."""
     try:
         os.getpgid(pid)

@@ -16,7 +16,7 @@ from inspector.errors import AccessDenied
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["make_call", "memcmp", "memmove", "process_vm_readv", "refused"]
+__all__ = ["make_call", "make_hook_error", "memcmp", "memmove", "process_vm_readv"]
 
 _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ulong
 
@@ -39,11 +39,11 @@ def make_call(function: Callable[..., int], *arguments: int) -> int:
         try:
             function(*arguments)
         except Exception as refusal:
-            raise refused(refusal) from refusal
+            raise make_hook_error(refusal) from refusal
         raise
 
 
-def refused(refusal: Exception) -> AccessDenied:
+def make_hook_error(refusal: Exception) -> AccessDenied:
     """Return the error for a foreign call that an audit hook did not let happen."""
     return AccessDenied(
         f"an audit hook of this program forbids a call that reads memory: {refusal!r}",
@@ -52,7 +52,7 @@ def refused(refusal: Exception) -> AccessDenied:
     )
 
 
-def _bind() -> tuple[Callable[..., int], Callable[..., int], Callable[..., int]]:
+def _bind_functions() -> tuple[Callable[..., int], Callable[..., int], Callable[..., int]]:
     """Return the functions; those that fail where there are none."""
     load = ctypes.CDLL  # missing where another import of ctypes is interrupted by this one
     try:
@@ -67,4 +67,4 @@ def _bind() -> tuple[Callable[..., int], Callable[..., int], Callable[..., int]]
     return readv, compare, move
 
 
-process_vm_readv, memcmp, memmove = _bind()
+process_vm_readv, memcmp, memmove = _bind_functions()

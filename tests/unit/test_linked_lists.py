@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.process.calls import process_vm_readv
-from inspector.process.chains import Chase, follow
+from inspector.process.c_functions import process_vm_readv
+from inspector.process.linked_lists import KernelWalk, follow_lists
 from inspector.process.memory import ProcessMemory
 from tests.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.process.protocols import Chain, Hop
+    from inspector.process.protocols import LinkedList, Node
 
-    Follow = Callable[[Chain], list[Hop] | None]
+    Follow = Callable[[LinkedList], list[Node] | None]
 
 SIZE = 40
 
@@ -43,7 +43,7 @@ class Nodes:
         for node, address in zip(self.nodes, order[1:], strict=False):
             node[1] = address
 
-    def hops(self, count: int) -> list[Hop]:
+    def hops(self, count: int) -> list[Node]:
         """Return what is to be found of so many nodes."""
         return [
             (address, bytes(node))
@@ -51,14 +51,14 @@ class Nodes:
         ]
 
 
-def step_by_step(chain: Chain) -> list[Hop] | None:
+def step_by_step(chain: LinkedList) -> list[Node] | None:
     """Follow a chain with one reading per node."""
-    return follow(ProcessMemory(), [chain])[0]
+    return follow_lists(ProcessMemory(), [chain])[0]
 
 
-def chased(chain: Chain) -> list[Hop] | None:
+def chased(chain: LinkedList) -> list[Node] | None:
     """Follow a chain with prepared calls."""
-    chase = Chase(chain)
+    chase = KernelWalk(chain)
     pid = os.getpid()
     return chase.hops([process_vm_readv(pid, *call, 0) for call in chase.calls])
 
@@ -113,15 +113,15 @@ def test_nodes_of_two_words_are_followed(walk: Follow) -> None:
 
 def test_chains_are_followed_side_by_side() -> None:
     short, long = Nodes(2), Nodes(9)
-    found = follow(
+    found = follow_lists(
         ProcessMemory(), [(long.at, SIZE, 9), (0, SIZE, 9), (short.at, SIZE, 9), (long.at, SIZE, 8)]
     )
     assert found == [long.hops(9), [], short.hops(2), None]
 
 
 def test_no_list_is_an_empty_one() -> None:
-    assert follow(Image(), []) == []
-    assert follow(Image(), [(0, SIZE, 9)]) == [[]]
+    assert follow_lists(Image(), []) == []
+    assert follow_lists(Image(), [(0, SIZE, 9)]) == [[]]
 
 
 def test_a_node_at_the_end_of_its_mapping_is_as_long_as_its_mapping() -> None:
@@ -130,4 +130,4 @@ def test_a_node_at_the_end_of_its_mapping_is_as_long_as_its_mapping() -> None:
     image.put(head, node)
     image.put(node, 7, 0, 9)
     assert image.read_many([(node, SIZE)]) == [None]
-    assert follow(image, [(head, SIZE, 3)]) == [[(node, image.read(node, 32))]]
+    assert follow_lists(image, [(head, SIZE, 3)]) == [[(node, image.read(node, 32))]]

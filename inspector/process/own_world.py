@@ -21,11 +21,11 @@ from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 from inspector.errors import MemoryFault
-from inspector.process.chains import Chase
 from inspector.process.hook import NO_HOOK, Hook
-from inspector.process.kept import AtOnce, Latest
-from inspector.process.machine_code import address_of, find_caller
+from inspector.process.linked_lists import KernelWalk
+from inspector.process.machine_code import find_address, find_caller
 from inspector.process.memory import ProcessMemory
+from inspector.process.repeated_ranges import DoubleBufferedRanges, RangesCache
 from inspector.process.vectors import WORD, Vectors
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from inspector.process.machine_code import Step
-    from inspector.process.protocols import Chain, Hop
+    from inspector.process.protocols import LinkedList, Node
     from inspector.process.vectors import Call, Range
 
 __all__ = ["OwnWorld"]
@@ -61,18 +61,18 @@ class OwnWorld:
     def __init__(self, hook: Hook = NO_HOOK) -> None:
         self._hook = hook
         self._memory = ProcessMemory(hook=hook)
-        self._latest = Latest(AtOnce, steady=True)
+        self._latest = RangesCache(DoubleBufferedRanges, steady=True)
         # Through CDLL the caller would be detached, parked by its own stop, and hang.
         library = ctypes.PyDLL(None)
         current = library.PyInterpreterState_Get
         current.argtypes, current.restype = [], ctypes.c_void_p
         self.interpreter: int = current()
         self._caller, refusal = find_caller()
-        self._stop = address_of(library._PyEval_StopTheWorld)  # noqa: SLF001 - CPython's name
-        self._start = address_of(library._PyEval_StartTheWorld)  # noqa: SLF001 - CPython's name
-        self._clock = address_of(library.clock_gettime)
-        self._readv = address_of(library.process_vm_readv)
-        self._gather = address_of(library.process_vm_writev)
+        self._stop = find_address(library._PyEval_StopTheWorld)  # noqa: SLF001 - CPython's name
+        self._start = find_address(library._PyEval_StartTheWorld)  # noqa: SLF001 - CPython's name
+        self._clock = find_address(library.clock_gettime)
+        self._readv = find_address(library.process_vm_readv)
+        self._gather = find_address(library.process_vm_writev)
         self._times = array("q", bytes(32))
         """Two ``struct timespec``: when the stop was asked for, and when all ran again."""
         self.refusal = refusal or self._refused()
@@ -104,17 +104,17 @@ class OwnWorld:
         return self.read_all(ranges, (), ())[0]
 
     def read_all(
-        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
-    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:
+        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[LinkedList]
+    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Node] | None]]:
         """Read ranges and others, and follow chains, at one and the same instant.
 
-        See :func:`inspector.process.chains.follow` for what is returned of chains.
+        See :func:`inspector.process.linked_lists.follow_lists` for what is returned of chains.
         """
-        chases = [Chase(chain) if chain[0] else None for chain in chains]
+        chases = [KernelWalk(chain) if chain[0] else None for chain in chains]
         calls = [call for chase in chases if chase for call in chase.calls]
         pieces, others_pieces, moved = self._read(ranges, others, calls)
         start = 0
-        found: list[list[Hop] | None] = []
+        found: list[list[Node] | None] = []
         for chase in chases:
             end = start + (len(chase.calls) if chase else 0)
             found.append(chase.hops(moved[start:end]) if chase else [])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from inspector.process.chains import follow
-from inspector.process.ptrace import stopped
+from inspector.process.linked_lists import follow_lists
+from inspector.process.pause import pause_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inspector.process.memory import ProcessMemory
-    from inspector.process.protocols import Chain, Hop
+    from inspector.process.protocols import LinkedList, Node
     from inspector.process.vectors import Range
 
 __all__ = ["StoppedWorld"]
@@ -41,14 +41,14 @@ class StoppedWorld:
         return self.read_all(ranges, (), ())[0]
 
     def read_all(
-        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[Chain]
-    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Hop] | None]]:
+        self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[LinkedList]
+    ) -> tuple[list[bytes | None], list[bytes | None], list[list[Node] | None]]:
         """Read ranges and others, and follow chains, at one and the same instant."""
         if not self._held:
             with self.hold():
                 return self.read_all(ranges, others, chains)
         memory = self._memory
-        return memory.read_again(ranges), memory.read_many(others), follow(memory, chains)
+        return memory.read_again(ranges), memory.read_many(others), follow_lists(memory, chains)
 
     def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
         """Return the bytes of ``before``, and read ranges, all without a pause.
@@ -62,9 +62,9 @@ class StoppedWorld:
     def hold(self) -> Iterator[None]:
         """Keep the target stopped across several reads.
 
-        Raises what :func:`inspector.process.ptrace.stopped` raises.
+        Raises what :func:`inspector.process.pause.pause_process` raises.
         """
-        pause = stopped(self._memory.pid, self._limit)
+        pause = pause_process(self._memory.pid, self._limit)
         try:
             with pause:
                 self._held = True

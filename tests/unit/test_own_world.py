@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.process.machine_code import address_of
+from inspector.process.machine_code import find_address
+from inspector.process.own_world import OwnWorld
 from inspector.process.vectors import PAGE
-from inspector.process.world import OwnWorld
 from tests.support import free_threaded_only
 
 if TYPE_CHECKING:
@@ -66,5 +66,5 @@ def test_where_gathering_is_refused_whole_pages_are_read(ground: tuple[mmap.mmap
     pages, at = ground
     world = OwnWorld()
     # Within the pause there may be no Python code: a function of C that moves nothing.
-    world._gather = address_of(ctypes.PyDLL(None).getppid)
+    world._gather = find_address(ctypes.PyDLL(None).getppid)
     assert world.read_many([(at + 40, 8), (at + 5000, 8)]) == [pages[40:48], pages[5000:5008]]

@@ -9,7 +9,7 @@ import pytest
 
 from inspector.errors import MemoryFault
 from inspector.process.memory import ProcessMemory
-from inspector.process.repeated import RepeatedWords
+from inspector.process.repeated_words import RepeatedWords
 
 UNMAPPED = 64
 """In the page of the null pointer, which nobody maps."""

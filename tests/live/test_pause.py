@@ -26,9 +26,9 @@ from inspector.errors import (
     TargetChanged,
     Unsettled,
 )
-from inspector.process import proc, tracees, tracing
+from inspector.process import proc, ptrace, tracees
 from inspector.process.memory import ProcessMemory
-from inspector.process.ptrace import stopped
+from inspector.process.pause import pause_process
 from inspector.process.tracees import RUNNING, Tracees
 from tests.live.puppets import Restless, until_state
 from tests.support import BECOME_NOBODY, environment, root_only, unmeasured
@@ -52,11 +52,11 @@ class Native(Restless):
 
 def states(pid: int) -> Counter[str]:
     """Return how many threads are in which state."""
-    return Counter(proc.read_stat(pid, task).state for task in proc.task_ids(pid))
+    return Counter(proc.read_stat(pid, task).state for task in proc.list_tasks(pid))
 
 
 def tracers(pid: int) -> set[str]:
-    return {proc.status(pid, task)["TracerPid"] for task in proc.task_ids(pid)}
+    return {proc.read_status(pid, task)["TracerPid"] for task in proc.list_tasks(pid)}
 
 
 def assert_runs_on(target: Native) -> None:
@@ -76,7 +76,7 @@ def test_no_thread_moves_in_a_pause_and_all_do_after_it(
 ) -> None:
     with Native(native("counting"), str(threads)) as target:
         for _ in range(20):
-            with stopped(target.pid, LONG) as pause:
+            with pause_process(target.pid, LONG) as pause:
                 assert states(target.pid) == {"t": threads + 1}
                 before = target.counts() if threads else b""
                 os.sched_yield()
@@ -89,11 +89,11 @@ def test_no_thread_moves_in_a_pause_and_all_do_after_it(
 def test_threads_that_are_being_born_are_stopped_too(native: Callable[[str], Path]) -> None:
     with Native(native("breeding"), "3") as target:
         for _ in range(100):
-            with stopped(target.pid, LONG) as pause:
-                tasks = set(proc.task_ids(target.pid))
+            with pause_process(target.pid, LONG) as pause:
+                tasks = set(proc.list_tasks(target.pid))
                 assert states(target.pid)["t"] == pause.threads == len(tasks)
                 os.sched_yield()
-                assert set(proc.task_ids(target.pid)) == tasks
+                assert set(proc.list_tasks(target.pid)) == tasks
         assert target.ask("anything") == 1
 
 
@@ -102,7 +102,7 @@ def test_an_error_in_a_pause_ends_it_and_is_passed_on(native: Callable[[str], Pa
         """Any error of a reader."""
 
     with Native(native("counting"), "2") as target:
-        with pytest.raises(Mistake), stopped(target.pid, LONG):
+        with pytest.raises(Mistake), pause_process(target.pid, LONG):
             raise Mistake
         assert_runs_on(target)
 
@@ -116,7 +116,7 @@ def test_a_signal_to_the_reader_is_taken_once_the_target_runs(
     with Native(native("counting"), "2") as target:
         previous = signal.signal(number, lambda *_: taken.append(tracers(target.pid)))
         try:
-            with stopped(target.pid, LONG):
+            with pause_process(target.pid, LONG):
                 # To this thread: others do not know of the pause.
                 signal.pthread_kill(threading.get_ident(), number)
                 assert not taken
@@ -129,11 +129,11 @@ def test_a_signal_to_the_reader_is_taken_once_the_target_runs(
 
 READER = """
 import os, sys, threading
-from inspector.process.ptrace import stopped
+from inspector.process.pause import pause_process
 threads = int(sys.argv[2])
 for _ in range(threads):
     threading.Thread(target=threading.Event().wait, daemon=True).start()
-with stopped(int(sys.argv[1]), 60):
+with pause_process(int(sys.argv[1]), 60):
     os.write(1, b"stopped\\n")
     while threads:
         pass
@@ -173,7 +173,7 @@ def test_a_pause_ends_at_its_limit_although_the_reader_goes_on(
     native: Callable[[str], Path],
 ) -> None:
     def overrun() -> None:
-        with stopped(target.pid, 1.0):
+        with pause_process(target.pid, 1.0):
             while tracers(target.pid) != {"0"}:
                 pass
 
@@ -189,7 +189,7 @@ def test_what_a_signal_had_stopped_stays_stopped(native: Callable[[str], Path]) 
         while states(target.pid) != {"T": 3}:
             pass
         for _ in range(3):
-            with stopped(target.pid, LONG):
+            with pause_process(target.pid, LONG):
                 assert states(target.pid) == {"t": 3}
             while states(target.pid) != {"T": 3}:
                 pass
@@ -204,7 +204,7 @@ def test_a_stopped_process_that_is_continued_in_a_pause_runs_after_it(
         os.kill(target.pid, signal.SIGSTOP)
         while states(target.pid) != {"T": 3}:
             pass
-        with stopped(target.pid, LONG):
+        with pause_process(target.pid, LONG):
             os.kill(target.pid, signal.SIGCONT)
             assert states(target.pid) == {"t": 3}
         assert_runs_on(target)
@@ -214,7 +214,7 @@ def test_a_process_that_is_stopped_in_a_pause_is_stopped_after_it(
     native: Callable[[str], Path],
 ) -> None:
     with Native(native("counting"), "2") as target:
-        with stopped(target.pid, LONG):
+        with pause_process(target.pid, LONG):
             os.kill(target.pid, signal.SIGSTOP)
         while states(target.pid) != {"T": 3}:
             pass
@@ -228,7 +228,7 @@ def test_a_signal_that_is_caught_on_its_way_arrives(native: Callable[[str], Path
 
     def catch() -> None:
         seized = Tracees(target.pid)
-        assert tracing.ptrace(tracing.PTRACE_SEIZE, target.pid, None, None) == 0
+        assert ptrace.ptrace(ptrace.PTRACE_SEIZE, target.pid, None, None) == 0
         seized._signals[target.pid] = RUNNING
         os.kill(target.pid, signal.SIGRTMIN)
         seized.stop(time.monotonic() + LONG)
@@ -255,7 +255,7 @@ def test_no_signal_is_lost_or_doubled_by_pauses(native: Callable[[str], Path]) -
         sender = threading.Thread(target=shower)
         sender.start()
         while sender.is_alive():
-            with stopped(target.pid, LONG):
+            with pause_process(target.pid, LONG):
                 pass
         sender.join()
         while target.ask("anything") < number:
@@ -270,7 +270,7 @@ def test_a_thread_that_cannot_be_stopped_ends_the_attempt_and_is_let_go(
     with Native(native("vforking"), "") as target:
         until_state(target.pid, "D")
         match = "1 of 1 threads .* did not stop in time, 1 of them in an uninterruptible"
-        with pytest.raises(Unsettled, match=match), stopped(target.pid, 0.05):
+        with pytest.raises(Unsettled, match=match), pause_process(target.pid, 0.05):
             pytest.fail("it was stopped")
         assert tracers(target.pid) == {"0"}
         assert target.process.stdin is not None
@@ -282,7 +282,7 @@ def test_a_process_that_is_killed_in_a_pause_keeps_its_exit_status(
     native: Callable[[str], Path],
 ) -> None:
     with Native(native("counting"), "5") as target:
-        with stopped(target.pid, LONG):
+        with pause_process(target.pid, LONG):
             target.process.kill()
         assert target.process.wait() == -signal.SIGKILL
 
@@ -290,7 +290,7 @@ def test_a_process_that_is_killed_in_a_pause_keeps_its_exit_status(
 def test_an_exit_status_after_pauses_is_the_programs_own() -> None:
     code = "import os; os.write(1, b'0\\n'); os.read(0, 1); os._exit(41)"
     with Native(sys.executable, "-c", code) as target:
-        with stopped(target.pid, LONG):
+        with pause_process(target.pid, LONG):
             pass
         target.send("end")
         assert target.process.wait() == 41
@@ -304,7 +304,7 @@ def test_a_process_that_keeps_replacing_itself_is_stopped_or_reported(
     with Native(native("replacing"), "first") as target:
         for _ in range(200):
             try:
-                with stopped(target.pid, LONG):
+                with pause_process(target.pid, LONG):
                     outcomes["stopped"] += 1
             except TargetChanged:
                 outcomes["changed"] += 1
@@ -320,11 +320,11 @@ def test_refusals_of_a_process_in_exec_are_not_final_however_long_they_take(
 
     def refuse(request: int, task: int, *rest: int | None) -> Any:  # noqa: ANN401 - passed on
         nonlocal refused
-        if request == tracing.PTRACE_SEIZE and refused < 30:
+        if request == ptrace.PTRACE_SEIZE and refused < 30:
             refused += 1
             ctypes.set_errno(errno.EPERM)
             return -1
-        return tracing.ptrace(request, task, *rest)
+        return ptrace.ptrace(request, task, *rest)
 
     def late() -> float:
         return time.monotonic() + refused  # a second each
@@ -333,7 +333,7 @@ def test_refusals_of_a_process_in_exec_are_not_final_however_long_they_take(
     monkeypatch.setattr(tracees, "ptrace", refuse)
     monkeypatch.setattr(tracees, "time", slow)
     with Native(native("counting"), "2") as target:
-        with stopped(target.pid, LONG):
+        with pause_process(target.pid, LONG):
             assert states(target.pid) == {"t": 3}
         assert refused == 30
         assert_runs_on(target)
@@ -353,7 +353,7 @@ def test_a_stop_that_another_thread_waited_for_is_found_nevertheless(
         thief = threading.Thread(target=steal)
         thief.start()
         for _ in range(20):
-            with stopped(target.pid, LONG):
+            with pause_process(target.pid, LONG):
                 assert states(target.pid) == {"t": 3}
         assert_runs_on(target)
         os.kill(target.pid, signal.SIGKILL)
@@ -366,7 +366,7 @@ def test_two_processes_are_stopped_at_once_by_threads_of_one_reader(
 ) -> None:
     def read(target: Native) -> None:
         for _ in range(50):
-            with stopped(target.pid, LONG):
+            with pause_process(target.pid, LONG):
                 before = target.counts()
                 both.wait()
                 assert target.counts() == before
@@ -389,10 +389,10 @@ REFUSED = f"""
 import os, sys
 import inspector.process.permission
 from inspector.errors import AccessDenied
-from inspector.process.ptrace import stopped
+from inspector.process.pause import pause_process
 {BECOME_NOBODY}
 try:
-    with stopped(int(sys.argv[1]), {LONG}):
+    with pause_process(int(sys.argv[1]), {LONG}):
         pass
 except AccessDenied as failure:
     print(failure)
@@ -415,14 +415,14 @@ def test_a_process_of_another_user_is_refused(native: Callable[[str], Path]) -> 
 
 
 def test_the_own_process_is_refused() -> None:
-    with pytest.raises(AccessDenied, match="cannot stop itself"), stopped(os.getpid(), LONG):
+    with pytest.raises(AccessDenied, match="cannot stop itself"), pause_process(os.getpid(), LONG):
         pass
 
 
 def test_a_process_that_is_gone_is_no_target() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-    with pytest.raises(NoSuchTarget), stopped(process.pid, LONG):
+    with pytest.raises(NoSuchTarget), pause_process(process.pid, LONG):
         pass
 
 
@@ -432,7 +432,7 @@ def test_a_pause_that_fails_keeps_nothing_alive() -> None:
     collects = gc.isenabled()
     gc.disable()
     try:
-        pause = stopped(child.pid, LONG)
+        pause = pause_process(child.pid, LONG)
         left = weakref.ref(pause)
         try:
             pause.__enter__()
@@ -448,7 +448,7 @@ def test_a_pause_that_fails_keeps_nothing_alive() -> None:
 def test_a_zombie_is_no_target() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     until_state(process.pid, "Z")
-    with pytest.raises(NoSuchTarget, match="has ended"), stopped(process.pid, LONG):
+    with pytest.raises(NoSuchTarget, match="has ended"), pause_process(process.pid, LONG):
         pass
     assert process.wait() == 0
 
@@ -466,7 +466,7 @@ def test_targets_that_are_killed_at_any_moment_do_no_harm(
         for cycle in range(CYCLES):
             with Native(native(program), "3") as target:
                 for _ in range(cycle % 3):
-                    with stopped(target.pid, LONG):
+                    with pause_process(target.pid, LONG):
                         pass
                 # Not Popen.kill: it polls first, and would take a stop for the end.
                 signal.signal(signal.SIGALRM, partial(kill, target.pid))
@@ -484,5 +484,5 @@ def kill(pid: int, *_: object) -> None:
 
 def stop_for_ever(pid: int) -> None:
     while True:
-        with stopped(pid, LONG):
+        with pause_process(pid, LONG):
             pass

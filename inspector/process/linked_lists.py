@@ -1,7 +1,7 @@
 """Linked lists of a target, followed as bytes.
 
-Two ways: :func:`follow` reads one node of every list at a time, for a target that
-holds still or may move; :class:`Chase` prepares system calls that follow a list
+Two ways: :func:`follow_lists` reads one node of every list at a time, for a target that
+holds still or may move; :class:`KernelWalk` prepares system calls that follow a list
 by themselves, for the moment in which no Python code may run.
 """
 
@@ -15,18 +15,18 @@ from inspector.process.vectors import PAGE, WORD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.process.protocols import Chain, Hop, Memory
+    from inspector.process.protocols import LinkedList, Memory, Node
 
-__all__ = ["Chase", "follow"]
+__all__ = ["KernelWalk", "follow_lists"]
 
 
-def follow(memory: Memory, chains: Sequence[Chain]) -> list[list[Hop] | None]:
+def follow_lists(memory: Memory, chains: Sequence[LinkedList]) -> list[list[Node] | None]:
     """Follow all chains side by side, one ``read_many`` per step.
 
     Returns None for a chain that did not end within its depth, or led nowhere or back.
     """
     heads = memory.read_many([(head, WORD if head else 0) for head, _, _ in chains])
-    found: list[list[Hop] | None] = [None if head is None else [] for head in heads]
+    found: list[list[Node] | None] = [None if head is None else [] for head in heads]
     next_ = [int.from_bytes(head or b"", "little") for head in heads]
     visited: list[set[int]] = [set() for _ in chains]
     running = [number for number, at in enumerate(next_) if at]
@@ -36,7 +36,7 @@ def follow(memory: Memory, chains: Sequence[Chain]) -> list[list[Hop] | None]:
         nodes = memory.read_many([(next_[number], chains[number][1]) for number in running])
         rest = []
         for number, node in zip(running, nodes, strict=True):
-            words = node or _mapped(memory, next_[number], chains[number][1])
+            words = node or _read_mapped_part(memory, next_[number], chains[number][1])
             hops, address = found[number], next_[number]
             back = address in visited[number]
             if hops is None or len(words) < 2 * WORD or step >= chains[number][2] or back:
@@ -51,13 +51,13 @@ def follow(memory: Memory, chains: Sequence[Chain]) -> list[list[Hop] | None]:
     return found
 
 
-def _mapped(memory: Memory, address: int, size: int) -> bytes:
+def _read_mapped_part(memory: Memory, address: int, size: int) -> bytes:
     """Return as many of the bytes as are mapped: a node at the end of its mapping."""
     end = min(size, PAGE - address % PAGE)
     return memory.read_many([(address, end)])[0] or b""
 
 
-class Chase:
+class KernelWalk:
     """The system calls that follow one chain, each prepared before any is made.
 
     The trick: a scattered read can put the link that it finds in a node straight
@@ -66,7 +66,7 @@ class Chase:
     At the end of the list that address is NULL and all further calls fail.
     """
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: LinkedList) -> None:
         head, self._size, self._depth = chain
         depth = self._depth
         self._buffer = array("B", bytes(max(1, depth * self._size)))
@@ -86,14 +86,14 @@ class Chase:
             (local + 16 + 48 * step, 3, remote + 16 * (step + 1), 1) for step in range(depth)
         ]
 
-    def hops(self, moved: Sequence[int]) -> list[Hop] | None:
+    def hops(self, moved: Sequence[int]) -> list[Node] | None:
         """Return the nodes, given the bytes that each call moved.
 
         None for a list that did not end within its depth, or led nowhere.
         """
         if moved[0] != WORD:
             return None
-        found: list[Hop] = []
+        found: list[Node] = []
         for step in range(self._depth + 1):
             address = self._remote[2 * (step + 1)]
             if not address:

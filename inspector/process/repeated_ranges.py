@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
-from inspector.process.calls import make_call, memcmp, memmove
+from inspector.process.c_functions import make_call, memcmp, memmove
 from inspector.process.vectors import IOV_MAX, PAGE, Vectors
 
 if TYPE_CHECKING:
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
     from inspector.process.vectors import Call, Range
 
-__all__ = ["AtOnce", "InBlocks", "Latest"]
+__all__ = ["BlockwiseRanges", "DoubleBufferedRanges", "RangesCache"]
 
 BLOCK: Final = 1 << 17
 """Bytes that are compared as a whole first, and the most that one block has."""
 
-MOST: Final = 4
+MAX_SETS: Final = 4
 """Sets of ranges that are kept: one per interpreter that is read, nearly always."""
 
 
-class _Kept:
+class _RepeatedRanges:
     """The bytes of some ranges as they were read last."""
 
     apart = False
@@ -105,7 +105,7 @@ class Blocks(NamedTuple):
     """What the calls point into."""
 
 
-class InBlocks(_Kept):
+class BlockwiseRanges(_RepeatedRanges):
     """Ranges that are read block after block into the same few pages.
 
     These, and what is compared with them, stay in the processor's cache; what all is read
@@ -115,7 +115,7 @@ class InBlocks(_Kept):
     def __init__(self, ranges: Sequence[Range]) -> None:
         super().__init__(ranges)
         self._fresh = array("B", bytes(BLOCK))
-        self._blocks = _blocks(self._last.segments, self._fresh.buffer_info()[0])
+        self._blocks = _plan_blocks(self._last.segments, self._fresh.buffer_info()[0])
 
     def read(self, move: Callable[[Call], int]) -> list[bytes | None] | None:
         """Return the bytes of each range, None if not everything could be moved."""
@@ -133,7 +133,7 @@ class InBlocks(_Kept):
         return self._later(known, pages)
 
 
-class AtOnce(_Kept):
+class DoubleBufferedRanges(_RepeatedRanges):
     """Ranges that are read in one go, each by itself, and compared afterwards."""
 
     apart = True
@@ -153,19 +153,19 @@ class AtOnce(_Kept):
         return self._later(known, pages)
 
 
-Kind = TypeVar("Kind", bound=_Kept)
+AnyRanges = TypeVar("AnyRanges", bound=_RepeatedRanges)
 
 
-class Latest(Generic[Kind]):
+class RangesCache(Generic[AnyRanges]):
     """The latest ranges that were read: those that stay are not laid out again."""
 
-    def __init__(self, kind: type[Kind], *, steady: bool = False) -> None:
+    def __init__(self, kind: type[AnyRanges], *, steady: bool = False) -> None:
         """Be ``steady`` in the process that is read: as many objects are held at any time."""
         self._kind = kind
-        self._most = 1 if steady else MOST
+        self._most = 1 if steady else MAX_SETS
         self._kept = [kind(())] if steady else []
 
-    def of(self, ranges: Sequence[Range]) -> Kind:
+    def of(self, ranges: Sequence[Range]) -> AnyRanges:
         """Return what was read of these ranges last, the same object for equal ones."""
         for place, each in enumerate(self._kept):
             if each.ranges is ranges or each.ranges == ranges:
@@ -176,9 +176,9 @@ class Latest(Generic[Kind]):
         return made
 
 
-def _blocks(segments: array[int], buffer: int) -> Blocks:
+def _plan_blocks(segments: array[int], buffer: int) -> Blocks:
     """Return calls that read segments a block at a time, each into the same buffer."""
-    parts = list(_cut(segments))
+    parts = list(_cut_segments(segments))
     remote = array("Q", chain.from_iterable(chain.from_iterable(parts)))
     lengths = [sum(size for _, size in part) for part in parts]
     local = array("Q", chain.from_iterable((buffer, length) for length in lengths))
@@ -191,7 +191,7 @@ def _blocks(segments: array[int], buffer: int) -> Blocks:
     return Blocks(calls, lengths, (local, remote))
 
 
-def _cut(segments: array[int]) -> Iterator[list[Range]]:
+def _cut_segments(segments: array[int]) -> Iterator[list[Range]]:
     """Cut segments (address, size, address, size, ...) into lists of a block at most."""
     block: list[Range] = []
     left = BLOCK
