@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from inspector.cli.codes import BROKEN_PIPE, INTERRUPTED
 from inspector.cli.fast_dump import parse_dump
 from inspector.errors import InspectorError
-from inspector.screen.sizes import without_nonsense
+from inspector.screen.sizes import drop_invalid_sizes
 from inspector.screen.streams import (
     drop_unwritten,
     hold_descriptors,
@@ -95,7 +95,7 @@ def _parsed(words: Sequence[str]) -> Callable[[], int | None] | int:
     """Return what a command line asks for, or the exit status if that is done already."""
     from inspector.cli.app import parse
 
-    with without_nonsense(), standard_output(flush=False) as stream:
+    with drop_invalid_sizes(), standard_output(flush=False) as stream:
         found = parse(words)
         if isinstance(found, int):
             stream.flush()

@@ -14,8 +14,8 @@ from inspector.cli.show import ReadOptions
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.dashboard.state import State
 from inspector.screen.dashboard.watch_options import WatchOptions
-from inspector.screen.patience import patience
 from inspector.screen.selection import kinds_of
+from inspector.screen.waiting import announce_wait
 
 if TYPE_CHECKING:
     from inspector.reader.anatomy import Anatomy
@@ -72,7 +72,7 @@ def start(
     from inspector.screen.dashboard.sources import Live
     from inspector.screen.dashboard.start import show
 
-    with patience("attaching to", pid):
+    with announce_wait("attaching to", pid):
         target = inspector.attach(pid, pause_limit=read_options.pause_limit)
 
     def read(kind: str) -> Snapshot:

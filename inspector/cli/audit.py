@@ -12,7 +12,7 @@ import inspector
 from inspector.cli import options
 from inspector.errors import FaultFound
 from inspector.screen.streams import standard_output
-from inspector.screen.text import named, plain, plural
+from inspector.screen.text import escape_text, format_plural, list_names
 from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -187,10 +187,10 @@ def show(planned: partial[Plan], form: str, faults: Sequence[str]) -> None:
     """Audit, and write what was found to standard output."""
     inspector.attach()  # says why where nothing can be read
     from inspector.audit.auditing import audit
-    from inspector.screen.progress import steps
+    from inspector.screen.progress import show_steps
 
     plan = planned()
-    with steps("auditing") as tell:
+    with show_steps("auditing") as tell:
         found = audit(plan, tell)
     with standard_output() as stream:
         _write(stream, found, form)
@@ -217,14 +217,14 @@ def _write(stream: IO[str], found: Audit, form: str) -> None:
 def _fail(found: Audit, faults: Sequence[str]) -> None:
     """Raise if the audit found any of the faults, or could find none."""
     if bad := found.with_any([verdict for word in faults if (verdict := FAULTS[word])]):
-        names = named([f"{plain(each.type, 80)} ({each.verdict})" for each in bad])
-        raise FaultFound(f"{plural(len(bad), 'type')} to mend: {names}")
+        names = list_names([f"{escape_text(each.type, 80)} ({each.verdict})" for each in bad])
+        raise FaultFound(f"{format_plural(len(bad), 'type')} to mend: {names}")
     missing = [each for each in found.left_out() if not each.skipped]
     nothing = bool(missing) and not found.exercised()
     if nothing or (missing and UNEXERCISED in faults):
         from inspector.screen.audits import count_exercised
 
-        names = named([plain(each.type, 80) for each in missing])
+        names = list_names([escape_text(each.type, 80) for each in missing])
         raise FaultFound(
             f"{count_exercised(found)}: this is no clean bill, for nothing is known of {names}",
             hint="--make NAME=EXPR or --factories FILE tell what makes an instance",

@@ -13,10 +13,10 @@ import inspector
 from inspector.analysis.change import changes, same_process
 from inspector.cli import options
 from inspector.errors import FileError, GrowthFound
-from inspector.screen.patience import patience
-from inspector.screen.selection import matcher
+from inspector.screen.selection import make_matcher
 from inspector.screen.streams import standard_output
-from inspector.screen.text import named, plain, plural
+from inspector.screen.text import escape_text, format_plural, list_names
+from inspector.screen.waiting import announce_wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def show(
     old = _read(before, kind, blocking=blocking, last=after is not None)
     kind = next(iter(old)).kind if len(old) else None
     new = _read(after or before, kind, blocking=blocking)
-    matches = matcher(tuple(filters or ()))
+    matches = make_matcher(tuple(filters or ()))
     found = [each for each in changes(old, new) if matches(each.name)]
     with standard_output() as stream:
         if as_json:
@@ -95,7 +95,7 @@ def _read(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> 
     """Return the reading that a file or a process stands for."""
     if options.is_pid(name) and not Path(name).exists():
         kinds = (kind or "type",)
-        with patience("reading", int(name)):
+        with announce_wait("reading", int(name)):
             return inspector.attach(int(name)).snapshot(kinds=kinds, blocking=blocking)
     from inspector.snapshots.recording import (
         Reader,
@@ -136,5 +136,5 @@ def _write_table(
 
 
 def _failure(grown: Sequence[Change], least: int) -> GrowthFound:
-    names = named([f"{plain(each.name, 80)} +{each.growth:,}" for each in grown])
-    return GrowthFound(f"{plural(len(grown), 'object')} grew by {least:,} or more: {names}")
+    names = list_names([f"{escape_text(each.name, 80)} +{each.growth:,}" for each in grown])
+    return GrowthFound(f"{format_plural(len(grown), 'object')} grew by {least:,} or more: {names}")

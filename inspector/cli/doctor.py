@@ -10,8 +10,8 @@ import typer
 
 from inspector.cli import options
 from inspector.reader.target import PAUSE_LIMIT
-from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
+from inspector.screen.waiting import announce_wait
 
 __all__ = ["doctor"]
 
@@ -46,7 +46,7 @@ def show(
     """Examine a process, write what was found to standard output, return the exit status."""
     from inspector.diagnosis.doctor import diagnose
 
-    with patience("examining", pid):
+    with announce_wait("examining", pid):
         found = diagnose(pid, pause_limit)
     times = None
     if timing and found.error is None:

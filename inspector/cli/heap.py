@@ -10,8 +10,8 @@ import typer
 import inspector
 from inspector.cli import options
 from inspector.reader.target import PAUSE_LIMIT
-from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
+from inspector.screen.waiting import announce_wait
 
 __all__ = ["heap"]
 
@@ -34,7 +34,7 @@ def heap(
 
 def show(pid: int | None, as_json: bool, pause_limit: float) -> None:
     """Read a process and write what its allocator holds to standard output."""
-    with patience("reading", pid):
+    with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)
         allocator = target.allocator(pause_limit=pause_limit)
     with standard_output() as stream:

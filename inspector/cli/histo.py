@@ -11,9 +11,9 @@ import typer
 import inspector
 from inspector.cli import options
 from inspector.reader.target import PAUSE_LIMIT
-from inspector.screen.patience import patience
-from inspector.screen.selected_types import HISTOGRAM_SORTS, Choice, choose
+from inspector.screen.selected_types import HISTOGRAM_SORTS, TypeSelection, select_types
 from inspector.screen.streams import standard_output
+from inspector.screen.waiting import announce_wait
 from inspector.snapshots.heap import MEMORY
 
 __all__ = ["MemoryOption", "histo"]
@@ -58,27 +58,27 @@ def histo(
     Built-in types are among them. No code runs in the process. While it runs the numbers
     are estimates: LOW is what the first look proves. With --blocking they are exact.
     """
-    choice = Choice(sort, tuple(filters or ()), limit)
+    choice = TypeSelection(sort, tuple(filters or ()), limit)
     context.obj.append(partial(show, pid, choice, as_json, blocking, memory, pause_limit))
 
 
 def show(
     pid: int | None,
-    choice: Choice,
+    choice: TypeSelection,
     as_json: bool,
     blocking: bool,
     memory: int,
     pause_limit: float,
 ) -> None:
     """Read a process and write its histogram to standard output."""
-    with patience("reading", pid):
+    with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)
         histogram = target.histogram(
             blocking=blocking, pause_limit=pause_limit, memory=memory * MEGABYTE
         )
     with standard_output() as stream:
         if as_json:
-            chosen = choose(histogram, choice, None)
+            chosen = select_types(histogram, choice, None)
             stream.write(json.dumps(chosen.histogram.as_dict()) + "\n")
             return
         from inspector.screen.histogram import print_histogram

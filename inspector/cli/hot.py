@@ -12,9 +12,9 @@ import inspector
 from inspector.cli import options
 from inspector.reader.header_sampler import RATE
 from inspector.reader.target import PAUSE_LIMIT
-from inspector.screen.patience import patience
-from inspector.screen.selection import kinds_of, matcher
+from inspector.screen.selection import kinds_of, make_matcher
 from inspector.screen.streams import standard_output
+from inspector.screen.waiting import announce_wait
 
 if TYPE_CHECKING:
     from inspector.screen.selection import Selection
@@ -82,14 +82,14 @@ def show(
 ) -> None:
     """Sample a process and write the ranking to standard output."""
     from inspector.diagnosis.ranking import rank
-    from inspector.screen.progress import sampling
+    from inspector.screen.progress import show_sampling
 
     duration, rate, kind, pause_limit = course
-    with patience("attaching to", pid):
+    with announce_wait("attaching to", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)
-    with sampling(duration) as tell:
+    with show_sampling(duration) as tell:
         ranking = rank(target, duration=duration, rate=rate, kinds=kinds_of(kind), tell=tell)
-    matches = matcher(selection.filters)
+    matches = make_matcher(selection.filters)
     rows = [each for each in ranking.rows if matches(each.row.name)]
     with standard_output() as stream:
         if as_json:

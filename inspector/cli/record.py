@@ -14,10 +14,10 @@ from inspector.cli.run import RunCommand
 from inspector.cli.show import ReadOptions
 from inspector.launch.recorder import Course, record, started
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
-from inspector.screen.patience import patience
 from inspector.screen.selection import kinds_of
-from inspector.screen.streams import say
-from inspector.screen.text import plural
+from inspector.screen.streams import write_line
+from inspector.screen.text import format_plural
+from inspector.screen.waiting import announce_wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: 
     """Record a process, or a program from its start to its end."""
     child: Popen[bytes] | None = None
     if len(subject) == 1 and options.is_pid(subject[0]):
-        with patience("attaching to", int(subject[0])):
+        with announce_wait("attaching to", int(subject[0])):
             target = inspector.attach(int(subject[0]), pause_limit=read_options.pause_limit)
     else:
         child, target = started(subject, read_options.pause_limit)
@@ -95,17 +95,19 @@ def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: 
             child.wait()
         raise
     failed = f", {tally.failed:,} not taken" if tally.failed else ""
-    say(f"{plural(tally.readings, 'reading')}{failed} in {path}, {tally.size:,} bytes")
+    write_line(
+        f"{format_plural(tally.readings, 'reading')}{failed} in {path}, {tally.size:,} bytes"
+    )
     if child is not None and (status := child.wait()):
         raise SystemExit(status if status > 0 else 128 - status)
 
 
 def _recorded(target: Target, path: str, read_options: ReadOptions, course: Course) -> Tally:
     """Record with a progress bar."""
-    from inspector.screen.progress import recording
+    from inspector.screen.progress import show_recording
 
     settings = read_options._asdict()
-    with recording(course.duration) as tell:
+    with show_recording(course.duration) as tell:
         return record(
             target,
             lambda: target.snapshot(**settings),

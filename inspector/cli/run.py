@@ -15,7 +15,7 @@ from inspector.launch.board_options import BoardOptions
 from inspector.launch.plan import Plan
 from inspector.launch.program import LIVE, VERDICTS, check_program, run_program
 from inspector.screen.streams import has_terminal
-from inspector.screen.streams import output as opened
+from inspector.screen.streams import open_output as opened
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence

@@ -84,11 +84,11 @@ def show(
     inspector.attach()  # says why where nothing can be read
     from inspector.audit.expressions import parsed
     from inspector.audit.scaling import scale
-    from inspector.screen.progress import steps
+    from inspector.screen.progress import show_steps
 
     for each in expressions:
         parsed(each)
-    with steps("measuring") as tell:
+    with show_steps("measuring") as tell:
         found = scale(expressions, threads, rounds, seconds, tell)
     with standard_output() as stream:
         if as_json:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import inspector
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
-from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
-from inspector.screen.text import duration
-from inspector.screen.view import write
+from inspector.screen.text import format_duration
+from inspector.screen.view import write_snapshot
+from inspector.screen.waiting import announce_wait
 
 if TYPE_CHECKING:
     from inspector.screen.selection import View
@@ -32,16 +32,16 @@ class ReadOptions(NamedTuple):
 
 def show(pid: int | None, view: View, read_options: ReadOptions) -> None:
     """Read a process, by default this one, and write it to standard output."""
-    with patience("reading", pid):
+    with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=read_options.pause_limit)
         snapshot = target.snapshot(**read_options._asdict())
     with standard_output() as stream:
-        write(snapshot, view, stream, remarks(target.discovery_pause_ns))
+        write_snapshot(snapshot, view, stream, remarks(target.discovery_pause_ns))
 
 
 def show_pool(pid: int | None, view: View, read_options: ReadOptions) -> None:
     """Read a process and write its pools and its threads' arrays to standard output."""
-    with patience("reading", pid):
+    with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=read_options.pause_limit)
         snapshot = target.snapshot(**read_options._asdict())
     with standard_output() as stream:
@@ -52,13 +52,15 @@ def show_pool(pid: int | None, view: View, read_options: ReadOptions) -> None:
             return
         from inspector.screen.console import console_for
         from inspector.screen.pool import pool_view
-        from inspector.screen.tables import heading
+        from inspector.screen.tables import write_heading
 
-        console_for(stream).print(heading(snapshot), "", pool_view(snapshot), sep="\n")
+        console_for(stream).print(write_heading(snapshot), "", pool_view(snapshot), sep="\n")
 
 
 def remarks(discovery_pause_ns: int | None) -> tuple[str, ...]:
     """Return what a user should know beside the table."""
     if discovery_pause_ns is None:
         return ()
-    return (f"the process was stopped for {duration(discovery_pause_ns)} to find its layout",)
+    return (
+        f"the process was stopped for {format_duration(discovery_pause_ns)} to find its layout",
+    )

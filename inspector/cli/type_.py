@@ -11,8 +11,8 @@ import typer
 import inspector
 from inspector.cli import options
 from inspector.reader.target import PAUSE_LIMIT
-from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
+from inspector.screen.waiting import announce_wait
 
 __all__ = ["type_"]
 
@@ -41,7 +41,7 @@ def show(
     pause_limit: float,
 ) -> None:
     """Read a process and write one type to standard output."""
-    with patience("reading", pid):
+    with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)
         anatomy = target.anatomy(_key(subject), blocking=blocking, pause_limit=pause_limit)
     with standard_output() as stream:

@@ -12,8 +12,8 @@ import inspector
 from inspector.cli import options
 from inspector.errors import FaultFound
 from inspector.reader.target import PAUSE_LIMIT
-from inspector.screen.patience import patience
 from inspector.screen.streams import standard_output
+from inspector.screen.waiting import announce_wait
 
 __all__ = ["why"]
 
@@ -73,12 +73,12 @@ def show(
     Raises :class:`FaultFound` for a finding that is to fail.
     """
     from inspector.diagnosis.why import watch_threads
-    from inspector.screen.progress import sampling
+    from inspector.screen.progress import show_sampling
 
     duration, rate, pause_limit = limits
-    with patience("attaching to", pid):
+    with announce_wait("attaching to", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)
-    with sampling(duration) as tell:
+    with show_sampling(duration) as tell:
         found = watch_threads(target, duration=duration, rate=rate, tell=tell)
     with standard_output() as stream:
         if as_json:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import inspector
 from inspector.errors import InspectorError
 from inspector.launch.plan import Plan
-from inspector.screen.streams import output, print_error, say
-from inspector.screen.view import writer
+from inspector.screen.streams import open_output, print_error, write_line
+from inspector.screen.view import choose_writer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -48,7 +48,7 @@ class Reporter:
 
     def prepare(self) -> None:
         """Load all that reports need, for those to come while the program runs."""
-        self._writer = writer(self._plan.view)
+        self._writer = choose_writer(self._plan.view)
         try:
             self._target = inspector.attach()
             self._at_rest = {row.address: _counts(row) for row in self._target.snapshot()}
@@ -63,7 +63,7 @@ class Reporter:
     def at_end(self) -> None:
         """Report on a program that has ended, unless its module was not found."""
         if self._plan.module and sys.modules["__main__"].__spec__ is None:
-            say("inspector: the program did not start: there is nothing to report")
+            write_line("inspector: the program did not start: there is nothing to report")
         else:
             self._report("taken at its end")
 
@@ -100,8 +100,8 @@ class Reporter:
                 f"{len(ours):,} types that came with inspector, and did not move since, are left "
                 "out; --filter shows them"
             )
-        write = self._writer or writer(self._plan.view)
-        with output(self._plan.output, "a") as stream:
+        write = self._writer or choose_writer(self._plan.view)
+        with open_output(self._plan.output, "a") as stream:
             write(snapshot._replace(rows=theirs), self._plan.view, stream, remarks)
 
     def _is_ours(self, row: ObjectCount) -> bool:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from inspector.errors import InspectorError
 from inspector.launch.plan import Plan
 from inspector.launch.witness import Witness
-from inspector.screen.streams import output, print_error, say
-from inspector.screen.text import plural
+from inspector.screen.streams import open_output, print_error, write_line
+from inspector.screen.text import format_plural
 from inspector.screen.verdicts import write_verdicts
 
 if TYPE_CHECKING:
@@ -44,17 +44,19 @@ class Verdicts:
         if self._witness is None:
             return
         if self._plan.module and sys.modules["__main__"].__spec__ is None:
-            say("inspector: the program did not start: there is nothing to report")
+            write_line("inspector: the program did not start: there is nothing to report")
             return
         try:
             target, used = self._witness.end()
-            remarks = [f"from the whole run, with {plural(self._witness.merges, 'merge')} in it"]
+            remarks = [
+                f"from the whole run, with {format_plural(self._witness.merges, 'merge')} in it"
+            ]
             if missed := self._witness.missed:
                 remarks.append(
-                    f"{plural(missed, 'merge')} could not be read: what was counted per thread "
-                    "until then stands with the header"
+                    f"{format_plural(missed, 'merge')} could not be read: what was counted per "
+                    "thread until then stands with the header"
                 )
-            with output(self._plan.output, "a") as stream:
+            with open_output(self._plan.output, "a") as stream:
                 write_verdicts(target, used, self._plan.view, stream, remarks)
         except InspectorError as error:
             print_error(error)

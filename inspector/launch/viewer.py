@@ -29,7 +29,7 @@ from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.sources import Live
 from inspector.screen.dashboard.state import State
 from inspector.screen.dashboard.terminal import Terminal
-from inspector.screen.export import export
+from inspector.screen.export import write_export
 from inspector.screen.selection import kinds_of
 from inspector.screen.streams import print_error
 
@@ -111,7 +111,7 @@ def main() -> None:
     try:
         state = _watched(program, target, options, pane)
         if options.export:
-            export(state, options.export)
+            write_export(state, options.export)
     except inspector.InspectorError as error:
         print_error(error)
     program.channel.say("left")

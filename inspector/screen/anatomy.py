@@ -8,14 +8,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from inspector.screen.text import count, plain
+from inspector.screen.text import escape_text, format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from inspector.reader.anatomy import Anatomy
 
-__all__ = ["anatomy_view", "grid"]
+__all__ = ["anatomy_view", "make_grid"]
 
 MOST: Final = 40
 """Subclasses, or threads, that are listed."""
@@ -26,7 +26,7 @@ def anatomy_view(anatomy: Anatomy) -> Group:
     row, header = anatomy.count, anatomy.header
     owner = f"{header.ob_tid:#x}"
     if row.owner is not None:
-        owner += f", thread {row.owner} {plain(anatomy.owner_name)}".rstrip()
+        owner += f", thread {row.owner} {escape_text(anatomy.owner_name)}".rstrip()
     words = [
         ("ob_tid", owner),
         ("ob_flags", f"{header.ob_flags:#x}"),
@@ -34,47 +34,47 @@ def anatomy_view(anatomy: Anatomy) -> Group:
         ("ob_gc_bits", f"{header.ob_gc_bits:#x}" + (", deferred" if header.deferred else "")),
         ("ob_ref_local", f"{header.ob_ref_local:,}" + (", immortal" if header.immortal else "")),
         ("ob_ref_shared", f"{header.ob_ref_shared:#x}, {row.state}"),
-        ("ob_type", f"{header.ob_type:#x}, {plain(anatomy.metatype)}"),
+        ("ob_type", f"{header.ob_type:#x}, {escape_text(anatomy.metatype)}"),
     ]
     facts = [
         ("address", f"{row.address:#x}, interpreter {row.interpreter}"),
         ("unique id", str(row.unique_id) if row.unique_id else "none"),
         ("instances", f"{anatomy.basicsize:,} bytes each"),
         ("flags", " ".join(anatomy.flags)),
-        ("mro", _names(anatomy.bases)),
-        ("subclasses", _names(anatomy.subclasses) or "none"),
+        ("mro", _join_names(anatomy.bases)),
+        ("subclasses", _join_names(anatomy.subclasses) or "none"),
     ]
     sums = [
-        ("local", count(row.local)),
-        ("shared - bias", count(row.unbiased)),
-        *_threads("contributed by", row.contributions, anatomy.thread_names),
-        ("counted", _bounded(anatomy, row.counted)),
-        *_threads("on the stack of", row.stacks or {}, anatomy.thread_names),
-        ("deferred", count(row.deferred)),
-        ("total", _bounded(anatomy, row.total)),
-        ("in suspended generators", f"{count(anatomy.suspended)}, part of no count"),
+        ("local", format_count(row.local)),
+        ("shared - bias", format_count(row.unbiased)),
+        *_list_threads("contributed by", row.contributions, anatomy.thread_names),
+        ("counted", _format_bounds(anatomy, row.counted)),
+        *_list_threads("on the stack of", row.stacks or {}, anatomy.thread_names),
+        ("deferred", format_count(row.deferred)),
+        ("total", _format_bounds(anatomy, row.total)),
+        ("in suspended generators", f"{format_count(anatomy.suspended)}, part of no count"),
         ("sys.getrefcount", "?" if row.getrefcount is None else str(row.getrefcount)),
     ]
     paths = [(path.what, f"{path.how}: {path.why}") for path in anatomy.paths]
     judged = anatomy.judged
     said = [] if judged is None else [(judged.verdict, judged.advice)]
     return Group(
-        Text(plain(row.name), "bold"),
-        grid(facts),
-        _section("header, right after the counts", words),
-        _section("references", sums),
+        Text(escape_text(row.name), "bold"),
+        make_grid(facts),
+        _make_section("header, right after the counts", words),
+        _make_section("references", sums),
         Text(f"  {anatomy.formula}", "dim"),
-        _section("how they are counted", paths),
-        *([_section("verdict", said)] if said else []),
+        _make_section("how they are counted", paths),
+        *([_make_section("verdict", said)] if said else []),
     )
 
 
-def _section(title: str, lines: Iterable[tuple[str, str]]) -> Group:
+def _make_section(title: str, lines: Iterable[tuple[str, str]]) -> Group:
     """Return a title and the lines under it."""
-    return Group(Text(""), Text(title, "bold"), grid(lines))
+    return Group(Text(""), Text(title, "bold"), make_grid(lines))
 
 
-def grid(lines: Iterable[tuple[str, str]]) -> Table:
+def make_grid(lines: Iterable[tuple[str, str]]) -> Table:
     """Return lines of a word and what it stands for."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
@@ -84,19 +84,19 @@ def grid(lines: Iterable[tuple[str, str]]) -> Table:
     return grid
 
 
-def _names(names: tuple[str, ...]) -> str:
+def _join_names(names: tuple[str, ...]) -> str:
     """Return names in a row, and how many were left out."""
     more = f", and {len(names) - MOST:,} more" if len(names) > MOST else ""
-    return ", ".join(map(plain, names[:MOST])) + more
+    return ", ".join(map(escape_text, names[:MOST])) + more
 
 
-def _threads(
+def _list_threads(
     what: str, numbers: Mapping[int, int], names: Mapping[int, str]
 ) -> list[tuple[str, str]]:
     """Return a line per thread, the largest first."""
     ranked = sorted(numbers.items(), key=lambda item: -abs(item[1]))
     lines = [
-        (f"{what} {native}", f"{number:+,}  {plain(names.get(native, ''))}".rstrip())
+        (f"{what} {native}", f"{number:+,}  {escape_text(names.get(native, ''))}".rstrip())
         for native, number in ranked[:MOST]
     ]
     if len(ranked) > MOST:
@@ -105,9 +105,10 @@ def _threads(
     return lines
 
 
-def _bounded(anatomy: Anatomy, number: int | None) -> str:
+def _format_bounds(anatomy: Anatomy, number: int | None) -> str:
     """Return a number, with the bounds of one that moved while it was read."""
     row = anatomy.count
     if row.settled or row.bounds is None:
-        return count(number)
-    return f"~{count(number)}, seen {count(row.bounds[0])} to {count(row.bounds[1])}"
+        return format_count(number)
+    low, high = row.bounds
+    return f"~{format_count(number)}, seen {format_count(low)} to {format_count(high)}"

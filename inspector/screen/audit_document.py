@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from inspector.screen.audits import caption, numbers, ordered
-from inspector.screen.text import markdown
+from inspector.screen.audits import format_numbers, sort_by_severity, write_caption
+from inspector.screen.text import escape_markdown
 from inspector.verdict.advice import explain
 from inspector.verdict.evidence import Verdict
 
@@ -26,27 +26,28 @@ def audit_markdown(audit: Audit) -> str:
     """
     made = audit.made
     verdicts = audit.verdicts()
+    targets = ", ".join(escape_markdown(target) for target in audit.targets)
     lines = [
-        f"# Audit of {', '.join(map(markdown, audit.targets))} on Python {markdown(made.python)}",
+        f"# Audit of {targets} on Python {escape_markdown(made.python)}",
         "",
-        f"{markdown(made.build)}, {markdown(made.machine)}.",
-        f"{markdown(caption(audit))}.",
+        f"{escape_markdown(made.build)}, {escape_markdown(made.machine)}.",
+        f"{escape_markdown(write_caption(audit))}.",
         "",
     ]
     lines += [f"- **{v}** ({verdicts[v]:,}): {explain(v)}" for v in Verdict if verdicts[v]]
-    exercised = ordered(audit.exercised())
-    lines += _table([each for each in exercised if not _is_plain_python(each)], made.threads)
-    if listed := [markdown(each.type) for each in exercised if _is_plain_python(each)]:
+    exercised = sort_by_severity(audit.exercised())
+    lines += _table_lines([each for each in exercised if not _is_plain_python(each)], made.threads)
+    if listed := [escape_markdown(each.type) for each in exercised if _is_plain_python(each)]:
         lines += ["", f"## Written in Python, balanced ({len(listed):,})", "", ", ".join(listed)]
     if left_out := audit.left_out():
         lines += ["", f"## Not exercised ({len(left_out):,})", ""]
-        lines += _reasons((_kind(each.reason), each.type) for each in left_out)
+        lines += _group_reasons((_generalize_reason(each.reason), each.type) for each in left_out)
     if foreign := audit.foreign():
         lines += ["", f"## Foreign ({len(foreign):,})", ""]
-        lines += _reasons((each.reason, each.type) for each in foreign)
+        lines += _group_reasons((each.reason, each.type) for each in foreign)
     if audit.failed:
         lines += ["", f"## Not imported ({len(audit.failed):,})", ""]
-        lines += _reasons((why, module) for module, why in sorted(audit.failed.items()))
+        lines += _group_reasons((why, module) for module, why in sorted(audit.failed.items()))
     return "\n".join(lines) + "\n"
 
 
@@ -54,16 +55,21 @@ def _is_plain_python(row: Audited) -> bool:
     return row.verdict is Verdict.BALANCED and row.written_in == "Python" and not row.reason
 
 
-def _table(rows: list[Audited], threads: int) -> Iterator[str]:
+def _table_lines(rows: list[Audited], threads: int) -> Iterator[str]:
     if not rows:
         return
     yield ""
     yield f"| type | verdict | lost | header | {threads} threads | heat | made by |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | --- |"
     for each in rows:
-        note = f" ({markdown(each.reason)})" if each.reason else ""
-        made_by = "" if each.make == f"{each.type}()" else markdown(each.make)
-        cells = [markdown(each.type), f"{each.verdict}{note}", *numbers(each), made_by]
+        note = f" ({escape_markdown(each.reason)})" if each.reason else ""
+        made_by = "" if each.make == f"{each.type}()" else escape_markdown(each.make)
+        cells = [
+            escape_markdown(each.type),
+            f"{each.verdict}{note}",
+            *format_numbers(each),
+            made_by,
+        ]
         yield f"| {' | '.join(cells)} |"
     yield ""
     yield (
@@ -73,19 +79,19 @@ def _table(rows: list[Audited], threads: int) -> Iterator[str]:
     )
 
 
-def _reasons(pairs: Iterable[tuple[str, str]]) -> list[str]:
+def _group_reasons(pairs: Iterable[tuple[str, str]]) -> list[str]:
     """Return each reason once, the commonest first, with everything that it is true of."""
     grouped: dict[str, list[str]] = {}
     for reason, name in pairs:
-        grouped.setdefault(reason, []).append(markdown(name))
+        grouped.setdefault(reason, []).append(escape_markdown(name))
     order = Counter({reason: len(names) for reason, names in grouped.items()})
     return [
-        f"- {markdown(reason)} ({number:,}): {', '.join(grouped[reason])}"
+        f"- {escape_markdown(reason)} ({number:,}): {', '.join(grouped[reason])}"
         for reason, number in order.most_common()
     ]
 
 
-def _kind(reason: str) -> str:
+def _generalize_reason(reason: str) -> str:
     """Return a reason without the names that only one type has."""
     reason = re.sub(r"^(TypeError): \S+ (missing .*?arguments?)\b.*", r"\1: \2", reason)
     reason = re.sub(r"^(TypeError): Can't instantiate abstract class.*", r"\1: abstract", reason)

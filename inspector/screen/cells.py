@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 
-from inspector.screen.text import count, plain
+from inspector.screen.text import escape_text, format_count
 
 if TYPE_CHECKING:
     from inspector.snapshots.snapshot import ObjectCount
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 __all__ = [
     "GAP",
     "LONGEST_NAME",
-    "at_least",
     "bare_table",
-    "clock",
-    "compact",
-    "cut",
-    "name_of",
-    "number",
-    "per_second",
-    "signed",
-    "total",
+    "cut_to_width",
+    "format_clock",
+    "format_compact",
+    "format_lower_bound",
+    "format_name",
+    "format_number",
+    "format_rate",
+    "format_signed",
+    "format_total",
 ]
 
 GAP: Final = 2
@@ -43,12 +43,12 @@ def bare_table() -> Table:
     return Table(box=None, padding=(0, 0, 0, GAP), pad_edge=False, header_style="bold")
 
 
-def name_of(row: ObjectCount) -> str:
+def format_name(row: ObjectCount) -> str:
     """Return a name that cannot do any harm."""
-    return plain(row.name, LONGEST_NAME)
+    return escape_text(row.name, LONGEST_NAME)
 
 
-def cut(text: str, cells: int) -> str:
+def cut_to_width(text: str, cells: int) -> str:
     """Cut the middle out of a text; the end of a dotted name tells most."""
     if cell_len(text) <= cells:
         return text
@@ -59,7 +59,7 @@ def cut(text: str, cells: int) -> str:
     return f"{set_cell_size(text, head)}…{set_cell_size(text[::-1], tail)[::-1]}"
 
 
-def compact(value: float) -> str:
+def format_compact(value: float) -> str:
     """Return a number in five characters at most, and its sign."""
     size = abs(value)
     unit = 0
@@ -70,43 +70,43 @@ def compact(value: float) -> str:
     return f"{'-' if value < 0 else ''}{digits}{UNITS[unit]}"
 
 
-def number(value: int | None, cells: int = 11) -> str:
+def format_number(value: int | None, cells: int = 11) -> str:
     """Return a count with its thousands apart; shorter where that does not fit."""
-    text = count(value)
-    return text if value is None or len(text) <= cells else compact(value)
+    text = format_count(value)
+    return text if value is None or len(text) <= cells else format_compact(value)
 
 
-def signed(value: int | None, cells: int = 9) -> str:
+def format_signed(value: int | None, cells: int = 9) -> str:
     """Return a difference with its sign; nothing for none."""
     if not value:
         return "?" if value is None else "0"
-    text = number(value, cells - 1)
+    text = format_number(value, cells - 1)
     return text if value < 0 else f"+{text}"
 
 
-def per_second(rate: float | None) -> str:
+def format_rate(rate: float | None) -> str:
     """Return a rate with its sign."""
     if rate is None:
         return "?"
     if abs(rate) < 0.05:  # noqa: PLR2004 - would be written as 0.0
         return "0" if not rate else "~0"
-    return f"{'+' if rate > 0 else ''}{compact(rate)}"
+    return f"{'+' if rate > 0 else ''}{format_compact(rate)}"
 
 
-def at_least(rate: float | None, *, unicode: bool) -> str:
+def format_lower_bound(rate: float | None, *, unicode: bool) -> str:
     """Return a lower bound of a rate."""
     if rate is None:
         return "?"
     sign = "≥" if unicode else ">="
-    return f"{sign}{compact(rate) if rate >= 0.05 else 0}"  # noqa: PLR2004 - would be written as 0.0
+    return f"{sign}{format_compact(rate) if rate >= 0.05 else 0}"  # noqa: PLR2004 - would be written as 0.0
 
 
-def total(row: ObjectCount) -> str:
+def format_total(row: ObjectCount) -> str:
     """Return a total, marked with ``~`` where it moved while it was read."""
-    text = number(row.total)
+    text = format_number(row.total)
     return text if row.settled or row.total is None else f"~{text}"
 
 
-def clock(nanoseconds: int) -> str:
+def format_clock(nanoseconds: int) -> str:
     """Return a time of day."""
     return time.strftime("%H:%M:%S", time.localtime(nanoseconds / 1e9))

@@ -9,9 +9,9 @@ from typing import IO, TYPE_CHECKING, Final, cast
 from rich.console import Console
 from rich.text import Text
 
-from inspector.screen.selection import select
-from inspector.screen.sizes import columns, sensible_environment
-from inspector.screen.tables import caption, heading, type_table
+from inspector.screen.selection import select_rows
+from inspector.screen.sizes import read_columns, sensible_environment
+from inspector.screen.tables import type_table, write_caption, write_heading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def console_for(stream: IO[str]) -> Console:
     if stream.isatty():
         return PlainConsole(file=stream, _environ=environment)
     trimmed = cast("IO[str]", Trimmed(stream))
-    return PlainConsole(file=trimmed, width=columns() or UNBOUNDED, _environ=environment)
+    return PlainConsole(file=trimmed, width=read_columns() or UNBOUNDED, _environ=environment)
 
 
 def lines_of(renderable: RenderableType, width: int) -> list[Text]:
@@ -89,14 +89,16 @@ def print_table(
     """
     room = ROWS_IN_A_PIPE
     console = console_for(stream)
-    above = heading(snapshot)
+    above = write_heading(snapshot)
     if stream.isatty():
-        below = caption(select(snapshot, view.selection, 1), view.selection.sort, remarks)
+        below = write_caption(
+            select_rows(snapshot, view.selection, 1), view.selection.sort, remarks
+        )
         taken = len(console.render_lines(above)) + len(console.render_lines(below))
         room = max(FEWEST, console.height - taken - AROUND)
-    selected = select(snapshot, view.selection, room)
+    selected = select_rows(snapshot, view.selection, room)
     console.print(above, "", sep="\n")
     if selected.matching:
         table = type_table(selected, console.width, threads=view.threads)
         console.print(table, "", sep="\n")
-    console.print(caption(selected, view.selection.sort, remarks))
+    console.print(write_caption(selected, view.selection.sort, remarks))

@@ -8,8 +8,8 @@ from rich.console import Group
 from rich.text import Text
 
 from inspector.analysis.change import same_process
-from inspector.screen.cells import bare_table, clock, cut, signed
-from inspector.screen.text import count, plain
+from inspector.screen.cells import bare_table, cut_to_width, format_clock, format_signed
+from inspector.screen.text import escape_text, format_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,26 +30,28 @@ def difference_view(
 ) -> Group:
     """Return the changes as a table of at most ``width`` cells and, unless told, 40 rows."""
     shown = found[: ROWS if limit is None else limit or None]
-    heading = Text(f"{_reading(old)}  to  {_reading(new)}", "bold")
+    heading = Text(f"{_describe_reading(old)}  to  {_describe_reading(new)}", "bold")
     if not same_process(old, new):
         heading.append("\ntwo processes: objects of one name are counted together", "dim")
     if not shown:
         return Group(heading, Text("nothing changed" if not found else ""))
-    names = [cut(plain(each.name), max(NARROWEST, width - NUMBERS)) for each in shown]
+    names = [
+        cut_to_width(escape_text(each.name), max(NARROWEST, width - NUMBERS)) for each in shown
+    ]
     table = bare_table()
     table.add_column("TYPE" if shown[0].kind == "type" else shown[0].kind.upper(), no_wrap=True)
     for head in ("GROWTH", "BEFORE", "AFTER"):
         table.add_column(head, justify="right", no_wrap=True, min_width=10)
     table.add_column("", no_wrap=True)
     for name, each in zip(names, shown, strict=True):
-        growth = signed(each.growth, 14)
+        growth = format_signed(each.growth, 14)
         style = "red" if (each.growth or 0) > 0 else "green" if each.growth else "dim"
         mark = each.what if each.settled else f"{each.what} ~"
         table.add_row(
             Text(name),
             Text(growth, style),
-            "-" if each.what == "new" else count(each.before),
-            "-" if each.what == "gone" else count(each.after),
+            "-" if each.what == "new" else format_count(each.before),
+            "-" if each.what == "gone" else format_count(each.after),
             Text(mark, "dim"),
         )
     caption = f"{len(shown):,} of {len(found):,} changes"
@@ -58,5 +60,5 @@ def difference_view(
     return Group(heading, Text(""), table, Text(""), Text(caption, "dim"))
 
 
-def _reading(snapshot: Snapshot) -> str:
-    return f"pid {snapshot.target.pid} at {clock(snapshot.taken_ns)}"
+def _describe_reading(snapshot: Snapshot) -> str:
+    return f"pid {snapshot.target.pid} at {format_clock(snapshot.taken_ns)}"

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from inspector.process.permission import SCOPE_CAPABILITY, SCOPE_DESCENDANTS, SCOPE_NOBODY
 from inspector.screen.cells import bare_table
-from inspector.screen.text import GIL_ON, count, duration, on_off, plain
+from inspector.screen.text import GIL_ON, escape_text, format_count, format_duration, on_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,14 +41,14 @@ def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
     head = Text(f"inspector · pid {diagnosis.pid}{version}", "bold")
     if diagnosis.gil_enabled:
         head.append(f"\n{GIL_ON}", "bold yellow")
-    rights = _own_rights if diagnosis.is_own else _rights
+    rights = _own_rights_table if diagnosis.is_own else _rights_table
     parts: list[Table | Text] = [head, Text(""), rights(diagnosis.permission), Text("")]
     if diagnosis.agreements:
-        parts += [_layout(diagnosis), Text("")]
+        parts += [_layout_table(diagnosis), Text("")]
     if diagnosis.heap or diagnosis.heap_error:
-        parts += [_heap(diagnosis), Text("")]
+        parts += [_heap_table(diagnosis), Text("")]
     if diagnosis.discovery_pause_ns is not None:
-        pause = duration(diagnosis.discovery_pause_ns)
+        pause = format_duration(diagnosis.discovery_pause_ns)
         parts += [Text(f"the process was stopped for {pause} to find its layout"), Text("")]
     if timing is not None:
         for title, phases in (
@@ -56,22 +56,22 @@ def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
             ("FIRST READING", timing.first),
             ("NEXT READING", timing.next),
         ):
-            parts += [_timing(title, phases), Text("")]
-    return Group(*parts, _verdict(diagnosis))
+            parts += [_timing_table(title, phases), Text("")]
+    return Group(*parts, _verdict_line(diagnosis))
 
 
-def _table(*heads: str, right: Iterable[str] = ()) -> Table:
+def _make_table(*heads: str, right: Iterable[str] = ()) -> Table:
     table = bare_table()
     for head in heads:
         table.add_column(head, justify="right" if head in right else "left", overflow="fold")
     return table
 
 
-def _rights(facts: Permission) -> Table:
+def _rights_table(facts: Permission) -> Table:
     """Return what decides over the right to read the process."""
     target = "?" if facts.target_user is None else str(facts.target_user)
     user = f"reader {facts.own_user}, process {target}"
-    return _facts(
+    return _facts_table(
         {
             "memory can be opened": YES_NO[facts.readable],
             "users": f"{user} (the same: {YES_NO[facts.same_user]})",
@@ -81,12 +81,12 @@ def _rights(facts: Permission) -> Table:
             "same namespace of users, of pids": f"{YES_NO[facts.same_user_namespace]}, "
             f"{YES_NO[facts.same_pid_namespace]}",
             "process is traced by": "nobody" if facts.tracer is None else str(facts.tracer),
-            **_reader(facts),
+            **_reader_facts(facts),
         }
     )
 
 
-def _own_rights(facts: Permission) -> Table:
+def _own_rights_table(facts: Permission) -> Table:
     """Return what decides over the right to read other processes."""
     reach = {
         None: "those of this user",
@@ -97,30 +97,30 @@ def _own_rights(facts: Permission) -> Table:
     others = reach.get(facts.ptrace_scope, reach[None])
     if facts.capable and facts.ptrace_scope != SCOPE_NOBODY:
         others = "those of all users"
-    return _facts({"other processes that can be read": others, **_reader(facts)})
+    return _facts_table({"other processes that can be read": others, **_reader_facts(facts)})
 
 
-def _reader(facts: Permission) -> dict[str, str]:
+def _reader_facts(facts: Permission) -> dict[str, str]:
     """Return what holds of the reader, whatever is read."""
     return {
         "reader has the capability SYS_PTRACE": YES_NO[facts.capable],
         "reader is behind a seccomp filter": YES_NO[facts.sandboxed],
         "reader's container": facts.container or "none seen",
-        "reader's security label": plain(facts.security_label or "none"),
+        "reader's security label": escape_text(facts.security_label or "none"),
         "kernel.yama.ptrace_scope": SCOPES.get(facts.ptrace_scope, str(facts.ptrace_scope)),
     }
 
 
-def _facts(facts: dict[str, str]) -> Table:
-    table = _table("RIGHTS", "")
+def _facts_table(facts: dict[str, str]) -> Table:
+    table = _make_table("RIGHTS", "")
     for name, value in facts.items():
         table.add_row(Text(name), Text(value))
     return table
 
 
-def _layout(diagnosis: Diagnosis) -> Table:
+def _layout_table(diagnosis: Diagnosis) -> Table:
     """Return every offset with its origin and evidence."""
-    table = _table("FIELD", "OFFSET", "SOURCE", "", "EVIDENCE", right=["OFFSET"])
+    table = _make_table("FIELD", "OFFSET", "SOURCE", "", "EVIDENCE", right=["OFFSET"])
     marks = {True: "ok", False: "NO", None: "?"}
     styles = {True: "", False: "bold red", None: "dim"}
     for each in diagnosis.agreements:
@@ -131,35 +131,48 @@ def _layout(diagnosis: Diagnosis) -> Table:
     return table
 
 
-def _heap(diagnosis: Diagnosis) -> Table | Text:
+def _heap_table(diagnosis: Diagnosis) -> Table | Text:
     """Return every offset of the allocator with its evidence, or why there is none."""
     if diagnosis.heap_error is not None:
-        return Text(f"the heap cannot be read: {plain(str(diagnosis.heap_error))}", "bold red")
-    table = _table("HEAP", "OFFSET", "SOURCE", "EVIDENCE", right=["OFFSET"])
+        return Text(
+            f"the heap cannot be read: {escape_text(str(diagnosis.heap_error))}", "bold red"
+        )
+    table = _make_table("HEAP", "OFFSET", "SOURCE", "EVIDENCE", right=["OFFSET"])
     for each in diagnosis.heap:
         value = "-" if each.value is None else str(each.value)
         table.add_row(*map(Text, (each.field, value, each.source, each.evidence)))
     return table
 
 
-def _timing(title: str, phases: Sequence[Phase]) -> Table:
+def _timing_table(title: str, phases: Sequence[Phase]) -> Table:
     """Return where the time went."""
-    table = _table(title, "TIME", "READS", "KIB", right=["TIME", "READS", "KIB"])
+    table = _make_table(title, "TIME", "READS", "KIB", right=["TIME", "READS", "KIB"])
     for each in phases:
-        row = (each.name, duration(each.ns), count(each.calls), count(each.bytes >> 10))
+        row = (
+            each.name,
+            format_duration(each.ns),
+            format_count(each.calls),
+            format_count(each.bytes >> 10),
+        )
         table.add_row(*map(Text, row))
     total = (sum(each.ns for each in phases), sum(each.calls for each in phases))
     size = sum(each.bytes for each in phases) >> 10
-    table.add_row("together", duration(total[0]), count(total[1]), count(size), style="bold")
+    table.add_row(
+        "together",
+        format_duration(total[0]),
+        format_count(total[1]),
+        format_count(size),
+        style="bold",
+    )
     return table
 
 
-def _verdict(diagnosis: Diagnosis) -> Text:
+def _verdict_line(diagnosis: Diagnosis) -> Text:
     """Return the one line that it all comes to."""
     error = diagnosis.error
     if error is not None:
-        hint = f"; {plain(error.hint)}" if error.hint else ""
-        return Text(f"no: {plain(str(error))}{hint}", "bold red")
+        hint = f"; {escape_text(error.hint)}" if error.hint else ""
+        return Text(f"no: {escape_text(str(error))}{hint}", "bold red")
     who = "this process" if diagnosis.is_own else f"process {diagnosis.pid}"
     tested = sum(each.ok is not None for each in diagnosis.agreements)
     rest = len(diagnosis.agreements) - tested

@@ -16,8 +16,8 @@ from inspector.errors import FileError
 from inspector.screen.dashboard.view import framed, view
 from inspector.screen.dashboard.watch_options import SUFFIXES
 from inspector.screen.sizes import sensible_environment
-from inspector.screen.streams import output
-from inspector.screen.text import markdown, plain
+from inspector.screen.streams import open_output
+from inspector.screen.text import escape_markdown, escape_text
 from inspector.snapshots.snapshot import ObjectCount
 from inspector.verdict.judge import judge
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from inspector.screen.dashboard.state import State
 
-__all__ = ["export", "exported"]
+__all__ = ["export_text", "write_export"]
 
 THEME: Final = TerminalTheme(
     (24, 26, 31),
@@ -43,14 +43,14 @@ FIELDS: Final = (
 )
 
 
-def export(state: State, path: str) -> None:
+def write_export(state: State, path: str) -> None:
     """Write a file in the format that its suffix names; raise :class:`FileError`."""
-    text = exported(state, path)
-    with output(path, "w") as stream:
+    text = export_text(state, path)
+    with open_output(path, "w") as stream:
         stream.write(text)
 
 
-def exported(state: State, path: str) -> str:
+def export_text(state: State, path: str) -> str:
     """Return the text of a file of this name."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
@@ -62,7 +62,7 @@ def exported(state: State, path: str) -> str:
     return FORMATS[suffix](state)
 
 
-def _drawn(state: State) -> Console:
+def _record_screen(state: State) -> Console:
     """Return a console that has recorded the screen."""
     size = state.size
     console = Console(
@@ -81,20 +81,20 @@ def _drawn(state: State) -> Console:
     return console
 
 
-def _svg(state: State) -> str:
+def _export_svg(state: State) -> str:
     snapshot = state.snapshot
     title = "inspector" if snapshot is None else f"inspector {snapshot.target.pid}"
-    text = _drawn(state).export_svg(title=title, theme=THEME, unique_id="inspector")
+    text = _record_screen(state).export_svg(title=title, theme=THEME, unique_id="inspector")
     # A picture that asks another machine for its font tells that machine who looks at it.
     text = re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)
     return text.replace("Fira Code, monospace", "monospace")
 
 
-def _html(state: State) -> str:
-    return _drawn(state).export_html(theme=THEME, inline_styles=True)
+def _export_html(state: State) -> str:
+    return _record_screen(state).export_html(theme=THEME, inline_styles=True)
 
 
-def _rows(state: State) -> Iterator[dict[str, Any]]:
+def _export_rows(state: State) -> Iterator[dict[str, Any]]:
     """Return the rows that match, up to the limit, with what the readings before tell."""
     history = state.history
     if history is None:
@@ -118,20 +118,20 @@ def _rows(state: State) -> Iterator[dict[str, Any]]:
         }
 
 
-def _json(state: State) -> str:
+def _export_json(state: State) -> str:
     if state.snapshot is None:
         return "{}\n"
     document = state.snapshot.as_dict()
-    document["objects"] = list(_rows(state))
+    document["objects"] = list(_export_rows(state))
     return json.dumps(document) + "\n"
 
 
-def _csv(state: State) -> str:
+def _export_csv(state: State) -> str:
     stream = StringIO()
     writer = csv.DictWriter(stream, FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for row in _rows(state):
-        writer.writerow({**row, "name": _no_formula(plain(row["name"]))})
+    for row in _export_rows(state):
+        writer.writerow({**row, "name": _no_formula(escape_text(row["name"]))})
     return stream.getvalue()
 
 
@@ -140,23 +140,25 @@ def _no_formula(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
-def _markdown(state: State) -> str:
+def _export_markdown(state: State) -> str:
     head = ("type", "total", "growth", "local", "shared", "contributed", "deferred", "verdict")
     lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * 6} --- |"]
-    for row in _rows(state):
+    for row in _export_rows(state):
         shared = None if row["shared"] is None else row["shared"] - row["bias"]
         numbers = [row["total"], row["growth"], row["local"], shared]
         numbers += [row["contributed"], row["deferred"]]
         cells = ["?" if each is None else f"{each:,}" for each in numbers]
-        lines.append(f"| {markdown(row['name'])} | {' | '.join(cells)} | {row['verdict'] or ''} |")
+        lines.append(
+            f"| {escape_markdown(row['name'])} | {' | '.join(cells)} | {row['verdict'] or ''} |"
+        )
     return "\n".join(lines) + "\n"
 
 
 FORMATS: Final[dict[str, Callable[[State], str]]] = {
-    ".svg": _svg,
-    ".html": _html,
-    ".json": _json,
-    ".csv": _csv,
-    ".md": _markdown,
+    ".svg": _export_svg,
+    ".html": _export_html,
+    ".json": _export_json,
+    ".csv": _export_csv,
+    ".md": _export_markdown,
 }
 """What writes each of :data:`SUFFIXES`."""

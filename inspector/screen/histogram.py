@@ -7,15 +7,15 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from rich.console import Group
 from rich.text import Text
 
-from inspector.screen.cells import LONGEST_NAME, bare_table, compact
+from inspector.screen.cells import LONGEST_NAME, bare_table, format_compact
 from inspector.screen.console import AROUND, FEWEST, ROWS_IN_A_PIPE, console_for
-from inspector.screen.selected_types import choose
-from inspector.screen.text import count, duration, on_off, plain, plural
+from inspector.screen.selected_types import select_types
+from inspector.screen.text import escape_text, format_count, format_duration, format_plural, on_off
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from inspector.screen.selected_types import Choice, Chosen
+    from inspector.screen.selected_types import SelectedTypes, TypeSelection
     from inspector.snapshots.heap import Allocator, Histogram
 
 __all__ = ["allocator_view", "histogram_view", "print_histogram"]
@@ -26,54 +26,55 @@ LINES: Final = 4
 LONGEST_COMMAND: Final = 60
 
 
-def print_histogram(histogram: Histogram, choice: Choice, stream: IO[str]) -> None:
+def print_histogram(histogram: Histogram, choice: TypeSelection, stream: IO[str]) -> None:
     """Print a histogram to a stream: as many rows as a terminal has room for, 20 elsewhere."""
     console = console_for(stream)
     room = ROWS_IN_A_PIPE
     if stream.isatty():
         room = max(FEWEST, console.height - LINES - AROUND)
-    chosen = choose(histogram, choice, room)
+    chosen = select_types(histogram, choice, room)
     console.print(histogram_view(chosen, histogram, choice.sort))
 
 
-def histogram_view(chosen: Chosen, whole: Histogram, sort: str) -> Group:
+def histogram_view(chosen: SelectedTypes, whole: Histogram, sort: str) -> Group:
     """Return a histogram: what was read and how, the rows, and what they say."""
+    found = f"{format_count(whole.instances)} objects in {_format_size(whole.bytes)}"
     parts: list[Text | Table] = [
-        _heading(whole.target),
-        Text(f"{_how(whole)} · {count(whole.instances)} objects in {_size(whole.bytes)}"),
+        _write_heading(whole.target),
+        Text(f"{_describe_exactness(whole)} · {found}"),
         Text(""),
     ]
     if chosen.histogram.types:
-        parts += [_rows(chosen, whole), Text("")]
-    return Group(*parts, _caption(chosen, whole, sort))
+        parts += [_rows_table(chosen, whole), Text("")]
+    return Group(*parts, _write_caption(chosen, whole, sort))
 
 
-def _heading(target: dict[str, Any]) -> Text:
+def _write_heading(target: dict[str, Any]) -> Text:
     """Return which process was read."""
     facts = [
         "inspector",
         f"pid {target['pid']}",
-        plain(target["command"], LONGEST_COMMAND),
+        escape_text(target["command"], LONGEST_COMMAND),
         f"Python {target['version']} GIL {on_off(target['gil_enabled'])}",
     ]
     return Text(" · ".join(filter(None, facts)), "bold")
 
 
-def _how(histogram: Histogram) -> str:
+def _describe_exactness(histogram: Histogram) -> str:
     """Return how a heap was read."""
     if not histogram.exact:
         return "read while it ran"
     if histogram.pause_ns is None:
         return "exact"
-    return f"exact, paused for {duration(histogram.pause_ns)}"
+    return f"exact, paused for {format_duration(histogram.pause_ns)}"
 
 
-def _size(number: int | None) -> str:
+def _format_size(number: int | None) -> str:
     """Return a number of bytes in at most eight characters."""
-    return "?" if number is None else f"{compact(number)}B"
+    return "?" if number is None else f"{format_compact(number)}B"
 
 
-def _rows(chosen: Chosen, whole: Histogram) -> Table:
+def _rows_table(chosen: SelectedTypes, whole: Histogram) -> Table:
     """Return the rows of the histogram."""
     several = len({row.interpreter for row in whole.types}) > 1
     estimated = not whole.exact
@@ -88,36 +89,38 @@ def _rows(chosen: Chosen, whole: Histogram) -> Table:
     for row in chosen.histogram.types:
         mark = "~" if estimated and row.instances != row.low else ""
         cells = {
-            "INSTANCES": f"{mark}{count(row.instances)}",
-            "LOW": count(row.low),
-            "TRACKED": count(row.tracked),
-            "BYTES": _size(row.bytes),
-            "ATTACHED": "" if row.attached is None else _size(row.attached),
+            "INSTANCES": f"{mark}{format_count(row.instances)}",
+            "LOW": format_count(row.low),
+            "TRACKED": format_count(row.tracked),
+            "BYTES": _format_size(row.bytes),
+            "ATTACHED": "" if row.attached is None else _format_size(row.attached),
             "SHARE": f"{100 * (row.bytes + (row.attached or 0)) / total:.1f} %",
-            "INTERPRETER": count(row.interpreter),
+            "INTERPRETER": format_count(row.interpreter),
         }
-        name = Text(plain(row.name, LONGEST_NAME))
+        name = Text(escape_text(row.name, LONGEST_NAME))
         table.add_row(name, *(Text(cells[head]) for head in shown))
     return table
 
 
-def _caption(chosen: Chosen, whole: Histogram, sort: str) -> Text:
+def _write_caption(chosen: SelectedTypes, whole: Histogram, sort: str) -> Text:
     """Return what the rows are, and what is to be known about the numbers."""
     shown = len(chosen.histogram.types)
-    text = f"{shown:,} of {plural(chosen.matching, 'type')}"
+    text = f"{shown:,} of {format_plural(chosen.matching, 'type')}"
     if chosen.matching < chosen.all:
         text += f" that match, of {chosen.all:,}"
     more = "; --limit 0 shows all" if shown < chosen.matching else ""
     lines = [f"{text}, sorted by {sort}{more}" if shown else "no type matches"]
     if whole.exact and whole.uncertain:
         lines.append(
-            f"the allocator was at work in {plural(whole.uncertain, 'page')}: "
+            f"the allocator was at work in {format_plural(whole.uncertain, 'page')}: "
             "each may be wrong by one block"
         )
     elif not whole.exact:
         lines.append("~ estimated; LOW is what the first look proves; --blocking is exact")
         if whole.uncertain:
-            lines.append(f"{plural(whole.uncertain, 'page')} changed whenever they were read")
+            lines.append(
+                f"{format_plural(whole.uncertain, 'page')} changed whenever they were read"
+            )
     return Text("\n".join(lines), "dim")
 
 
@@ -127,9 +130,9 @@ def allocator_view(allocator: Allocator) -> Group:
     committed = sum(row.committed for row in heaps)
     live = sum(row.live for row in heaps)
     facts = [
-        f"RSS {_size(allocator.rss)}",
-        f"{_size(committed)} in pages of {plural(allocator.segments, 'segment')}",
-        f"{_size(live)} live",
+        f"RSS {_format_size(allocator.rss)}",
+        f"{_format_size(committed)} in pages of {format_plural(allocator.segments, 'segment')}",
+        f"{_format_size(live)} live",
     ]
     table = bare_table()
     table.add_column("HEAP", no_wrap=True)
@@ -140,11 +143,11 @@ def allocator_view(allocator: Allocator) -> Group:
         sizes = (row.committed, row.live, row.free, row.abandoned, row.qsbr, row.full)
         cells = [
             row.heap,
-            count(row.interpreter),
+            format_count(row.interpreter),
             "-" if row.native_id is None else str(row.native_id),
-            *(_size(each) if each else "0" for each in sizes),
-            count(row.blocks),
+            *(_format_size(each) if each else "0" for each in sizes),
+            format_count(row.blocks),
         ]
         table.add_row(*map(Text, cells))
-    heading = _heading(allocator.target)
+    heading = _write_heading(allocator.target)
     return Group(heading, Text(" · ".join(facts)), Text(""), table)

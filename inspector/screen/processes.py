@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from inspector.screen.cells import GAP, bare_table
-from inspector.screen.text import count, on_off, plain
+from inspector.screen.text import escape_text, format_count, on_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["processes_view"]
 
 
-def _python(each: PythonProcess) -> str:
+def _format_version(each: PythonProcess) -> str:
     """Return the version, with the ``t`` of free-threaded builds."""
     version = each.facts.version
     return f"{version}{'t' if each.facts.free_threaded else ''}" if version else "?"
@@ -29,12 +29,12 @@ def _python(each: PythonProcess) -> str:
 
 CELLS: Final[dict[str, Callable[[PythonProcess], str]]] = {
     "PID": lambda each: str(each.pid),
-    "USER": lambda each: plain(each.user or "?"),
-    "PYTHON": _python,
+    "USER": lambda each: escape_text(each.user or "?"),
+    "PYTHON": _format_version,
     "GIL": lambda each: on_off(each.facts.gil_enabled),
-    "THREADS": lambda each: count(each.threads),
-    "INTERPRETERS": lambda each: count(each.facts.interpreters),
-    "TYPES": lambda each: count(each.facts.heap_types),
+    "THREADS": lambda each: format_count(each.threads),
+    "INTERPRETERS": lambda each: format_count(each.facts.interpreters),
+    "TYPES": lambda each: format_count(each.facts.heap_types),
     "RSS": lambda each: "?" if each.rss is None else f"{each.rss / 2**20:,.1f} MiB",
     "CPU": lambda each: "?" if each.cpu_percent is None else f"{each.cpu_percent:.1f} %",
 }
@@ -61,7 +61,7 @@ def processes_view(survey: Survey, width: int) -> Group:
     for head, cells in widths.items():
         justify: Literal["left", "right"] = "left" if head in TEXTS else "right"
         table.add_column(head, width=cells, justify=justify, no_wrap=True)
-    commands = [plain(each.command) for each in processes]
+    commands = [escape_text(each.command) for each in processes]
     rest = max(1, width - sum(widths.values()) - GAP * len(widths))
     longest = max(map(cell_len, ["COMMAND", *commands]))
     table.add_column("COMMAND", width=min(rest, longest), no_wrap=True, overflow="ellipsis")
@@ -70,24 +70,24 @@ def processes_view(survey: Survey, width: int) -> Group:
         style = "dim" if each.facts.heap_types is None else ""
         table.add_row(*row, Text(commands[number]), style=style)
     parts: list[Table | Text] = [table, Text("")] if processes else []
-    reasons = _reasons(processes)
+    reasons = _group_reasons(processes)
     if reasons:
         parts += [*reasons, Text("")]
-    return Group(*parts, Text(_caption(survey), "dim"))
+    return Group(*parts, Text(_write_caption(survey), "dim"))
 
 
-def _reasons(processes: Iterable[PythonProcess]) -> list[Text]:
+def _group_reasons(processes: Iterable[PythonProcess]) -> list[Text]:
     """Return why some could not be read in full and what to do about it, each reason once."""
     pids: dict[str, list[str]] = {}
     for each in processes:
         facts = each.facts
         if facts.reason:
-            hint = f" ({plain(facts.hint)})" if facts.hint else ""
-            pids.setdefault(f"{plain(facts.reason)}{hint}", []).append(str(each.pid))
+            hint = f" ({escape_text(facts.hint)})" if facts.hint else ""
+            pids.setdefault(f"{escape_text(facts.reason)}{hint}", []).append(str(each.pid))
     return [Text(f"{', '.join(those)}: {reason}") for reason, those in pids.items()]
 
 
-def _caption(survey: Survey) -> str:
+def _write_caption(survey: Survey) -> str:
     """Return how many there are, and how many may be missing."""
     total = len(survey.processes)
     free = sum(each.facts.free_threaded is True for each in survey.processes)

@@ -18,15 +18,15 @@ from rich.progress import (
 )
 
 from inspector.screen.sizes import sensible_environment
-from inspector.screen.text import plain
+from inspector.screen.text import escape_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["recording", "sampling", "steps"]
+__all__ = ["show_recording", "show_sampling", "show_steps"]
 
 
-def _bar(*columns: ProgressColumn) -> Progress:
+def _progress_bar(*columns: ProgressColumn) -> Progress:
     """Return what shows the progress of something, and nothing where there is no terminal."""
     console = Console(stderr=True, _environ=sensible_environment())
     what = TextColumn("{task.description}", markup=False)
@@ -35,14 +35,14 @@ def _bar(*columns: ProgressColumn) -> Progress:
 
 
 @contextmanager
-def recording(duration: float | None) -> Iterator[Callable[[int, int, float], None]]:
+def show_recording(duration: float | None) -> Iterator[Callable[[int, int, float], None]]:
     """Show progress; hand out what takes readings, bytes and seconds so far."""
     columns = (
         TextColumn("{task.fields[readings]:,} readings"),
         TextColumn("{task.fields[size]}"),
         TimeElapsedColumn(),
     )
-    with _bar(*columns) as bar:
+    with _progress_bar(*columns) as bar:
         task = bar.add_task("recording", total=duration, readings=0, size=decimal(0))
 
         def tell(readings: int, size: int, seconds: float) -> None:
@@ -53,10 +53,10 @@ def recording(duration: float | None) -> Iterator[Callable[[int, int, float], No
 
 
 @contextmanager
-def sampling(duration: float) -> Iterator[Callable[..., None]]:
+def show_sampling(duration: float) -> Iterator[Callable[..., None]]:
     """Show progress; hand out what takes seconds and samples so far, and what is done next."""
     columns = (TextColumn("{task.fields[samples]:,} samples"), TimeElapsedColumn())
-    with _bar(*columns) as bar:
+    with _progress_bar(*columns) as bar:
         task = bar.add_task("sampling", total=duration, samples=0)
 
         def tell(seconds: float, samples: int, what: str = "sampling") -> None:
@@ -67,16 +67,16 @@ def sampling(duration: float) -> Iterator[Callable[..., None]]:
 
 
 @contextmanager
-def steps(what: str) -> Iterator[Callable[[int, int, str], None]]:
+def show_steps(what: str) -> Iterator[Callable[[int, int, str], None]]:
     """Show progress; hand out what takes steps done, steps in all, and the name of the next.
 
     As long as nobody knows how many steps there are, their number is 0.
     """
     name_column = TextColumn("{task.fields[name]}", markup=False)
-    with _bar(MofNCompleteColumn(), TimeElapsedColumn(), name_column) as bar:
+    with _progress_bar(MofNCompleteColumn(), TimeElapsedColumn(), name_column) as bar:
         task = bar.add_task(what, total=None, name="")
 
         def tell(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total or None, name=plain(name, 60))
+            bar.update(task, completed=done, total=total or None, name=escape_text(name, 60))
 
         yield tell

@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-from inspector.screen.cells import GAP, at_least, bare_table, cut, per_second
-from inspector.screen.text import GIL_ON, count, on_off, plain, plural
+from inspector.screen.cells import GAP, bare_table, cut_to_width, format_lower_bound, format_rate
+from inspector.screen.text import GIL_ON, escape_text, format_count, format_plural, on_off
 from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -30,56 +30,59 @@ NARROW: Final = 100
 def ranking_view(ranking: Ranking, rows: Sequence[Ranked], width: int, *, unicode: bool) -> Group:
     """Return what was sampled, some of the rows, and what their verdicts mean."""
     target = ranking.target
-    facts = ["inspector hot", f"pid {target.pid}", plain(target.command, 60)]
+    facts = ["inspector hot", f"pid {target.pid}", escape_text(target.command, 60)]
     facts += [f"Python {target.version} GIL {on_off(target.gil_enabled)}"]
-    facts += [plural(ranking.threads, "thread")]
+    facts += [format_plural(ranking.threads, "thread")]
     parts: list[Text | Table] = [Text(" · ".join(filter(None, facts)), "bold")]
     if target.gil_enabled:
         parts.append(Text(GIL_ON, "bold yellow"))
-    parts += [Text(_sampling(ranking)), Text("")]
+    parts += [Text(_describe_samples(ranking)), Text("")]
     if rows:
-        parts += [_table(rows, width, unicode=unicode), Text("")]
+        parts += [_ranking_table(rows, width, unicode=unicode), Text("")]
     still = sum(not each.evidence.updates_per_second for each in ranking.rows)
-    parts.append(Text(f"{plural(still, 'header')} never moved", "dim"))
-    parts += _advice(rows)
+    parts.append(Text(f"{format_plural(still, 'header')} never moved", "dim"))
+    parts += _advice_lines(rows)
     if ranking.ended:
         parts.append(Text("the process ended", "bold red"))
     return Group(*parts)
 
 
-def _advice(rows: Sequence[Ranked]) -> list[Text]:
+def _advice_lines(rows: Sequence[Ranked]) -> list[Text]:
     """Say of each verdict what it means, with the numbers of the first type that has it."""
     first = {each.judged.verdict: each for each in reversed(rows) if each.judged is not None}
     return [
-        Text.assemble((f"{verdict}, {plain(each.row.name)}: ", "bold"), each.judged.advice)
+        Text.assemble((f"{verdict}, {escape_text(each.row.name)}: ", "bold"), each.judged.advice)
         for verdict in Verdict
         if (each := first.get(verdict)) is not None and each.judged is not None
     ]
 
 
-def _sampling(ranking: Ranking) -> str:
+def _describe_samples(ranking: Ranking) -> str:
     """Say how much was seen."""
     rate = ranking.samples / ranking.seconds if ranking.seconds else 0.0
-    text = f"{plural(ranking.samples, 'sample')} in {ranking.seconds:.1f} s, {rate:,.0f} per second"
+    text = format_plural(ranking.samples, "sample")
+    text += f" in {ranking.seconds:.1f} s, {rate:,.0f} per second"
     if ranking.left_out:
-        text += f"; {ranking.left_out:,} more had a merge in them and are left out"
+        text += f"; {ranking.left_out:,} taken during a merge are discarded"
     return text
 
 
-def _table(rows: Sequence[Ranked], width: int, *, unicode: bool) -> Table:
+def _ranking_table(rows: Sequence[Ranked], width: int, *, unicode: bool) -> Table:
     columns = {
-        "UPDATES/s": [at_least(each.evidence.updates_per_second, unicode=unicode) for each in rows],
-        "USED BY": [_threads(each) for each in rows],
-        "MOVED IN": [_share(each) for each in rows],
-        "95 % CI": [_interval(each) for each in rows],
-        "HEADER/s": [per_second(each.header_rate) for each in rows],
-        "ARRAYS/s": [per_second(each.contributed_rate) for each in rows],
+        "UPDATES/s": [
+            format_lower_bound(each.evidence.updates_per_second, unicode=unicode) for each in rows
+        ],
+        "USED BY": [_format_threads(each) for each in rows],
+        "MOVED IN": [_format_share(each) for each in rows],
+        "95 % CI": [_format_interval(each) for each in rows],
+        "HEADER/s": [format_rate(each.header_rate) for each in rows],
+        "ARRAYS/s": [format_rate(each.contributed_rate) for each in rows],
         "VERDICT": [each.judged.verdict.value if each.judged else "" for each in rows],
     }
     if width < NARROW:
         del columns["HEADER/s"], columns["ARRAYS/s"]
     widths = {head: max(map(cell_len, [head, *cells])) for head, cells in columns.items()}
-    longest = max(cell_len(plain(each.row.name)) for each in rows)
+    longest = max(cell_len(escape_text(each.row.name)) for each in rows)
     space = max(12, min(longest, LONGEST, width - sum(widths.values()) - GAP * len(widths)))
     table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True)
@@ -89,22 +92,22 @@ def _table(rows: Sequence[Ranked], width: int, *, unicode: bool) -> Table:
     styles = {"UPDATES/s": "bold", "95 % CI": "dim"}
     for number, each in enumerate(rows):
         cells = [Text(cells[number], styles.get(head, "")) for head, cells in columns.items()]
-        table.add_row(Text(cut(plain(each.row.name), space)), *cells)
+        table.add_row(Text(cut_to_width(escape_text(each.row.name), space)), *cells)
     return table
 
 
-def _threads(ranked: Ranked) -> str:
+def _format_threads(ranked: Ranked) -> str:
     """Return how many threads were seen to use a type."""
     threads = ranked.evidence.threads
-    return count(threads) if threads is None else plural(threads, "thread")
+    return format_count(threads) if threads is None else format_plural(threads, "thread")
 
 
-def _share(ranked: Ranked) -> str:
+def _format_share(ranked: Ranked) -> str:
     share = ranked.share.value
     return "?" if share is None else f"{share:.1%}"
 
 
-def _interval(ranked: Ranked) -> str:
+def _format_interval(ranked: Ranked) -> str:
     if not ranked.share.samples:
         return "?"
     low, high = ranked.share.interval

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from inspector.screen.cells import bare_table
-from inspector.screen.text import GIL_ON, plain, plural
+from inspector.screen.text import GIL_ON, escape_text, format_plural
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,24 +41,23 @@ def scaling_view(scaling: Scaling, width: int) -> Group:
         said = f"{GIL_ON} (a module that was imported switched it on)"
         parts += [Text(said, "bold yellow"), Text("")]
     for each in scaling.scales:
-        parts += [Text(plain(each.expression), "bold"), _bars(each, width)]
-        parts += [*_traffic(each), Text("")]
-    text = (
-        f"{plural(scaling.rounds, 'round')} in turns, runs of {scaling.seconds:g} s in one thread"
-    )
-    text += f", on {plural(scaling.cores, 'core')}; (from to): of the median, 95 % sure"
+        parts += [Text(escape_text(each.expression), "bold"), _scale_table(each, width)]
+        parts += [*_traffic_lines(each), Text("")]
+    text = format_plural(scaling.rounds, "round")
+    text += f" in turns, runs of {scaling.seconds:g} s in one thread"
+    text += f", on {format_plural(scaling.cores, 'core')}; (low high): 95 % CI of the median"
     return Group(*parts, Text(text, "dim"))
 
 
-def _bars(scale: Scale, width: int) -> Table:
+def _scale_table(scale: Scale, width: int) -> Table:
     most = max(each.throughput.middle for each in scale.points)
     table = bare_table()
     columns = {
         "THREADS": [str(each.threads) for each in scale.points],
-        "": [_bar(each.throughput.middle / most) for each in scale.points],
-        "CALLS/S": [_rate(each.throughput.middle) for each in scale.points],
-        "RATIO": [_ratio(each) for each in scale.points],
-        "HEADER": [_header(scale, each.threads) for each in scale.points],
+        "": [_draw_bar(each.throughput.middle / most) for each in scale.points],
+        "CALLS/S": [_format_rate(each.throughput.middle) for each in scale.points],
+        "RATIO": [_format_ratio(each) for each in scale.points],
+        "HEADER": [_format_header(scale, each.threads) for each in scale.points],
     }
     if width < WIDE:
         del columns[""]
@@ -69,24 +68,24 @@ def _bars(scale: Scale, width: int) -> Table:
     for number, each in enumerate(scale.points):
         style = STYLES[each.verdict]
         row = [Text(column[number], "" if head else style) for head, column in columns.items()]
-        table.add_row(*row, Text(_said(each, scale.points[0]), style))
+        table.add_row(*row, Text(_describe_point(each, scale.points[0]), style))
     return table
 
 
-def _bar(share: float) -> str:
+def _draw_bar(share: float) -> str:
     """Return a bar of eighths of a cell."""
     eighths = max(1, round(share * BAR * 8))
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
-def _ratio(point: Point) -> str:
+def _format_ratio(point: Point) -> str:
     if point.verdict == "base":
         return "1.00"
     ratio = point.ratio
     return f"{ratio.middle:.2f} ({ratio.low:.2f} {ratio.high:.2f})"
 
 
-def _rate(number: float) -> str:
+def _format_rate(number: float) -> str:
     """Return calls per second in three digits or so."""
     for unit, factor in (("M", 1e6), ("k", 1e3)):
         if number >= factor:
@@ -94,33 +93,33 @@ def _rate(number: float) -> str:
     return f"{number:.1f}"
 
 
-def _header(scale: Scale, threads: int) -> str:
+def _format_header(scale: Scale, threads: int) -> str:
     """Return what a call counts in headers, all types together, signs aside."""
     total = sum(abs(each.header) for each in scale.traffic if each.threads == threads)
     return f"{total:.2f}"
 
 
-def _said(point: Point, base: Point) -> str:
+def _describe_point(point: Point, base: Point) -> str:
     if not point.verdict:
         return f"no conclusion: {point.doubt}"
-    return SAID[point.verdict].format(fewest=plural(base.threads, "thread"))
+    return SAID[point.verdict].format(fewest=format_plural(base.threads, "thread"))
 
 
-def _traffic(scale: Scale) -> list[Text]:
+def _traffic_lines(scale: Scale) -> list[Text]:
     """Say which types the header traffic is of."""
     threads = scale.points[-1].threads
     rows = [each for each in scale.traffic if each.threads == threads]
     loud = [each for each in rows if abs(each.header) >= 0.05]  # noqa: PLR2004 - what is shown as 0.1
     if not loud:
-        quiet = f" ({plain(rows[0].type)} is counted per thread)" if rows else ""
+        quiet = f" ({escape_text(rows[0].type)} is counted per thread)" if rows else ""
         return [Text(f"header traffic: none{quiet}", "dim")]
     said = [
-        f"{plain(each.type)} {each.header:+.2f} per call, {each.contributed:+.2f} per thread"
+        f"{escape_text(each.type)} {each.header:+.2f} per call, {each.contributed:+.2f} per thread"
         for each in loud
     ]
     lines = [Text(f"header traffic: {'; '.join(said)}", "yellow")]
     for each in loud:
         if each.verdict and each.advice:
-            head = f"{each.verdict}, {plain(each.type)}: "
-            lines.append(Text.assemble((head, "bold"), plain(each.advice)))
+            head = f"{each.verdict}, {escape_text(each.type)}: "
+            lines.append(Text.assemble((head, "bold"), escape_text(each.advice)))
     return lines

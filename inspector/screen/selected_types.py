@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.screen.selection import matcher
+from inspector.screen.selection import make_matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inspector.snapshots.heap import Histogram, TypeUse
 
-__all__ = ["HISTOGRAM_SORTS", "Choice", "Chosen", "choose"]
+__all__ = ["HISTOGRAM_SORTS", "SelectedTypes", "TypeSelection", "select_types"]
 
 HISTOGRAM_SORTS: Final[dict[str, Callable[[TypeUse], int]]] = {
     "size": lambda row: row.bytes + (row.attached or 0),
@@ -25,7 +25,7 @@ HISTOGRAM_SORTS: Final[dict[str, Callable[[TypeUse], int]]] = {
 instances and of what hangs on them."""
 
 
-class Choice(NamedTuple):
+class TypeSelection(NamedTuple):
     """What a user asked to see."""
 
     sort: str = "size"
@@ -36,7 +36,7 @@ class Choice(NamedTuple):
     """The most rows; 0 for all, None for what there is room for."""
 
 
-class Chosen(NamedTuple):
+class SelectedTypes(NamedTuple):
     """What is shown of a histogram."""
 
     histogram: Histogram
@@ -46,12 +46,12 @@ class Chosen(NamedTuple):
     all: int
 
 
-def choose(histogram: Histogram, choice: Choice, room: int | None) -> Chosen:
+def select_types(histogram: Histogram, choice: TypeSelection, room: int | None) -> SelectedTypes:
     """Return what is shown; ``room`` is for how many rows there is room, None for all."""
-    matches = matcher(choice.filters)
+    matches = make_matcher(choice.filters)
     rows = [row for row in histogram.types if matches(row.name)]
     size = HISTOGRAM_SORTS[choice.sort]
     rows.sort(key=lambda row: (-size(row), row.name, row.address))
     most = choice.limit or (room if choice.limit is None else None)
     shown = tuple(rows[:most])
-    return Chosen(histogram._replace(types=shown), len(rows), len(histogram.types))
+    return SelectedTypes(histogram._replace(types=shown), len(rows), len(histogram.types))

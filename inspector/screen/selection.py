@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
-__all__ = ["SORTS", "Selected", "Selection", "View", "kinds_of", "matcher", "select"]
+__all__ = ["SORTS", "Selected", "Selection", "View", "kinds_of", "make_matcher", "select_rows"]
 
 SORTS: Final[dict[str, Callable[[ObjectCount], int | None]]] = {
     "total": lambda row: row.total,
@@ -30,7 +30,7 @@ class Selection(NamedTuple):
     sort: str = "total"
     """One of :data:`SORTS`."""
     filters: tuple[str, ...] = ()
-    """Shell patterns, any of which a name has to match; see :func:`select`."""
+    """Shell patterns, any of which a name has to match; see :func:`select_rows`."""
     limit: int | None = None
     """The most rows; 0 for all, None for what the place they go to has room for."""
 
@@ -61,14 +61,14 @@ def kinds_of(kind: str) -> tuple[str, ...]:
     return ("type", "code", "dict") if kind == "all" else (kind,)
 
 
-def select(snapshot: Snapshot, selection: Selection, room: int = 0) -> Selected:
+def select_rows(snapshot: Snapshot, selection: Selection, room: int = 0) -> Selected:
     """Filter, sort and limit the rows of a snapshot; ``room`` is the limit by default.
 
     A pattern with a dot is matched against ``module.qualname``, one without also
     against what follows the last dot: ``deque`` finds ``collections.deque``.
     Capitals count.  Rows without the value that is sorted by come last.
     """
-    matches = matcher(selection.filters)
+    matches = make_matcher(selection.filters)
     rows = [row for row in snapshot if matches(row.name)]
     value = SORTS[selection.sort]
 
@@ -82,7 +82,7 @@ def select(snapshot: Snapshot, selection: Selection, room: int = 0) -> Selected:
     return Selected(snapshot._replace(rows=tuple(map(tuple, shown))), len(rows), len(snapshot))
 
 
-def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+def make_matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return the test whether a name matches any of these patterns, or that there is none."""
     if not patterns:
         return lambda _: True

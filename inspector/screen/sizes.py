@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["columns", "sensible_environment", "without_nonsense"]
+__all__ = ["drop_invalid_sizes", "read_columns", "sensible_environment"]
 
 COLUMNS: Final = "COLUMNS"
 NAMES: Final = (COLUMNS, "LINES", "TERMINAL_WIDTH")
@@ -22,21 +22,23 @@ MOST: Final = 10_000
 DIGITS: Final = len(str(MOST))
 
 
-def columns() -> int | None:
+def read_columns() -> int | None:
     """Return the width that ``COLUMNS`` asks for; None if it is no width of a screen."""
-    return _size(os.environ.get(COLUMNS, ""))
+    return _parse_size(os.environ.get(COLUMNS, ""))
 
 
 def sensible_environment() -> dict[str, str]:
     """Return the environment without sizes that make no sense: for a console of Rich."""
-    return {name: text for name, text in os.environ.items() if name not in NAMES or _size(text)}
+    return {
+        name: text for name, text in os.environ.items() if name not in NAMES or _parse_size(text)
+    }
 
 
 @contextmanager
-def without_nonsense() -> Iterator[None]:
+def drop_invalid_sizes() -> Iterator[None]:
     """Take sizes that make no sense out of the environment for a while."""
     nonsense = {name: os.environ[name] for name in NAMES if name in os.environ}
-    nonsense = {name: text for name, text in nonsense.items() if not _size(text)}
+    nonsense = {name: text for name, text in nonsense.items() if not _parse_size(text)}
     for name in nonsense:
         del os.environ[name]
     try:
@@ -45,7 +47,7 @@ def without_nonsense() -> Iterator[None]:
         os.environ.update(nonsense)
 
 
-def _size(text: str) -> int | None:
+def _parse_size(text: str) -> int | None:
     """Return a number of cells or lines, None for what is none."""
     if not (text.isascii() and text.isdecimal()) or len(text.lstrip("0")) > DIGITS:
         return None

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from inspector.errors import FileError
 from inspector.process.os_errors import is_exhaustion, make_exhausted_error
-from inspector.screen.text import plain
+from inspector.screen.text import escape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +22,11 @@ __all__ = [
     "drop_unwritten",
     "has_terminal",
     "hold_descriptors",
-    "output",
+    "open_output",
     "print_error",
     "print_failure",
-    "say",
     "standard_output",
+    "write_line",
 ]
 
 STANDARD_OUTPUT: Final = 1
@@ -70,10 +70,10 @@ def has_terminal() -> bool:
 
 
 @contextmanager
-def output(path: str | None, mode: str) -> Iterator[IO[str]]:
+def open_output(path: str | None, mode: str) -> Iterator[IO[str]]:
     """Open a file, or standard error for None; raise :class:`FileError` for what fails."""
     try:
-        with _opened(path, mode) as stream:
+        with _open_stream(path, mode) as stream:
             yield stream
             stream.flush()
     except OSError as error:
@@ -83,7 +83,7 @@ def output(path: str | None, mode: str) -> Iterator[IO[str]]:
         raise FileError(f"cannot write {name}: {error.strerror}", path=name) from error
 
 
-def _opened(path: str | None, mode: str) -> IO[str]:
+def _open_stream(path: str | None, mode: str) -> IO[str]:
     """Open a file, or standard error by a descriptor of its own.
 
     A program may have closed that, or may close it meanwhile: what cannot be written
@@ -122,7 +122,7 @@ def standard_output(*, flush: bool = True) -> Iterator[IO[str]]:
         raise FileError(f"cannot write {name}: {reason}", path=name) from error
 
 
-def say(line: str) -> None:
+def write_line(line: str) -> None:
     """Write a line to standard error, if anybody reads it; no other descriptor is needed."""
     encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
     rest = f"{line}\n".encode(encoding, "backslashreplace")
@@ -133,9 +133,9 @@ def say(line: str) -> None:
 
 def print_error(error: InspectorError) -> None:
     """Say what went wrong, and what to do about it."""
-    say(f"inspector: error: {plain(str(error))}")
+    write_line(f"inspector: error: {escape_text(str(error))}")
     if error.hint:
-        say(f"hint: {plain(error.hint)}")
+        write_line(f"hint: {escape_text(error.hint)}")
 
 
 def print_failure(failure: MemoryError | OSError) -> int:

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
-from inspector.screen.cells import GAP, bare_table, cut
-from inspector.screen.text import GIL_ON, count, duration, on_off, plain, plural, share
+from inspector.screen.cells import GAP, bare_table, cut_to_width
+from inspector.screen.text import (
+    GIL_ON,
+    escape_text,
+    format_count,
+    format_duration,
+    format_plural,
+    format_share,
+    on_off,
+)
 from inspector.snapshots.row_verdict import judge_reading
 
 if TYPE_CHECKING:
@@ -24,35 +32,35 @@ if TYPE_CHECKING:
     from inspector.screen.selection import Selected
     from inspector.snapshots.snapshot import InterpreterCount, ObjectCount, Snapshot
 
-__all__ = ["caption", "heading", "type_table"]
+__all__ = ["type_table", "write_caption", "write_heading"]
 
 
-def _total(row: ObjectCount) -> str:
+def _format_total(row: ObjectCount) -> str:
     """Return the total, marked with ``~`` where it moved while it was read."""
     if row.settled or row.total is None:
-        return count(row.total)
+        return format_count(row.total)
     if row.bounds is None or row.bounds[0] == row.bounds[1]:
-        return f"~{count(row.total)}"
-    return f"~{count(row.bounds[0])}..{count(row.bounds[1])}"
+        return f"~{format_count(row.total)}"
+    return f"~{format_count(row.bounds[0])}..{format_count(row.bounds[1])}"
 
 
-def _verdict(row: ObjectCount) -> str:
+def _format_verdict(row: ObjectCount) -> str:
     """Return what one reading alone says of an object, mostly nothing."""
     judged = judge_reading(row, gil_enabled=None)
     return "" if judged is None else judged.verdict.value
 
 
 CELLS: Final[dict[str, Callable[[ObjectCount], str]]] = {
-    "TOTAL": _total,
+    "TOTAL": _format_total,
     "GETREFCOUNT": lambda row: "?" if row.getrefcount is None else str(row.getrefcount),
-    "LOCAL": lambda row: count(row.local),
-    "SHARED": lambda row: count(row.unbiased),
-    "THREADS": lambda row: count(row.contributed),
-    "STACK": lambda row: count(row.deferred),
+    "LOCAL": lambda row: format_count(row.local),
+    "SHARED": lambda row: format_count(row.unbiased),
+    "THREADS": lambda row: format_count(row.contributed),
+    "STACK": lambda row: format_count(row.deferred),
     "INTERPRETER": lambda row: str(row.interpreter),
     "STATE": lambda row: row.state,
     "ID": lambda row: str(row.unique_id) if row.unique_id else "no id",
-    "VERDICT": _verdict,
+    "VERDICT": _format_verdict,
     "ADDRESS": lambda row: f"{row.address:#x}",
 }
 """Every column beside the names, in the order in which they are drawn."""
@@ -100,7 +108,7 @@ def type_table(selected: Selected, width: int, *, threads: bool = False) -> Tabl
     """
     snapshot = selected.snapshot
     rows = list(snapshot)
-    names = [plain(row.name) for row in rows]
+    names = [escape_text(row.name) for row in rows]
     longest = max(map(cell_len, ["TYPE", *names]))
     columns = {title: Column(title, list(map(cell, rows))) for title, cell in CELLS.items()}
     if len(snapshot.interpreters) == 1:
@@ -108,20 +116,20 @@ def type_table(selected: Selected, width: int, *, threads: bool = False) -> Tabl
     if not any(columns["VERDICT"].cells):
         del columns["VERDICT"]
     for titles in (FIRST, FIRST_OF_ALL):
-        chosen = _fitting(columns, titles, width - min(NARROWEST, longest))
-        left = width - min(COMFORTABLE, longest) - _width(columns[title] for title in chosen)
+        chosen = _choose_columns(columns, titles, width - min(NARROWEST, longest))
+        left = width - min(COMFORTABLE, longest) - _sum_widths(columns[title] for title in chosen)
         per_thread = _thread_columns(snapshot, rows, left) if threads else []
         if per_thread or not threads:
             break
-    chosen |= _fitting(columns, THEN, left - _width(per_thread))
+    chosen |= _choose_columns(columns, THEN, left - _sum_widths(per_thread))
     drawn = [columns[title] for title in CELLS if title in chosen - AFTER_THREADS]
     drawn += per_thread
     drawn += [columns[title] for title in CELLS if title in chosen & AFTER_THREADS]
-    space = min(longest, max(1, width - _width(drawn)))
-    return _draw([cut(name, space) for name in names], space, drawn)
+    space = min(longest, max(1, width - _sum_widths(drawn)))
+    return _draw_table([cut_to_width(name, space) for name in names], space, drawn)
 
 
-def _fitting(columns: dict[str, Column], titles: Iterable[str], room: int) -> set[str]:
+def _choose_columns(columns: dict[str, Column], titles: Iterable[str], room: int) -> set[str]:
     """Return those of these columns that fit, each tried in turn; the first one always."""
     chosen: set[str] = set()
     for title in titles:
@@ -131,7 +139,7 @@ def _fitting(columns: dict[str, Column], titles: Iterable[str], room: int) -> se
     return chosen
 
 
-def _width(columns: Iterable[Column]) -> int:
+def _sum_widths(columns: Iterable[Column]) -> int:
     return sum(column.width for column in columns)
 
 
@@ -144,32 +152,32 @@ def _thread_columns(snapshot: Snapshot, rows: Sequence[ObjectCount], room: int) 
     ranked = [thread for thread, _ in busy.most_common()]
     columns = []
     for thread in ranked:
-        head = f"{cut(plain(names.get(thread, '')), THREAD_NAME)}\n{thread}"
-        columns.append(Column(head, [_contribution(row, [thread]) for row in rows]))
-    if _width(columns) <= room:
+        head = f"{cut_to_width(escape_text(names.get(thread, '')), THREAD_NAME)}\n{thread}"
+        columns.append(Column(head, [_format_contribution(row, [thread]) for row in rows]))
+    if _sum_widths(columns) <= room:
         return columns
     for kept in range(len(columns) - 1, 0, -1):
-        if _width(columns[:kept]) < room:
-            shown = [*columns[:kept], _others(rows, ranked[kept:])]
-            if _width(shown) <= room:
+        if _sum_widths(columns[:kept]) < room:
+            shown = [*columns[:kept], _others_column(rows, ranked[kept:])]
+            if _sum_widths(shown) <= room:
                 return shown
     return []
 
 
-def _others(rows: Sequence[ObjectCount], threads: Sequence[int]) -> Column:
+def _others_column(rows: Sequence[ObjectCount], threads: Sequence[int]) -> Column:
     """Return the column that sums up some threads."""
-    head = f"others\n{plural(len(threads), 'thread')}"
-    return Column(head, [_contribution(row, threads) for row in rows])
+    head = f"others\n{format_plural(len(threads), 'thread')}"
+    return Column(head, [_format_contribution(row, threads) for row in rows])
 
 
-def _contribution(row: ObjectCount, threads: Iterable[int]) -> str:
+def _format_contribution(row: ObjectCount, threads: Iterable[int]) -> str:
     """Return the sum of what some threads contribute to a row."""
     if row.contributed is None:
         return "?"
-    return count(sum(row.contributions.get(thread, 0) for thread in threads))
+    return format_count(sum(row.contributions.get(thread, 0) for thread in threads))
 
 
-def _draw(names: Sequence[str], space: int, columns: Sequence[Column]) -> Table:
+def _draw_table(names: Sequence[str], space: int, columns: Sequence[Column]) -> Table:
     """Return the table; every width is given, so that Rich has nothing to shrink."""
     table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True, vertical="bottom")
@@ -182,12 +190,12 @@ def _draw(names: Sequence[str], space: int, columns: Sequence[Column]) -> Table:
             vertical="bottom",
         )
     for number, name in enumerate(names):
-        cells = [Text(each.cells[number], _style(each, number)) for each in columns]
+        cells = [Text(each.cells[number], _cell_style(each, number)) for each in columns]
         table.add_row(Text(name), *cells)
     return table
 
 
-def _style(column: Column, number: int) -> str:
+def _cell_style(column: Column, number: int) -> str:
     """Return how a cell is drawn: the total stands out, nothing and noise step back."""
     cell = column.cells[number]
     if cell.startswith("~"):
@@ -197,44 +205,48 @@ def _style(column: Column, number: int) -> str:
     return "bold" if column.head == "TOTAL" else ""
 
 
-def heading(snapshot: Snapshot) -> Text:
+def write_heading(snapshot: Snapshot) -> Text:
     """Return what was read, and how."""
     target = snapshot.target
     facts = [
         "inspector",
         f"pid {target.pid}",
-        plain(target.command, LONGEST_COMMAND),
+        escape_text(target.command, LONGEST_COMMAND),
         f"Python {target.version} GIL {on_off(target.gil_enabled)}",
-        plural(len(snapshot.threads), "thread"),
-        plural(len(snapshot.interpreters), "interpreter"),
+        format_plural(len(snapshot.threads), "thread"),
+        format_plural(len(snapshot.interpreters), "interpreter"),
     ]
     lines = [Text(" · ".join(filter(None, facts)), "bold")]
     if target.gil_enabled:
         lines.append(Text(GIL_ON, "bold yellow"))
     alone = len(snapshot.interpreters) == 1
     if snapshot.why_not_exact:
-        lines.append(Text(f"not exact: {plain(snapshot.why_not_exact)}"))
+        lines.append(Text(f"not exact: {escape_text(snapshot.why_not_exact)}"))
     for each in snapshot.interpreters:
-        how = _how(each, snapshot) if alone else f"interpreter {each.id}: {_how(each, snapshot)}"
-        pool = f"{count(each.pool.in_use)} of {count(each.pool.capacity)} ids in use"
+        how = (
+            _describe_exactness(each, snapshot)
+            if alone
+            else f"interpreter {each.id}: {_describe_exactness(each, snapshot)}"
+        )
+        pool = f"{format_count(each.pool.in_use)} of {format_count(each.pool.capacity)} ids in use"
         lines.append(Text(f"{how} · {pool}"))
     return Text("\n").join(lines)
 
 
-def _how(interpreter: InterpreterCount, snapshot: Snapshot) -> str:
+def _describe_exactness(interpreter: InterpreterCount, snapshot: Snapshot) -> str:
     """Return how an interpreter was read."""
     if not interpreter.exact:
         rows = [row.settled for row in snapshot if row.interpreter == interpreter.id]
-        return f"{RAN}, {share(sum(rows), len(rows))} settled" if rows else RAN
+        return f"{RAN}, {format_share(sum(rows), len(rows))} settled" if rows else RAN
     if snapshot.pause_ns is None:
         return "exact"
-    return f"exact, paused for {duration(snapshot.pause_ns)}"
+    return f"exact, paused for {format_duration(snapshot.pause_ns)}"
 
 
-def caption(selected: Selected, sort: str, remarks: Sequence[str] = ()) -> Text:
+def write_caption(selected: Selected, sort: str, remarks: Sequence[str] = ()) -> Text:
     """Return what the rows are and how their numbers come about, and then the remarks."""
     rows = list(selected.snapshot)
-    shown = f"{len(rows):,} of {plural(selected.matching, 'type')}"
+    shown = f"{len(rows):,} of {format_plural(selected.matching, 'type')}"
     if selected.matching < selected.all:
         shown += f" that match, of {selected.all:,}"
     more = "; --limit 0 shows all" if len(rows) < selected.matching else ""

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["GIL_ON", "count", "duration", "markdown", "named", "on_off", "plain", "plural", "share"]
+__all__ = [
+    "GIL_ON",
+    "escape_markdown",
+    "escape_text",
+    "format_count",
+    "format_duration",
+    "format_plural",
+    "format_share",
+    "list_names",
+    "on_off",
+]
 
 LONGEST: Final = 1000
 """Characters of a name that are ever shown."""
@@ -23,9 +33,9 @@ GIL_ON: Final = "GIL on: threads do not run side by side, so no header is conten
 """What is said first of a process whose GIL is on."""
 
 
-def plain(text: str, longest: int = LONGEST) -> str:
+def escape_text(text: str, longest: int = LONGEST) -> str:
     """Return text with everything that does not print written as a Python escape."""
-    text = middle_cut(text, longest)
+    text = cut_middle(text, longest)
     if text.isprintable():
         return text
     return "".join(
@@ -33,13 +43,13 @@ def plain(text: str, longest: int = LONGEST) -> str:
     )
 
 
-def markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return text that Markdown takes for nothing else."""
-    text = re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", plain(text))
+    text = re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", escape_text(text))
     return re.sub(r"\\([<>&])", lambda found: f"&#{ord(found[1])};", text)
 
 
-def middle_cut(text: str, longest: int) -> str:
+def cut_middle(text: str, longest: int) -> str:
     """Leave out the middle of what is too long: the end of a dotted name tells most."""
     if len(text) <= longest:
         return text
@@ -48,7 +58,7 @@ def middle_cut(text: str, longest: int) -> str:
     return f"{text[:head]}…{text[-tail:]}" if tail else "…"
 
 
-def count(number: int | None) -> str:
+def format_count(number: int | None) -> str:
     """Return a count with its thousands apart, ``?`` for one that is not known."""
     return "?" if number is None else f"{number:,}"
 
@@ -58,25 +68,25 @@ def on_off(flag: bool | None) -> str:  # noqa: FBT001 - a value, not a way to do
     return {True: "on", False: "off", None: "?"}[flag]
 
 
-def named(names: Sequence[str], most: int = 3) -> str:
+def list_names(names: Sequence[str], most: int = 3) -> str:
     """Return the first names, and how many there are beside them."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-def plural(number: int, noun: str) -> str:
+def format_plural(number: int, noun: str) -> str:
     """Return a number and its noun, which takes an s."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def share(part: int, whole: int) -> str:
+def format_share(part: int, whole: int) -> str:
     """Return a part of a whole in percent, rounded down: 100 only for all of it."""
     if part == whole:
         return "100 %"
     return f"{part * 1000 // whole / 10} %"
 
 
-def duration(nanoseconds: int) -> str:
+def format_duration(nanoseconds: int) -> str:
     """Return a length of time in µs, or in ms from 10 ms on."""
     if nanoseconds < 10_000_000:  # noqa: PLR2004 - 10 ms
         return f"{nanoseconds // 1_000:,} µs"

@@ -8,10 +8,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from rich.console import Group
 from rich.text import Text
 
-from inspector.screen.cells import bare_table, cut, signed
+from inspector.screen.cells import bare_table, cut_to_width, format_signed
 from inspector.screen.console import console_for
-from inspector.screen.selection import matcher
-from inspector.screen.text import count, on_off, plain, plural
+from inspector.screen.selection import make_matcher
+from inspector.screen.text import escape_text, format_count, format_plural, on_off
 from inspector.verdict.advice import explain
 from inspector.verdict.evidence import Evidence, Verdict
 from inspector.verdict.judge import judge
@@ -65,9 +65,9 @@ class UsedType(NamedTuple):
         }
 
 
-def chosen(used: Sequence[UsedType], selection: Selection) -> list[UsedType]:
+def choose_used_types(used: Sequence[UsedType], selection: Selection) -> list[UsedType]:
     """Return what the filters let through, the most severe first."""
-    matches = matcher(selection.filters)
+    matches = make_matcher(selection.filters)
 
     def place(each: UsedType) -> tuple[int, int, str]:
         judged = each.judgement
@@ -85,7 +85,7 @@ def write_verdicts(
     remarks: Sequence[str],
 ) -> None:
     """Write the verdicts as a table, or as one JSON document on one line."""
-    rows = chosen(used, view.selection)
+    rows = choose_used_types(used, view.selection)
     limit = view.selection.limit
     if view.json:
         document: dict[str, Any] = {
@@ -108,7 +108,7 @@ def verdicts_view(
     facts = [
         "inspector verdicts",
         f"pid {target.pid}",
-        plain(target.command, LONGEST),
+        escape_text(target.command, LONGEST),
         f"Python {target.version} GIL {on_off(target.gil_enabled)}",
     ]
     parts: list[Text | Table] = [Text(" · ".join(filter(None, facts)), "bold")]
@@ -116,9 +116,11 @@ def verdicts_view(
         parts.append(Text("the GIL is on: threads contend for it, not for any header", "bold"))
     parts.append(Text(""))
     if rows:
-        parts += [_table(rows, width), Text("")]
+        parts += [_verdict_table(rows, width), Text("")]
     more = "; --limit 0 shows all" if len(rows) < matching else ""
-    parts.append(Text(f"{len(rows):,} of {plural(matching, 'type')} that were used{more}", "dim"))
+    parts.append(
+        Text(f"{len(rows):,} of {format_plural(matching, 'type')} that were used{more}", "dim")
+    )
     said = {each.judgement.verdict for each in rows if each.judgement is not None}
     for verdict in filter(said.__contains__, Verdict):
         parts.append(Text.assemble((f"{verdict}: ", "bold"), explain(verdict)))
@@ -137,8 +139,8 @@ def _describe_threads(evidence: Evidence) -> str:
     return f"{counted}: two or more contend for a header that each of them moves"
 
 
-def _table(rows: Sequence[UsedType], width: int) -> Table:
-    names = [plain(each.row.name) for each in rows]
+def _verdict_table(rows: Sequence[UsedType], width: int) -> Table:
+    names = [escape_text(each.row.name) for each in rows]
     space = max(12, min(max(map(len, names)), LONGEST, width - TAKEN))
     table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True)
@@ -150,10 +152,10 @@ def _table(rows: Sequence[UsedType], width: int) -> Table:
     for name, each in zip(names, rows, strict=True):
         judged, evidence = each.judgement, each.evidence
         table.add_row(
-            Text(cut(name, space)),
+            Text(cut_to_width(name, space)),
             "" if judged is None else judged.verdict,
-            *map(signed, (evidence.total, evidence.header, evidence.contributed)),
-            count(evidence.threads),
-            signed(evidence.instances),
+            *map(format_signed, (evidence.total, evidence.header, evidence.contributed)),
+            format_count(evidence.threads),
+            format_signed(evidence.instances),
         )
     return table

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-from inspector.screen.text import plain, plural
+from inspector.screen.text import escape_text, format_plural
 
 if TYPE_CHECKING:
     from inspector.analysis.thread_time import Finding, LineShare, ThreadTime
@@ -27,9 +27,9 @@ def why_view(found: Parallelism) -> Group:
     """Return who was watched, what threads did, each finding with its lines, what is unseen."""
     target = found.target
     gil = "GIL on" if target.gil_enabled else "GIL off"
-    facts = ["inspector why", f"pid {target.pid}", plain(target.command, LONGEST)]
+    facts = ["inspector why", f"pid {target.pid}", escape_text(target.command, LONGEST)]
     facts += [f"Python {target.version} {gil}", f"{found.seconds:.1f} s"]
-    facts.append(plural(found.samples, "sample"))
+    facts.append(format_plural(found.samples, "sample"))
     parts = [
         Text(" · ".join(filter(None, facts)), "bold"),
         Text(_describe_threads(found.threads)),
@@ -88,10 +88,10 @@ def _describe_finding(number: int, finding: Finding) -> list[Text | Padding]:
         f"{number}  ",
         (f"{finding.kind:<15}", STYLES.get(finding.kind, "bold")),
         (f" {share:>4}  ", "bold"),
-        plain(finding.name),
+        escape_text(finding.name),
     )
     if finding.kind == "lock":
-        head.append(f": {finding.waiting:.1f} waiters, {plural(finding.threads, 'thread')}")
+        head.append(f": {finding.waiting:.1f} waiters, {format_plural(finding.threads, 'thread')}")
     what = "requested by" if finding.kind == "stop-the-world" else "waiting at"
     lines = [Text(f"{what} {_describe_line(line)}") for line in finding.lines]
     lines.append(Text(finding.advice, "dim"))
@@ -99,6 +99,6 @@ def _describe_finding(number: int, finding: Finding) -> list[Text | Padding]:
 
 
 def _describe_line(line: LineShare) -> str:
-    place = plain(line.file, LONGEST)
+    place = escape_text(line.file, LONGEST)
     number = "?" if line.line is None else line.line
-    return f"{place}:{number} in {plain(line.function, LONGEST)} ({line.share:.0%})"
+    return f"{place}:{number} in {escape_text(line.function, LONGEST)} ({line.share:.0%})"

@@ -14,7 +14,7 @@ import pytest
 import inspector
 from inspector.analysis.history import History
 from inspector.screen.dashboard.state import State, with_snapshot
-from inspector.screen.export import exported
+from inspector.screen.export import export_text
 from inspector.screen.text import GIL_ON
 from inspector.verdict.evidence import Verdict
 from tests.live.puppets import Puppet, Restless, inspect
@@ -98,7 +98,7 @@ def test_an_export_says_what_hot_says(hammer: Hammer) -> None:
         # Both threads make some between any two readings.
         hammer.wait(everyone=True)
         state = with_snapshot(state, target.snapshot())
-    document = json.loads(exported(state, "x.json"))
+    document = json.loads(export_text(state, "x.json"))
     (found,) = [each for each in document["objects"] if each["name"] == "__main__.Hammered"]
     assert found["verdict"] == "plain decref"
     assert found["threads"] == found["evidence"]["threads"] == 2

@@ -14,7 +14,7 @@ import pytest
 from inspector.errors import FileError
 from inspector.screen.dashboard.state import Size, State, with_snapshot
 from inspector.screen.dashboard.watch_options import SUFFIXES
-from inspector.screen.export import export, exported
+from inspector.screen.export import export_text, write_export
 from tests.screen.boards import board
 from tests.screen.builder import row, snapshot
 
@@ -31,11 +31,11 @@ def hostile() -> State:
 
 def test_a_picture_is_well_formed_and_asks_nobody_for_anything() -> None:
     for state in (board(), hostile()):
-        text = exported(state, "x.svg")
+        text = export_text(state, "x.svg")
         root = ET.fromstring(text)  # noqa: S314 - our own picture
         assert root.tag.endswith("svg")
         assert not re.search(r"url\([^#)]|<script|href", text)
-    assert "app.Order" in exported(board(), "x.svg").replace("&#160;", " ")
+    assert "app.Order" in export_text(board(), "x.svg").replace("&#160;", " ")
 
 
 def test_a_page_holds_no_markup_of_the_target() -> None:
@@ -46,14 +46,14 @@ def test_a_page_holds_no_markup_of_the_target() -> None:
             del attrs
             tags.add(tag)
 
-    Tags().feed(exported(hostile(), "x.html"))
+    Tags().feed(export_text(hostile(), "x.html"))
     assert "script" not in tags
     assert "span" in tags
 
 
 def test_a_document_has_every_row_that_matches_with_its_growth() -> None:
     state = board()
-    document = json.loads(exported(state, "x.json"))
+    document = json.loads(export_text(state, "x.json"))
     assert document["target"]["pid"] == 4242
     order = next(each for each in document["objects"] if each["name"] == "app.Order")
     assert (order["total"], order["growth"], order["rate"]) == (452, 450, 90.0)
@@ -63,25 +63,25 @@ def test_a_document_has_every_row_that_matches_with_its_growth() -> None:
     assert (match["updates_per_second"], match["threads"]) == (7.0, 1)
     # Of readings there is no share of samples.
     assert match["heat"] is None
-    assert json.loads(exported(hostile(), "x.json"))["objects"][0]["name"] == HOSTILE
+    assert json.loads(export_text(hostile(), "x.json"))["objects"][0]["name"] == HOSTILE
 
 
 def test_a_table_for_spreadsheets_holds_no_formula() -> None:
-    rows = list(csv.DictReader(StringIO(exported(hostile(), "x.csv"))))
+    rows = list(csv.DictReader(StringIO(export_text(hostile(), "x.csv"))))
     assert [each["total"] for each in rows] == ["3", "2"]
     assert rows[1]["name"] == "'=HYPERLINK(1)"
     assert "\x1b" not in rows[0]["name"]
 
 
 def test_a_table_in_markdown_has_a_line_per_row() -> None:
-    lines = exported(hostile(), "x.md").splitlines()
+    lines = export_text(hostile(), "x.md").splitlines()
     assert len(lines) == 4
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 9 for line in lines)
     assert "<script" not in lines[2]
 
 
 def test_an_export_without_a_reading_is_empty_and_no_error() -> None:
-    texts = {suffix: exported(State(), f"x{suffix}") for suffix in SUFFIXES}
+    texts = {suffix: export_text(State(), f"x{suffix}") for suffix in SUFFIXES}
     assert texts[".json"] == "{}\n"
     assert len(texts[".csv"].splitlines()) == 1
     assert len(texts[".md"].splitlines()) == 2
@@ -91,16 +91,16 @@ def test_an_export_without_a_reading_is_empty_and_no_error() -> None:
 
 def test_a_name_without_a_known_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="none of"):
-        export(board(), str(tmp_path / "x.png"))
+        write_export(board(), str(tmp_path / "x.png"))
     with pytest.raises(FileError, match="cannot write"):
-        export(board(), str(tmp_path / "missing" / "x.md"))
+        write_export(board(), str(tmp_path / "missing" / "x.md"))
 
 
 def test_colours_of_the_environment_do_not_change_a_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     state = replace(board(), size=Size(100, 20))
-    before = exported(state, "x.svg")
+    before = export_text(state, "x.svg")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
-    assert exported(state, "x.svg") == before
+    assert export_text(state, "x.svg") == before

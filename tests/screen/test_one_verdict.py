@@ -12,7 +12,7 @@ from inspector.diagnosis.ranking import Ranked
 from inspector.screen.dashboard.keys import press
 from inspector.screen.dashboard.state import Size, State, with_snapshot
 from inspector.screen.dashboard.view import framed
-from inspector.screen.export import exported
+from inspector.screen.export import export_text
 from inspector.snapshots.row_verdict import judged_document
 from tests.screen.boards import lines
 from tests.screen.builder import SECOND, anatomy, history, interpreter, row, snapshot
@@ -87,7 +87,7 @@ def test_all_that_show_readings_agree(case: str, gil: bool) -> None:  # noqa: FB
     state = State(size=Size(200, 40))
     for reading in readings(at, gil):
         state = framed(with_snapshot(state, reading))
-    (document,) = json.loads(exported(state, "x.json"))["objects"]
+    (document,) = json.loads(export_text(state, "x.json"))["objects"]
     ranked = json.loads(json.dumps(Ranked(each, whole.evidence(each), judged).as_dict()))
     for found in (document, ranked):
         assert {key: found[key] for key in said} == said

@@ -118,7 +118,7 @@ def test_what_was_not_sampled_is_unknown() -> None:
 
 def test_merges_and_the_end_of_the_process_are_told() -> None:
     found = lines(ranking(COLD, left_out=12, ended=True), [])
-    assert found[1].endswith("; 12 more had a merge in them and are left out")
+    assert found[1].endswith("; 12 taken during a merge are discarded")
     assert found[-1] == "the process ended"
 
 

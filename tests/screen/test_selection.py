@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inspector.screen.selection import SORTS, Selection, select
+from inspector.screen.selection import SORTS, Selection, select_rows
 from tests.screen.builder import row, snapshot, unread
 
 ROWS = (
@@ -16,7 +16,7 @@ ROWS = (
 
 
 def names(**selection: object) -> list[str]:
-    return [each.name for each in select(snapshot(*ROWS), Selection(**selection)).snapshot]  # type: ignore[arg-type]
+    return [each.name for each in select_rows(snapshot(*ROWS), Selection(**selection)).snapshot]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_row_without_the_value_comes_last(sort: str) -> None:
 
 def test_rows_of_one_value_are_in_the_order_of_their_names() -> None:
     rows = [row(name, local=1) for name in ("b", "c", "a")]
-    chosen = select(snapshot(*rows), Selection()).snapshot
+    chosen = select_rows(snapshot(*rows), Selection()).snapshot
     assert [each.name for each in chosen] == ["a", "b", "c"]
 
 
@@ -68,17 +68,17 @@ def test_a_pattern_is_for_the_whole_name_or_without_a_dot_for_its_last_part(
 
 def test_a_limit_overrules_the_room_and_zero_means_all() -> None:
     whole = snapshot(*ROWS)
-    assert len(select(whole, Selection(), room=2).snapshot) == 2
-    assert len(select(whole, Selection(limit=3), room=2).snapshot) == 3
-    assert len(select(whole, Selection(limit=0), room=2).snapshot) == len(ROWS)
+    assert len(select_rows(whole, Selection(), room=2).snapshot) == 2
+    assert len(select_rows(whole, Selection(limit=3), room=2).snapshot) == 3
+    assert len(select_rows(whole, Selection(limit=0), room=2).snapshot) == len(ROWS)
 
 
 def test_what_is_not_shown_is_counted() -> None:
-    selected = select(snapshot(*ROWS), Selection(filters=("app.*",), limit=1))
+    selected = select_rows(snapshot(*ROWS), Selection(filters=("app.*",), limit=1))
     assert (len(selected.snapshot), selected.matching, selected.all) == (1, 3, len(ROWS))
 
 
 def test_all_but_the_rows_stays_as_it_was() -> None:
     whole = snapshot(*ROWS)
-    chosen = select(whole, Selection(limit=1)).snapshot
+    chosen = select_rows(whole, Selection(limit=1)).snapshot
     assert chosen.as_dict() | {"objects": []} == whole.as_dict() | {"objects": []}

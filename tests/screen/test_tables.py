@@ -8,8 +8,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from inspector.screen.selection import Selection, select
-from inspector.screen.tables import caption, heading, type_table
+from inspector.screen.selection import Selection, select_rows
+from inspector.screen.tables import type_table, write_caption, write_heading
 from inspector.screen.text import GIL_ON
 from tests.screen.builder import interpreter, row, snapshot, unread
 
@@ -31,10 +31,10 @@ def drawn(
     console = Console(
         file=stream, width=width, force_terminal=color, color_system="truecolor" if color else None
     )
-    selected = select(whole, Selection(limit=limit))
-    console.print(heading(whole))
+    selected = select_rows(whole, Selection(limit=limit))
+    console.print(write_heading(whole))
     console.print(type_table(selected, width, threads=threads))
-    console.print(caption(selected, "total"))
+    console.print(write_caption(selected, "total"))
     return stream.getvalue()
 
 
@@ -182,7 +182,7 @@ def test_a_hostile_name_stays_in_its_cell(name: str, width: int) -> None:
         row(name, local=1, contributions={9: 4}), interpreters=(interpreter((9, name)),)
     )
     stream = StringIO()
-    table = type_table(select(whole, Selection()), width, threads=True)
+    table = type_table(select_rows(whole, Selection()), width, threads=True)
     Console(file=stream, width=width).print(table)
     lines = stream.getvalue().splitlines()
     assert all(line.isprintable() for line in lines)
@@ -221,8 +221,8 @@ def test_the_caption_tells_how_many_rows_are_not_shown() -> None:
 
 
 def test_no_row_is_said_and_not_drawn() -> None:
-    selected = select(snapshot(*ROWS), Selection(filters=("nothing",)))
-    assert str(caption(selected, "total")) == "no type matches"
+    selected = select_rows(snapshot(*ROWS), Selection(filters=("nothing",)))
+    assert str(write_caption(selected, "total")) == "no type matches"
 
 
 def test_a_gil_that_is_on_is_said_first() -> None:

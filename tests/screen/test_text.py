@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inspector.screen.text import count, duration, plain, plural
+from inspector.screen.text import escape_text, format_count, format_duration, format_plural
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,12 @@ from inspector.screen.text import count, duration, plain, plural
     ],
 )
 def test_what_does_not_print_is_written_as_an_escape(hostile: str, harmless: str) -> None:
-    assert plain(hostile) == harmless
-    assert plain(hostile).isprintable()
+    assert escape_text(hostile) == harmless
+    assert escape_text(hostile).isprintable()
 
 
 def test_a_huge_text_keeps_its_start_and_more_of_its_end() -> None:
-    text = plain("a" * 500_000 + "z" * 500_000, 100)
+    text = escape_text("a" * 500_000 + "z" * 500_000, 100)
     assert len(text) == 100
     assert text.startswith("aaa")
     assert text.endswith("z" * 66)
@@ -33,11 +33,11 @@ def test_a_huge_text_keeps_its_start_and_more_of_its_end() -> None:
 
 
 def test_an_unknown_count_is_a_question_mark_and_zero_is_zero() -> None:
-    assert (count(None), count(0), count(-98113)) == ("?", "0", "-98,113")
+    assert (format_count(None), format_count(0), format_count(-98113)) == ("?", "0", "-98,113")
 
 
 def test_one_of_a_thing_has_no_plural() -> None:
-    assert (plural(1, "thread"), plural(0, "thread"), plural(2000, "id")) == (
+    assert (format_plural(1, "thread"), format_plural(0, "thread"), format_plural(2000, "id")) == (
         "1 thread",
         "0 threads",
         "2,000 ids",
@@ -51,4 +51,4 @@ def test_one_of_a_thing_has_no_plural() -> None:
 def test_a_pause_is_told_in_microseconds_up_to_ten_milliseconds(
     nanoseconds: int, text: str
 ) -> None:
-    assert duration(nanoseconds) == text
+    assert format_duration(nanoseconds) == text

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from inspector.screen.sizes import columns, sensible_environment, without_nonsense
+from inspector.screen.sizes import drop_invalid_sizes, read_columns, sensible_environment
 
 NONSENSE = [
     "",
@@ -27,10 +27,10 @@ def test_a_width_that_is_none_is_not_taken_and_stays_where_it_is(
 ) -> None:
     monkeypatch.setenv("COLUMNS", text)
     monkeypatch.setenv("LINES", "30")
-    assert columns() is None
+    assert read_columns() is None
     assert "COLUMNS" not in sensible_environment()
     assert sensible_environment()["LINES"] == "30"
-    with without_nonsense():
+    with drop_invalid_sizes():
         assert "COLUMNS" not in os.environ
         assert os.environ["LINES"] == "30"
     assert os.environ["COLUMNS"] == text
@@ -39,5 +39,5 @@ def test_a_width_that_is_none_is_not_taken_and_stays_where_it_is(
 @pytest.mark.parametrize("text", ["1", "80", "0080", "10000"])
 def test_a_width_is_taken(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", text)
-    assert columns() == int(text)
+    assert read_columns() == int(text)
     assert sensible_environment()["COLUMNS"] == text

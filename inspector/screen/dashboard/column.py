@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.screen import cells
 from inspector.screen.dashboard.glyphs import sparkline, thread_bars
-from inspector.screen.text import count
+from inspector.screen.text import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ def _bars(row: ObjectCount, context: Context) -> str:
 
 
 def _updates(row: ObjectCount, context: Context) -> str:
-    return cells.at_least(context.history.updates(row), unicode=context.unicode)
+    return cells.format_lower_bound(context.history.updates(row), unicode=context.unicode)
 
 
 def _trend(row: ObjectCount, context: Context) -> str:
@@ -68,17 +68,17 @@ def _trend(row: ObjectCount, context: Context) -> str:
 
 
 COLUMNS: Final = (
-    Column("TOTAL", 10, lambda row, _: cells.total(row), "total"),
-    Column("/s", 6, lambda row, c: cells.per_second(c.history.rate(row)), "rate"),
-    Column("GROWTH", 8, lambda row, c: cells.signed(c.history.growth(row), 8), "growth"),
-    Column("LOCAL", 7, lambda row, _: cells.number(row.local, 7), "local"),
-    Column("SHARED", 9, lambda row, _: cells.number(row.unbiased, 9), "shared"),
-    Column("THREADS", 9, lambda row, _: cells.signed(row.contributed, 9), "contributions"),
-    Column("STACK", 6, lambda row, _: cells.number(row.deferred, 6), "deferred"),
+    Column("TOTAL", 10, lambda row, _: cells.format_total(row), "total"),
+    Column("/s", 6, lambda row, c: cells.format_rate(c.history.rate(row)), "rate"),
+    Column("GROWTH", 8, lambda row, c: cells.format_signed(c.history.growth(row), 8), "growth"),
+    Column("LOCAL", 7, lambda row, _: cells.format_number(row.local, 7), "local"),
+    Column("SHARED", 9, lambda row, _: cells.format_number(row.unbiased, 9), "shared"),
+    Column("THREADS", 9, lambda row, _: cells.format_signed(row.contributed, 9), "contributions"),
+    Column("STACK", 6, lambda row, _: cells.format_number(row.deferred, 6), "deferred"),
     Column("BY THREAD", 9, _bars, left=True),
     Column("TREND", 10, _trend, left=True),
     Column("UPDATES/s", 9, _updates, "updates"),
-    Column("USED BY", 7, lambda row, c: count(c.history.threads(row)), "updates"),
+    Column("USED BY", 7, lambda row, c: format_count(c.history.threads(row)), "updates"),
     Column("MOVED IN", 8, _share),
     Column("VERDICT", 12, _verdict, left=True),
 )

@@ -12,7 +12,7 @@ from inspector.screen import cells
 from inspector.screen.dashboard.column import COLUMNS, Column, Context
 from inspector.screen.dashboard.sizes import table_height
 from inspector.screen.dashboard.state import row_at
-from inspector.screen.text import plain
+from inspector.screen.text import escape_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ def table_lines(state: State) -> list[Text]:
     last = state.top + table_height(state)
     rows = [row for place in range(state.top, last) if (row := row_at(state, place)) is not None]
     head = state.kind.upper()
-    longest = max([len(head), *(cell_len(cells.name_of(row)) for row in rows)])
+    longest = max([len(head), *(cell_len(cells.format_name(row)) for row in rows)])
     space, chosen = fitting(state, min(longest, WIDEST_NAME))
     names = {column.head for column in chosen}
     left = state.size.width - space - sum(column.width + 1 for column in chosen)
@@ -128,7 +128,7 @@ def _with_threads(state: State, chosen: list[Column], context: Context, room: in
         fit = max(1, fit - 1)
     columns = list(chosen)
     for thread in _in_order(state, ranked[:fit]):
-        title = f"{cells.cut(plain(names.get(thread, '')), THREAD - 1)}\n{thread}"
+        title = f"{cells.cut_to_width(escape_text(names.get(thread, '')), THREAD - 1)}\n{thread}"
         columns.append(Column(title, THREAD - 1, _contribution([thread])))
     if rest := ranked[fit:]:
         columns.append(Column(f"others\n{len(rest)} threads", THREAD - 1, _contribution(rest)))
@@ -139,7 +139,9 @@ def _contribution(threads: Sequence[int]) -> Callable[[ObjectCount, Context], st
     def cell(row: ObjectCount, _: Context) -> str:
         if row.contributed is None:
             return "?"
-        return cells.signed(sum(row.contributions.get(each, 0) for each in threads), THREAD - 1)
+        return cells.format_signed(
+            sum(row.contributions.get(each, 0) for each in threads), THREAD - 1
+        )
 
     return cell
 
@@ -167,7 +169,7 @@ def _heads(state: State, head: str, space: int, chosen: Sequence[Column]) -> lis
 
 def _line(row: ObjectCount, space: int, chosen: Sequence[Column], context: Context) -> Text:
     """Return one row."""
-    name = cells.cut(cells.name_of(row), space)
+    name = cells.cut_to_width(cells.format_name(row), space)
     line = Text(name + " " * (space - cell_len(name)), no_wrap=True)
     for column in chosen:
         text = column.cell(row, context)

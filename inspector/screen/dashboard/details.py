@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from inspector.screen import cells
-from inspector.screen.anatomy import anatomy_view, grid
+from inspector.screen.anatomy import anatomy_view, make_grid
 from inspector.screen.console import lines_of
 from inspector.screen.dashboard.glyphs import sparkline, thread_bars
-from inspector.screen.text import count, plain, plural
+from inspector.screen.text import escape_text, format_count, format_plural
 from inspector.verdict.advice import describe
 from inspector.verdict.judge import judge
 from inspector.verdict.share import Share
@@ -40,7 +40,7 @@ def detail_lines(state: State) -> list[Text]:
         return [Text("nothing is selected", "dim")]
     snapshot = history.latest
     known = state.subject in history.frames[-1].places
-    name = plain(row.name)
+    name = escape_text(row.name)
     width = max(1, state.size.width)
     lines = [] if known else [Text("it is gone: these are its last numbers", "bold red")]
     if state.anatomy is not None:
@@ -67,12 +67,12 @@ def _formula(row: ObjectCount) -> list[Text]:
         ("+ ", "stack", row.deferred, "on stacks, not counted by anybody"),
         ("= ", "total", row.total, _certainty(row)),
     ]
-    wide = max(len(count(value)) for _, _, value, _ in parts)
+    wide = max(len(format_count(value)) for _, _, value, _ in parts)
     lines = []
     for sign, what, value, why in parts:
         style = "bold" if what == "total" else "dim" if value in {0, None} else ""
         line = Text(f"{sign}{what:<8}")
-        line.append(count(value).rjust(wide + 1), style)
+        line.append(format_count(value).rjust(wide + 1), style)
         line.append(f"   {why}", "dim")
         lines.append(line)
     return lines
@@ -80,7 +80,8 @@ def _formula(row: ObjectCount) -> list[Text]:
 
 def _certainty(row: ObjectCount) -> str:
     if row.bounds is not None and not row.settled:
-        return f"moved while it was read: {count(row.bounds[0])} to {count(row.bounds[1])} seen"
+        low, high = row.bounds
+        return f"moved while it was read: {format_count(low)} to {format_count(high)} seen"
     if row.deferred is None and row.total is not None:
         return "stacks were not read: --blocking does"
     return "" if row.settled else "moved while it was read"
@@ -89,7 +90,9 @@ def _certainty(row: ObjectCount) -> str:
 def _facts(row: ObjectCount, snapshot: Snapshot, width: int) -> list[Text]:
     names = {thread.native_id: thread.name for thread in snapshot.threads}
     flags = "; ".join(STATES[each] for each in row.state.split(" ") if each in STATES)
-    owner = "nobody" if row.owner is None else f"{plain(names.get(row.owner, ''))} {row.owner}"
+    owner = (
+        "nobody" if row.owner is None else f"{escape_text(names.get(row.owner, ''))} {row.owner}"
+    )
     where = f"{row.kind} at {row.address:#x}, interpreter {row.interpreter}, id {row.unique_id}"
     facts = [
         ("what", where),
@@ -97,7 +100,7 @@ def _facts(row: ObjectCount, snapshot: Snapshot, width: int) -> list[Text]:
         ("owner", owner),
         ("sys.getrefcount", "?" if row.getrefcount is None else str(row.getrefcount)),
     ]
-    return lines_of(grid(facts), width)
+    return lines_of(make_grid(facts), width)
 
 
 def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
@@ -106,25 +109,25 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     known = [each for each in totals if each is not None]
     evidence = history.evidence(row)
     judged = judge(evidence)
-    since = cells.clock(history.baseline.taken_ns)
-    span = f"{count(min(known))} to {count(max(known))}" if known else "?"
+    since = cells.format_clock(history.baseline.taken_ns)
+    span = f"{format_count(min(known))} to {format_count(max(known))}" if known else "?"
     facts = [
         ("trend", f"{sparkline(totals, 40, unicode=state.unicode).strip()}  {span}"),
-        ("growth", f"{cells.signed(history.growth(row), 20)} since the baseline at {since}"),
-        ("rate", f"{cells.per_second(history.rate(row))} per second"),
+        ("growth", f"{cells.format_signed(history.growth(row), 20)} since the baseline at {since}"),
+        ("rate", f"{cells.format_rate(history.rate(row))} per second"),
         ("header", _header(evidence, unicode=state.unicode)),
         ("verdict", "none" if judged is None else f"{judged.verdict}: {judged.advice}"),
     ]
     if judged is not None:
         facts.append(("evidence", describe(evidence)))
-    return lines_of(grid(facts), state.size.width)
+    return lines_of(make_grid(facts), state.size.width)
 
 
 def _header(evidence: Evidence, *, unicode: bool) -> str:
     """Say how often the header is updated, as far as samples and readings tell."""
-    rate = cells.at_least(evidence.updates_per_second, unicode=unicode)
+    rate = cells.format_lower_bound(evidence.updates_per_second, unicode=unicode)
     threads = evidence.threads
-    by = "" if threads is None else f", used by {plural(threads, 'thread')} at a time"
+    by = "" if threads is None else f", used by {format_plural(threads, 'thread')} at a time"
     if evidence.samples:
         share = Share(evidence.moved or 0, evidence.samples)
         low, high = share.interval
@@ -153,11 +156,11 @@ def _threads(state: State, row: ObjectCount, snapshot: Snapshot) -> list[Text]:
     lines = [Text(f"{'THREAD':<24} {'ID':>9} {'CONTRIBUTION':>14} {'ON STACK':>9}", "bold")]
     for thread in involved:
         value = row.contributions.get(thread, 0)
-        name = cells.cut(plain(names.get(thread, "?")), 24)
-        on_stack = "?" if stacks is None else count(stacks.get(thread, 0))
+        name = cells.cut_to_width(escape_text(names.get(thread, "?")), 24)
+        on_stack = "?" if stacks is None else format_count(stacks.get(thread, 0))
         line = Text(name)
         line.pad_right(24 - line.cell_len)
-        line.append(f" {thread:>9} {cells.signed(value, 14):>14} {on_stack:>9}  ")
+        line.append(f" {thread:>9} {cells.format_signed(value, 14):>14} {on_stack:>9}  ")
         line.append(thread_bars([value], largest, unicode=state.unicode), "cyan")
         lines.append(line)
     return lines

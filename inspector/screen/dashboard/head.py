@@ -9,7 +9,15 @@ from rich.text import Text
 
 from inspector.screen import cells
 from inspector.screen.dashboard.sizes import head_height
-from inspector.screen.text import GIL_ON, count, duration, on_off, plain, plural, share
+from inspector.screen.text import (
+    GIL_ON,
+    escape_text,
+    format_count,
+    format_duration,
+    format_plural,
+    format_share,
+    on_off,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +64,9 @@ def head_lines(state: State) -> list[Text]:
 def status(state: State) -> str:
     """Return what a person must know of the readings: ended, failing, paused."""
     if state.ended:
-        return f"{plain(state.ended)}: this is the last reading"
+        return f"{escape_text(state.ended)}: this is the last reading"
     if state.trouble:
-        return f"not read: {plain(state.trouble)}"
+        return f"not read: {escape_text(state.trouble)}"
     return "paused" if state.paused and state.playing is None else ""
 
 
@@ -68,10 +76,10 @@ def _target(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
     facts = [
         (6, "inspector"),
         (0, f"pid {target.pid}"),
-        (2, plain(target.command, 40)),
+        (2, escape_text(target.command, 40)),
         (1, f"{target.version} GIL {on_off(target.gil_enabled)}"),
-        (4, plural(len(snapshot.threads), "thread")),
-        (5, plural(len(snapshot.interpreters), "interpreter") if _several(snapshot) else ""),
+        (4, format_plural(len(snapshot.threads), "thread")),
+        (5, format_plural(len(snapshot.interpreters), "interpreter") if _several(snapshot) else ""),
         (1, _how(snapshot)),
     ]
     playing = state.playing
@@ -82,7 +90,7 @@ def _target(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
         how = "paused" if state.paused else ""
         if not how and playing.speed != 1:
             how = f"{playing.speed:g} times as fast"
-        facts.append((0, f"replay {at} {cells.clock(snapshot.taken_ns)} {how}".rstrip()))
+        facts.append((0, f"replay {at} {cells.format_clock(snapshot.taken_ns)} {how}".rstrip()))
     return facts
 
 
@@ -90,21 +98,21 @@ def _facts(state: State, history: History) -> list[tuple[int, str]]:
     snapshot = history.latest
     pool = snapshot.pool
     collections = history.frames[-1].collections
-    since = f" ({cells.signed(history.collected)})" if history.collected else ""
+    since = f" ({cells.format_signed(history.collected)})" if history.collected else ""
     churn = ""
     if history.churn is not None:
         born, died = history.churn
         if born or died:
-            churn = f" (+{cells.compact(born)}/s -{cells.compact(died)}/s)"
+            churn = f" (+{cells.format_compact(born)}/s -{cells.format_compact(died)}/s)"
     return [
-        (1, f"ids {count(pool.in_use)} of {count(pool.capacity)}"),
-        (0, f"{KINDS.get(state.kind, state.kind)} {count(len(snapshot))}{churn}"),
-        (2, f"gc {count(collections)}{since}"),
-        (5, f"{plural(history.flows.ended, 'thread')} ended" if history.flows.ended else ""),
-        (3, f"baseline {cells.clock(history.baseline.taken_ns)}"),
-        (4, f"pause {'none' if snapshot.pause_ns is None else duration(snapshot.pause_ns)}"),
-        (2, f"not exact: {plain(reason, 60)}" if (reason := snapshot.why_not_exact) else ""),
-        (1, f"filter {plain(_filter(state))}" if _filter(state) else ""),
+        (1, f"ids {format_count(pool.in_use)} of {format_count(pool.capacity)}"),
+        (0, f"{KINDS.get(state.kind, state.kind)} {format_count(len(snapshot))}{churn}"),
+        (2, f"gc {format_count(collections)}{since}"),
+        (5, f"{format_plural(history.flows.ended, 'thread')} ended" if history.flows.ended else ""),
+        (3, f"baseline {cells.format_clock(history.baseline.taken_ns)}"),
+        (4, f"pause {'none' if snapshot.pause_ns is None else format_duration(snapshot.pause_ns)}"),
+        (2, f"not exact: {escape_text(reason, 60)}" if (reason := snapshot.why_not_exact) else ""),
+        (1, f"filter {escape_text(_filter(state))}" if _filter(state) else ""),
     ]
 
 
@@ -121,7 +129,7 @@ def _how(snapshot: Snapshot) -> str:
     if snapshot.exact:
         return "exact"
     settled = sum(snapshot.column("settled"))
-    return f"settled {share(settled, len(snapshot))}"
+    return f"settled {format_share(settled, len(snapshot))}"
 
 
 def _joined(facts: Sequence[tuple[int, str]], width: int) -> str:

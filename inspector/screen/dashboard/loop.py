@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from inspector.errors import InspectorError
 from inspector.screen.dashboard.keys import press
 from inspector.screen.dashboard.view import framed, view
-from inspector.screen.export import export
+from inspector.screen.export import write_export
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -123,7 +123,7 @@ def _exported(state: State) -> State:
     if not state.export:
         return state
     try:
-        export(state, state.export)
+        write_export(state, state.export)
     except InspectorError as error:
         message = f"{error}; {error.hint}" if error.hint else str(error)
     else:

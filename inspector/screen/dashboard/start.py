@@ -15,8 +15,8 @@ from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.state import Size
 from inspector.screen.dashboard.terminal import Terminal
 from inspector.screen.dashboard.view import framed, view
-from inspector.screen.export import export, exported
-from inspector.screen.sizes import columns
+from inspector.screen.export import export_text, write_export
+from inspector.screen.sizes import read_columns
 from inspector.screen.streams import has_terminal, standard_output
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def show(state: State, source: Source, watch_options: WatchOptions) -> None:
                 state, source, terminal, clock=time.monotonic, duration=watch_options.duration
             )
     if watch_options.export:
-        export(state, watch_options.export)
+        write_export(state, watch_options.export)
 
 
 def print_readings(state: State, source: Source, watch_options: WatchOptions) -> State:
@@ -66,7 +66,7 @@ def print_readings(state: State, source: Source, watch_options: WatchOptions) ->
         state = replace(state, size=_size(state))
         with standard_output() as stream:
             if watch_options.json and state.history is not before:
-                stream.write(exported(state, "-.json"))
+                stream.write(export_text(state, "-.json"))
             elif not watch_options.json:
                 _print_table(state, stream)
         playing = state.playing
@@ -86,7 +86,7 @@ def _print_table(state: State, stream: IO[str]) -> None:
 
 def _size(state: State) -> Size:
     """Return as many cells as there are, and lines for as many rows as are wanted and there."""
-    width, rows = columns() or WIDTH_OF_A_PIPE, ROWS_IN_A_PIPE
+    width, rows = read_columns() or WIDTH_OF_A_PIPE, ROWS_IN_A_PIPE
     if sys.stdout.isatty():
         size = os.get_terminal_size(sys.stdout.fileno())
         width = size.columns or WIDTH_OF_A_PIPE

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.analysis.history import History
-from inspector.screen.selection import SORTS, matcher
+from inspector.screen.selection import SORTS, make_matcher
 from inspector.snapshots.snapshot import ObjectCount
 
 if TYPE_CHECKING:
@@ -227,13 +227,13 @@ def selected(state: State) -> State:
 
 def _matcher(state: State) -> Callable[[str], bool]:
     """Return the test whether a name is to be shown."""
-    given = matcher(state.patterns)
+    given = make_matcher(state.patterns)
     typed = state.filter.casefold()
     if not typed:
         if state.hidden and not state.patterns:
             return lambda name: not name.startswith(state.hidden)
         return given
     if any(letter in typed for letter in "*?["):
-        pattern = matcher((state.filter,))
+        pattern = make_matcher((state.filter,))
         return lambda name: given(name) and pattern(name)
     return lambda name: typed in name.casefold() and given(name)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from inspector.screen.cells import cut
+from inspector.screen.cells import cut_to_width
 from inspector.screen.dashboard.acts import FAR
 from inspector.screen.dashboard.columns import table_lines
 from inspector.screen.dashboard.details import detail_lines
 from inspector.screen.dashboard.head import head_lines
 from inspector.screen.dashboard.keys import BINDINGS, applies
 from inspector.screen.dashboard.sizes import body_height, table_height
-from inspector.screen.text import count, plain
+from inspector.screen.text import escape_text, format_count
 
 if TYPE_CHECKING:
     from inspector.screen.dashboard.state import State
@@ -102,7 +102,7 @@ def output_lines(state: State) -> list[Text]:
     """Return what the program wrote, the last lines of it."""
     if not state.output:
         return [Text("the program has written nothing", "dim")]
-    return [Text(plain(line)) for line in state.output]
+    return [Text(escape_text(line)) for line in state.output]
 
 
 def footer(state: State) -> Text:
@@ -111,10 +111,12 @@ def footer(state: State) -> Text:
     if state.prompt is not None:
         what = "export to" if state.prompt.purpose == "export" else "filter"
         return Text.assemble(
-            (f"{what}: ", "bold"), plain(state.prompt.text), ("▏" if state.unicode else "_", "bold")
+            (f"{what}: ", "bold"),
+            escape_text(state.prompt.text),
+            ("▏" if state.unicode else "_", "bold"),
         )
     if state.message:
-        return Text(plain(state.message), "bold yellow")
+        return Text(escape_text(state.message), "bold yellow")
     place = _place(state)
     line = Text()
     for binding in BINDINGS:
@@ -127,7 +129,7 @@ def footer(state: State) -> Text:
         line.append(key, "bold")
         line.append(f" {binding.footer}  ")
     line.append(" " * max(0, width - line.cell_len - cell_len(place)))
-    return line.append(cut(place, width), "dim")
+    return line.append(cut_to_width(place, width), "dim")
 
 
 def _place(state: State) -> str:
@@ -137,8 +139,8 @@ def _place(state: State) -> str:
     if not state.order:
         return "none matches" if len(state.snapshot) else "nothing to show"
     last = min(len(state.order), state.top + table_height(state))
-    of = count(len(state.order))
+    of = format_count(len(state.order))
     if len(state.order) < len(state.snapshot):
-        of += f" of {count(len(state.snapshot))}"
+        of += f" of {format_count(len(state.snapshot))}"
     turned = " up" if state.reverse else ""
     return f"by {state.sort}{turned}  {state.top + 1}-{last} of {of}"

@@ -13,9 +13,9 @@ from tests.live.terminals import Terminal
 from tests.support import free_threaded_only
 
 SLOW = """
-from inspector.screen import patience
-patience.UNSAID = 0.01
-with patience.patience("reading", 1):
+from inspector.screen import waiting
+waiting.UNSAID = 0.01
+with waiting.announce_wait("reading", 1):
     input()
 print("done")
 """

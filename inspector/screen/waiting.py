@@ -1,4 +1,4 @@
-"""What takes its time, said on a terminal while it does, and erased afterwards; loads no Rich."""
+"""A line on the terminal while a process takes long to read, erased afterwards; loads no Rich."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["patience"]
+__all__ = ["announce_wait"]
 
 STANDARD_ERROR: Final = 2
 
@@ -23,7 +23,7 @@ ERASE: Final = "\r\x1b[K"
 
 
 @contextmanager
-def patience(what: str, pid: int | None) -> Iterator[None]:
+def announce_wait(what: str, pid: int | None) -> Iterator[None]:
     """Say on standard error what is done with a process, once it takes a while.
 
     Nothing is said in a pipe, nor of the own process: a thread that speaks would be in the
@@ -33,7 +33,9 @@ def patience(what: str, pid: int | None) -> Iterator[None]:
         yield
         return
     done = threading.Event()
-    speaker = threading.Thread(target=_speak, args=(f"{what} process {pid}", done), daemon=True)
+    speaker = threading.Thread(
+        target=_show_elapsed, args=(f"{what} process {pid}", done), daemon=True
+    )
     speaker.start()
     try:
         yield
@@ -48,7 +50,7 @@ def _is_watched() -> bool:
     return not dumb and sys.stderr is not None and sys.stderr.isatty()
 
 
-def _speak(what: str, done: threading.Event) -> None:
+def _show_elapsed(what: str, done: threading.Event) -> None:
     """Say what is done and for how long by now, until it is done."""
     begin = time.monotonic()
     said = False
