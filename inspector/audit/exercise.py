@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inspector.audit.find import of_python
 from inspector.audit.heating import sample_header
 from inspector.audit.result import Exercise
-from inspector.checks.balance import lost_by_calls, traffic_of_calls
+from inspector.checks.balance import find_lost_by_calls, measure_traffic
 from inspector.checks.structure import is_immortal
-from inspector.checks.subjects import is_heap, name_of
+from inspector.checks.watched_types import is_heap, name_of
 from inspector.verdict.advice import describe
 from inspector.verdict.evidence import Evidence, Verdict
 from inspector.verdict.judge import judge
@@ -120,11 +120,11 @@ def _affordable(factory: Callable[[], object], calls: int) -> int:
 
 def _step(subject: type, factory: Callable[[], object], calls: int, threads: int) -> Step:
     """Call the factory in so many threads and judge."""
-    seen = traffic_of_calls(subject, factory, calls, threads)
+    seen = measure_traffic(subject, factory, calls, threads)
     if seen.move.total:
         gc.unfreeze()  # who holds what is seen of all objects
     # What one run leaves may be a cache that it filled: only what every run leaves is lost.
-    lost = lost_by_calls(subject, factory, calls, threads) if seen.move.total else []
+    lost = find_lost_by_calls(subject, factory, calls, threads) if seen.move.total else []
     evidence = seen.evidence._replace(total=0)
     if lost:
         found = lost[0].evidence

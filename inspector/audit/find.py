@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.checks.structure import TP_NAME
-from inspector.checks.subjects import all_types, is_heap, is_own, is_type, name_of
+from inspector.checks.watched_types import find_all_types, is_heap, is_own, is_type, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -120,7 +120,7 @@ def find_types(names: Collection[str]) -> Found:
     heap: dict[str, list[type]] = {}
     foreign: dict[str, str] = {}
     static = 0
-    for each in all_types():
+    for each in find_all_types():
         name = find_name(each)
         module = name.removesuffix(_qualname_of(each)).rstrip(".")
         its_own = _is_below(module, names) or module in shared
@@ -193,7 +193,7 @@ def type_at(module: str, qualname: str) -> type | str:
         found = getattr(found, part, None)
     if not is_type(found):
         # As _csv.reader: the module's function of that name makes instances of the type.
-        same = [each for each in all_types() if name_of(each) == f"{module}.{qualname}"]
+        same = [each for each in find_all_types() if name_of(each) == f"{module}.{qualname}"]
         if not same:
             return "missing" if found is None else "not a type"
         found = same[0]

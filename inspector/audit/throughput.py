@@ -20,15 +20,15 @@ from inspector.audit.expressions import factory_of, loop_of
 from inspector.audit.find import said
 from inspector.checks.balance import call_in_threads
 from inspector.checks.evidence import add_traffic, describe_type
-from inspector.checks.subjects import name_of, watch
 from inspector.checks.tracker import Tracker
+from inspector.checks.watched_types import name_of, watch_types
 from inspector.verdict.evidence import Evidence
 from inspector.verdict.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from inspector.checks.tracker import Move
+    from inspector.checks.tracker import CountChange
 
 __all__ = ["rounds"]
 
@@ -115,8 +115,8 @@ def _run(text: str, calls: int, threads: int) -> int:
 def _traffic(text: str, threads: int) -> list[dict[str, Any]]:
     """Return what so many threads count of each type, and the judge's verdict on that."""
     factory = factory_of(text)
-    moved: dict[int, Move] = {}
-    refs = watch()
+    moved: dict[int, CountChange] = {}
+    refs = watch_types()
     with Tracker(refs) as ledger:
         call_in_threads(
             factory,

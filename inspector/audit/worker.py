@@ -44,8 +44,8 @@ from inspector.audit.find import (
     standard_modules,
     type_at,
 )
-from inspector.checks.subjects import is_type, name_of
-from inspector.checks.support import require
+from inspector.checks.support import require_support
+from inspector.checks.watched_types import is_type, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,7 +137,7 @@ class Worker:
 
 def _make_ready() -> None:
     """Do what every copy of this process would have to do again."""
-    require()
+    require_support()
     # A collection writes to every object that it looks at, and a copy gets a page of its own
     # for each page that is written to.
     gc.collect()

@@ -28,20 +28,20 @@ from itertools import repeat as times
 from typing import TYPE_CHECKING
 
 from inspector.checks import balance
-from inspector.checks.counts import collect, count_alone
-from inspector.checks.evidence import compare_counts, failing
-from inspector.checks.measuring import measure
+from inspector.checks.counts import collect_garbage, count_watched_type
+from inspector.checks.evidence import compare_counts, split_findings
+from inspector.checks.measuring import measure_changes
 from inspector.checks.problem import CheckFailed, Finding, Problem, Verdict
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load
-from inspector.checks.subjects import chosen, counted, name_of
-from inspector.checks.support import require
+from inspector.checks.support import require_support
+from inspector.checks.watched_types import name_of, require_counted_types, watch_counted_type
 from inspector.checks.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from inspector.checks.subjects import Watched
+    from inspector.checks.watched_types import WatchedTypes
 
 __all__ = [
     "CheckFailed",
@@ -72,36 +72,36 @@ def refcount(subject: type) -> int:
     Raises :class:`~inspector.errors.NotAType`, and
     :class:`~inspector.errors.NotCounted` for a static or immortal type.
     """
-    refs = counted(subject)
+    refs = watch_counted_type(subject)
     del subject  # with the GIL, frames hold references like anybody
-    return _collected(refs)
+    return _count_after_collection(refs)
 
 
 def check_refcount(subject: type, expected: int) -> Problem | None:
     """Return a problem unless :func:`refcount` of the type is ``expected``."""
-    refs, name = counted(subject), name_of(subject)
+    refs, name = watch_counted_type(subject), name_of(subject)
     del subject
-    return compare_counts(name, expected, _collected(refs))
+    return compare_counts(name, expected, _count_after_collection(refs))
 
 
 def assert_refcount(subject: type, expected: int) -> None:
     """Fail unless :func:`refcount` of the type is ``expected``."""
     __tracebackhide__ = True
-    refs, name = counted(subject), name_of(subject)
+    refs, name = watch_counted_type(subject), name_of(subject)
     del subject
-    _demand(compare_counts(name, expected, _collected(refs)))
+    _raise_problem(compare_counts(name, expected, _count_after_collection(refs)))
 
 
-def _collected(refs: Watched) -> int:
+def _count_after_collection(refs: WatchedTypes) -> int:
     """Count one type after a collection."""
-    require()
-    collect()
-    return count_alone(refs).total
+    require_support()
+    collect_garbage()
+    return count_watched_type(refs).total
 
 
 def check_refcount_unchanged(*types: type, tolerance: int = 0) -> Window:
     """As :func:`assert_refcount_unchanged`, with the problem in ``problem``."""
-    return _unchanged(types, tolerance, raises=False)
+    return _open_unchanged_window(types, tolerance, raises=False)
 
 
 def assert_refcount_unchanged(*types: type, tolerance: int = 0) -> Window:
@@ -109,7 +109,7 @@ def assert_refcount_unchanged(*types: type, tolerance: int = 0) -> Window:
 
     ``tolerance`` is how many references a type may gain or lose.
     """
-    return _unchanged(types, tolerance, raises=True)
+    return _open_unchanged_window(types, tolerance, raises=True)
 
 
 def check_no_type_leaks(
@@ -118,7 +118,7 @@ def check_no_type_leaks(
     ignore: Iterable[type | str] = (),
 ) -> Window:
     """As :func:`assert_no_type_leaks`, with the problem in ``problem``."""
-    return _no_leaks(types, tolerance, ignore, raises=False)
+    return _open_leak_window(types, tolerance, ignore, raises=False)
 
 
 def assert_no_type_leaks(
@@ -133,7 +133,7 @@ def assert_no_type_leaks(
     gain any number.  One block is one sample: what it fills once (a cache, a lazy
     import) counts, so warm up first, or use :func:`assert_no_leak_per_call`.
     """
-    return _no_leaks(types, tolerance, ignore, raises=True)
+    return _open_leak_window(types, tolerance, ignore, raises=True)
 
 
 def check_no_leak_per_call(
@@ -146,9 +146,9 @@ def check_no_leak_per_call(
     ignore: Iterable[type | str] = (),
 ) -> Problem | None:
     """As :func:`assert_no_leak_per_call`; return the problem, or None."""
-    require()
-    _positive("repeat", repeat)
-    wanted = None if types is None else chosen(types)
+    require_support()
+    _require_positive("repeat", repeat)
+    wanted = None if types is None else require_counted_types(types)
     for _ in times(None, repeat if warmup is None else warmup):
         factory()
 
@@ -158,7 +158,7 @@ def check_no_leak_per_call(
 
     rules = Rules.make(tolerance=tolerance, ignore=ignore)
     load = Load(run, ROUNDS, "call", repeat)
-    return _problem(measure(load, rules, wanted))
+    return _make_problem(measure_changes(load, rules, wanted))
 
 
 def assert_no_leak_per_call(
@@ -178,7 +178,7 @@ def assert_no_leak_per_call(
     ``tolerance`` is how many references each call may add.
     """
     __tracebackhide__ = True
-    _demand(
+    _raise_problem(
         check_no_leak_per_call(
             factory, repeat, warmup=warmup, types=types, tolerance=tolerance, ignore=ignore
         )
@@ -189,10 +189,10 @@ def check_balanced(
     factory: Callable[[], object], repeat: int = 1000, *, threads: int = 1
 ) -> Problem | None:
     """As :func:`assert_balanced`; return the problem, or None."""
-    require()
-    _positive("repeat", repeat)
-    _positive("threads", threads)
-    return _problem(balance.balance_of_calls(factory, repeat, threads))
+    require_support()
+    _require_positive("repeat", repeat)
+    _require_positive("threads", threads)
+    return _make_problem(balance.check_balance_of_calls(factory, repeat, threads))
 
 
 def assert_balanced(factory: Callable[[], object], repeat: int = 1000, *, threads: int = 1) -> None:
@@ -203,18 +203,18 @@ def assert_balanced(factory: Callable[[], object], repeat: int = 1000, *, thread
     unique id, or that loses references.  One that is immortal passes.
     """
     __tracebackhide__ = True
-    _demand(check_balanced(factory, repeat, threads=threads))
+    _raise_problem(check_balanced(factory, repeat, threads=threads))
 
 
-def _unchanged(types: tuple[type, ...], tolerance: int, *, raises: bool) -> Window:
+def _open_unchanged_window(types: tuple[type, ...], tolerance: int, *, raises: bool) -> Window:
     """Return the window over some types."""
-    require()
-    wanted = chosen(types)
+    require_support()
+    wanted = require_counted_types(types)
     rules = Rules.make(tolerance=tolerance, wanted=wanted)
     return Window(rules, wanted, both_ways=True, raises=raises)
 
 
-def _no_leaks(
+def _open_leak_window(
     types: type | Iterable[type] | None,
     tolerance: int,
     ignore: Iterable[type | str],
@@ -222,25 +222,25 @@ def _no_leaks(
     raises: bool,
 ) -> Window:
     """Return the window over some types, or all."""
-    require()
-    wanted = None if types is None else chosen(types)
+    require_support()
+    wanted = None if types is None else require_counted_types(types)
     rules = Rules.make(tolerance=tolerance, ignore=ignore)
     return Window(rules, wanted, both_ways=False, raises=raises)
 
 
-def _positive(name: str, number: int) -> None:
+def _require_positive(name: str, number: int) -> None:
     """Refuse numbers that would check nothing."""
     if number < 1:
         raise ValueError(f"{name} is {number}; it must be at least 1")
 
 
-def _problem(findings: list[Finding]) -> Problem | None:
+def _make_problem(findings: list[Finding]) -> Problem | None:
     """Return the problem that some findings make, if any."""
-    wrong, noticed = failing(findings)
+    wrong, noticed = split_findings(findings)
     return Problem(wrong, noticed=noticed) if wrong else None
 
 
-def _demand(problem: Problem | None) -> None:
+def _raise_problem(problem: Problem | None) -> None:
     """Fail if there is a problem."""
     __tracebackhide__ = True
     if problem is not None:

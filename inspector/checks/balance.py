@@ -13,16 +13,16 @@ from collections import Counter
 from itertools import repeat as times
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.checks.counts import collect, count
+from inspector.checks.counts import collect_garbage, count_references
 from inspector.checks.evidence import COSTS, add_traffic, describe_type, judge_as
-from inspector.checks.measuring import measure
+from inspector.checks.measuring import measure_changes
 from inspector.checks.problem import Finding
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load
 from inspector.checks.structure import is_immortal
-from inspector.checks.subjects import counted, is_heap, name_of, watch
-from inspector.checks.support import support
-from inspector.checks.tracker import Move, Tracker
+from inspector.checks.support import find_support
+from inspector.checks.tracker import CountChange, Tracker
+from inspector.checks.watched_types import is_heap, name_of, watch_counted_type, watch_types
 from inspector.verdict.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Traffic",
-    "balance_of_calls",
-    "balance_of_runs",
     "call_in_threads",
-    "lost_by_calls",
-    "traffic_of_calls",
+    "check_balance_of_calls",
+    "check_balance_of_runs",
+    "find_lost_by_calls",
+    "measure_traffic",
 ]
 
 
@@ -44,13 +44,15 @@ class Traffic(NamedTuple):
     """What making and freeing instances of one type moved, in one run."""
 
     subject: type
-    move: Move
+    move: CountChange
     evidence: Evidence
     contributions: Mapping[str, int]
     """``name (native id)`` -> counted by that thread."""
 
 
-def balance_of_calls(factory: Callable[[], object], calls: int, threads: int) -> list[Finding]:
+def check_balance_of_calls(
+    factory: Callable[[], object], calls: int, threads: int
+) -> list[Finding]:
     """Return what keeps the type of ``factory()`` from being balanced: one finding, or none.
 
     Raises :class:`NotCounted` when that type is static.
@@ -58,42 +60,42 @@ def balance_of_calls(factory: Callable[[], object], calls: int, threads: int) ->
     subject = type(factory())
     if is_heap(subject) and is_immortal(subject):
         return []
-    counted(subject)
-    if lost := lost_by_calls(subject, factory, calls, threads):
+    watch_counted_type(subject)
+    if lost := find_lost_by_calls(subject, factory, calls, threads):
         return lost
-    if not support().threads:
+    if not find_support().threads:
         return []
-    seen = traffic_of_calls(subject, factory, calls, threads)
+    seen = measure_traffic(subject, factory, calls, threads)
     judged = judge_as(seen.evidence, COSTS)
     if judged is None:
         return []
-    return [_finding(subject, judged, seen.move.total, "call", seen.contributions)]
+    return [_make_finding(subject, judged, seen.move.total, "call", seen.contributions)]
 
 
-def lost_by_calls(
+def find_lost_by_calls(
     subject: type, factory: Callable[[], object], calls: int, threads: int
 ) -> list[Finding]:
     """Return what calls of a factory do to the total of a type in every run: one, or none."""
     load = Load(lambda: call_in_threads(factory, calls, threads), 3, "call", calls * threads)
-    return measure(load, Rules.make(wanted=(subject,)), (subject,))
+    return measure_changes(load, Rules.make(wanted=(subject,)), (subject,))
 
 
-def traffic_of_calls(
+def measure_traffic(
     subject: type, factory: Callable[[], object], calls: int, threads: int
 ) -> Traffic:
     """Call a factory and return who counted what; for builds that count per thread.
 
     The evidence has no total: one run does not tell a leak from a cache that it fills.
     """
-    with Tracker(watch((subject,))) as tracker:
-        move = Move(0, {})
+    with Tracker(watch_types((subject,))) as tracker:
+        move = CountChange(0, {})
 
         def look() -> None:
             nonlocal move
             move = tracker.moves()[1].get(0, move)
             if move.total:  # garbage, if it is no leak, that has not been given back yet
-                collect()
-                move = tracker.moves()[1].get(0, Move(0, {}))
+                collect_garbage()
+                move = tracker.moves()[1].get(0, CountChange(0, {}))
 
         call_in_threads(factory, calls, threads, tracker.restart, look)
         window = Evidence(
@@ -105,7 +107,7 @@ def traffic_of_calls(
     return Traffic(subject, move, evidence, named)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Look at nothing."""
 
 
@@ -113,8 +115,8 @@ def call_in_threads(
     factory: Callable[[], object],
     calls: int,
     threads: int,
-    before: Callable[[], object] = _nothing,
-    after: Callable[[], object] = _nothing,
+    before: Callable[[], object] = _do_nothing,
+    after: Callable[[], object] = _do_nothing,
 ) -> None:
     """Call the factory in so many threads; look before and after, while all are there."""
     if threads == 1:
@@ -126,7 +128,9 @@ def call_in_threads(
     barrier = threading.Barrier(threads + 1)
     failures: list[BaseException] = []
     workers = [
-        threading.Thread(target=_work, args=(factory, calls, barrier, failures), name=f"check-{n}")
+        threading.Thread(
+            target=_call_together, args=(factory, calls, barrier, failures), name=f"check-{n}"
+        )
         for n in range(threads)
     ]
     try:
@@ -146,7 +150,7 @@ def call_in_threads(
         raise failures[0]
 
 
-def _work(
+def _call_together(
     factory: Callable[[], object],
     calls: int,
     barrier: threading.Barrier,
@@ -164,25 +168,25 @@ def _work(
         barrier.wait()
 
 
-def balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
+def check_balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
     """Return the types whose header every run moved, and those that have no unique id.
 
     A run's own threads may end in it.  What a collection hides while other threads
     count on is left out of the account.
     """
-    if not support().threads:
+    if not find_support().threads:
         return []
-    refs = watch(types)
+    refs = watch_types(types)
     with Tracker(refs, threads=True) as tracker:
         before = tracker.restart()
-        runs: list[dict[int, Move]] = []
+        runs: list[dict[int, CountChange]] = []
         merges = 0
         for _ in range(load.repeat):
             tracker.restart()
             load.run()
             _, moved = tracker.moves()
             blurred = tracker.collections * max(len(tracker.labels) - 1, 0)
-            runs.append({n: move for n, move in moved.items() if _crossed(move) > blurred})
+            runs.append({n: move for n, move in moved.items() if _count_crossed(move) > blurred})
             merges += tracker.collections + tracker.ended_threads
         window = Evidence(stated=True, steps=load.repeat, merges=merges)
         findings = []
@@ -199,22 +203,22 @@ def balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
                 named: Counter[str] = Counter()
                 for move in steps:
                     named.update(tracker.name_threads(move))
-                findings.append(_finding(subject, judged, change, load.unit, named))
+                findings.append(_make_finding(subject, judged, change, load.unit, named))
         return findings
 
 
-def _crossed(move: Move) -> int:
+def _count_crossed(move: CountChange) -> int:
     """Return the references that were taken in threads and given back in the header, or so."""
     contributed = sum(move.contributions.values())
     opposite = (move.header < 0) != (contributed < 0)
     return min(abs(move.header), abs(contributed)) if opposite else 0
 
 
-def _finding(
+def _make_finding(
     subject: type, judged: Judgement, change: int, unit: str, contributions: Mapping[str, int]
 ) -> Finding:
     """Return the finding on a type that is not balanced."""
-    now = count(subject).total
+    now = count_references(subject).total
     return Finding(
         name_of(subject), judged, now - change, now, unit, contributions=dict(contributions)
     )

@@ -17,8 +17,15 @@ from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import inspector
-from inspector.checks.subjects import Watched, counted, is_counted, is_own, name_of, watch
-from inspector.checks.support import require
+from inspector.checks.support import require_support
+from inspector.checks.watched_types import (
+    WatchedTypes,
+    is_counted,
+    is_own,
+    name_of,
+    watch_counted_type,
+    watch_types,
+)
 from inspector.cpython.refcount import BIAS
 from inspector.cpython.words import differing
 from inspector.errors import NotCounted
@@ -31,17 +38,17 @@ from inspector.reader.slots import ADVICE, Arrays, SlotReader, key_arrays
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from inspector.checks.subjects import Places
+    from inspector.checks.watched_types import TypeSlots
 
 __all__ = [
     "Counts",
     "TypeCount",
-    "collect",
-    "count",
-    "count_alone",
-    "moves",
-    "read",
-    "read_all",
+    "collect_garbage",
+    "count_references",
+    "count_watched_type",
+    "find_changes",
+    "read_all_counts",
+    "read_counts",
 ]
 
 COLLECTIONS: Final = 3
@@ -59,12 +66,12 @@ class TypeCount(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """The references to many types at one moment; compared by :func:`moves`."""
+    """The references to many types at one moment; compared by :func:`find_changes`."""
 
-    refs: Watched
+    refs: WatchedTypes
     raw: list[int]
     """``sys.getrefcount`` of each, taken from a list; meaningless for a type that is gone."""
-    places: Places
+    places: TypeSlots
     arrays: Arrays
     exact: dict[int, TypeCount]
     """What other threads moved meanwhile and was read on its own, by position."""
@@ -87,67 +94,67 @@ class Counts(NamedTuple):
         """Yield position, native thread id and count of what stands in the arrays."""
         numbers = self.places.numbers
         for (_, native), array in self.arrays.items():
-            for number in _moved_among(numbers, b"", array):
+            for number in _find_moved_slots(numbers, b"", array):
                 yield number, native, read_slot(array, self.places.of[number])
 
 
-def collect() -> None:
+def collect_garbage() -> None:
     """Collect until nothing more is found, so that no garbage holds references."""
     for _ in range(COLLECTIONS):
         if not gc.collect():
             return
 
 
-def read_all() -> Counts:
+def read_all_counts() -> Counts:
     """Watch and read all types.
 
     Where there is a table of unique ids, a class without one that came after the others
     were watched is watched no sooner than another one comes.
     """
     # Nearly always they are the same as last time, and a table tells that without a walk.
-    if _everything and _everything[0].whole:
-        now = read(_everything[0])
-        if now.places.table == _everything[0].whole:
+    if _last_watched and _last_watched[0].whole:
+        now = read_counts(_last_watched[0])
+        if now.places.table == _last_watched[0].whole:
             return now
-    if not _everything or not _everything[0].complete():
-        _everything[:] = [watch()]
-    [known] = _everything
-    now = read(known)
+    if not _last_watched or not _last_watched[0].complete():
+        _last_watched[:] = [watch_types()]
+    [known] = _last_watched
+    now = read_counts(known)
     known.whole = now.places.table if now.places.table and known.complete() else b""
     return now
 
 
-_everything: list[Watched] = []
+_last_watched: list[WatchedTypes] = []
 """All types as they were watched last."""
 
 
-def read(refs: Watched, *, exact: bool = True) -> Counts:
+def read_counts(refs: WatchedTypes, *, exact: bool = True) -> Counts:
     """Count the references to all watched types, and none of those that this takes.
 
     Without ``exact``, what other threads move meanwhile is as one pass saw it.
     """
-    if not require().threads:
-        return Counts(refs, _raw(refs.alive()), refs.places, {}, {})
+    if not require_support().threads:
+        return Counts(refs, _read_refcounts(refs.alive()), refs.places, {}, {})
     reader = _slot_reader(os.getpid())
     return retry(lambda _: _read_once(reader, refs, exact=exact), patient=False, advice=ADVICE)
 
 
-def _read_once(reader: SlotReader, refs: Watched, *, exact: bool) -> Counts:
+def _read_once(reader: SlotReader, refs: WatchedTypes, *, exact: bool) -> Counts:
     """Make both passes; raise what :meth:`SlotReader.read_once` raises."""
     first = reader.read_once()
     types = refs.alive()
     places = refs.locate(first.table_words, types)
-    before = Counts(refs, _raw(types), places, key_arrays(first), {})
+    before = Counts(refs, _read_refcounts(types), places, key_arrays(first), {})
     if len(first.threads) == 1 or not exact:
         return before
     latest = reader.read_again(first)
-    after = Counts(refs, _raw(types), places, key_arrays(latest), {})
+    after = Counts(refs, _read_refcounts(types), places, key_arrays(latest), {})
     # A thread that ends may be merging its counts: they stand in both places meanwhile.
     merging = first.pool_locked or latest.pool_locked
-    for number in range(len(refs)) if merging else moves(before, after):
+    for number in range(len(refs)) if merging else find_changes(before, after):
         subject = types[number]
         if subject is not None and is_counted(subject) and not is_own(subject):
-            after.exact[number] = _exact(subject)
+            after.exact[number] = _read_exactly(subject)
     return after
 
 
@@ -157,23 +164,23 @@ def _slot_reader(pid: int) -> SlotReader:
     return SlotReader(ProcessMemory(pid), inspector.attach().layout, OwnWorld().interpreter)
 
 
-def _raw(types: Sequence[type | None]) -> list[int]:
+def _read_refcounts(types: Sequence[type | None]) -> list[int]:
     """Return ``sys.getrefcount`` of each."""
     return list(map(sys.getrefcount, types))
 
 
-def _overhead() -> int:
-    """Return the references that a reading itself holds to each type, in :func:`_raw`."""
+def _measure_overhead() -> int:
+    """Return how many references :func:`_read_refcounts` itself holds to each type."""
     alone: list[type | None] = [None]
     # An object that nobody else holds, in the place of a type.
     alone[0] = cast("type", object())
-    return _raw(alone)[0]
+    return _read_refcounts(alone)[0]
 
 
-_OVERHEAD: Final = _overhead()
+_OVERHEAD: Final = _measure_overhead()
 
 
-def _exact(subject: type) -> TypeCount:
+def _read_exactly(subject: type) -> TypeCount:
     """Read one type with the world stopped, where it can be.
 
     Raises :class:`OutdatedPlan` where it cannot, and the type does not settle.
@@ -187,14 +194,14 @@ def _exact(subject: type) -> TypeCount:
     return TypeCount(seen.counted, seen.header, dict(seen.contributions))
 
 
-def moves(before: Counts, after: Counts) -> dict[int, int]:
+def find_changes(before: Counts, after: Counts) -> dict[int, int]:
     """Return position -> change of the total, of the types that moved and still live."""
     found: dict[int, int] = {}
     for number in compress(range(len(before.raw)), map(ne, before.raw, after.raw)):
         found[number] = after.raw[number] - before.raw[number]
     for key in before.arrays.keys() | after.arrays.keys():
         arrays = before.arrays.get(key, b""), after.arrays.get(key, b"")
-        for number in _moved_slots(before, after, arrays):
+        for number in _find_moved(before, after, arrays):
             old_place, new_place = before.places.of[number], after.places.of[number]
             change = read_slot(arrays[1], new_place) - read_slot(arrays[0], old_place)
             found[number] = found.get(number, 0) + change
@@ -206,14 +213,14 @@ def moves(before: Counts, after: Counts) -> dict[int, int]:
     return {n: change for n, change in found.items() if change and refs[n]() is not None}
 
 
-def _moved_slots(before: Counts, after: Counts, arrays: tuple[bytes, bytes]) -> Iterable[int]:
+def _find_moved(before: Counts, after: Counts, arrays: tuple[bytes, bytes]) -> Iterable[int]:
     """Return the positions of types of which one thread's slot may have moved."""
     if before.places is not after.places:
         return range(len(after.places.of))
-    return _moved_among(after.places.numbers, *arrays)
+    return _find_moved_slots(after.places.numbers, *arrays)
 
 
-def _moved_among(numbers: Mapping[int, int], before: bytes, after: bytes) -> Iterable[int]:
+def _find_moved_slots(numbers: Mapping[int, int], before: bytes, after: bytes) -> Iterable[int]:
     """Return which of the positions, each by its slot, have another count now."""
     if len(numbers) <= FEW:
         return [
@@ -225,19 +232,19 @@ def _moved_among(numbers: Mapping[int, int], before: bytes, after: bytes) -> Ite
     return [numbers[place] for place in differing(before, after) if place in numbers]
 
 
-def count(subject: type) -> TypeCount:
+def count_references(subject: type) -> TypeCount:
     """Count the references to one type, without those of this call.
 
-    Raises as :func:`counted`, and :class:`UnsupportedVersion` where nobody counts.
+    Raises as :func:`watch_counted_type`, and :class:`UnsupportedVersion` where nobody counts.
     """
-    refs = counted(subject)
+    refs = watch_counted_type(subject)
     del subject  # with the GIL, frames hold references like anybody
-    return count_alone(refs)
+    return count_watched_type(refs)
 
 
-def count_alone(refs: Watched) -> TypeCount:
+def count_watched_type(refs: WatchedTypes) -> TypeCount:
     """Count the references to the one type that is watched, which must live."""
-    found = read(refs).at(0)
+    found = read_counts(refs).at(0)
     if found is None:
         raise ReferenceError("the type is gone")
     return found

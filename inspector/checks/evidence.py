@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.checks.problem import Finding, Problem
 from inspector.checks.structure import find_deallocator, gil_is_enabled, is_immortal
-from inspector.checks.subjects import name_of
-from inspector.checks.support import support
+from inspector.checks.support import find_support
+from inspector.checks.watched_types import name_of
 from inspector.verdict.evidence import HEADER, Evidence, Verdict
 from inspector.verdict.judge import Judgement, judge
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from inspector.checks.holders import Held
-    from inspector.checks.subjects import Places
-    from inspector.checks.tracker import Move
+    from inspector.checks.holders import Holders
+    from inspector.checks.tracker import CountChange
+    from inspector.checks.watched_types import TypeSlots
 
 __all__ = [
     "COSTS",
@@ -26,8 +26,8 @@ __all__ = [
     "add_traffic",
     "compare_counts",
     "describe_type",
-    "failing",
     "judge_as",
+    "split_findings",
 ]
 
 LOSSES: Final = frozenset(
@@ -52,7 +52,7 @@ def judge_as(evidence: Evidence, verdicts: Collection[Verdict]) -> Judgement | N
     return found if found is not None and found.verdict in verdicts else None
 
 
-def describe_type(subject: type, places: Places, number: int, window: Evidence) -> Evidence:
+def describe_type(subject: type, places: TypeSlots, number: int, window: Evidence) -> Evidence:
     """Add what the type itself tells to the evidence of a window.
 
     ``places`` tells, at ``number``, whether it has a slot in the threads' arrays.
@@ -61,7 +61,7 @@ def describe_type(subject: type, places: Places, number: int, window: Evidence) 
     inherited = where == HEADER and owner is not subject
     return window._replace(
         state="immortal" if is_immortal(subject) else "",
-        unique_id=places.of[number] >= 0 if support().threads else None,
+        unique_id=places.of[number] >= 0 if find_support().threads else None,
         deallocator=where,
         deallocator_of=name_of(owner) if inherited else "",
         gil_enabled=gil_is_enabled(),
@@ -69,10 +69,10 @@ def describe_type(subject: type, places: Places, number: int, window: Evidence) 
 
 
 def add_traffic(
-    evidence: Evidence, moves: Sequence[Move], beside: Collection[int] = ()
+    evidence: Evidence, moves: Sequence[CountChange], beside: Collection[int] = ()
 ) -> Evidence:
     """Add who counted what in each of several runs; ``beside`` are threads that nobody checks."""
-    if not moves or not support().threads:
+    if not moves or not find_support().threads:
         return evidence
     own = threading.get_native_id()
     each = [move.contributions for move in moves]
@@ -85,7 +85,7 @@ def add_traffic(
     )
 
 
-def add_holders(evidence: Evidence, before: Held, after: Held) -> Evidence:
+def add_holders(evidence: Evidence, before: Holders, after: Holders) -> Evidence:
     """Add how many more instances live, and how many more references live objects hold."""
     return evidence._replace(
         instances=after.instances - before.instances,
@@ -108,7 +108,7 @@ def compare_counts(name: str, expected: int, found: int) -> Problem | None:
     return None if judged is None else Problem((Finding(name, judged, expected, found),))
 
 
-def failing(findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+def split_findings(findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """Part the findings into those that fail a check and those that explain themselves."""
     everything = list(findings)
     noticed = tuple(each for each in everything if each.verdict is Verdict.BACKGROUND)

@@ -7,17 +7,17 @@ from itertools import compress, filterfalse
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.checks.structure import is_visited
-from inspector.checks.subjects import is_heap
+from inspector.checks.watched_types import is_heap
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
-    from inspector.checks.subjects import TypeRef
+    from inspector.checks.watched_types import TypeRef
 
-__all__ = ["Held", "held"]
+__all__ = ["Holders", "find_holders"]
 
 
-class Held(NamedTuple):
+class Holders(NamedTuple):
     """What the collector can see of one type."""
 
     instances: int
@@ -26,7 +26,7 @@ class Held(NamedTuple):
     """References that these instances and everything else visible hold; never less."""
 
 
-def held(refs: Sequence[TypeRef]) -> list[Held]:
+def find_holders(refs: Sequence[TypeRef]) -> list[Holders]:
     """Return, per heap type, its visible instances and references; zeros for others.
 
     Instances that only C code or a thread's stack refers to are not visible, unless
@@ -75,7 +75,7 @@ def held(refs: Sequence[TypeRef]) -> list[Held]:
                 todo.append(one)
             elif isinstance(one, (tuple, dict)):
                 todo.append(one)
-    return [Held(*pair) for pair in zip(instances, references, strict=True)]
+    return [Holders(*pair) for pair in zip(instances, references, strict=True)]
 
 
 def _of_types(objects: list[object], types: Container[int]) -> Iterable[object]:

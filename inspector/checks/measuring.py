@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from inspector.checks.counts import collect, moves, read
+from inspector.checks.counts import collect_garbage, find_changes, read_counts
 from inspector.checks.evidence import (
     LOSSES,
     add_holders,
@@ -21,12 +21,12 @@ from inspector.checks.evidence import (
     describe_type,
     judge_as,
 )
-from inspector.checks.holders import held
+from inspector.checks.holders import find_holders
 from inspector.checks.problem import Finding
 from inspector.checks.screening import Load, Screen, Suspects
-from inspector.checks.subjects import Watched, all_types, is_own, name_of
-from inspector.checks.support import support
+from inspector.checks.support import find_support
 from inspector.checks.tracker import Tracker
+from inspector.checks.watched_types import WatchedTypes, find_all_types, is_own, name_of
 from inspector.verdict.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from inspector.checks.rules import Rules
     from inspector.verdict.judge import Judgement
 
-__all__ = ["confirm", "measure"]
+__all__ = ["confirm_suspects", "measure_changes"]
 
 _NOTE_IDLE: Final = "it grows without a run too; threads: {}"
 
 
-def measure(load: Load, rules: Rules, types: Iterable[type] | None = None) -> list[Finding]:
+def measure_changes(load: Load, rules: Rules, types: Iterable[type] | None = None) -> list[Finding]:
     """Run ``load.repeat`` times, as often again if anything is suspect; return what persists.
 
     Looks at ``types``, by default at all types, classes that are created and stay
@@ -51,24 +51,24 @@ def measure(load: Load, rules: Rules, types: Iterable[type] | None = None) -> li
         for _ in range(load.repeat):
             load.run()
         suspects = screen.suspects(rules, load)
-    return confirm(load, rules, suspects) if suspects else []
+    return confirm_suspects(load, rules, suspects) if suspects else []
 
 
-def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
+def confirm_suspects(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
     """Run again, with a collection after each run; return what moved in every run."""
-    refs = Watched(suspects.refs)
-    run = _Run(load, rules, refs)
+    refs = WatchedTypes(suspects.refs)
+    run = _RepeatedRuns(load, rules, refs)
     with Tracker(refs, threads=True) as tracker:
         beside = tracker.labels.keys() - {threading.get_native_id()}
-        collect()
+        collect_garbage()
         names = _class_names() if suspects.classes else Counter()
-        visible = held(refs)
+        visible = find_holders(refs)
         first = last = tracker.restart()
         begin = time.perf_counter()
         for _ in range(load.repeat):
             load.run()
-            collect()
-            now = read(refs)
+            collect_garbage()
+            now = read_counts(refs)
             run.step(last, now)
             last = now
             born = _class_names() - names if suspects.classes else Counter()
@@ -82,7 +82,7 @@ def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
             seconds=seconds, collected=True, merges=merges, ended=tracker.ended_threads
         )
         idle = _find_idle(run.steps, refs, load, seconds)
-        holding = held(refs)
+        holding = find_holders(refs)
         findings = []
         for number in run.steps:
             evidence = run.evidence(number, window, first)
@@ -97,10 +97,10 @@ def confirm(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
     return findings + run.class_findings(names, window)
 
 
-class _Run:
+class _RepeatedRuns:
     """The steps of the suspects that have moved in every run so far."""
 
-    def __init__(self, load: Load, rules: Rules, refs: Watched) -> None:
+    def __init__(self, load: Load, rules: Rules, refs: WatchedTypes) -> None:
         self.load = load
         self.rules = rules
         self.refs = refs
@@ -110,7 +110,7 @@ class _Run:
 
     def step(self, before: Counts, after: Counts) -> None:
         """Drop what did not move this time, or moved the other way, or less and less."""
-        changes = moves(before, after)
+        changes = find_changes(before, after)
         for number, steps in list(self.steps.items()):
             subject = self.refs[number]()
             allowed = self.rules.allowed(subject) if subject is not None else None
@@ -141,7 +141,7 @@ class _Run:
 
     def _ignored(self, name: str) -> bool:
         """Whether the rules ignore all classes of this name that are alive."""
-        same = [each for each in all_types() if name_of(each) == name]
+        same = [each for each in find_all_types() if name_of(each) == name]
         return all(self.rules.allowed(each) is None for each in same)
 
     def evidence(self, number: int, window: Evidence, first: Counts) -> Evidence:
@@ -209,20 +209,20 @@ class _Run:
         return findings
 
 
-def _find_idle(steps: Iterable[int], refs: Watched, load: Load, seconds: float) -> set[int]:
+def _find_idle(steps: Iterable[int], refs: WatchedTypes, load: Load, seconds: float) -> set[int]:
     """Wait as long as the runs took: what grows then too is another thread's doing.
 
     For builds with the GIL, where nobody counts which thread took a reference.
     """
-    if support().threads or threading.active_count() < 2:  # noqa: PLR2004 - nobody else is there
+    if find_support().threads or threading.active_count() < 2:  # noqa: PLR2004 - nobody else is there
         return set()
     growing = set(steps)
-    last = read(refs)
+    last = read_counts(refs)
     for _ in range(load.repeat):
         time.sleep(seconds / load.repeat)
-        collect()
-        now = read(refs)
-        changes = moves(last, now)
+        collect_garbage()
+        now = read_counts(refs)
+        changes = find_changes(last, now)
         growing = {number for number in growing if changes.get(number, 0) > 0}
         last = now
     return growing
@@ -236,4 +236,4 @@ def _name_others() -> str:
 
 def _class_names() -> Counter[str]:
     """Count the classes by name, without those of inspector."""
-    return Counter(name_of(each) for each in all_types() if not is_own(each))
+    return Counter(name_of(each) for each in find_all_types() if not is_own(each))

@@ -16,7 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import inspector
-from inspector.checks.support import support
+from inspector.checks.support import find_support
 from inspector.cpython.refcount import HEADER_SIZE, count
 from inspector.cpython.words import differing, unsigned
 from inspector.errors import InspectorError
@@ -75,7 +75,7 @@ class Merges:
         self._memory = ProcessMemory()
         self._reader: SlotReader | None = None
         """None where nothing is counted per thread: merges are counted all the same."""
-        if support().threads:
+        if find_support().threads:
             layout = inspector.attach().layout
             self._reader = SlotReader(self._memory, layout, OwnWorld().interpreter)
         # The collector may run in a thread that holds this lock.
@@ -211,7 +211,7 @@ class Merges:
         self._tell()
         if self._open and os.getpid() == self._pid:
             self.look()
-        self._local.last = _Farewell(self._ending)
+        self._local.last = _ThreadEnd(self._ending)
 
     def _ending(self) -> None:
         """Note the contributions of the calling thread, which ends."""
@@ -227,7 +227,7 @@ class Merges:
             self._on_merge()
 
 
-class _Farewell:
+class _ThreadEnd:
     """Destroyed with a thread's own data, before CPython merges what it counted.
 
     Held by a :class:`threading.local`; ``end`` is called in the thread that ends.

@@ -83,7 +83,9 @@ class Finding:
             often = f", in every one of {len(self.runs)} runs"
             if self.calls > 1:
                 often += f" of {self.calls} {self.unit}s"
-        return f"{self.type}: {_references(self.each)} per {self.unit}{often} ({self.verdict})"
+        return (
+            f"{self.type}: {_format_references(self.each)} per {self.unit}{often} ({self.verdict})"
+        )
 
     def advice(self) -> str:
         """Say what it means and what to look at."""
@@ -100,7 +102,7 @@ class Finding:
         ]
         if self.header is not None:
             rows.append(("header", f"{self.header:+d}"))
-            rows.append(("per thread", _threads(self.contributions)))
+            rows.append(("per thread", _format_contributions(self.contributions)))
         if self.verdict in (Verdict.LEAKING, Verdict.KEPT, Verdict.GROWING):
             alive = "not visible" if self.instances is None else f"{self.instances:+d}"
             rows.append(("instances", alive))
@@ -130,7 +132,7 @@ class Finding:
         }
 
 
-def _threads(contributions: Mapping[str, int]) -> str:
+def _format_contributions(contributions: Mapping[str, int]) -> str:
     """Return who counted how much, the busiest first."""
     order = sorted(contributions.items(), key=lambda item: -abs(item[1]))
     said = [f"{name} {number:+d}" for name, number in order[:THREADS]]
@@ -139,7 +141,7 @@ def _threads(contributions: Mapping[str, int]) -> str:
     return ", ".join(said) or "+0"
 
 
-def _references(number: float) -> str:
+def _format_references(number: float) -> str:
     """Return ``+1 reference`` and the like."""
     text = f"{number:+.0f}" if number == int(number) else f"{number:+.2f}"
     return f"{text} reference{'' if abs(number) == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.checks.subjects import is_counted, is_own, name_of
+from inspector.checks.watched_types import is_counted, is_own, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,8 +12,8 @@ import gc
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from inspector.checks.counts import moves, read, read_all
-from inspector.checks.subjects import name_of, watch
+from inspector.checks.counts import find_changes, read_all_counts, read_counts
+from inspector.checks.watched_types import name_of, watch_types
 from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from inspector.checks.counts import Counts
     from inspector.checks.rules import Rules
-    from inspector.checks.subjects import TypeRef
+    from inspector.checks.watched_types import TypeRef
 
 __all__ = ["Load", "Screen", "Suspects"]
 
@@ -67,7 +67,9 @@ class Screen:
     def __enter__(self) -> Self:
         if OLDEST:
             gc.collect(OLDEST - 1)  # what is young and garbage now cannot be freed inside
-        self._before = read_all() if self._types is None else read(watch(self._types))
+        self._before = (
+            read_all_counts() if self._types is None else read_counts(watch_types(self._types))
+        )
         gc.callbacks.append(self._collecting)
         return self
 
@@ -81,8 +83,8 @@ class Screen:
 
     def suspects(self, rules: Rules, load: Load) -> Suspects:
         """Return what moved by at least what ``load.repeat`` runs would have to move."""
-        now = read(self._before.refs)
-        self._changes = moves(self._before, now)
+        now = read_counts(self._before.refs)
+        self._changes = find_changes(self._before, now)
         for number, change in self._freed.items():
             self._changes[number] = self._changes.get(number, 0) - change
         return self._suspects(rules, load, now)
@@ -98,8 +100,8 @@ class Screen:
 
         To be asked after a collection; right if there was no garbage before.
         """
-        now = read(self._before.refs)
-        changes = moves(self._before, now)
+        now = read_counts(self._before.refs)
+        changes = find_changes(self._before, now)
         self._changes = {number: change for number, change in changes.items() if change > 0}
         suspects = self._suspects(rules, load, now)
         growth = {id(self._before.refs[number]): each for number, each in self._changes.items()}
@@ -124,10 +126,10 @@ class Screen:
         # An error would be shown as one of the collector; without this reading the
         # screen is blurred, no more.
         with contextlib.suppress(InspectorError):
-            now = read(self._before.refs, exact=False)
+            now = read_counts(self._before.refs, exact=False)
             if phase == "start":
                 self._start = now
             elif self._start is not None:
-                for number, change in moves(self._start, now).items():
+                for number, change in find_changes(self._start, now).items():
                     self._freed[number] = self._freed.get(number, 0) + min(change, 0)
                 self._start = None

@@ -2,7 +2,7 @@
 
 On a free-threaded CPython 3.14 or newer the count is the header plus what every
 thread has contributed.  On a build with the GIL ``sys.getrefcount`` is the whole
-truth.  Elsewhere nobody can tell, and :func:`support` says why.
+truth.  Elsewhere nobody can tell, and :func:`find_support` says why.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from inspector.errors import InspectorError, Reentered, UnsupportedVersion
 
 __all__ = [
     "Support",
-    "require",
-    "support",
+    "find_support",
+    "require_support",
 ]
 
 
@@ -32,11 +32,11 @@ class Support(NamedTuple):
     """Why there are no counts per thread; empty where there are."""
 
 
-def support() -> Support:
+def find_support() -> Support:
     """Say what this build can tell; the same answer for the life of a process."""
     pid = os.getpid()
     if _known_support.get("pid") != pid:
-        _known_support.update(pid=pid, answer=_find_support())
+        _known_support.update(pid=pid, answer=_detect_support())
     answer = _known_support["answer"]
     assert isinstance(answer, Support)  # noqa: S101 - for the type checker
     return answer
@@ -45,7 +45,7 @@ def support() -> Support:
 _known_support: dict[str, object] = {}
 
 
-def _find_support() -> Support:
+def _detect_support() -> Support:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.implementation.name != "cpython":
         return Support(threads=False, reason=f"{sys.implementation.name} counts no references")
@@ -62,9 +62,9 @@ def _find_support() -> Support:
     return Support(threads=True, reason="")
 
 
-def require() -> Support:
+def require_support() -> Support:
     """Return the support, or raise :class:`UnsupportedVersion` where there is no count."""
-    found = support()
+    found = find_support()
     if found.reason:
         raise UnsupportedVersion(
             f"references to types cannot be counted: {found.reason}",

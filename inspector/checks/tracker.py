@@ -8,19 +8,19 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from inspector.checks.counts import Counts, moves, read
+from inspector.checks.counts import Counts, find_changes, read_counts
 from inspector.checks.merges import Merges
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from inspector.checks.counts import TypeCount
-    from inspector.checks.subjects import Watched
+    from inspector.checks.watched_types import WatchedTypes
 
-__all__ = ["Move", "Tracker", "thread_labels"]
+__all__ = ["CountChange", "Tracker", "thread_labels"]
 
 
-class Move(NamedTuple):
+class CountChange(NamedTuple):
     """What the references to one type did since a tracker was begun anew."""
 
     header: int
@@ -41,7 +41,7 @@ class Tracker:
     ends.
     """
 
-    def __init__(self, refs: Watched, *, threads: bool = False) -> None:
+    def __init__(self, refs: WatchedTypes, *, threads: bool = False) -> None:
         self._refs = refs
         self.labels: dict[int, str] = {}
         """Native thread id -> ``name (native id)``, of all threads that were seen."""
@@ -77,24 +77,24 @@ class Tracker:
         self._begin, _ = self._read(anew=True)
         return self._begin
 
-    def moves(self) -> tuple[Counts, dict[int, Move]]:
+    def moves(self) -> tuple[Counts, dict[int, CountChange]]:
         """Return the counts of now, and what each type that still lives did, by position.
 
         Left out are types of which neither total, header nor any contribution moved.
         """
         now, merged = self._read()
-        touched = set(moves(self._begin, now))
+        touched = set(find_changes(self._begin, now))
         touched.update(number for number, _, _ in self._begin.contributed())
         touched.update(number for number, _, _ in now.contributed())
-        found: dict[int, Move] = {}
+        found: dict[int, CountChange] = {}
         for number, subject in enumerate(self._refs.alive()):
             if subject is not None and (number in touched or id(subject) in merged):
                 was, is_ = self._begin.at(number), now.at(number)
                 if was is not None and is_ is not None:
-                    found[number] = _move(was, is_, merged.get(id(subject), {}))
+                    found[number] = _subtract_counts(was, is_, merged.get(id(subject), {}))
         return now, found
 
-    def name_threads(self, move: Move | None) -> dict[str, int]:
+    def name_threads(self, move: CountChange | None) -> dict[str, int]:
         """Return the contributions by ``name (native id)``; none without a move."""
         return {
             self.labels.get(native, f"thread {native}"): count
@@ -113,7 +113,10 @@ class Tracker:
                 if anew:
                     merges.restart()
                 before = merges.collections
-                found = read(self._refs), {at: dict(each) for at, each in merges.merged.items()}
+                found = (
+                    read_counts(self._refs),
+                    {at: dict(each) for at, each in merges.merged.items()},
+                )
                 if merges.collections == before:
                     return found
 
@@ -121,7 +124,7 @@ class Tracker:
         self.labels.update(thread_labels())
 
 
-def _move(was: TypeCount, is_: TypeCount, merged: dict[int, int]) -> Move:
+def _subtract_counts(was: TypeCount, is_: TypeCount, merged: dict[int, int]) -> CountChange:
     """Return what one type did between two counts, given what was merged in between."""
     contributions: dict[int, int] = {}
     for native in sorted(was.contributions.keys() | is_.contributions.keys() | merged.keys()):
@@ -129,7 +132,7 @@ def _move(was: TypeCount, is_: TypeCount, merged: dict[int, int]) -> Move:
         change += merged.get(native, 0)
         if change:
             contributions[native] = change
-    return Move(is_.header - was.header - sum(merged.values()), contributions)
+    return CountChange(is_.header - was.header - sum(merged.values()), contributions)
 
 
 def thread_labels() -> dict[int, str]:

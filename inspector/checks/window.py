@@ -7,19 +7,19 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
-from inspector.checks.counts import collect, moves, read
+from inspector.checks.counts import collect_garbage, find_changes, read_counts
 from inspector.checks.evidence import (
     LOSSES,
     add_holders,
     add_traffic,
     describe_type,
-    failing,
     judge_as,
+    split_findings,
 )
-from inspector.checks.holders import held
+from inspector.checks.holders import find_holders
 from inspector.checks.problem import CheckFailed, Finding, Problem
-from inspector.checks.subjects import all_types, is_own, name_of, watch
 from inspector.checks.tracker import Tracker, thread_labels
+from inspector.checks.watched_types import find_all_types, is_own, name_of, watch_types
 from inspector.verdict.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ class Window:
 
     def __enter__(self) -> Self:
         self._beside = thread_labels().keys() - {threading.get_native_id()}
-        read(watch(self._types))  # the first reading of a process leaves things behind
-        collect()
-        refs = watch(self._types)
-        self._names = None if self._types else Counter(map(name_of, all_types()))
-        self._visible = held(refs)
+        read_counts(watch_types(self._types))  # the first reading of a process leaves things behind
+        collect_garbage()
+        refs = watch_types(self._types)
+        self._names = None if self._types else Counter(map(name_of, find_all_types()))
+        self._visible = find_holders(refs)
         self._begin = time.perf_counter()
         self._tracker = Tracker(refs, threads=True)
         self._tracker.__enter__()
@@ -71,8 +71,8 @@ class Window:
         try:
             if error is not None:
                 return
-            collect()
-            findings, self.noticed = failing(self._findings())
+            collect_garbage()
+            findings, self.noticed = split_findings(self._findings())
         finally:
             self._tracker.__exit__(kind, error, traceback)
         if findings:
@@ -94,11 +94,13 @@ class Window:
         born = [] if self._names is None else self._born(self._names, window)
         changes = {
             number: change
-            for number, change in moves(self._before, after).items()
+            for number, change in find_changes(self._before, after).items()
             if self._matters(number, change)
         }
         refs = self._before.refs
-        holding = dict(zip(changes, held([refs[number] for number in changes]), strict=True))
+        holding = dict(
+            zip(changes, find_holders([refs[number] for number in changes]), strict=True)
+        )
         findings = []
         for number, change in changes.items():
             subject, first, last = refs[number](), self._before.at(number), after.at(number)
@@ -126,7 +128,7 @@ class Window:
     def _born(self, before: Counter[str], window: Evidence) -> list[Finding]:
         """Return the classes that the block left behind."""
         alive: dict[str, list[type]] = {}
-        for each in all_types():
+        for each in find_all_types():
             if not is_own(each):
                 alive.setdefault(name_of(each), []).append(each)
         findings = []

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import inspector
 from inspector.analysis.traffic import merges
-from inspector.checks.counts import collect
-from inspector.checks.holders import Held, held
+from inspector.checks.counts import collect_garbage
+from inspector.checks.holders import Holders, find_holders
 from inspector.checks.merges import Merges
-from inspector.checks.subjects import all_types, watch
+from inspector.checks.watched_types import find_all_types, watch_types
 from inspector.launch.calls import Calls
 from inspector.launch.sums import rehearsed, sums_of
 from inspector.screen.verdicts import UsedType
@@ -46,7 +46,7 @@ class Witness:
         self._calls = Calls(self._met)
         self._base: dict[int, Sums] = {}
         """Address -> what was counted before the program, or before the first call."""
-        self._held: dict[int, Held] = {}
+        self._held: dict[int, Holders] = {}
         """Address -> what held references before the program."""
         self._fresh: set[int] = set()
         """Addresses of types without any instance before the first call."""
@@ -95,7 +95,7 @@ class Witness:
         Raises what a snapshot raises.
         """
         self._calls.end()
-        collect()
+        collect_garbage()
         snapshot = self._target.snapshot()
         self._merges.look()
         self._merges.end()
@@ -142,7 +142,7 @@ class Witness:
         )
 
     def _with_holders(
-        self, evidence: Evidence, row: ObjectCount, holders: Mapping[int, Held]
+        self, evidence: Evidence, row: ObjectCount, holders: Mapping[int, Holders]
     ) -> Evidence:
         """Add how many more instances are alive, and what more references objects hold."""
         after = holders.get(row.address)
@@ -150,7 +150,7 @@ class Witness:
             return evidence
         # All references to a class that was born since, and had no instance yet when it was
         # met, were held: by its own dictionary and bases, by its module.
-        born = Held(0, sum(self._base.get(row.address, (0, 0))))
+        born = Holders(0, sum(self._base.get(row.address, (0, 0))))
         before = self._held.get(row.address, born)
         return evidence._replace(
             instances=after.instances - before.instances,
@@ -218,11 +218,11 @@ class Witness:
         return any(".".join(parts[:n]) in self._brought for n in range(1, len(parts)))
 
 
-def _find_held() -> dict[int, Held]:
+def _find_held() -> dict[int, Holders]:
     """Return by address what can be seen to hold references to each type."""
-    refs = watch(all_types())
-    found: dict[int, Held] = {}
-    for ref, each in zip(refs, held(refs), strict=True):
+    refs = watch_types(find_all_types())
+    found: dict[int, Holders] = {}
+    for ref, each in zip(refs, find_holders(refs), strict=True):
         subject = ref()
         if subject is not None:
             found[id(subject)] = each

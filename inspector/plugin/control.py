@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.unittest import TestCaseFunction
 
-from inspector.checks.measuring import confirm
+from inspector.checks.measuring import confirm_suspects
 from inspector.checks.problem import Verdict
 from inspector.checks.screening import Load, Suspects
-from inspector.checks.subjects import all_types, name_of, watch
+from inspector.checks.watched_types import find_all_types, name_of, watch_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +78,11 @@ def without_runner(
     # The methods around one of unittest belong to the test and would run in the control.
     if not grown or not isinstance(item, pytest.Function) or isinstance(item, TestCaseFunction):
         return findings
-    refs = watch(each for each in all_types() if name_of(each) in grown)
+    refs = watch_types(each for each in find_all_types() if name_of(each) in grown)
     classes = any(each.note for each in grown.values())
     runners = {
         each.type: each
-        for each in confirm(load, rules, Suspects(list(refs), classes=classes))
+        for each in confirm_suspects(load, rules, Suspects(list(refs), classes=classes))
         if each.verdict in GROWTH
     }
     left = []

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 import pytest
 
 from inspector import checks
-from inspector.checks.counts import collect, count, count_alone
-from inspector.checks.subjects import counted
-from inspector.checks.support import support
+from inspector.checks.counts import collect_garbage, count_references, count_watched_type
+from inspector.checks.support import find_support
+from inspector.checks.watched_types import watch_counted_type
 from inspector.plugin.settings import settings_of
 
 if TYPE_CHECKING:
@@ -47,19 +47,19 @@ def make() -> TypeRefcounts:
     """
 
     def type_refcounts(subject: type, /) -> int:
-        refs = counted(subject)
+        refs = watch_counted_type(subject)
         del subject  # with the GIL, frames hold references like anybody
-        collect()
-        return count_alone(refs).total
+        collect_garbage()
+        return count_watched_type(refs).total
 
-    type_refcounts.count = count  # type: ignore[attr-defined]
+    type_refcounts.count = count_references  # type: ignore[attr-defined]
     type_refcounts.unchanged = checks.assert_refcount_unchanged  # type: ignore[attr-defined]
     return cast("TypeRefcounts", type_refcounts)
 
 
 def require(config: pytest.Config) -> None:
     """Skip a test that asks for counts where there are none, or fail it if that is the rule."""
-    reason = support().reason
+    reason = find_support().reason
     if reason and settings_of(config).unsupported == "fail":
         pytest.fail(f"type_refcounts: {reason}", pytrace=False)
     if reason:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from _pytest.nodes import Node
 
-from inspector.checks.subjects import all_types, name_of
+from inspector.checks.watched_types import find_all_types, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -38,7 +38,7 @@ def kept_by_plugins(
     packages = _packages_of(config)
     types = {
         id(each): name_of(each)
-        for each in all_types()
+        for each in find_all_types()
         if name_of(each) in names and name_of(each).partition(".")[0] in packages
     }
     if not types:

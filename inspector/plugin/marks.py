@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from inspector.checks.rules import Rule, Rules
-from inspector.checks.subjects import all_types, is_heap, is_type, name_of
-from inspector.checks.support import support
+from inspector.checks.support import find_support
+from inspector.checks.watched_types import find_all_types, is_heap, is_type, name_of
 from inspector.plugin.settings import settings_of
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def resolve(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
     unknown = []
     for pattern in patterns:
         rule = Rule(pattern, None)
-        heap = filter(is_heap, all_types())
+        heap = filter(is_heap, find_all_types())
         same = [each for each in heap if rule.matches(each, name_of(each))]
         found |= {id(each): each for each in same}
         if not same:
@@ -132,7 +132,7 @@ def resolve(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
 
 def unchecked(spec: Spec) -> str:
     """Say what this build cannot check of a test; empty if it can check all."""
-    found = support()
+    found = find_support()
     if found.reason:
         return f"references to types cannot be counted: {found.reason}"
     if spec.balanced and not found.threads:

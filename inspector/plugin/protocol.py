@@ -9,13 +9,13 @@ import pytest
 from _pytest.outcomes import Failed
 from _pytest.runner import runtestprotocol  # what plugins that run a test again use
 
-from inspector.checks.balance import balance_of_runs
-from inspector.checks.evidence import failing
-from inspector.checks.measuring import measure
+from inspector.checks.balance import check_balance_of_runs
+from inspector.checks.evidence import split_findings
+from inspector.checks.measuring import measure_changes
 from inspector.checks.problem import CheckFailed, Problem, Verdict
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load
-from inspector.checks.support import support
+from inspector.checks.support import find_support
 from inspector.plugin.control import emptied, without_runner
 from inspector.plugin.keepers import kept_by_plugins
 from inspector.plugin.marks import resolve, spec_of, unchecked
@@ -199,7 +199,7 @@ def run_marked(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     passed = runs.first()
     if reason := unchecked(spec):
         record |= {"outcome": "unchecked", "reason": reason}
-    if passed and not support().reason:
+    if passed and not find_support().reason:
         try:
             record |= _judge(item, spec, runs)
         except RepeatFailed as failure:
@@ -227,7 +227,7 @@ def _judge(item: pytest.Item, spec: Spec, runs: Runs) -> dict[str, Any]:
         runs.fail(Failed(f"no type is named {names}", pytrace=False))
         return {"outcome": "failed"}
     findings = runs.own(_findings(spec, Load(runs.again, spec.repeat)), spec.rules, spec.repeat)
-    wrong, noticed = failing(findings)
+    wrong, noticed = split_findings(findings)
     if wrong:
         runs.fail(MarkFailed(Problem(wrong, f"pytest '{item.nodeid}'", noticed)))
     found = [each.as_dict() for each in findings]
@@ -239,9 +239,11 @@ def _findings(spec: Spec, load: Load) -> list[Finding]:
     findings = []
     if spec.leaks:
         wanted = spec.rules.wanted
-        findings += measure(load, spec.rules, resolve(wanted)[0] if wanted else None)
+        findings += measure_changes(load, spec.rules, resolve(wanted)[0] if wanted else None)
     if spec.balanced:
         types = resolve(spec.balanced)[0]
-        lost = measure(load, Rules.make(wanted=types), types)
-        findings += [each for each in lost if each not in findings] or balance_of_runs(load, types)
+        lost = measure_changes(load, Rules.make(wanted=types), types)
+        findings += [each for each in lost if each not in findings] or check_balance_of_runs(
+            load, types
+        )
     return findings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.checks.support import support
+from inspector.checks.support import find_support
 
 if TYPE_CHECKING:
     from inspector.plugin.settings import Settings
@@ -54,7 +54,7 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """Return everything as a JSON document."""
-        found = support()
+        found = find_support()
         return {
             "python": platform.python_version(),
             "free_threaded": "t" in sys.abiflags,
@@ -77,7 +77,7 @@ class Report:
     def _headline(self) -> str:
         outcomes = [each["outcome"] for each in self._records]
         counts = {name: outcomes.count(name) for name in dict.fromkeys(outcomes)}
-        found = support()
+        found = find_support()
         how = "per thread" if found.threads else "in all"
         said = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no tests"
         return f"Python {platform.python_version()}, references counted {how}; {said}"
@@ -85,7 +85,7 @@ class Report:
     def _notes(self) -> list[str]:
         """Return a line for each reason that something was not checked."""
         lines = []
-        if reason := support().reason:
+        if reason := find_support().reason:
             lines.append(f"inspector: nothing was checked: {reason}")
         elif any(each["check"] != "none" for each in self._records):
             lines.append(NOT_LOOKED_AT)

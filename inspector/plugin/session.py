@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.checks.counts import collect
-from inspector.checks.evidence import failing
-from inspector.checks.measuring import confirm
+from inspector.checks.counts import collect_garbage
+from inspector.checks.evidence import split_findings
+from inspector.checks.measuring import confirm_suspects
 from inspector.checks.problem import Problem
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load, Screen, Suspects
-from inspector.checks.support import support
+from inspector.checks.support import find_support
 from inspector.plugin.marked import is_marked
 from inspector.plugin.protocol import MarkFailed, RepeatFailed, Runs, only_shown, watch_runs
 from inspector.plugin.report import Report
@@ -28,7 +28,7 @@ __all__ = ["begin", "listen"]
 def begin(config: pytest.Config) -> None:
     """Register what the settings of a run ask for."""
     settings = settings_of(config)
-    reason = support().reason
+    reason = find_support().reason
     if reason and settings.unsupported == "fail":
         raise pytest.UsageError(f"references to types cannot be counted: {reason}")
     if not reason:
@@ -99,7 +99,7 @@ class Watch:
             return suspects, {}
         fewer = screen.fewer(suspects)
         # One collection is enough for most tests; finalizers may leave more to collect.
-        for thorough in (gc.collect, collect):
+        for thorough in (gc.collect, collect_garbage):
             thorough()
             left, growth = screen.left(self._rules, ONCE)
             if not left:
@@ -111,11 +111,11 @@ class Watch:
     ) -> dict[str, Any]:
         """Repeat a test with suspects; fail it if the growth persists."""
         try:
-            findings = confirm(load, self._rules, suspects)
+            findings = confirm_suspects(load, self._rules, suspects)
             findings = runs.own(findings, self._rules, load.repeat)
         except RepeatFailed:
             return {"outcome": "not repeatable"}
-        wrong, noticed = failing(findings)
+        wrong, noticed = split_findings(findings)
         if wrong:
             again = f"pytest --inspector-leaks '{item.nodeid}'"
             runs.fail(MarkFailed(Problem(wrong, again, noticed)))

@@ -11,7 +11,7 @@ import pytest
 import inspector
 from inspector import checks
 from inspector.checks import Verdict, counts
-from inspector.checks.support import support
+from inspector.checks.support import find_support
 from inspector.errors import NotAType, NotCounted
 from tests.live.targets import rescued
 from tests.support import FREE_THREADED, free_threaded_only, gil_only
@@ -36,7 +36,7 @@ def verdict_of(problem: checks.Problem | None) -> Verdict | None:
 
 
 def test_what_can_be_counted_is_known() -> None:
-    found = support()
+    found = find_support()
     assert (found.threads, found.reason) == (FREE_THREADED, "")
     assert bool(found.no_threads) is not FREE_THREADED
 
@@ -333,7 +333,7 @@ def test_instances_move_the_refcount_one_by_one() -> None:
 @free_threaded_only
 def test_the_refcount_is_the_one_of_the_census() -> None:
     kept = [Widget() for _ in range(3)]
-    assert counts.count(Widget).total == inspector.refcount(Widget).counted
+    assert counts.count_references(Widget).total == inspector.refcount(Widget).counted
     del kept
 
 

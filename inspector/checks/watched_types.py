@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 __all__ = [
-    "Places",
     "TypeRef",
-    "Watched",
-    "all_types",
-    "chosen",
-    "counted",
+    "TypeSlots",
+    "WatchedTypes",
+    "find_all_types",
     "is_counted",
     "is_heap",
     "is_own",
     "is_type",
     "name_of",
-    "watch",
+    "require_counted_types",
+    "watch_counted_type",
+    "watch_types",
 ]
 
 TypeRef = weakref.ReferenceType[type]
@@ -52,12 +52,12 @@ def is_own(subject: type) -> bool:
     return name_of(subject).startswith("inspector.")
 
 
-def all_types() -> list[type]:
+def find_all_types() -> list[type]:
     """Return every type, each once."""
-    return _each_once(_walk())
+    return _drop_repeated(_walk_types())
 
 
-def _walk() -> list[type]:
+def _walk_types() -> list[type]:
     """Return every type, found from ``object`` down, as often as it has bases."""
     found: list[type] = [object]
     subclasses: Callable[[type], list[type]] = type.__subclasses__
@@ -68,12 +68,12 @@ def _walk() -> list[type]:
     return found
 
 
-def _each_once(types: Iterable[type]) -> list[type]:
+def _drop_repeated(types: Iterable[type]) -> list[type]:
     """Drop repetitions by identity: a metaclass may define what equality means."""
     return list({id(each): each for each in types}.values())
 
 
-class Places(NamedTuple):
+class TypeSlots(NamedTuple):
     """Where the contributions to some types stand."""
 
     table: bytes
@@ -84,7 +84,7 @@ class Places(NamedTuple):
     """Slot -> position of its type."""
 
 
-class Watched(list[TypeRef]):
+class WatchedTypes(list[TypeRef]):
     """Weak references to types that are read again and again, each type once.
 
     A type that dies stays recognisable: another one at its address is not it.
@@ -94,25 +94,25 @@ class Watched(list[TypeRef]):
     """Steps of the walk that found these, if these are all types; else 0."""
     whole = b""
     """The pool's table when these were all types; empty where that is not known."""
-    places = Places(b"", [], {})
+    places = TypeSlots(b"", [], {})
 
     def alive(self) -> list[type | None]:
         """Return the types, with None for those that are gone."""
         return list(map(call, self))
 
-    def locate(self, table: bytes, types: Sequence[type | None]) -> Places:
+    def locate(self, table: bytes, types: Sequence[type | None]) -> TypeSlots:
         """Return the places of the types, found anew only in a table that has changed."""
         known = self.places
         if table != known.table:
             of = find_slots(table, list(map(id, types)))
             numbers = {place: number for number, place in enumerate(of) if place >= 0}
-            known = self.places = Places(table, of, numbers)
+            known = self.places = TypeSlots(table, of, numbers)
         return known
 
     def complete(self) -> bool:
         """Whether these are exactly the types that there are."""
         gone = any(map(is_, self.alive(), repeat(None)))
-        return not gone and len(_walk()) == self.steps
+        return not gone and len(_walk_types()) == self.steps
 
     def born(self, table: bytes) -> int:
         """Return how many types there are beside these, now that this is the pool's table."""
@@ -120,19 +120,19 @@ class Watched(list[TypeRef]):
         # metaclass shows that, and a walk over thousands of types costs a millisecond.
         if (table and table == self.whole) or self.complete():
             return 0
-        return len(all_types()) - sum(ref() is not None for ref in self)
+        return len(find_all_types()) - sum(ref() is not None for ref in self)
 
 
-def watch(subjects: Iterable[type] | None = None) -> Watched:
+def watch_types(subjects: Iterable[type] | None = None) -> WatchedTypes:
     """Return weak references to types, by default to all of them."""
-    found = _walk() if subjects is None else list(subjects)
-    watched = Watched(map(weakref.ref, _each_once(found)))
+    found = _walk_types() if subjects is None else list(subjects)
+    watched = WatchedTypes(map(weakref.ref, _drop_repeated(found)))
     if subjects is None:
         watched.steps = len(found)
     return watched
 
 
-def counted(subject: type) -> Watched:
+def watch_counted_type(subject: type) -> WatchedTypes:
     """Return the type to watch alone.
 
     Raises :class:`NotAType`, and :class:`NotCounted` for a static or immortal type.
@@ -145,14 +145,14 @@ def counted(subject: type) -> Watched:
         )
     if not is_counted(subject):
         raise NotCounted(name_of(subject), subject=subject)
-    return watch((subject,))
+    return watch_types((subject,))
 
 
-def chosen(types: type | Iterable[type]) -> tuple[type, ...]:
-    """Return one type or several as a tuple; raise as :func:`counted`."""
+def require_counted_types(types: type | Iterable[type]) -> tuple[type, ...]:
+    """Return one type or several as a tuple; raise as :func:`watch_counted_type`."""
     found = (types,) if is_type(types) else tuple(cast("Iterable[type]", types))
     if not found:
         raise ValueError("no type was given")
     for each in found:
-        counted(each)
+        watch_counted_type(each)
     return found
