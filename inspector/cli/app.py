@@ -14,6 +14,7 @@ from typer.main import get_command
 
 import inspector
 from inspector.cli.codes import EXIT_CODES
+from inspector.cli.options import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Work = Callable[[], int | None]
     """What a verb does once the command line is parsed; it may return an exit status."""
 
-__all__ = ["parse"]
+__all__ = ["build_app", "parse"]
 
 
 def _version(wanted: bool) -> None:
@@ -77,7 +78,7 @@ VERBS: Final = {
 """In the order of the help."""
 
 
-def _app(words: Sequence[str]) -> typer.Typer:
+def build_app(words: Sequence[str]) -> typer.Typer:
     """Return the application for a command line: the one verb, or all of them."""
     app = typer.Typer(
         callback=_main,
@@ -89,7 +90,7 @@ def _app(words: Sequence[str]) -> typer.Typer:
     for name in words[:1] if words[:1] and words[0] in VERBS else VERBS:
         verb = VERBS[name]
         module = import_module(f"inspector.cli.{verb.module}")
-        command = getattr(module, verb.command) if verb.command else None
+        command = getattr(module, verb.command) if verb.command else Command
         app.command(name, cls=command)(getattr(module, verb.function))
     return app
 
@@ -98,7 +99,7 @@ def parse(words: Sequence[str]) -> Work | int:
     """Return what a command line asks for, or the exit status if that is done already."""
     work: list[Work] = []
     try:
-        get_command(_app(words)).main(args=list(words), prog_name="inspector", obj=work)
+        get_command(build_app(words)).main(args=list(words), prog_name="inspector", obj=work)
     except SystemExit as end:
         if end.code or not work:
             return end.code if isinstance(end.code, int) else 0

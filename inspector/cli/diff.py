@@ -106,13 +106,14 @@ def _read(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> 
     if is_recording(name):
         with Reader(name) as reader:
             return reader.read(len(reader) - 1 if last else 0)
+    document = read_document(name)
     if not last:
         raise FileError(
             f"{name} is no recording: there is only one reading in it",
             path=name,
             hint="give a second file, or a PID",
         )
-    return read_document(name)
+    return document
 
 
 def _write_json(stream: IO[str], old: Snapshot, new: Snapshot, found: Sequence[Change]) -> None:

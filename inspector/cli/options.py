@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 import typer
+from typer.core import TyperCommand
 
 from inspector.screen.dashboard.watch_options import BOARD_SORTS, FASTEST, SLOWEST, SUFFIXES
 from inspector.screen.selection import SORTS, Selection, View
@@ -19,6 +20,7 @@ __all__ = [
     "LONGEST",
     "BlockingOption",
     "BoardSortOption",
+    "Command",
     "DurationOption",
     "ExportOption",
     "FilterOption",
@@ -70,6 +72,23 @@ def one_of(names: Collection[str]) -> Callable[[str], str]:
         return word
 
     return known
+
+
+class Command(TyperCommand):
+    """A command that refuses an empty word, as an unset variable of a shell leaves it."""
+
+    free: ClassVar[tuple[str, ...]] = ()
+    """Parameters that may have empty words."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own or click's
+        """Parse a command line."""
+        rest = super().parse_args(ctx, args)
+        for each in self.get_params(ctx):
+            given = ctx.params.get(each.name)
+            words = given if isinstance(given, list | tuple) else (given,)
+            if "" in words and each.name not in self.free:
+                raise typer.BadParameter("it is empty", ctx, each)
+        return rest
 
 
 PidArgument = Annotated[

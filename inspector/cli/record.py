@@ -6,17 +6,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 import inspector
 from inspector.cli import options
 from inspector.cli.run import RunCommand
 from inspector.cli.show import ReadOptions
-from inspector.launch.recorder import Course, record, started
+from inspector.errors import NoSuchTarget, TargetChanged
+from inspector.launch.recorder import Course, make_ended_error, record, started
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.selection import kinds_of
 from inspector.screen.streams import write_line
-from inspector.screen.text import format_plural
+from inspector.screen.text import escape_text, format_plural
 from inspector.screen.waiting import announce_wait
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class RecordCommand(RunCommand):
         """Parse up to the program, or everything where there is none."""
         _, subject = self.divided(ctx, args)
         if subject and options.is_pid(subject[0]):
-            return TyperCommand.parse_args(self, ctx, args)
+            return options.Command.parse_args(self, ctx, args)
         return super().parse_args(ctx, args)
 
 
@@ -89,6 +89,10 @@ def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: 
         child, target = started(subject, read_options.pause_limit)
     try:
         tally = _recorded(target, path, read_options, course)
+    except (NoSuchTarget, TargetChanged) as error:
+        if child is not None:
+            raise make_ended_error(child, error) from None
+        raise
     except BaseException:
         if child is not None:
             child.terminate()
@@ -96,7 +100,8 @@ def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: 
         raise
     failed = f", {tally.failed:,} not taken" if tally.failed else ""
     write_line(
-        f"{format_plural(tally.readings, 'reading')}{failed} in {path}, {tally.size:,} bytes"
+        f"{format_plural(tally.readings, 'reading')}{failed} in {escape_text(path)}, "
+        f"{tally.size:,} bytes"
     )
     if child is not None and (status := child.wait()):
         raise SystemExit(status if status > 0 else 128 - status)

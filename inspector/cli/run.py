@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 import inspector
 from inspector.cli import options
@@ -67,8 +66,10 @@ OutputOption = Annotated[
 ]
 
 
-class RunCommand(TyperCommand):
+class RunCommand(options.Command):
     """The command whose options end where the program's begin."""
+
+    free = ("program", "subject")  # python takes -c '', too
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own or click's
         """Parse up to the program; hand on the rest as it is."""

@@ -36,11 +36,25 @@ def why(
     *,
     duration: Annotated[
         float,
-        typer.Option("--duration", metavar="SECONDS", min=0.01, help="Watch for this long."),
+        typer.Option(
+            "--duration",
+            metavar="SECONDS",
+            min=0.01,
+            max=options.LONGEST,
+            callback=options.a_number,
+            help="Watch for this long.",
+        ),
     ] = 5.0,
     rate: Annotated[
         float,
-        typer.Option("--rate", metavar="HZ", min=1, max=10_000, help="Samples per second at most."),
+        typer.Option(
+            "--rate",
+            metavar="HZ",
+            min=1,
+            max=10_000,
+            callback=options.a_number,
+            help="Samples per second at most.",
+        ),
     ] = 1000.0,
     as_json: options.JsonOption = False,
     fail_on: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inspector.analysis.history import History
 from inspector.errors import MemoryFault, NoSuchTarget, Unsettled
+from inspector.process.tasks import is_stopped_by_signal
 from inspector.reader.header_sampler import RATE
 from inspector.verdict.judge import judge
 from inspector.verdict.share import Share
@@ -96,6 +97,8 @@ class Ranking:
     """Collections and ended threads meanwhile."""
     ended: bool
     """The process ended before the time was over."""
+    stopped_by_signal: bool
+    """When the time was over, by SIGSTOP or Ctrl-Z: none of its threads runs."""
     rows: tuple[Ranked, ...]
     """Those that cost most first."""
 
@@ -109,6 +112,7 @@ class Ranking:
             "left_out": self.left_out,
             "merges": self.merges,
             "ended": self.ended,
+            "stopped_by_signal": self.stopped_by_signal,
             "objects": [each.as_dict() for each in self.rows],
         }
 
@@ -163,5 +167,6 @@ def rank(
         left_out,
         history.flows.merges,
         ended,
+        is_stopped_by_signal(target.pid),
         tuple(rows),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inspector.analysis.thread_time import ThreadTally, find_delays
 from inspector.diagnosis.processors import count_processors, read_processor_seconds
 from inspector.errors import InspectorError, LayoutError, MemoryFault, NoSuchTarget
+from inspector.process.tasks import is_stopped_by_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,8 @@ class Parallelism:
     unseen: tuple[str, ...]
     ended: bool
     """The process ended before the time was over."""
+    stopped_by_signal: bool
+    """When the time was over, by SIGSTOP or Ctrl-Z: none of its threads runs."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document of ``inspector why --json``."""
@@ -74,6 +77,7 @@ class Parallelism:
             "findings": [finding.as_dict() for finding in self.findings],
             "unseen": list(self.unseen),
             "ended": self.ended,
+            "stopped_by_signal": self.stopped_by_signal,
         }
 
 
@@ -132,4 +136,5 @@ def watch_threads(
         tuple(find_delays(tally, gil_users=users, names=names)),
         (*sampler.unproved, *UNSEEN),
         ended,
+        is_stopped_by_signal(target.pid),
     )

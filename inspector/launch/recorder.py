@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from inspector.reader.target import Target
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["Course", "Tally", "record", "started", "uninterrupted"]
+__all__ = ["Course", "Tally", "make_ended_error", "record", "started", "uninterrupted"]
 
 START_LIMIT: Final = 10.0
 """Seconds in which a program that was started has to become a Python that can be read."""
@@ -137,7 +137,7 @@ def started(words: Sequence[str], pause_limit: float) -> tuple[subprocess.Popen[
             # Until Python has made its interpreter, and once it is gone, there is nothing.
             refused = isinstance(error, AccessDenied)
             if refused or child.poll() is not None or time.monotonic() > limit:
-                raise _ended(child, error) from None
+                raise make_ended_error(child, error) from None
         except BaseException:
             child.terminate()
             child.wait()
@@ -147,7 +147,7 @@ def started(words: Sequence[str], pause_limit: float) -> tuple[subprocess.Popen[
         time.sleep(START_WAIT)
 
 
-def _ended(child: subprocess.Popen[bytes], error: InspectorError) -> InspectorError:
+def make_ended_error(child: subprocess.Popen[bytes], error: InspectorError) -> InspectorError:
     """Return why a program could not be attached to."""
     if child.poll() is None:
         child.terminate()

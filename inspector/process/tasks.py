@@ -11,7 +11,14 @@ from inspector.process.os_errors import make_process_error
 if TYPE_CHECKING:
     from inspector.errors import InspectorError
 
-__all__ = ["DEAD", "describe_process_of", "make_vanished_error", "read_state", "read_tracer"]
+__all__ = [
+    "DEAD",
+    "describe_process_of",
+    "is_stopped_by_signal",
+    "make_vanished_error",
+    "read_state",
+    "read_tracer",
+]
 
 
 DEAD: Final = frozenset({"Z", "X", "x", ""})
@@ -24,6 +31,11 @@ def read_state(pid: int, task: int) -> str:
         return proc.read_stat(pid, task).state
     except OSError:
         return ""
+
+
+def is_stopped_by_signal(pid: int) -> bool:
+    """Whether a process was sent SIGSTOP, or Ctrl-Z: none of its threads runs until SIGCONT."""
+    return read_state(pid, pid) == "T"
 
 
 def read_tracer(pid: int, task: int) -> int | None:

@@ -9,7 +9,14 @@ from rich.console import Group
 from rich.text import Text
 
 from inspector.screen.cells import GAP, bare_table, cut_to_width, format_lower_bound, format_rate
-from inspector.screen.text import GIL_ON, escape_text, format_count, format_plural, on_off
+from inspector.screen.text import (
+    GIL_ON,
+    STOPPED_BY_SIGNAL,
+    escape_text,
+    format_count,
+    format_plural,
+    on_off,
+)
 from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -42,6 +49,8 @@ def ranking_view(ranking: Ranking, rows: Sequence[Ranked], width: int, *, unicod
     still = sum(not each.evidence.updates_per_second for each in ranking.rows)
     parts.append(Text(f"{format_plural(still, 'header')} never moved", "dim"))
     parts += _advice_lines(rows)
+    if ranking.stopped_by_signal:
+        parts.append(Text(STOPPED_BY_SIGNAL.format(target.pid), "bold red"))
     if ranking.ended:
         parts.append(Text("the process ended", "bold red"))
     return Group(*parts)

@@ -79,7 +79,7 @@ def open_output(path: str | None, mode: str) -> Iterator[IO[str]]:
     except OSError as error:
         if is_exhaustion(error) and path is None:
             raise make_exhausted_error(error) from error
-        name = path or "standard error"
+        name = "standard error" if path is None else path
         raise FileError(f"cannot write {name}: {error.strerror}", path=name) from error
 
 

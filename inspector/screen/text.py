@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GIL_ON",
+    "STOPPED_BY_SIGNAL",
     "escape_markdown",
     "escape_text",
     "format_count",
@@ -31,6 +32,12 @@ LONGEST: Final = 1000
 
 GIL_ON: Final = "GIL on: threads do not run side by side, so no header is contended"
 """What is said first of a process whose GIL is on."""
+
+STOPPED_BY_SIGNAL: Final = (
+    "the process is stopped by a signal (SIGSTOP, or Ctrl-Z), and none of its threads runs: "
+    "kill -CONT {} lets it go on"
+)
+"""Of a process id."""
 
 
 def escape_text(text: str, longest: int = LONGEST) -> str:

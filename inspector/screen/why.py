@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-from inspector.screen.text import escape_text, format_plural
+from inspector.screen.text import STOPPED_BY_SIGNAL, escape_text, format_plural
 
 if TYPE_CHECKING:
     from inspector.analysis.thread_time import Finding, LineShare, ThreadTime
@@ -39,7 +39,9 @@ def why_view(found: Parallelism) -> Group:
     body: list[Text | Padding] = list(parts)
     for number, finding in enumerate(found.findings, 1):
         body += _describe_finding(number, finding)
-    if not found.findings:
+    if found.stopped_by_signal:
+        body.append(Text(STOPPED_BY_SIGNAL.format(target.pid), "bold red"))
+    elif not found.findings:
         body.append(Text("nothing was seen to keep these threads apart", "bold green"))
     body.append(Text("not visible from here: " + "; ".join(found.unseen), "dim"))
     if found.ended:

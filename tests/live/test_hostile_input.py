@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.main import get_command
 
 from inspector.cli import main
+from inspector.cli import record as recorder_command
+from inspector.cli.app import build_app
+from inspector.launch import recorder
 from inspector.snapshots import recording as recordings
 from inspector.snapshots.recording import Reader, Writer
 from tests.live.puppets import Outcome, Puppet, inspect
 from tests.live.terminals import Terminal
 from tests.screen.builder import row, snapshot
 from tests.support import environment, free_threaded_only
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 CLOSED = "inspector: error: cannot write standard output: it is closed\n"
 FULL = "inspector: error: cannot write standard output: No space left on device\n"
@@ -149,13 +159,30 @@ SECONDS = [
     ("attach", "--once", "--duration"),
     ("hot", "--duration"),
     ("hot", "--rate"),
+    ("why", "1", "--duration"),
+    ("why", "1", "--rate"),
     ("dump", "--pause-limit"),
     ("scale", "int", "--seconds"),
     ("audit", "queue", "--timeout"),
     ("replay", "x", "--speed"),
     ("record", "1", "-o", "x", "--duration"),
 ]
-"""Every option that takes a number with a point."""
+"""Every option that takes a number with a point; ``--pause-limit`` of one verb."""
+
+
+def parameters() -> Iterator[tuple[str, Any]]:
+    """Yield every parameter of every verb, with the verb."""
+    group: Any = get_command(build_app(()))
+    for verb, command in group.commands.items():
+        for each in command.params:
+            yield verb, each
+
+
+def test_every_option_that_takes_a_number_with_a_point_is_among_these() -> None:
+    found = {each.opts[0] for _, each in parameters() if "float" in each.type.name}
+    assert found == {words[-1] for words in SECONDS}
+    sampled = {verb for verb, each in parameters() if "--rate" in each.opts}
+    assert sampled == {words[0] for words in SECONDS if words[-1] == "--rate"}
 
 
 @pytest.mark.parametrize("words", SECONDS, ids=lambda words: f"{words[0]} {words[-1]}")
@@ -169,6 +196,80 @@ def test_numbers_that_no_clock_tells_are_wrong_usage(
         given = [before[0], f"{option}={number}", *(rest or before[1:])]
         assert main(given) == 2, number
         assert option in capsys.readouterr().err
+
+
+def test_an_empty_word_is_wrong_usage_of_every_verb(capfd: pytest.CaptureFixture[str]) -> None:
+    programs = {"run", "record"}  # their words are the program's, which may be empty
+    tried = 0
+    for verb, each in parameters():
+        name = each.opts[-1] if each.opts[0].startswith("-") else ""
+        if each.type.name == "boolean" or (not name and verb in programs):
+            continue
+        rest = () if not name else ("1", "1") if verb == "type" else ("1",)
+        files = ("-o", "x") if verb == "record" and name != "-o" else ()
+        assert main([verb, *((name,) if name else ()), "", *files, *rest]) == 2, (verb, name)
+        output, errors = capfd.readouterr()
+        assert output == ""
+        assert "is empty" in errors or "''" in errors, (verb, name, errors)
+        tried += 1
+    assert tried > 60
+
+
+@free_threaded_only
+def test_a_recording_is_named_without_its_control_characters(tmp_path: Path) -> None:
+    path = str(tmp_path / "a\nb\x1b[31m\u202e.jsonl")
+    program = "import os, sys\nwhile not os.path.exists(sys.argv[1]): pass"
+    outcome = inspect("record", "-o", path, "-c", program, path)
+    assert outcome.status == 0, outcome.errors
+    assert r"a\nb\x1b[31m\u202e.jsonl, " in outcome.errors
+
+
+@free_threaded_only
+def test_a_program_that_ends_before_its_first_reading_is_said_to_have_ended(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start_and_wait(words: Sequence[str], limit: float) -> tuple[subprocess.Popen[bytes], Any]:
+        child, target = recorder.started(words, limit)
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        return child, target
+
+    monkeypatch.setattr(recorder_command, "started", start_and_wait)
+    path = tmp_path / "r.jsonl"
+    program = "import time; time.sleep(1); raise SystemExit(7)"
+    assert main(["record", "-o", str(path), "-c", program]) == 3
+    said = "the program ended with status 7 before it was read\nhint: record what runs for longer\n"
+    assert capfd.readouterr() == ("", f"inspector: error: {said}")
+    assert not path.exists()
+
+
+def test_a_difference_of_one_file_says_what_that_is(
+    recording: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reading = tmp_path / "reading.json"
+    reading.write_text(json.dumps(snapshot(row("app.T")).as_dict()))
+    for text, said in ((None, "only one reading"), ("hello", "neither a recording nor a document")):
+        if text is not None:
+            reading.write_text(text)
+        assert main(["diff", str(reading)]) == 2
+        assert said in capfd.readouterr().err
+    assert main(["diff", recording]) == 0
+
+
+@free_threaded_only
+@pytest.mark.parametrize("verb", ["why", "hot"])
+def test_a_process_that_a_signal_stopped_is_said_to_be(verb: str, python: str) -> None:
+    words = ("--duration", "0.05")
+    with Puppet(python) as target:
+        target.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, target.pid, os.WSTOPPED | os.WNOWAIT)
+        try:
+            still = inspect(verb, target.pid, *words)
+        finally:
+            target.process.send_signal(signal.SIGCONT)
+        document = json.loads(inspect(verb, target.pid, *words, "--json").output)
+    assert f"kill -CONT {target.pid} lets it go on" in still.output
+    assert "nothing was seen" not in still.output
+    assert document["stopped_by_signal"] is False
 
 
 @pytest.mark.parametrize("verb", ["replay", "diff"])

@@ -52,6 +52,7 @@ def ranking(*rows: Ranked, **values: Any) -> Ranking:  # noqa: ANN401 - any fiel
         "left_out": 0,
         "merges": 0,
         "ended": False,
+        "stopped_by_signal": False,
         "rows": rows,
     }
     return Ranking(**(fields | values))
