@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from inspector.cpython.discover import discover
+from inspector.cpython.layout_discovery import discover_layout
 from inspector.cpython.published import read_published
 from inspector.process.runtime import COOKIE
 from tests.heap import Heap, Shape, offsets_of
@@ -53,7 +53,7 @@ class Runtime:
 
     def layout(self) -> Layout:
         """Return what the inspector finds out by itself."""
-        return discover(self.image, read_published(self.image, self.address), self.address)
+        return discover_layout(self.image, read_published(self.image, self.address), self.address)
 
 
 class Interpreter:

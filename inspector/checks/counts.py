@@ -27,7 +27,7 @@ from inspector.checks.watched_types import (
     watch_types,
 )
 from inspector.cpython.refcount import BIAS
-from inspector.cpython.words import differing
+from inspector.cpython.words import find_differing
 from inspector.errors import NotCounted
 from inspector.process.memory import ProcessMemory
 from inspector.process.own_world import OwnWorld
@@ -229,7 +229,7 @@ def _find_moved_slots(numbers: Mapping[int, int], before: bytes, after: bytes) -
             if read_slot(before, place) != read_slot(after, place)
         ]
     # Slots of code objects and dictionaries belong to no type.
-    return [numbers[place] for place in differing(before, after) if place in numbers]
+    return [numbers[place] for place in find_differing(before, after) if place in numbers]
 
 
 def count_references(subject: type) -> TypeCount:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import inspector
 from inspector.checks.support import find_support
-from inspector.cpython.refcount import HEADER_SIZE, count
-from inspector.cpython.words import differing, unsigned
+from inspector.cpython.refcount import HEADER_SIZE, decode_count
+from inspector.cpython.words import decode_unsigned, find_differing
 from inspector.errors import InspectorError
 from inspector.process.memory import ProcessMemory
 from inspector.process.own_world import OwnWorld
@@ -120,7 +120,7 @@ class Merges:
         Raises :class:`InspectorError` for an object that cannot be read.
         """
         with self.lock:
-            header = count(self._memory.read(address, HEADER_SIZE)).net or 0
+            header = decode_count(self._memory.read(address, HEADER_SIZE)).net or 0
             table, arrays = self._read()
             (place,) = find_slots(table, [address])
             threads = sum(read_slot(array, place) for array in arrays.values())
@@ -147,10 +147,10 @@ class Merges:
                 return None
             self._table = table
             self.threads = max(self.threads, len(arrays))
-            addresses = unsigned(table)
+            addresses = decode_unsigned(table)
             moved: dict[int, int] = {}
             for key, array in arrays.items():
-                for place in differing(self._last.get(key, b""), array):
+                for place in find_differing(self._last.get(key, b""), array):
                     moved[place] = moved.get(place, 0) + 1
             for place, number in moved.items():
                 address = addresses[place]
@@ -167,11 +167,11 @@ class Merges:
             if arrays is None:
                 self.missed += 1
                 return
-            addresses = unsigned(self._table)
+            addresses = decode_unsigned(self._table)
             for (_, each), array in arrays.items():
                 if native not in (None, each):
                     continue
-                for place in differing(b"", array):
+                for place in find_differing(b"", array):
                     address = addresses[place]
                     if self._wanted is None or address in self._wanted:
                         merged = self.merged.setdefault(address, {})
@@ -187,7 +187,7 @@ class Merges:
             except InspectorError:
                 return
             if table != self._table:
-                there = set(unsigned(table))
+                there = set(decode_unsigned(table))
                 for each in (self.merged, self.used, self.together):
                     for address in each.keys() - there:
                         del each[address]

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 __all__ = [
     "PLAUSIBLE",
     "Collector",
-    "collector_ranges",
-    "collector_words",
     "decode_collector",
+    "locate_collector_words",
+    "plan_collector",
     "read_collector",
 ]
 
@@ -52,7 +52,7 @@ class Collector(NamedTuple):
     """Collections since the interpreter began, of all generations; None if unknown."""
 
 
-def collector_ranges(memory: Memory, published: Published, interpreter: int) -> tuple[Range, Range]:
+def plan_collector(memory: Memory, published: Published, interpreter: int) -> tuple[Range, Range]:
     """Return where ``collecting`` and the statistics stand; (0, 0) if those are unknown."""
     gc = interpreter + published["interpreter_state.gc"]
     collecting = gc + published["gc.collecting"]
@@ -69,7 +69,7 @@ def collector_ranges(memory: Memory, published: Published, interpreter: int) -> 
 
 
 def decode_collector(pieces: Sequence[bytes | None]) -> Collector:
-    """Decode what :func:`collector_ranges` names."""
+    """Decode what :func:`plan_collector` names."""
     flag, stats = pieces
     collecting = flag is None or any(flag)
     if not stats:
@@ -78,11 +78,11 @@ def decode_collector(pieces: Sequence[bytes | None]) -> Collector:
     return Collector(collecting, sum(counts) if max(counts) < PLAUSIBLE else None)
 
 
-def collector_words(
+def locate_collector_words(
     memory: Memory, published: Published, interpreter: int
 ) -> tuple[int, list[int]]:
     """Return where ``collecting`` stands, and the numbers of collections where known."""
-    (collecting, _), (stats, size) = collector_ranges(memory, published, interpreter)
+    (collecting, _), (stats, size) = plan_collector(memory, published, interpreter)
     return collecting, [stats + offset for offset in _OFFSETS.get(size, ())]
 
 

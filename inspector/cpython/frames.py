@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.words import unsigned, word_at
+from inspector.cpython.words import decode_unsigned, word_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +25,10 @@ __all__ = [
     "OWNED_BY_INTERPRETER",
     "Stack",
     "TooShort",
-    "deferred_references",
-    "slots_in_use",
-    "stack_chains",
-    "tagged",
+    "count_deferred_references",
+    "count_used_slots",
+    "plan_stack",
+    "select_uncounted",
 ]
 
 OWNED_BY_INTERPRETER: Final = 3
@@ -65,7 +65,7 @@ class TooShort(Exception):
         self.slots = slots
 
 
-def tagged(words: Sequence[int]) -> list[int]:
+def select_uncounted(words: Sequence[int]) -> list[int]:
     """Return the objects behind the stack references that nobody counts.
 
     ``Py_TAG_REFCNT`` (bit 0) marks a reference that is not counted on the object;
@@ -78,7 +78,7 @@ def tagged(words: Sequence[int]) -> list[int]:
     ]
 
 
-def stack_chains(
+def plan_stack(
     layout: Layout, thread: int, depths: tuple[int, int], slots: int
 ) -> tuple[LinkedList, LinkedList]:
     """Return the chains of a thread state: its frames, its C stack references.
@@ -95,7 +95,7 @@ def stack_chains(
     return (head, size, frames), (at, C_STACK_REF_SIZE, refs)
 
 
-def slots_in_use(published: Published, address: int, words: bytes) -> int | None:
+def count_used_slots(published: Published, address: int, words: bytes) -> int | None:
     """Return how many slots of a frame the collector visits, None where it cannot tell.
 
     While a thread runs, or closes a reference (gh-129236), the stack pointer of its
@@ -111,7 +111,7 @@ def slots_in_use(published: Published, address: int, words: bytes) -> int | None
     return size // 8 if top and size % 8 == 0 and 0 <= size <= 8 * MOST_SLOTS else None
 
 
-def deferred_references(
+def count_deferred_references(
     published: Published, frames: Sequence[Node], refs: Sequence[Node], *, running: bool
 ) -> Stack:
     """Count the references in the frames and C stack references of one thread.
@@ -131,19 +131,19 @@ def deferred_references(
             raise TooShort(0)
         if words[owner] >= OWNED_BY_INTERPRETER:
             continue
-        used = slots_in_use(published, address, words)
+        used = count_used_slots(published, address, words)
         if used is None:
             complete = False
             continue
         end = localsplus + 8 * used
         if end > len(words):
             raise TooShort(used)
-        found.update(tagged([word_at(words, executable)]))
-        slots = tagged(unsigned(words[localsplus:end]))
+        found.update(select_uncounted([word_at(words, executable)]))
+        slots = select_uncounted(decode_unsigned(words[localsplus:end]))
         found.update(slots)
         if running:
             doubtful.update(slots)
             running = False
     for _, words in refs:
-        found.update(tagged([word_at(words, 0)]))
+        found.update(select_uncounted([word_at(words, 0)]))
     return Stack(found, doubtful, complete)

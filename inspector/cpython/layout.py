@@ -1,6 +1,6 @@
 """Where CPython keeps what it does not publish, for one process.
 
-A :class:`Layout` is what :mod:`inspector.cpython.discover` found and validated
+A :class:`Layout` is what :mod:`inspector.cpython.layout_discovery` found and validated
 in a process; it holds for the life of that process.  The few offsets that
 follow from CPython's public headers stand here, each with its struct; they are
 checked against live objects before a layout is accepted.

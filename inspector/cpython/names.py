@@ -64,8 +64,8 @@ class Names:
         # given to another type.  Names of code objects are interned, hence immortal
         # in a free-threaded build.
         self._identity: dict[str, Callable[[bytes], object]] = {
-            "type": _slices((self._tag.start, self._tp_dict, self._ht_qualname)),
-            "code": _slices((self._qualname, self._filename, self._line)),
+            "type": _make_slicer((self._tag.start, self._tp_dict, self._ht_qualname)),
+            "code": _make_slicer((self._qualname, self._filename, self._line)),
             "dict": lambda _: None,
             "static": lambda _: None,
         }
@@ -117,7 +117,7 @@ class Names:
         modules = self._texts_under("__module__", dicts)
         places = [word_at(words, self._ht_qualname) for _, _, words in objects]
         qualnames = read_strings(self._memory, self._published, places)
-        return [_joined(*parts) for parts in zip(modules, qualnames, strict=True)]
+        return [_join_type_name(*parts) for parts in zip(modules, qualnames, strict=True)]
 
     def _static_types(self, objects: Sequence[Named]) -> list[str]:
         """Return ``tp_name``, with its module where it has none: ``builtins``."""
@@ -126,7 +126,9 @@ class Names:
         names = []
         for text in read_c_strings(self._memory, places, MAX_TP_NAME):
             name = None if text is None else text.decode("utf-8", "replace")
-            names.append(name if name is not None and "." in name else _joined("builtins", name))
+            names.append(
+                name if name is not None and "." in name else _join_type_name("builtins", name)
+            )
         return names
 
     def _codes(self, objects: Sequence[Named]) -> list[str]:
@@ -141,13 +143,13 @@ class Names:
         for _, _, words in objects:
             qualname, filename = next(texts), next(texts)
             line = struct.unpack_from("=i", words, self._line)[0] if words else UNKNOWN
-            names.append(f"{_known(qualname)} ({_known(filename)}:{line})")
+            names.append(f"{_or_unknown(qualname)} ({_or_unknown(filename)}:{line})")
         return names
 
     def _dicts(self, objects: Sequence[Named]) -> list[str]:
         """Return the ``__name__`` in each: only module dictionaries have a unique id."""
         texts = self._texts_under("__name__", [address for _, address, _ in objects])
-        return [_known(text) for text in texts]
+        return [_or_unknown(text) for text in texts]
 
     def _texts_under(self, key: str, dicts: Sequence[int]) -> list[str | None]:
         """Return the string that each dictionary has under a key."""
@@ -167,16 +169,16 @@ class Names:
         return read_strings(self._memory, self._published, [value or 0 for value in values])
 
 
-def _joined(module: str | None, qualname: str | None) -> str:
+def _join_type_name(module: str | None, qualname: str | None) -> str:
     """Return a type's name: any text is one, the empty one too; a module may be missing."""
-    return _known(qualname) if module is None or qualname is None else f"{module}.{qualname}"
+    return _or_unknown(qualname) if module is None or qualname is None else f"{module}.{qualname}"
 
 
-def _known(text: str | None) -> str:
+def _or_unknown(text: str | None) -> str:
     """Return a text, ``?`` where it could not be read."""
     return UNKNOWN if text is None else text
 
 
-def _slices(offsets: tuple[int, int, int]) -> Callable[[bytes], object]:
+def _make_slicer(offsets: tuple[int, int, int]) -> Callable[[bytes], object]:
     """Return a function that cuts the words at these offsets out of a structure."""
     return itemgetter(*(slice(offset, offset + 8) for offset in offsets))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.words import unsigned
+from inspector.cpython.words import decode_unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,7 +59,7 @@ def find_buckets(memory: Memory, writable: Iterable[Range]) -> list[int]:
             length = min(SCAN_PIECE + BUCKETS_SIZE, start + size - piece)
             (data,) = memory.read_many([(piece, length)])
             if data is not None:
-                words = unsigned(data[: length // 8 * 8])
+                words = decode_unsigned(data[: length // 8 * 8])
                 found += _find_runs(piece, words, SCAN_PIECE)
     return found
 
@@ -117,7 +117,7 @@ def read_waiters(memory: Memory, buckets: int, table: bytes) -> list[Waiter]:
     The lists change while they are read: an entry whose address is not of its bucket, or
     which is not there any more, ends its list.
     """
-    words = unsigned(table)
+    words = decode_unsigned(table)
     found = []
     ahead = []
     for number in range(BUCKETS):

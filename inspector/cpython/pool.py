@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import POOL_SIZE
-from inspector.cpython.words import unsigned
+from inspector.cpython.words import decode_unsigned
 
 if TYPE_CHECKING:
     from inspector.process.protocols import Memory
@@ -87,7 +87,7 @@ def split_table(words: bytes, pool: Pool) -> dict[int, int]:
     and no object lies inside the table, so that a look at each entry is enough.
     """
     start, end = pool.table, pool.table + 8 * pool.size
-    entries = enumerate(unsigned(words))
+    entries = enumerate(decode_unsigned(words))
     return {index: word for index, word in entries if word and not start <= word < end}
 
 

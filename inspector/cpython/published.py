@@ -11,14 +11,20 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.plausible import check_offsets
+from inspector.cpython.offset_limits import check_offsets
 from inspector.errors import LayoutError, NotFreeThreaded, NotPython, UnsupportedVersion
 from inspector.process.runtime import COOKIE
 
 if TYPE_CHECKING:
     from inspector.process.protocols import Memory
 
-__all__ = ["Published", "newer", "read_published", "read_version", "version_text"]
+__all__ = [
+    "Published",
+    "make_newer_version_error",
+    "read_published",
+    "read_version",
+    "spell_version",
+]
 
 MAJOR: Final = 3
 HEX_FIRST: Final = 0x030E0000
@@ -83,7 +89,7 @@ debugger_support: eval_breaker remote_debugger_support remote_debugging_enabled
 """3.15.0rc2: struct ``_Py_DebugOffsets``."""
 
 
-def _names(table: str) -> tuple[str, ...]:
+def _flatten_table(table: str) -> tuple[str, ...]:
     """Flatten a table to ``group.member`` in the order of the words."""
     names = []
     group = ""
@@ -95,7 +101,7 @@ def _names(table: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-_TABLES: Final = {0x030E: _names(_V314), 0x030F: _names(_V315)}
+_TABLES: Final = {0x030E: _flatten_table(_V314), 0x030F: _flatten_table(_V315)}
 
 
 class Published(dict[str, int]):
@@ -109,7 +115,7 @@ class Published(dict[str, int]):
     def __missing__(self, name: str) -> int:
         """Raise :class:`LayoutError`: this version does not publish it."""
         raise LayoutError(
-            name, expected="a published offset", found=f"none in {version_text(self.version)}"
+            name, expected="a published offset", found=f"none in {spell_version(self.version)}"
         )
 
     @property
@@ -123,7 +129,7 @@ class Published(dict[str, int]):
         return self.version >> 24, self.version >> 16 & 0xFF
 
 
-def version_text(version: int) -> str:
+def spell_version(version: int) -> str:
     """Spell ``PY_VERSION_HEX``: 0x030f00c2 is ``3.15.0rc2``."""
     level = {0xA: "a", 0xB: "b", 0xC: "rc"}.get(version >> 4 & 0xF, "")
     text = f"{version >> 24}.{version >> 16 & 0xFF}.{version >> 8 & 0xFF}"
@@ -157,7 +163,7 @@ def read_published(memory: Memory, address: int, pid: int | None = None) -> Publ
             pid=pid,
             hint="CPython 3.12 and older do not; inspector needs a free-threaded 3.14 or newer",
         ) from None
-    text = version_text(version)
+    text = spell_version(version)
     if version >> 24 != MAJOR:
         raise LayoutError("debug_offsets.version", expected="CPython 3", found=f"{version:#x}")
     if not free_threaded:
@@ -181,14 +187,16 @@ def read_published(memory: Memory, address: int, pid: int | None = None) -> Publ
     except LayoutError as failure:
         if published.known:
             raise
-        raise newer(published, pid, failure) from failure
+        raise make_newer_version_error(published, pid, failure) from failure
     return published
 
 
-def newer(published: Published, pid: int | None, failure: Exception) -> UnsupportedVersion:
+def make_newer_version_error(
+    published: Published, pid: int | None, failure: Exception
+) -> UnsupportedVersion:
     """Return the error for a version that is not known and did not validate."""
     return UnsupportedVersion(
-        f"CPython {version_text(published.version)} is newer than this inspector, "
+        f"CPython {spell_version(published.version)} is newer than this inspector, "
         f"which does not understand it ({failure})",
         pid=pid,
         hint="install a newer inspector",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-__all__ = ["BIAS", "HEADER_SIZE", "Count", "Header", "count", "decode"]
+__all__ = ["BIAS", "HEADER_SIZE", "Count", "Header", "decode_count", "decode_header"]
 
 HEADER_SIZE: Final = 32
 """Bytes of a ``PyObject`` in a free-threaded build (LP64)."""
@@ -81,7 +81,7 @@ class Count(NamedTuple):
     constant: an unsynchronised reader can see a count near ``-BIAS``."""
 
 
-def count(words: bytes) -> Count:
+def decode_count(words: bytes) -> Count:
     """Decode the counts of one header.
 
     Immortal objects carry the deferred bit without the constant, which is why they
@@ -97,6 +97,6 @@ def count(words: bytes) -> Count:
     return Count(owner, state, local, shared, bias, net, abs(net) > BIAS // 2)
 
 
-def decode(words: bytes) -> Header:
+def decode_header(words: bytes) -> Header:
     """Decode the :data:`HEADER_SIZE` bytes of one object."""
     return Header._make(_HEADER.unpack_from(words))

@@ -12,7 +12,7 @@ import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import Offset
-from inspector.cpython.words import unsigned
+from inspector.cpython.words import decode_unsigned
 from inspector.errors import LayoutError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _find_before_qsbr(memory: Memory, interpreter: int, size: int) -> set[int]:
             continue
         (array,) = memory.read_many([(threads, QSBR_ENTRY * min(number, QSBR_SAMPLE))])
         # Entries that no thread has had yet do not point anywhere.
-        if array is not None and interpreter + 8 * place in unsigned(array):
+        if array is not None and interpreter + 8 * place in decode_unsigned(array):
             found.add(8 * place - STOP_SIZE)
     return found
 
@@ -156,4 +156,4 @@ def _read_words(memory: Memory, address: int, size: int) -> list[int]:
         data += words
     if not data:
         raise LayoutError("stoptheworld", expected="a readable structure", found="none")
-    return unsigned(data[: len(data) // 8 * 8])
+    return decode_unsigned(data[: len(data) // 8 * 8])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.layout import DICT_SUBCLASS, HEAP_TYPE, TYPE_SUBCLASS
 from inspector.cpython.text import read_dicts
-from inspector.cpython.words import read_words, unsigned, word_at
+from inspector.cpython.words import decode_unsigned, read_words, word_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
 
-__all__ = ["MAX_BASES", "subclasses_of", "walk_types"]
+__all__ = ["MAX_BASES", "read_subclasses", "walk_types"]
 
 TP_DICT: Final = 3
 """Words of ``managed_static_type_state`` before ``tp_dict``; ``tp_subclasses`` is next."""
@@ -50,7 +50,7 @@ State = tuple[int, int, int]
 """Three words of what may be a ``managed_static_type_state``: type, dictionary, subclasses."""
 
 
-def _object_type(memory: Memory, layout: Layout, some_type: int) -> int:
+def _find_object_type(memory: Memory, layout: Layout, some_type: int) -> int:
     """Return the address of ``object``: the last base of any type."""
     at = layout.type_field("tp_base")
     address = some_type
@@ -73,25 +73,25 @@ def walk_types(
     the names that hold it lead to it.  What is created while the walk goes on may be
     missed; what dies may be listed.
     """
-    states = _states(memory, layout, interpreter)
+    states = _find_managed_states(memory, layout, interpreter)
     known: dict[int, bool] = {}
     named: list[int] = []
     if layout.published.minor < KEPT_SINCE:
-        named = _types_only(memory, layout, set(_values(memory, layout, namespaces)))
-    level = [_object_type(memory, layout, some_type), *named]
+        named = _select_types(memory, layout, set(_read_dict_values(memory, layout, namespaces)))
+    level = [_find_object_type(memory, layout, some_type), *named]
     while level and len(known) < MAX_TYPES:
-        found: set[int] = _level(memory, layout, states, level, known)
-        level = _types_only(memory, layout, found.difference(known))
+        found: set[int] = _read_level(memory, layout, states, level, known)
+        level = _select_types(memory, layout, found.difference(known))
     return known
 
 
-def subclasses_of(memory: Memory, layout: Layout, interpreter: int, address: int) -> list[int]:
+def read_subclasses(memory: Memory, layout: Layout, interpreter: int, address: int) -> list[int]:
     """Return the addresses of one type's immediate subclasses."""
-    states = _states(memory, layout, interpreter)
-    return sorted(_types_only(memory, layout, _level(memory, layout, states, [address], {})))
+    states = _find_managed_states(memory, layout, interpreter)
+    return sorted(_select_types(memory, layout, _read_level(memory, layout, states, [address], {})))
 
 
-def _level(
+def _read_level(
     memory: Memory, layout: Layout, states: list[State], level: list[int], known: dict[int, bool]
 ) -> set[int]:
     """Return what the subclasses of some types refer to; note which are heap types."""
@@ -111,14 +111,16 @@ def _level(
             dicts.append(subclasses)
         elif subclasses and not heap:
             managed.append(address)
-    dicts += _managed_subclasses(memory, layout, states, managed)
-    references = list(_values(memory, layout, dicts))
+    dicts += _find_managed_subclasses(memory, layout, states, managed)
+    references = list(_read_dict_values(memory, layout, dicts))
     return set(read_words(memory, [each + WR_OBJECT for each in references]))
 
 
-def _states(memory: Memory, layout: Layout, interpreter: int) -> list[State]:
+def _find_managed_states(memory: Memory, layout: Layout, interpreter: int) -> list[State]:
     """Return every place in an interpreter that may be the state of a managed static type."""
-    words = unsigned(memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8))
+    words = decode_unsigned(
+        memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8)
+    )
     last = range(len(words) - TP_DICT - 1)
     # Nearly all words are 0.
     return [
@@ -128,7 +130,7 @@ def _states(memory: Memory, layout: Layout, interpreter: int) -> list[State]:
     ]
 
 
-def _managed_subclasses(
+def _find_managed_subclasses(
     memory: Memory, layout: Layout, states: list[State], types: list[int]
 ) -> list[int]:
     """Return the dictionaries of subclasses of static types that the interpreter manages.
@@ -138,22 +140,24 @@ def _managed_subclasses(
     """
     wanted = set(types)
     pairs = [state[1:] for state in states if state[0] in wanted]
-    dicts = _with_flag(memory, layout, {each for pair in pairs for each in pair}, DICT_SUBCLASS)
+    dicts = _select_by_flag(
+        memory, layout, {each for pair in pairs for each in pair}, DICT_SUBCLASS
+    )
     return [pair[1] for pair in pairs if dicts.issuperset(pair)]
 
 
-def _values(memory: Memory, layout: Layout, dicts: Sequence[int]) -> Iterator[int]:
+def _read_dict_values(memory: Memory, layout: Layout, dicts: Sequence[int]) -> Iterator[int]:
     """Return the addresses of all values in dictionaries."""
     for _, words, width in read_dicts(memory, layout.published, dicts):
         yield from filter(None, words[width - 1 :: width])
 
 
-def _types_only(memory: Memory, layout: Layout, objects: set[int]) -> list[int]:
+def _select_types(memory: Memory, layout: Layout, objects: set[int]) -> list[int]:
     """Return the objects that are types."""
-    return list(_with_flag(memory, layout, objects, TYPE_SUBCLASS))
+    return list(_select_by_flag(memory, layout, objects, TYPE_SUBCLASS))
 
 
-def _with_flag(memory: Memory, layout: Layout, objects: set[int], flag: int) -> set[int]:
+def _select_by_flag(memory: Memory, layout: Layout, objects: set[int], flag: int) -> set[int]:
     """Return the objects whose type has a flag that all its instances share."""
     published = layout.published
     # In their order, neighbours are read together.

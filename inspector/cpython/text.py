@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.words import unsigned, word_at
+from inspector.cpython.words import decode_unsigned, word_at
 from inspector.process.vectors import PAGE
 
 if TYPE_CHECKING:
@@ -63,19 +63,19 @@ def read_strings(
         found = head or _read_less(memory, address, size)
         if found is None:
             continue
-        kind, place, length = _shape(published, found, address)
+        kind, place, length = _decode_text_header(published, found, address)
         if kind == 0:
             continue
         start = place - address
         end = start + kind * min(length, MAX_TEXT)
         if start >= 0 and end <= len(found):
-            texts[address] = _decode(found[start:end], kind, length)
+            texts[address] = _decode_text(found[start:end], kind, length)
         else:
             rest.append((address, kind, length, place))
     pieces = memory.read_many([(at, kind * min(size, MAX_TEXT)) for _, kind, size, at in rest])
     for (address, kind, length, _), piece in zip(rest, pieces, strict=True):
         if piece is not None:
-            texts[address] = _decode(piece, kind, length)
+            texts[address] = _decode_text(piece, kind, length)
     return [texts[address] for address in addresses]
 
 
@@ -84,7 +84,7 @@ def _read_less(memory: Memory, address: int, size: int) -> bytes | None:
     return memory.read_many([(address, size)])[0] if address else None
 
 
-def _shape(published: Published, head: bytes, address: int) -> tuple[int, int, int]:
+def _decode_text_header(published: Published, head: bytes, address: int) -> tuple[int, int, int]:
     """Return (bytes per character, address of the text, characters); 0 bytes if no string."""
     length = struct.unpack_from("=q", head, published["unicode_object.length"])[0]
     state = struct.unpack_from("=I", head, published["unicode_object.state"])[0]
@@ -118,7 +118,7 @@ def read_c_strings(memory: Memory, addresses: Sequence[int], most: int) -> list[
     return [found[address] for address in addresses]
 
 
-def _decode(data: bytes, kind: int, length: int) -> str | None:
+def _decode_text(data: bytes, kind: int, length: int) -> str | None:
     """Decode text that may hold lone surrogates; None for what are no characters."""
     try:
         text = data.decode(_UTF[kind], "surrogatepass" if kind > 1 else "strict")
@@ -182,7 +182,7 @@ def read_dicts(
         shapes.append((number, width))
     pieces = memory.read_many(ranges)
     return [
-        (number, unsigned(piece), width)
+        (number, decode_unsigned(piece), width)
         for (number, width), piece in zip(shapes, pieces, strict=True)
         if piece is not None
     ]

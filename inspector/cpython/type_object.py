@@ -11,8 +11,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import HEAP_TYPE
-from inspector.cpython.subclasses import MAX_BASES, subclasses_of
-from inspector.cpython.words import unsigned, word_at
+from inspector.cpython.subclasses import MAX_BASES, read_subclasses
+from inspector.cpython.words import decode_unsigned, word_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
 
-__all__ = ["Structure", "flag_names", "python_dealloc", "read_structure"]
+__all__ = ["TypeStructure", "find_python_dealloc", "flag_names", "read_structure"]
 
 FLAGS: Final = {
     1: "STATIC_BUILTIN",
@@ -51,7 +51,7 @@ FLAGS: Final = {
 """``Py_TPFLAGS_*`` by bit; bits that say nothing to a reader are left out."""
 
 
-class Structure(NamedTuple):
+class TypeStructure(NamedTuple):
     """The structure of one type as it was read."""
 
     basicsize: int
@@ -71,7 +71,7 @@ def flag_names(flags: int) -> list[str]:
     return [name for bit, name in FLAGS.items() if flags >> bit & 1]
 
 
-def python_dealloc(memory: Memory, layout: Layout, types: Sequence[int]) -> int:
+def find_python_dealloc(memory: Memory, layout: Layout, types: Sequence[int]) -> int:
     """Return the address of ``subtype_dealloc``: what frees instances of Python classes.
 
     It is static in CPython, and found as what most heap types have.
@@ -84,7 +84,7 @@ def python_dealloc(memory: Memory, layout: Layout, types: Sequence[int]) -> int:
 
 def read_structure(
     memory: Memory, layout: Layout, interpreter: int, address: int, subtype_dealloc: int
-) -> Structure:
+) -> TypeStructure:
     """Read one type; raise :class:`MemoryFault` where it went away."""
     published = layout.published
     words = memory.read(address, published["type_object.size"])
@@ -94,7 +94,7 @@ def read_structure(
     if tuple_at:
         size = word_at(memory.read(tuple_at + published["tuple_object.ob_size"], 8), 0)
         items = memory.read(tuple_at + published["tuple_object.ob_item"], 8 * min(size, MAX_BASES))
-        mro = unsigned(items)
+        mro = decode_unsigned(items)
     owner, static = 0, False
     at = layout.type_field("tp_dealloc")
     base = address
@@ -106,11 +106,11 @@ def read_structure(
         base = word_at(memory.read(base + layout.type_field("tp_base"), 8), 0)
         if not base:
             break
-    return Structure(
+    return TypeStructure(
         word_at(words, layout.type_field("tp_basicsize")),
         word_at(words, flags_at),
         mro,
-        subclasses_of(memory, layout, interpreter, address),
+        read_subclasses(memory, layout, interpreter, address),
         owner,
         static,
     )

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
     from inspector.process.protocols import Memory
 
-__all__ = ["differing", "read_words", "signed", "unsigned", "word_at"]
+__all__ = ["decode_signed", "decode_unsigned", "find_differing", "read_words", "word_at"]
 
 BLOCK: Final = 1 << 12
 """Bytes that are compared as a whole first."""
 
 
-def unsigned(data: bytes) -> list[int]:
+def decode_unsigned(data: bytes) -> list[int]:
     """Return the words of ``data``, whose length is a multiple of 8, as ``uint64_t``."""
     return memoryview(data).cast("Q").tolist()
 
 
-def signed(data: bytes) -> list[int]:
+def decode_signed(data: bytes) -> list[int]:
     """Return the words of ``data``, whose length is a multiple of 8, as ``int64_t``."""
     return memoryview(data).cast("q").tolist()
 
@@ -38,7 +38,7 @@ def word_at(data: bytes, offset: int) -> int:
     return int.from_bytes(data[offset : offset + 8], "little")
 
 
-def differing(before: bytes, after: bytes) -> list[int]:
+def find_differing(before: bytes, after: bytes) -> list[int]:
     """Return the indices of words that differ; what is shorter goes on with zeros."""
     if before == after:
         return []
@@ -51,7 +51,7 @@ def differing(before: bytes, after: bytes) -> list[int]:
         if old != new:
             first = start // 8
             numbers = range(first, first + len(old) // 8)
-            found += compress(numbers, map(ne, signed(old), signed(new)))
+            found += compress(numbers, map(ne, decode_signed(old), decode_signed(new)))
     return found
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from inspector.cpython.published import read_version, version_text
-from inspector.cpython.walk import gil_enabled, interpreters
+from inspector.cpython.published import read_version, spell_version
+from inspector.cpython.runtime_lists import read_gil_enabled, read_interpreters
 from inspector.diagnosis.agreement import agreements
 from inspector.errors import InspectorError, LayoutError, MemoryFault
 from inspector.process.identity import read_thread_names
@@ -79,12 +79,12 @@ def diagnose(pid: int | None, pause_limit: float) -> Diagnosis:
     error: InspectorError | None = None
     try:
         process = OwnProcess() if own else OtherProcess(number)
-        facts["version"] = version_text(read_version(process.memory, process.runtime)[0])
+        facts["version"] = spell_version(read_version(process.memory, process.runtime)[0])
         layout, facts["discovery_pause_ns"] = find_layout(process, pause_limit)
         with report_end(process, layout.published):
-            for each in interpreters(process.memory, layout.published, layout.runtime):
+            for each in read_interpreters(process.memory, layout.published, layout.runtime):
                 # The main one is the last.
-                facts["gil_enabled"] = gil_enabled(process.memory, layout.published, each)
+                facts["gil_enabled"] = read_gil_enabled(process.memory, layout.published, each)
             found = agreements(process.memory, layout, partial(read_thread_names, number))
         facts["agreements"] = tuple(found)
         error = _disagreement(found)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from inspector.cpython.refcount import HEADER_SIZE, Header, decode
-from inspector.cpython.type_object import flag_names, python_dealloc, read_structure
+from inspector.cpython.refcount import HEADER_SIZE, Header, decode_header
+from inspector.cpython.type_object import find_python_dealloc, flag_names, read_structure
 from inspector.snapshots.row_verdict import judge_reading, read_evidence
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def dissect(
     types = [each.address for each in snapshot if each.kind == "type"]
     names = {each.address: each.name for each in snapshot}
     structure = read_structure(
-        memory, layout, interpreter, count.address, python_dealloc(memory, layout, types)
+        memory, layout, interpreter, count.address, find_python_dealloc(memory, layout, types)
     )
-    header = decode(memory.read(count.address, HEADER_SIZE))
+    header = decode_header(memory.read(count.address, HEADER_SIZE))
     threads = {thread.native_id: thread.name for thread in snapshot.threads}
     owner = structure.dealloc_owner
     return Anatomy(

@@ -9,13 +9,13 @@ from __future__ import annotations
 from itertools import compress
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.words import differing, signed, unsigned
+from inspector.cpython.words import decode_signed, decode_unsigned, find_differing
 from inspector.process.vectors import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inspector.cpython.walk import Thread
+    from inspector.cpython.runtime_lists import Thread
 
 __all__ = [
     "FEW",
@@ -76,7 +76,7 @@ def find_moved_slots(first: Sequence[bytes], second: Sequence[bytes]) -> set[int
     """Return the indices at which some thread's array differs between two passes."""
     found: set[int] = set()
     for one, other in zip(first, second, strict=True):
-        found.update(differing(one, other))
+        found.update(find_differing(one, other))
     return found
 
 
@@ -84,7 +84,7 @@ def find_counting_slots(arrays: Sequence[bytes]) -> set[int]:
     """Return the indices at which some thread's array is not 0."""
     found: set[int] = set()
     for data in arrays:
-        values = signed(data)
+        values = decode_signed(data)
         found.update(compress(range(len(values)), values))
     return found
 
@@ -93,7 +93,7 @@ def _note_changes(
     changes: dict[int, dict[int, int]], native_id: int, before: bytes, now: bytes
 ) -> None:
     """Add what a thread's counts changed by."""
-    for index in differing(before, now):
+    for index in find_differing(before, now):
         change = read_slot(now, index) - read_slot(before, index)
         of = changes.setdefault(index, {})
         of[native_id] = of.get(native_id, 0) + change
@@ -103,7 +103,7 @@ def find_slots(table: bytes, addresses: Sequence[int]) -> list[int]:
     """Return the slot of each address, by the pool's table; -1 for one without a unique id."""
     if len(addresses) <= FEW:
         return [_find_word(table, address) for address in addresses]
-    words = unsigned(table)
+    words = decode_unsigned(table)
     # The words of free entries lie inside the table, where no object does.
     found = dict(zip(words, range(len(words)), strict=True))
     return [found.get(address, -1) for address in addresses]

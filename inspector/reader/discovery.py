@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.discover import discover
-from inspector.cpython.published import newer, read_published
+from inspector.cpython.layout_discovery import discover_layout
+from inspector.cpython.published import make_newer_version_error, read_published
 from inspector.errors import LayoutError, MemoryFault
 from inspector.process.own import OwnProcess
 from inspector.reader.lifetime import refuse_finalizing, report_end
@@ -30,7 +30,7 @@ def find_layout(
     None says that it was not, a ``pause_limit`` of 0 that it must not.  A version that
     is not known is tried, and refused if its layout does not validate.  Raises what
     :func:`~inspector.cpython.published.read_published` and
-    :func:`~inspector.cpython.discover.discover` raise.
+    :func:`~inspector.cpython.layout_discovery.discover_layout` raise.
     """
     with report_end(process):
         with process.hook.phase("published"):
@@ -42,7 +42,7 @@ def find_layout(
     except (LayoutError, MemoryFault) as failure:
         if published.known:
             raise
-        raise newer(published, process.pid, failure) from failure
+        raise make_newer_version_error(published, process.pid, failure) from failure
 
 
 def _find(
@@ -55,7 +55,7 @@ def _find(
     for left in reversed(range(TRIES if own else TRIES // 3)):
         last = not left and (own or not pause_limit)
         try:
-            layout = discover(memory, published, process.runtime)
+            layout = discover_layout(memory, published, process.runtime)
         except (LayoutError, MemoryFault):
             if last:
                 raise
@@ -70,9 +70,9 @@ def _find(
     for number in range(TRIES):
         try:
             with world.hold():
-                return discover(process.memory, published, process.runtime), world.pause_ns
+                return discover_layout(process.memory, published, process.runtime), world.pause_ns
         except (LayoutError, MemoryFault):
             # Stopped in the middle of a collection, or no layout that we know.
             wait_before_retry(number)
     with world.hold():
-        return discover(process.memory, published, process.runtime), world.pause_ns
+        return discover_layout(process.memory, published, process.runtime), world.pause_ns

@@ -14,9 +14,9 @@ from itertools import compress
 from operator import ne
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.collector import collector_words
+from inspector.cpython.collector import locate_collector_words
 from inspector.cpython.pool import LOCKED
-from inspector.cpython.walk import threads
+from inspector.cpython.runtime_lists import read_threads
 from inspector.process.repeated_words import RepeatedWords
 from inspector.process.vectors import WORD
 from inspector.snapshots.header_samples import HeaderSamples
@@ -64,7 +64,7 @@ class HeaderSampler:
         published = layout.published
         words: list[int] = []
         for each in interpreters:
-            collecting, collections = collector_words(memory, published, each)
+            collecting, collections = locate_collector_words(memory, published, each)
             inside = 8 * (collecting % WORD)
             self._flags.append((len(words), 0xFFFF_FFFF << inside))
             words.append(collecting - collecting % WORD)
@@ -73,7 +73,7 @@ class HeaderSampler:
             # Thread states that were ever made; see inspector.reader.reading.
             words.append(each + published["interpreter_state.threads_head"] - WORD)
             words += collections
-            chain = threads(memory, published, each, layout.refcounts)
+            chain = read_threads(memory, published, each, layout.refcounts)
             words += [thread.address + layout.refcounts for thread in chain]
         return words
 

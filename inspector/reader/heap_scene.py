@@ -9,7 +9,7 @@ from inspector.cpython.heap_invariants import Anchors, Owner
 from inspector.cpython.heap_layout import HEAPS, OBJECT_HEAP, SEGMENT
 from inspector.cpython.heap_links import Link
 from inspector.cpython.pool import read_pool, read_table
-from inspector.cpython.walk import interpreters, read_pointer, threads
+from inspector.cpython.runtime_lists import read_interpreters, read_pointer, read_threads
 from inspector.cpython.words import word_at
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def read_anchors(memory: Memory, layout: Layout) -> Anchors:
     """Return what is known of a process before its heap is understood."""
     members: list[int] = []
     owners: list[Owner] = []
-    for interpreter in interpreters(memory, layout.published, layout.runtime):
+    for interpreter in read_interpreters(memory, layout.published, layout.runtime):
         pool = read_pool(memory, interpreter + layout.unique_ids)
         if pool.plausible and pool.size:
             members += read_table(memory, pool).values()
-        for thread in threads(memory, layout.published, interpreter, layout.refcounts):
+        for thread in read_threads(memory, layout.published, interpreter, layout.refcounts):
             at = thread.address + layout.refcounts - ID_BEFORE_REFCOUNTS
             owners.append(Owner(thread.address, read_pointer(memory, at), thread.bound))
     return Anchors(members, owners, layout.published["thread_state.size"], layout.refcounts)
@@ -63,10 +63,10 @@ def read_anchors(memory: Memory, layout: Layout) -> Anchors:
 def read_owners(memory: Memory, layout: Layout, heap: HeapLayout) -> dict[int, HeapOwner]:
     """Return the address of every heap -> whose it is."""
     found: dict[int, HeapOwner] = {}
-    for interpreter in interpreters(memory, layout.published, layout.runtime):
+    for interpreter in read_interpreters(memory, layout.published, layout.runtime):
         at = interpreter + layout.published["interpreter_state.id"]
         number = read_pointer(memory, at)
-        for thread in threads(memory, layout.published, interpreter, layout.refcounts):
+        for thread in read_threads(memory, layout.published, interpreter, layout.refcounts):
             for each in range(HEAPS):
                 address = thread.address + heap.heaps + each * heap.heap_size
                 found[address] = HeapOwner(number, thread.native_id)
@@ -108,7 +108,7 @@ def read_homes(memory: Memory, layout: Layout) -> dict[int, int]:
 
     An interpreter that no thread is in has no heap by which its segments could be told.
     """
-    chain = interpreters(memory, layout.published, layout.runtime)
+    chain = read_interpreters(memory, layout.published, layout.runtime)
     homes: dict[int, int] = {}
     # With a single one there is no doubt.
     for interpreter in chain if len(chain) > 1 else ():

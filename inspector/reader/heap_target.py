@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.cpython.published import version_text
-from inspector.cpython.walk import gil_enabled
+from inspector.cpython.published import spell_version
+from inspector.cpython.runtime_lists import read_gil_enabled
 from inspector.reader.interpreter_state import read_interpreter_ids
 from inspector.reader.lifetime import report_end
 from inspector.reader.turns import Turns
@@ -104,7 +104,7 @@ class HeapTarget:
         published = self.layout.published
         return TargetInfo(
             self._process.pid,
-            version_text(published.version),
-            gil_enabled(self._process.memory, published, interpreter),
+            spell_version(published.version),
+            read_gil_enabled(self._process.memory, published, interpreter),
             self._process.command(),
         )._asdict()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.cpython.walk import interpreters, read_pointer
+from inspector.cpython.runtime_lists import read_interpreters, read_pointer
 from inspector.process.hook import NO_HOOK, Hook
 from inspector.reader.planner import count_kinds
 from inspector.reader.pool_churn import PoolChurn
@@ -92,7 +92,7 @@ def _count_pool(reading: Reading) -> PoolCount:
 def read_interpreter_ids(memory: Memory, layout: Layout) -> dict[int, int]:
     """Return the address of every interpreter there is -> CPython's id of it."""
     at = layout.published["interpreter_state.id"]
-    chain = interpreters(memory, layout.published, layout.runtime)
+    chain = read_interpreters(memory, layout.published, layout.runtime)
     return {address: read_pointer(memory, address + at) for address in chain}
 
 

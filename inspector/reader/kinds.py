@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.members import basic_types, kinds_of
+from inspector.cpython.id_offsets import classify_types, read_type_offsets
 from inspector.cpython.words import read_words
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def classify_objects(
     """
     at = layout.published["pyobject.ob_type"]
     ob_types = read_words(memory, [address + at for address in objects.values()])
-    kinds, _ = kinds_of(memory, basic_types(layout.published), set(ob_types))
+    kinds, _ = classify_types(memory, read_type_offsets(layout.published), set(ob_types))
     return {
         entry: kinds[ob_type]
         for entry, ob_type in zip(objects.items(), ob_types, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from inspector.cpython.walk import read_pointer
+from inspector.cpython.runtime_lists import read_pointer
 from inspector.errors import (
     LayoutError,
     MemoryFault,

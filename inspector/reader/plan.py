@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inspector.cpython.pool import Pool
-    from inspector.cpython.walk import Thread
+    from inspector.cpython.runtime_lists import Thread
     from inspector.process.vectors import Range
     from inspector.reader.kinds import Member
 

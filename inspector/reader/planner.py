@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.cpython.collector import collector_ranges, read_collector
+from inspector.cpython.collector import plan_collector, read_collector
 from inspector.cpython.layout import POOL_SIZE
 from inspector.cpython.pool import Pool, read_pool, split_table
+from inspector.cpython.runtime_lists import Thread, plan_thread, read_threads
 from inspector.cpython.subclasses import walk_types
-from inspector.cpython.walk import Thread, thread_ranges, threads
 from inspector.errors import LayoutError
 from inspector.reader.kinds import STATIC, Member, classify_objects, structure_sizes
 from inspector.reader.plan import Plan
@@ -37,11 +37,11 @@ def make_plan(
     for a thread that got a new array meanwhile, and :class:`MemoryFault`.
     """
     published = layout.published
-    gc_ranges = collector_ranges(memory, published, interpreter)
+    gc_ranges = plan_collector(memory, published, interpreter)
     collector = read_collector(memory, gc_ranges)
     epoch = None if collector.collecting else collector.collections
     known_threads = last.threads if last is not None else ()
-    chain = threads(memory, published, interpreter, layout.refcounts, known_threads)
+    chain = read_threads(memory, published, interpreter, layout.refcounts, known_threads)
     pool = read_pool(memory, interpreter + layout.unique_ids)
     if not pool.plausible:
         raise LayoutError(
@@ -176,6 +176,6 @@ def _list_ranges(
     for thread in chain:
         if not thread.fits(pool):
             raise OutdatedPlan
-        ranges += thread_ranges(published, layout.refcounts, thread.address)
+        ranges += plan_thread(published, layout.refcounts, thread.address)
     ranges += [(thread.values, 8 * min(thread.size, ids)) for thread in chain]
     return ranges

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from inspector.cpython.collector import PLAUSIBLE, Collector, decode_collector
 from inspector.cpython.pool import LOCKED, Pool
-from inspector.cpython.walk import Thread, decode_thread
+from inspector.cpython.runtime_lists import Thread, decode_thread
 from inspector.cpython.words import word_at
 from inspector.errors import MemoryFault
 from inspector.reader.kinds import Member, classify_objects

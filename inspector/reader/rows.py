@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from inspector.cpython.names import Names
-from inspector.cpython.refcount import count
+from inspector.cpython.refcount import decode_count
 from inspector.cpython.words import word_at
 from inspector.process.hook import NO_HOOK, Hook
 from inspector.reader.contributions import Contributions
@@ -45,7 +45,7 @@ _UNREAD: Final[dict[str, Any]] = {
 
 def count_references(words: bytes, contributions: Mapping[int, int]) -> int | None:
     """Return local + shared - bias + contributions; None for an immortal object."""
-    net = count(words).net
+    net = decode_count(words).net
     return None if net is None else net + sum(contributions.values())
 
 
@@ -171,7 +171,7 @@ class Rows:
         }
         if not holds_id(self._layout, member, words):
             return tuple(row.values())
-        header = count(words)
+        header = decode_count(words)
         row["state"] = header.state
         row["contributions"] = contributions
         if header.net is None:

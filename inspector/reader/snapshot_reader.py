@@ -6,8 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from inspector.cpython.published import version_text
-from inspector.cpython.walk import gil_enabled
+from inspector.cpython.published import spell_version
+from inspector.cpython.runtime_lists import read_gil_enabled
 from inspector.errors import LayoutError, MemoryFault, NoSuchObject, Unsettled
 from inspector.process.own import OwnProcess
 from inspector.reader.interpreter_state import (
@@ -124,8 +124,8 @@ class SnapshotReader:
             interpreters.append(state.count_interpreter(reading, names))
             rows += state.make_rows(reading)
         published = self._layout.published
-        gil = gil_enabled(self.process.memory, published, readings[0].plan.interpreter)
-        version = version_text(published.version)
+        gil = read_gil_enabled(self.process.memory, published, readings[0].plan.interpreter)
+        version = spell_version(published.version)
         return Snapshot(
             target=TargetInfo(self.process.pid, version, gil, self.process.command()),
             exact=all(reading.exact for reading in readings),

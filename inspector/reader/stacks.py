@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inspector.cpython.frames import (
     FIRST_SLOTS,
     TooShort,
-    deferred_references,
-    slots_in_use,
-    stack_chains,
+    count_deferred_references,
+    count_used_slots,
+    plan_stack,
 )
 from inspector.cpython.words import word_at
 from inspector.process.linked_lists import follow_lists
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inspector.cpython.layout import Layout
-    from inspector.cpython.walk import Thread
+    from inspector.cpython.runtime_lists import Thread
     from inspector.process.protocols import LinkedList, Memory, Node
     from inspector.process.vectors import Range
 
@@ -95,7 +95,7 @@ def plan_stacks(
 ) -> StackPlan:
     """Look where the stacks are, without a pause."""
     published = layout.published
-    chains = [stack_chains(layout, each.address, (DEEPEST, DEEPEST), 0) for each in threads]
+    chains = [plan_stack(layout, each.address, (DEEPEST, DEEPEST), 0) for each in threads]
     hops = iter(follow_lists(memory, [chain for pair in chains for chain in pair]))
     plan = StackPlan([], [], [], [])
     for thread, (frame_chain, ref_chain) in zip(threads, chains, strict=True):
@@ -107,14 +107,14 @@ def plan_stacks(
                 (UNKNOWN_DEPTH if frames is None else len(frames)) + followed.frames,
                 len(refs or ()) + followed.refs,
             )
-            plan.chains.extend(stack_chains(layout, thread.address, most, followed.slots))
+            plan.chains.extend(plan_stack(layout, thread.address, most, followed.slots))
             continue
         plan.rests.append(True)
         plan.lengths.append((len(frames), len(refs)))
         head, frame_size, _ = frame_chain
         plan.ranges.append((head, 8))
         for address, words in frames:
-            slots = slots_in_use(published, address, words) or 0
+            slots = count_used_slots(published, address, words) or 0
             plan.ranges.append((address, frame_size + 8 * slots))
         head, ref_size, _ = ref_chain
         plan.ranges.append((head, 8 if head else 0))
@@ -155,7 +155,7 @@ def count_stacks(
             continue
         running = thread.attached and not own
         try:
-            stack = deferred_references(layout.published, frames, refs, running=running)
+            stack = count_deferred_references(layout.published, frames, refs, running=running)
         except TooShort as short:
             changed.add(thread.address)
             slots = max(slots, short.slots)

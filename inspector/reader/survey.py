@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from inspector.cpython.pool import read_pool, read_table
-from inspector.cpython.published import read_published, read_version, version_text
-from inspector.cpython.walk import gil_enabled, interpreters
+from inspector.cpython.published import read_published, read_version, spell_version
+from inspector.cpython.runtime_lists import read_gil_enabled, read_interpreters
 from inspector.errors import (
     AccessDenied,
     Exhausted,
@@ -139,14 +139,14 @@ def _read(process: OtherProcess) -> Facts:
     facts: dict[str, Any] = {}
     try:
         version, free_threaded = read_version(memory, process.runtime)
-        facts |= {"version": version_text(version), "free_threaded": free_threaded}
+        facts |= {"version": spell_version(version), "free_threaded": free_threaded}
         if not free_threaded:
             facts["gil_enabled"] = True
         published = read_published(memory, process.runtime, process.pid)
-        chain = interpreters(memory, published, process.runtime)
+        chain = read_interpreters(memory, published, process.runtime)
         facts["interpreters"] = len(chain)
         # The main interpreter is the oldest: at the end of the list.
-        facts["gil_enabled"] = gil_enabled(memory, published, chain[-1]) if chain else None
+        facts["gil_enabled"] = read_gil_enabled(memory, published, chain[-1]) if chain else None
         layout, _ = find_layout(process, pause_limit=0)
         facts["heap_types"] = sum(_heap_types(process, layout, each) for each in chain)
     except InspectorError as failure:

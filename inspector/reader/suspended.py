@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.frames import FIRST_SLOTS, TooShort, deferred_references
+from inspector.cpython.frames import FIRST_SLOTS, TooShort, count_deferred_references
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def suspended_references(
                 continue
             frame = (address + frame_at, words[frame_at - state_at :])
             try:
-                found += deferred_references(published, [frame], [], running=False).references
+                found += count_deferred_references(published, [frame], [], running=False).references
             except TooShort:
                 longer.append(address)
         waiting, slots = longer, 8 * slots

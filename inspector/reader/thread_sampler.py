@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inspector.cpython.code_lines import CodeLines
 from inspector.cpython.frames import OWNED_BY_INTERPRETER
 from inspector.cpython.parking_lot import BUCKETS_SIZE, find_buckets, read_waiters
+from inspector.cpython.runtime_lists import read_gil_enabled, read_interpreters, read_threads
 from inspector.cpython.stop_the_world import STOP_SIZE, StopState, find_stop_offsets
-from inspector.cpython.walk import gil_enabled, interpreters, threads
 from inspector.cpython.words import word_at
 from inspector.errors import LayoutError
 from inspector.process import proc
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.parking_lot import Waiter
-    from inspector.cpython.walk import Thread
+    from inspector.cpython.runtime_lists import Thread
     from inspector.process.other import OtherProcess
     from inspector.process.vectors import Range
     from inspector.snapshots.thread_sample import CodeLocation
@@ -81,7 +81,7 @@ class ThreadSampler:
         self._published = layout.published
         self._types = types
         self._lines = CodeLines(self._memory, layout.published)
-        self._interpreters = interpreters(self._memory, self._published, layout.runtime)
+        self._interpreters = read_interpreters(self._memory, self._published, layout.runtime)
         self.stop_offsets = find_stop_offsets(
             self._memory, self._published, layout.runtime, self._interpreters
         )
@@ -144,7 +144,7 @@ class ThreadSampler:
     def _read_threads(self, interpreter: int) -> list[Thread]:
         """Return the threads of an interpreter; those of the last sample are read at once."""
         known = self._threads.get(interpreter, ())
-        self._threads[interpreter] = threads(
+        self._threads[interpreter] = read_threads(
             self._memory, self._published, interpreter, self._layout.refcounts, known
         )
         return self._threads[interpreter]
@@ -181,7 +181,9 @@ class ThreadSampler:
             views.append(
                 ThreadView(native, head.state, parked.get(native), located.get(native), activity)
             )
-        gil = any(gil_enabled(self._memory, self._published, each) for each in self._interpreters)
+        gil = any(
+            read_gil_enabled(self._memory, self._published, each) for each in self._interpreters
+        )
         return ThreadSample(tuple(views), tuple(stops), gil)
 
     def _read_heads(self, interpreter: int) -> list[_Head]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inspector.cpython.collector import Collector, collector_ranges, read_collector
+from inspector.cpython.collector import Collector, plan_collector, read_collector
 from inspector.cpython.published import read_published
 from tests.runtime import V315, Interpreter, Runtime, both_versions
 
@@ -12,7 +12,7 @@ from tests.runtime import V315, Interpreter, Runtime, both_versions
 def collector_of(runtime: Runtime, one: Interpreter) -> Collector:
     """Return what is read of the collector."""
     published = read_published(runtime.image, runtime.address)
-    ranges = collector_ranges(runtime.image, published, one.address)
+    ranges = plan_collector(runtime.image, published, one.address)
     return read_collector(runtime.image, ranges)
 
 

@@ -7,7 +7,7 @@ from array import array
 
 import pytest
 
-from inspector.cpython.walk import Thread
+from inspector.cpython.runtime_lists import Thread
 from inspector.reader.contributions import Contributions, find_moved_slots
 
 

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.cpython.frames import TooShort, deferred_references, stack_chains, tagged
+from inspector.cpython.frames import (
+    TooShort,
+    count_deferred_references,
+    plan_stack,
+    select_uncounted,
+)
 from inspector.process.linked_lists import follow_lists
 from tests.runtime import Interpreter, Runtime, small
 
@@ -33,10 +38,10 @@ def stack_of(runtime: Runtime, *, slots: int = 48, running: bool = False) -> Sta
     """Read the stack of thread 201."""
     layout = runtime.layout()
     thread = runtime.interpreters[0].threads[201]
-    frames, refs = follow_lists(runtime.image, stack_chains(layout, thread, (99, 99), slots))
+    frames, refs = follow_lists(runtime.image, plan_stack(layout, thread, (99, 99), slots))
     assert frames is not None
     assert refs is not None
-    return deferred_references(layout.published, frames, refs, running=running)
+    return count_deferred_references(layout.published, frames, refs, running=running)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,7 @@ def stack_of(runtime: Runtime, *, slots: int = 48, running: bool = False) -> Sta
     ids=["0", "null", "counted", "deferred", "invalid", "int", "int 1", "int -1", "top"],
 )
 def test_only_references_that_nobody_counts_are_tagged_so(word: int, objects: list[int]) -> None:
-    assert tagged([word]) == objects
+    assert select_uncounted([word]) == objects
 
 
 def test_executables_and_slots_of_all_frames_are_counted(
@@ -131,7 +136,7 @@ def test_a_frame_of_more_slots_than_were_read_is_too_short(
 def test_a_frame_that_ends_in_its_fixed_part_is_too_short(runtime: Runtime) -> None:
     published = runtime.layout().published
     with pytest.raises(TooShort):
-        deferred_references(published, [(0x1000, bytes(32))], [], running=False)
+        count_deferred_references(published, [(0x1000, bytes(32))], [], running=False)
 
 
 def test_the_slots_of_a_running_threads_top_frame_are_doubtful(

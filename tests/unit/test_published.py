@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from inspector.cpython.published import read_published, version_text
+from inspector.cpython.published import read_published, spell_version
 from inspector.errors import (
     InspectorError,
     LayoutError,
@@ -133,4 +133,4 @@ def test_no_memory_at_all_is_a_memory_fault() -> None:
     [(V314, "3.14.7"), (V315, "3.15.0rc2"), (0x031000A4, "3.16.0a4"), (0x030E0AB1, "3.14.10b1")],
 )
 def test_versions_are_spelled_as_python_does(version: int, text: str) -> None:
-    assert version_text(version) == text
+    assert spell_version(version) == text

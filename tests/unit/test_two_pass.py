@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.cpython.refcount import count
+from inspector.cpython.refcount import decode_count
 from inspector.reader import two_pass
 from inspector.reader.plan import Request
 from inspector.reader.planner import make_plan
@@ -62,7 +62,7 @@ def test_two_passes_that_agree_are_settled_and_nothing_is_read_again() -> None:
     assert process.image.calls == 2
     assert reading.bounds == {}
     assert reading.reread == {}
-    assert [count(words).net for words in reading.structures] == list(range(10, 18))
+    assert [decode_count(words).net for words in reading.structures] == list(range(10, 18))
 
 
 @pytest.mark.parametrize("moves", [1, 2, 3])
@@ -76,7 +76,7 @@ def test_a_header_that_comes_to_rest_is_settled_with_its_last_words(moves: int) 
 
     reading = process.settle(change)
     assert reading.bounds == {}
-    assert count(reading.structures[3]).net == 13 + 100 * moves
+    assert decode_count(reading.structures[3]).net == 13 + 100 * moves
     assert len(reading.structures[3]) == process.layout.type_unique_id + 8
     assert reading.reread == {3: {}}
 
@@ -172,7 +172,7 @@ def test_what_loses_its_contributions_in_a_merge_is_settled_then(
     reading = process.settle(merge)
     assert address not in reading.bounds
     assert reading.reread[1] == {}
-    assert count(reading.structures[1]).net == 9
+    assert decode_count(reading.structures[1]).net == 9
 
 
 @both

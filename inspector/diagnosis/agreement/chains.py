@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.frames import OWNED_BY_INTERPRETER
-from inspector.cpython.walk import gil_enabled, interpreters, threads
+from inspector.cpython.runtime_lists import read_gil_enabled, read_interpreters, read_threads
 from inspector.cpython.words import word_at
 from inspector.process.linked_lists import follow_lists
 from inspector.process.vectors import WORD
@@ -13,7 +13,7 @@ from inspector.process.vectors import WORD
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from inspector.cpython.walk import Thread
+    from inspector.cpython.runtime_lists import Thread
     from inspector.diagnosis.agreement.trial import Look, Trial
 
 __all__ = ["chain_trials"]
@@ -38,7 +38,7 @@ LARGEST_TASK: Final = 1 << 22
 def chain_trials(look: Look, tasks: Callable[[], Collection[int]]) -> list[Trial]:
     """Test what leads to interpreters and threads; ``tasks`` gives the kernel's thread ids."""
     memory, layout, published = look.memory, look.layout, look.layout.published
-    chain = interpreters(memory, published, layout.runtime)
+    chain = read_interpreters(memory, published, layout.runtime)
     running = [not at for at in look.pointers([layout.runtime + published[FINALIZING]])]
     # struct pyinterpreters {mutex, head, main, next_id}, pycore_interp_structs.h.
     head = layout.runtime + published["runtime_state.interpreters_head"]
@@ -50,7 +50,7 @@ def chain_trials(look: Look, tasks: Callable[[], Collection[int]]) -> list[Trial
     right = [good and each < next_id for good, each in zip(falling, ids, strict=True)]
     at = published["interpreter_state.gc"] + published["gc.collecting"]
     quiet = [each in BOOLEANS for each in memory.read_many([(each + at, 4) for each in chain])]
-    gils = [gil_enabled(memory, published, each) is not None for each in chain]
+    gils = [read_gil_enabled(memory, published, each) is not None for each in chain]
     known = f"interpreters, with the ids {', '.join(map(str, sorted(ids)))}"
     return [
         look.published("runtime_state.interpreters_head", chain, ends, f"{known}"),
@@ -70,7 +70,9 @@ def chain_trials(look: Look, tasks: Callable[[], Collection[int]]) -> list[Trial
 def _states(look: Look, chain: list[int]) -> list[Thread]:
     """Return the thread states of all interpreters."""
     memory, layout = look.memory, look.layout
-    return [t for each in chain for t in threads(memory, layout.published, each, layout.refcounts)]
+    return [
+        t for each in chain for t in read_threads(memory, layout.published, each, layout.refcounts)
+    ]
 
 
 def _threads(look: Look, chain: list[int], tasks: Callable[[], Collection[int]]) -> list[Trial]:

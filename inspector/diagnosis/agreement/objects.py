@@ -13,6 +13,7 @@ from inspector.cpython.layout import (
 )
 from inspector.cpython.names import SINGLETON_SAMPLE
 from inspector.cpython.pool import read_pool, read_table
+from inspector.cpython.runtime_lists import read_interpreters
 from inspector.cpython.text import (
     MAX_TEXT,
     find_key,
@@ -20,7 +21,6 @@ from inspector.cpython.text import (
     read_strings,
     read_values,
 )
-from inspector.cpython.walk import interpreters
 from inspector.cpython.words import word_at
 from inspector.diagnosis.agreement.trial import Trial
 from inspector.errors import LayoutError
@@ -49,7 +49,7 @@ def members(look: Look) -> dict[int, Member]:
     """
     memory, layout = look.memory, look.layout
     found = {}
-    for interpreter in interpreters(memory, layout.published, layout.runtime):
+    for interpreter in read_interpreters(memory, layout.published, layout.runtime):
         table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
         for (index, address), kind in classify_objects(memory, layout, table).items():
             found[address] = Member(kind, interpreter, index + 1)

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import REFCOUNTS_SIZE, Offset
 from inspector.cpython.pool import read_pool, split_table
-from inspector.cpython.walk import Thread, threads
-from inspector.cpython.words import signed, unsigned
+from inspector.cpython.runtime_lists import Thread, read_threads
+from inspector.cpython.words import decode_signed, decode_unsigned
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
     from inspector.cpython.published import Published
     from inspector.process.protocols import Memory
 
-__all__ = ["States", "find"]
+__all__ = ["ThreadOffsets", "find_thread_offsets"]
 
 SCAN: Final = 10 * 4096
 """Bytes behind ``PyThreadState`` that are searched; real offsets are below 20,000."""
@@ -43,7 +43,7 @@ MAX_ID_DISTANCE: Final = 1 << 16
 MAX_CONTRIBUTION: Final = 1 << 40
 
 
-class States(NamedTuple):
+class ThreadOffsets(NamedTuple):
     """The offsets of ``_PyThreadStateImpl`` that were found, and what speaks for them."""
 
     refcounts: int
@@ -58,22 +58,28 @@ class _Image(NamedTuple):
     words: list[int]
 
 
-def find(memory: Memory, published: Published, interpreter: int, where: int) -> States:
+def find_thread_offsets(
+    memory: Memory, published: Published, interpreter: int, where: int
+) -> ThreadOffsets:
     """Return the offsets, for the pool at address ``where`` of this interpreter.
 
     Raises :class:`LayoutError` when no offset, or more than one, fits all thread
     states, and :class:`MemoryFault` when one of them went away.
     """
     start = published["thread_state.size"]
-    bound = [thread for thread in threads(memory, published, interpreter, start) if thread.bound]
+    bound = [
+        thread for thread in read_threads(memory, published, interpreter, start) if thread.bound
+    ]
     if not bound:
         raise LayoutError("threads_head", expected="a thread state that is bound", found="none")
     pool = read_pool(memory, where)
-    images = [_image(memory, start, each) for each in bound[:: max(1, len(bound) // SAMPLE)]]
+    images = [_read_image(memory, start, each) for each in bound[:: max(1, len(bound) // SAMPLE)]]
     length = min(len(image.words) for image in images)
     slots = range(BRC_SIZE // 8, length - REFCOUNTS_SIZE // 8)
     # Without the id, words that are all 0 behind another ring would do as well.
-    slots_left = [slot for slot in _behind_ids(images[0], slots) if _hold_ids(images, slot - 3)]
+    slots_left = [
+        slot for slot in _find_slots_behind_ids(images[0], slots) if _hold_ids(images, slot - 3)
+    ]
     found = [
         slot
         for slot in slots_left
@@ -90,9 +96,9 @@ def find(memory: Memory, published: Published, interpreter: int, where: int) -> 
             found=f"{len(found)} behind {len(slots_left)} such ids",
         )
     refcounts = start + 8 * found[0]
-    arrays = _validate(memory, published, interpreter, where, refcounts)
-    stack_refs = _c_stack_refs(memory, images, start, found[0])
-    return States(
+    arrays = _validate_arrays(memory, published, interpreter, where, refcounts)
+    stack_refs = _find_c_stack_refs(memory, images, start, found[0])
+    return ThreadOffsets(
         refcounts,
         stack_refs,
         (
@@ -114,7 +120,7 @@ def find(memory: Memory, published: Published, interpreter: int, where: int) -> 
     )
 
 
-def _image(memory: Memory, start: int, thread: Thread) -> _Image:
+def _read_image(memory: Memory, start: int, thread: Thread) -> _Image:
     """Read what follows the published part of a thread state, as far as it is mapped."""
     ranges = []
     address = thread.address + start
@@ -128,7 +134,7 @@ def _image(memory: Memory, start: int, thread: Thread) -> _Image:
         if piece is None:
             break
         data += piece
-    return _Image(thread, unsigned(data[: len(data) // 8 * 8]))
+    return _Image(thread, decode_unsigned(data[: len(data) // 8 * 8]))
 
 
 def _is_array(words: list[int], slot: int, pool_size: int) -> bool:
@@ -158,7 +164,7 @@ def _in_ring(memory: Memory, image: _Image, start: int, slot: int) -> bool:
     return back == forth == link
 
 
-def _behind_ids(image: _Image, slots: range) -> list[int]:
+def _find_slots_behind_ids(image: _Image, slots: range) -> list[int]:
     """Return the slots that may be behind the id of one thread: few of thousands."""
     identity = image.thread.thread_id
     before = image.words[slots.start - 3 : slots.stop - 3]
@@ -176,7 +182,7 @@ def _hold_ids(images: list[_Image], slot: int) -> bool:
     return len(distances) == 1 and abs(distances.pop()) < MAX_ID_DISTANCE
 
 
-def _validate(
+def _validate_arrays(
     memory: Memory, published: Published, interpreter: int, where: int, refcounts: int
 ) -> int:
     """Test the array of every thread; return how many have one.
@@ -184,7 +190,7 @@ def _validate(
     A free id has no count in any thread: ids are only given back by the collector,
     after it has merged all arrays.  A handful may be taken while this is read.
     """
-    chain = threads(memory, published, interpreter, refcounts)
+    chain = read_threads(memory, published, interpreter, refcounts)
     pool = read_pool(memory, where)
     arrays = [thread for thread in chain if thread.values]
     counts = [(thread.values, 8 * thread.size) for thread in arrays if thread.fits(pool)]
@@ -197,7 +203,7 @@ def _validate(
     for piece in pieces:
         if piece is None:
             raise MemoryFault(*counts[0])
-        stray, largest = _strays(piece, free)
+        stray, largest = _count_stray_ids(piece, free)
         if stray > 8 + len(free) // 100 or largest > MAX_CONTRIBUTION:
             raise LayoutError(
                 "refcounts.values",
@@ -207,7 +213,7 @@ def _validate(
     return len(arrays)
 
 
-def _strays(array: bytes, free: set[int]) -> tuple[int, int]:
+def _count_stray_ids(array: bytes, free: set[int]) -> tuple[int, int]:
     """Return how many free ids an array counts, and the largest of its counts.
 
     Most of an array is 0, page by page.
@@ -217,7 +223,7 @@ def _strays(array: bytes, free: set[int]) -> tuple[int, int]:
         page = array[start : start + BLOCK]
         if not page.strip(b"\0"):
             continue
-        values = signed(page)
+        values = decode_signed(page)
         first = start // 8
         stray += len(free.intersection(compress(range(first, first + len(values)), values)))
         values.sort()
@@ -225,7 +231,7 @@ def _strays(array: bytes, free: set[int]) -> tuple[int, int]:
     return stray, largest
 
 
-def _c_stack_refs(memory: Memory, images: list[_Image], start: int, end: int) -> int | None:
+def _find_c_stack_refs(memory: Memory, images: list[_Image], start: int, end: int) -> int | None:
     """Return the offset of the word behind ``qsbr`` and the ring ``mem_free_queue``.
 
     ``struct _qsbr_thread_state`` (pycore_qsbr.h) leads back to its thread state

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import DICT_SUBCLASS, TYPE_SUBCLASS, Offset
 from inspector.cpython.pool import Pool, read_table
-from inspector.cpython.refcount import HEADER_SIZE, decode
-from inspector.cpython.walk import read_pointer
-from inspector.cpython.words import unsigned, word_at
+from inspector.cpython.refcount import HEADER_SIZE, decode_header
+from inspector.cpython.runtime_lists import read_pointer
+from inspector.cpython.words import decode_unsigned, word_at
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inspector.process.protocols import Memory
     from inspector.process.vectors import Range
 
-__all__ = ["BasicTypes", "Ids", "basic_types", "find_ids", "kinds_of"]
+__all__ = ["IdOffsets", "TypeOffsets", "classify_types", "find_id_offsets", "read_type_offsets"]
 
 SAMPLE: Final = 1536
 """Members, at most, that are asked for their id: chance agreement is long excluded."""
@@ -32,7 +32,7 @@ SAMPLE: Final = 1536
 MAX_BASICSIZE: Final = 1 << 13
 
 
-class BasicTypes(NamedTuple):
+class TypeOffsets(NamedTuple):
     """What is needed before anything else is known."""
 
     tp_flags: int
@@ -41,7 +41,7 @@ class BasicTypes(NamedTuple):
     tp_basicsize: int
 
 
-class Ids(NamedTuple):
+class IdOffsets(NamedTuple):
     """Where members of the pool hold their own id, in bytes."""
 
     type_unique_id: int
@@ -55,20 +55,20 @@ class Ids(NamedTuple):
     """The same, each with what speaks for it."""
 
 
-def basic_types(published: Published) -> BasicTypes:
+def read_type_offsets(published: Published) -> TypeOffsets:
     """Return the published offsets in ``PyTypeObject``.
 
     3.14 does not publish ``tp_basicsize``; it follows ``tp_name`` in the public
     structure (Include/cpython/object.h).
     """
     name = published["type_object.tp_name"]
-    return BasicTypes(
+    return TypeOffsets(
         published["type_object.tp_flags"], name, published.get("type_object.tp_basicsize", name + 8)
     )
 
 
-def kinds_of(
-    memory: Memory, types: BasicTypes, ob_types: set[int]
+def classify_types(
+    memory: Memory, types: TypeOffsets, ob_types: set[int]
 ) -> tuple[dict[int, str], list[int]]:
     """Return ({type address: kind of its instances}, the addresses of other types).
 
@@ -100,31 +100,33 @@ def _is_code(memory: Memory, name: int) -> bool:
         return False
 
 
-def find_ids(memory: Memory, published: Published, types: BasicTypes, pool: Pool) -> Ids:
+def find_id_offsets(
+    memory: Memory, published: Published, types: TypeOffsets, pool: Pool
+) -> IdOffsets:
     """Return where members hold their id, if ``pool`` is the pool.
 
     Raises :class:`LayoutError` when some member is no type, dictionary or code
     object, or when no offset, or more than one, holds every member's id.
     """
     members = read_table(memory, pool)
-    kinds, by_kind = _told_apart(memory, types, pool, _sample(members))
+    kinds, by_kind = _classify_members(memory, types, pool, _pick_sample(members))
     if not all(by_kind.values()):
         # A hundred thousand of one kind leave none of another one in a sample.
-        kinds, everyone = _told_apart(memory, types, pool, members)
+        kinds, everyone = _classify_members(memory, types, pool, members)
         by_kind = {kind: found or everyone[kind] for kind, found in by_kind.items()}
     sizes = {
-        "type": (published["type_object.size"], _type_size(memory, types, kinds)),
+        "type": (published["type_object.size"], _read_heap_type_size(memory, types, kinds)),
         "code": (HEADER_SIZE, published["code_object.size"]),
         "dict": (HEADER_SIZE, published["dict_object.size"]),
     }
     values = {}
     found = []
     for field, kind in zip(_FIELDS, ("type", "code", "dict"), strict=True):
-        value, agreed = _one_offset(memory, pool, by_kind[kind], sizes[kind], field)
+        value, agreed = _find_one_offset(memory, pool, by_kind[kind], sizes[kind], field)
         values[kind] = value
         said = f"{agreed} of {agreed} {kind} objects agree"
         found.append(Offset(field, value, "discovered", said))
-    return Ids(
+    return IdOffsets(
         values["type"],
         values["code"],
         values["dict"],
@@ -134,16 +136,16 @@ def find_ids(memory: Memory, published: Published, types: BasicTypes, pool: Pool
     )
 
 
-def _told_apart(
-    memory: Memory, types: BasicTypes, pool: Pool, members: dict[int, int]
+def _classify_members(
+    memory: Memory, types: TypeOffsets, pool: Pool, members: dict[int, int]
 ) -> tuple[dict[int, str], dict[str, dict[int, int]]]:
     """Return the kind of each type that members have, and the members (index -> address) of each.
 
     Raises :class:`LayoutError` when they are something else.
     """
     headers = _read_members(memory, pool, members, (0, HEADER_SIZE))
-    decoded = {index: decode(words) for index, words in headers.items()}
-    kinds, others = kinds_of(memory, types, {header.ob_type for header in decoded.values()})
+    decoded = {index: decode_header(words) for index, words in headers.items()}
+    kinds, others = classify_types(memory, types, {header.ob_type for header in decoded.values()})
     right = [i for i, h in decoded.items() if h.deferred and not h.immortal and h.ob_type in kinds]
     # A new member has its id before its deferred bit: one in a hundred may be new.
     if others or len(right) < 0.99 * len(decoded) or not right:
@@ -166,7 +168,7 @@ _FIELDS: Final[dict[str, Callable[[int], int]]] = {
 """How the word of each field shows the id."""
 
 
-def _sample(members: dict[int, int]) -> dict[int, int]:
+def _pick_sample(members: dict[int, int]) -> dict[int, int]:
     """Return members (index -> address) spread evenly over the table, all if they are few."""
     return dict(list(members.items())[:: 1 + len(members) // SAMPLE])
 
@@ -190,14 +192,14 @@ def _read_members(
     }
 
 
-def _type_size(memory: Memory, types: BasicTypes, kinds: dict[int, str]) -> int:
+def _read_heap_type_size(memory: Memory, types: TypeOffsets, kinds: dict[int, str]) -> int:
     """Return ``sizeof(PyHeapTypeObject)``: the ``tp_basicsize`` of ``type`` itself.
 
     ``type`` is the one type that is an instance of itself.
     """
     address = next((each for each, kind in kinds.items() if kind == "type"), 0)
     for _ in range(16):
-        metatype = decode(memory.read(address, HEADER_SIZE)).ob_type
+        metatype = decode_header(memory.read(address, HEADER_SIZE)).ob_type
         if metatype == address:
             size = read_pointer(memory, address + types.tp_basicsize)
             if size <= MAX_BASICSIZE:
@@ -207,7 +209,7 @@ def _type_size(memory: Memory, types: BasicTypes, kinds: dict[int, str]) -> int:
     raise LayoutError("type.tp_basicsize", expected=f"at most {MAX_BASICSIZE}", found="others")
 
 
-def _one_offset(
+def _find_one_offset(
     memory: Memory,
     pool: Pool,
     members: dict[int, int],
@@ -221,7 +223,7 @@ def _one_offset(
     pieces = _read_members(memory, pool, members, (start, 8 * count))
     rows = [(index + 1, words) for index, words in pieces.items()]
     # Nearly all offsets are out after a few rows; only the rest is worth counting.
-    few = [(id_, unsigned(words)) for id_, words in rows[:8]]
+    few = [(id_, decode_unsigned(words)) for id_, words in rows[:8]]
     slots = {slot for id_, words in few for slot in range(count) if shown(words[slot]) == id_}
     votes = {
         slot: sum(shown(word_at(words, 8 * slot)) == id_ for id_, words in rows) for slot in slots

@@ -6,10 +6,10 @@ from array import array
 
 import pytest
 
-from inspector.cpython import walk
+from inspector.cpython import runtime_lists
 from inspector.cpython.pool import Pool, follow_freelist, split_table
 from inspector.cpython.published import Published, read_published
-from inspector.cpython.walk import interpreters, threads
+from inspector.cpython.runtime_lists import read_interpreters, read_threads
 from inspector.errors import LayoutError, MemoryFault
 from tests.runtime import Interpreter, Runtime
 
@@ -24,39 +24,39 @@ def published_of(runtime: Runtime) -> Published:
     return read_published(runtime.image, runtime.address)
 
 
-def threads_of(runtime: Runtime, one: Interpreter) -> list[walk.Thread]:
+def threads_of(runtime: Runtime, one: Interpreter) -> list[runtime_lists.Thread]:
     """Return the threads of an interpreter."""
     published = published_of(runtime)
-    return threads(runtime.image, published, one.address, runtime.shape.refcounts)
+    return read_threads(runtime.image, published, one.address, runtime.shape.refcounts)
 
 
 def test_interpreters_are_listed_newest_first(runtime: Runtime) -> None:
     made = [runtime.interpreter().address for _ in range(3)]
-    found = interpreters(runtime.image, published_of(runtime), runtime.address)
+    found = read_interpreters(runtime.image, published_of(runtime), runtime.address)
     assert found == made[::-1]
 
 
 def test_no_interpreter_is_an_empty_list(runtime: Runtime) -> None:
-    assert interpreters(runtime.image, published_of(runtime), runtime.address) == []
+    assert read_interpreters(runtime.image, published_of(runtime), runtime.address) == []
 
 
 def test_a_cycle_of_interpreters_is_told(runtime: Runtime) -> None:
     first, second = runtime.interpreter(), runtime.interpreter()
     first._set("interpreter_state.next", second.address)
     with pytest.raises(LayoutError, match=r"interpreter_state\.next: .* found a cycle"):
-        interpreters(runtime.image, published_of(runtime), runtime.address)
+        read_interpreters(runtime.image, published_of(runtime), runtime.address)
 
 
 def test_more_interpreters_than_can_be_are_told(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walk, "MAX_INTERPRETERS", 3)
+    monkeypatch.setattr(runtime_lists, "MAX_INTERPRETERS", 3)
     for _ in range(3):
         runtime.interpreter()
-    assert len(interpreters(runtime.image, published_of(runtime), runtime.address)) == 3
+    assert len(read_interpreters(runtime.image, published_of(runtime), runtime.address)) == 3
     runtime.interpreter()
     with pytest.raises(LayoutError, match="found more"):
-        interpreters(runtime.image, published_of(runtime), runtime.address)
+        read_interpreters(runtime.image, published_of(runtime), runtime.address)
 
 
 def test_threads_are_listed_with_their_arrays(runtime: Runtime) -> None:
@@ -86,7 +86,7 @@ def test_a_cycle_of_threads_is_told(runtime: Runtime) -> None:
 def test_more_threads_than_can_be_are_told(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walk, "MAX_THREADS", 2)
+    monkeypatch.setattr(runtime_lists, "MAX_THREADS", 2)
     one = runtime.interpreter()
     for number in range(3):
         one.thread(11 + number)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Thread",
     "decode_thread",
-    "gil_enabled",
-    "interpreters",
+    "plan_thread",
+    "read_gil_enabled",
+    "read_interpreters",
     "read_pointer",
-    "thread_ranges",
-    "threads",
+    "read_threads",
 ]
 
 MAX_INTERPRETERS: Final = 1 << 12
@@ -67,7 +67,7 @@ def read_pointer(memory: Memory, address: int) -> int:
     return int.from_bytes(memory.read(address, 8), "little")
 
 
-def _bounded(field: str, address: int, found: Collection[int], most: int) -> None:
+def _refuse_endless(field: str, address: int, found: Collection[int], most: int) -> None:
     """Refuse a chain that comes back to where it was, or does not end."""
     if address in found or len(found) == most:
         raise LayoutError(
@@ -77,18 +77,18 @@ def _bounded(field: str, address: int, found: Collection[int], most: int) -> Non
         )
 
 
-def interpreters(memory: Memory, published: Published, runtime: int) -> list[int]:
+def read_interpreters(memory: Memory, published: Published, runtime: int) -> list[int]:
     """Return the addresses of all ``PyInterpreterState``, the newest first."""
     found: list[int] = []
     address = read_pointer(memory, runtime + published["runtime_state.interpreters_head"])
     while address:
-        _bounded("interpreter_state.next", address, found, MAX_INTERPRETERS)
+        _refuse_endless("interpreter_state.next", address, found, MAX_INTERPRETERS)
         found.append(address)
         address = read_pointer(memory, address + published["interpreter_state.next"])
     return found
 
 
-def gil_enabled(memory: Memory, published: Published, interpreter: int) -> bool | None:
+def read_gil_enabled(memory: Memory, published: Published, interpreter: int) -> bool | None:
     """Return whether the interpreter's GIL is on at this moment; None if that is unreadable.
 
     ``struct _gil_runtime_state.enabled`` (Include/internal/pycore_gil.h, 3.14 and 3.15).
@@ -101,14 +101,14 @@ def gil_enabled(memory: Memory, published: Published, interpreter: int) -> bool 
     return any(enabled)
 
 
-def thread_ranges(published: Published, refcounts: int, address: int) -> tuple[Range, Range]:
+def plan_thread(published: Published, refcounts: int, address: int) -> tuple[Range, Range]:
     """Return what to read of a thread state: its fixed members, its ``refcounts``."""
     size = published["thread_state.native_thread_id"] + 8
     return (address, size), (address + refcounts, REFCOUNTS_SIZE)
 
 
 def decode_thread(published: Published, address: int, words: bytes, counts: bytes) -> Thread:
-    """Decode what :func:`thread_ranges` names."""
+    """Decode what :func:`plan_thread` names."""
     values, size, finalized = struct.unpack_from("=Qqi", counts)
     status = words[published["thread_state.status"]]
     return Thread(
@@ -124,7 +124,7 @@ def decode_thread(published: Published, address: int, words: bytes, counts: byte
     )
 
 
-def threads(
+def read_threads(
     memory: Memory,
     published: Published,
     interpreter: int,
@@ -140,7 +140,7 @@ def threads(
     head = interpreter + published["interpreter_state.threads_head"]
     ranges: list[Range] = [(head, 8)]
     for thread in known:
-        ranges += thread_ranges(published, refcounts, thread.address)
+        ranges += plan_thread(published, refcounts, thread.address)
     first, *pieces = memory.read_many(ranges)
     if first is None:
         raise MemoryFault(head, 8)
@@ -151,8 +151,8 @@ def threads(
     found: dict[int, Thread] = {}
     address = word_at(first, 0)
     while address:
-        _bounded("thread_state.next", address, found, MAX_THREADS)
-        fixed, refs = thread_ranges(published, refcounts, address)
+        _refuse_endless("thread_state.next", address, found, MAX_THREADS)
+        fixed, refs = plan_thread(published, refcounts, address)
         words, counts = ahead.get(address) or memory.read_many((fixed, refs))
         if words is None or counts is None:
             raise MemoryFault(*fixed)

@@ -30,7 +30,7 @@ STRUCT_LIMITS: Final = {
 
 OFFSET_LIMIT: Final = 1 << 24
 
-WITHIN: Final = {
+READ_TOGETHER: Final = {
     "thread_state.native_thread_id": {
         "thread_state.next": 8,
         "thread_state.interp": 8,
@@ -50,7 +50,7 @@ WITHIN: Final = {
 }
 """What is read together and ends here: a member's offset, and the bytes of those before."""
 
-NEXT_TO: Final = {
+ADJACENT: Final = {
     # _PyInterpreterFrame.previous is the second word, as the link of any chain that is followed.
     "interpreter_frame.previous": ("interpreter_frame.executable", 8),
     "dict_object.ma_values": ("dict_object.ma_keys", 8),
@@ -62,21 +62,23 @@ def check_offsets(offsets: Mapping[str, int]) -> None:
     for name, value in offsets.items():
         limit = STRUCT_LIMITS.get(name, OFFSET_LIMIT)
         if value > limit or (value == 0 and name in STRUCT_LIMITS):
-            raise _refused(name, f"1 to {limit}", value)
+            raise _make_offset_error(name, f"1 to {limit}", value)
         size = offsets.get(f"{name.partition('.')[0]}.size", 0)
         if size and value >= size and not name.endswith("size"):
-            raise _refused(name, f"less than the {size} bytes of its structure", value)
-    for end, members in WITHIN.items():
+            raise _make_offset_error(name, f"less than the {size} bytes of its structure", value)
+    for end, members in READ_TOGETHER.items():
         for name, size in members.items():
             if offsets[name] + size > offsets[end]:
-                raise _refused(name, f"a place before {end}, {offsets[end]}", offsets[name])
-    for name, (before, distance) in NEXT_TO.items():
+                raise _make_offset_error(
+                    name, f"a place before {end}, {offsets[end]}", offsets[name]
+                )
+    for name, (before, distance) in ADJACENT.items():
         expected = offsets[before] + distance
         if offsets[name] != expected:
-            raise _refused(name, str(expected), offsets[name])
+            raise _make_offset_error(name, str(expected), offsets[name])
 
 
-def _refused(name: str, expected: str, found: int) -> LayoutError:
+def _make_offset_error(name: str, expected: str, found: int) -> LayoutError:
     """Return the error for an offset."""
     return LayoutError(
         name,

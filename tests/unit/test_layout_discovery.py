@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.cpython import members
+from inspector.cpython import id_offsets
 from inspector.errors import InspectorError, LayoutError, MemoryFault
 from tests.heap import Shape
 from tests.runtime import Runtime, both_versions, small
@@ -56,7 +56,7 @@ def test_offsets_are_found_where_a_sample_has_none_of_a_kind(
 ) -> None:
     runtime = small()
     right = runtime.layout()
-    monkeypatch.setattr(members, "SAMPLE", number)
+    monkeypatch.setattr(id_offsets, "SAMPLE", number)
     found = runtime.layout()
     assert found._replace(offsets=()) == right._replace(offsets=())
 

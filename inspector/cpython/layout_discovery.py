@@ -8,8 +8,8 @@ has no count in any thread.  An offset is accepted only when it is the single on
 at which every such statement holds.
 
 The steps stand in three modules: the pool here, the ids that objects hold in
-:mod:`~inspector.cpython.members`, thread states in
-:mod:`~inspector.cpython.thread_state`.  A target that moves between two reads
+:mod:`~inspector.cpython.id_offsets`, thread states in
+:mod:`~inspector.cpython.thread_offsets`.  A target that moves between two reads
 can make a true offset fail; it cannot make a false one pass.  The caller tries
 again, or reads through a memory that is still.
 """
@@ -20,11 +20,12 @@ from bisect import bisect_left
 from itertools import compress
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython import members, thread_state
+from inspector.cpython.id_offsets import IdOffsets, find_id_offsets, read_type_offsets
 from inspector.cpython.layout import POOL_SIZE, Layout, Offset
 from inspector.cpython.pool import Pool, follow_freelist
-from inspector.cpython.walk import interpreters
-from inspector.cpython.words import unsigned
+from inspector.cpython.runtime_lists import read_interpreters
+from inspector.cpython.thread_offsets import find_thread_offsets
+from inspector.cpython.words import decode_unsigned
 from inspector.errors import LayoutError, MemoryFault
 from inspector.process.vectors import PAGE
 
@@ -32,29 +33,29 @@ if TYPE_CHECKING:
     from inspector.cpython.published import Published
     from inspector.process.protocols import Memory
 
-__all__ = ["discover"]
+__all__ = ["discover_layout"]
 
 _POOL_SIZES: Final = frozenset(1 << power for power in range(3, 27))
 
 
-def discover(memory: Memory, published: Published, runtime: int) -> Layout:
+def discover_layout(memory: Memory, published: Published, runtime: int) -> Layout:
     """Return the validated layout of the process behind ``memory``.
 
     ``runtime`` is the address of ``_PyRuntime``.  Raises :class:`LayoutError` with
     the first field that no offset satisfies, or that more than one does, and
     :class:`MemoryFault` when the target moved away under the reader.
     """
-    chain = interpreters(memory, published, runtime)
+    chain = read_interpreters(memory, published, runtime)
     if not chain:
         raise LayoutError("runtime_state.interpreters_head", expected="an interpreter", found="0")
     # The main interpreter is the oldest: at the end of the list.
     interpreter = chain[-1]
-    types = members.basic_types(published)
-    found: list[tuple[int, members.Ids]] = []
+    types = read_type_offsets(published)
+    found: list[tuple[int, IdOffsets]] = []
     refused: list[LayoutError] = []
-    for offset, pool in _pool_candidates(memory, published, interpreter):
+    for offset, pool in _find_pool_candidates(memory, published, interpreter):
         try:
-            ids = members.find_ids(memory, published, types, pool)
+            ids = find_id_offsets(memory, published, types, pool)
         except LayoutError as refusal:
             # With the frames that it came through it would hold itself, by way of this one.
             refused.append(refusal.with_traceback(None))
@@ -69,7 +70,7 @@ def discover(memory: Memory, published: Published, runtime: int) -> Layout:
             found=str(len(found)),
         )
     offset, ids = found[0]
-    states = thread_state.find(memory, published, interpreter, interpreter + offset)
+    states = find_thread_offsets(memory, published, interpreter, interpreter + offset)
     return Layout(
         runtime=runtime,
         published=published,
@@ -93,7 +94,7 @@ def discover(memory: Memory, published: Published, runtime: int) -> Layout:
     )
 
 
-def _pool_candidates(
+def _find_pool_candidates(
     memory: Memory, published: Published, interpreter: int
 ) -> list[tuple[int, Pool]]:
     """Return every (offset, pool) of the interpreter's structure that is shaped like a pool."""
@@ -118,8 +119,8 @@ def _is_pool(memory: Memory, pool: Pool) -> bool:
     """Whether the table's free entries are just those that the free list visits."""
     try:
         # Only the last free entry holds NULL: most of what is no pool is not read whole.
-        head = unsigned(memory.read(pool.table, min(PAGE, 8 * pool.size)))
-        words = unsigned(memory.read(*pool.table_range)) if head.count(0) <= 1 else []
+        head = decode_unsigned(memory.read(pool.table, min(PAGE, 8 * pool.size)))
+        words = decode_unsigned(memory.read(*pool.table_range)) if head.count(0) <= 1 else []
     except MemoryFault:
         return False
     visited = follow_freelist(words, pool)
