@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from inspector.audit.apart import PIECE, describe_status
+from inspector.audit.forked_work import PIECE, describe_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

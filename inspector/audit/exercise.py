@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.audit.find import of_python
-from inspector.audit.heating import sample_header
+from inspector.audit.header_samples import sample_header
+from inspector.audit.module_types import is_made_by_python
 from inspector.audit.result import Exercise
 from inspector.checks.balance import find_lost_by_calls, measure_traffic
 from inspector.checks.structure import is_immortal
@@ -21,7 +21,7 @@ from inspector.verdict.judge import judge
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["NotExercised", "Step", "exercised"]
+__all__ = ["NotExercised", "Step", "exercise_type"]
 
 WARM_UP: Final = 20
 """Calls that are not looked at: what they fill (a cache, a free list) is filled once."""
@@ -71,7 +71,7 @@ class Step(NamedTuple):
         return self.exercise.judgement.verdict
 
 
-def exercised(
+def exercise_type(
     factory: Callable[[], object], subject: type | None, calls: int, threads: int
 ) -> Iterator[Step]:
     """Exercise the type of what a factory returns: in one thread, then in ``threads``.
@@ -89,12 +89,12 @@ def exercised(
     if not is_heap(found):
         raise NotExercised(f"{name_of(found)} is static: nobody counts its references")
     if is_immortal(found):
-        yield _judged(found, 1, Evidence(state="immortal", calls=1))
+        yield _judge_step(found, 1, Evidence(state="immortal", calls=1))
         return
     cushion = [found] * CUSHION
-    calls = _affordable(factory, calls)
+    calls = _choose_calls(factory, calls)
     for number in sorted({1, threads}):
-        yield _step(found, factory, calls, number)
+        yield _exercise_in_threads(found, factory, calls, number)
     cushion.clear()
 
 
@@ -107,7 +107,7 @@ def _demand_one_process(expected: int) -> None:
         time.sleep(FORK_SECONDS)
 
 
-def _affordable(factory: Callable[[], object], calls: int) -> int:
+def _choose_calls(factory: Callable[[], object], calls: int) -> int:
     """Warm up, and return how many calls a run may have: fewer of a slow constructor."""
     begin = time.perf_counter()
     for done in range(1, WARM_UP + 1):
@@ -118,7 +118,9 @@ def _affordable(factory: Callable[[], object], calls: int) -> int:
     return max(FEWEST, min(calls, int(RUN_SECONDS / max(each, 1e-9))))
 
 
-def _step(subject: type, factory: Callable[[], object], calls: int, threads: int) -> Step:
+def _exercise_in_threads(
+    subject: type, factory: Callable[[], object], calls: int, threads: int
+) -> Step:
     """Call the factory in so many threads and judge."""
     seen = measure_traffic(subject, factory, calls, threads)
     if seen.move.total:
@@ -134,9 +136,9 @@ def _step(subject: type, factory: Callable[[], object], calls: int, threads: int
         )
     # Sampling takes many calls: not of what each call makes worse. What Python code defines
     # and gives back per thread touches no header.
-    elif threads > 1 and (_is_costly(evidence) or not of_python(subject)):
+    elif threads > 1 and (_is_costly(evidence) or not is_made_by_python(subject)):
         evidence = sample_header(evidence, subject, factory, threads)
-    return _judged(subject, threads, evidence)
+    return _judge_step(subject, threads, evidence)
 
 
 def _is_costly(evidence: Evidence) -> bool:
@@ -145,7 +147,7 @@ def _is_costly(evidence: Evidence) -> bool:
     return found is not None and found.verdict is not Verdict.BALANCED
 
 
-def _judged(subject: type, threads: int, evidence: Evidence) -> Step:
+def _judge_step(subject: type, threads: int, evidence: Evidence) -> Step:
     """Return what the judge says of evidence."""
     found = judge(evidence)
     if found is None:

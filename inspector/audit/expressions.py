@@ -12,13 +12,13 @@ from inspector.errors import ExpressionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["factory_of", "loop_of", "parsed"]
+__all__ = ["compile_factory", "compile_loop", "parse_expression"]
 
 LOOP = "def loop(calls):\n    for _ in calls:\n        result\n"
 """The expression takes the place of ``result``: a call less, and nothing that threads share."""
 
 
-def parsed(text: str) -> ast.expr:
+def parse_expression(text: str) -> ast.expr:
     """Return the syntax of an expression; raise :class:`ExpressionError` if it is none."""
     try:
         return ast.parse(text.strip(), "<expression>", "eval").body
@@ -32,37 +32,37 @@ def parsed(text: str) -> ast.expr:
         ) from error
 
 
-def factory_of(text: str) -> Callable[[], object]:
+def compile_factory(text: str) -> Callable[[], object]:
     """Return a function of no arguments that evaluates an expression.
 
     Raises :class:`ExpressionError`, and whatever the import of a module raises.
     """
-    body = parsed(text)
+    body = parse_expression(text)
     tree = ast.parse("lambda: None", mode="eval")
     assert isinstance(tree.body, ast.Lambda)  # noqa: S101 - for the type checker
     tree.body.body = body
     code = compile(ast.fix_missing_locations(tree), f"<{text}>", "eval")
-    made: Callable[[], object] = eval(code, _namespace(body))  # noqa: S307 - its user's own text
+    made: Callable[[], object] = eval(code, _import_named_modules(body))  # noqa: S307 - its user's own text
     return made
 
 
-def loop_of(text: str) -> Callable[[Iterable[object]], None]:
+def compile_loop(text: str) -> Callable[[Iterable[object]], None]:
     """Return a function that evaluates an expression once for each item of an iterable.
 
     Its code belongs to it alone: each thread takes one of its own, so that threads
     share nothing but what the expression itself names.
     """
-    body = parsed(text)
+    body = parse_expression(text)
     tree = ast.parse(LOOP)
     function: Any = tree.body[0]
     function.body[0].body[0].value = body
-    namespace = _namespace(body)
+    namespace = _import_named_modules(body)
     exec(compile(ast.fix_missing_locations(tree), f"<{text}>", "exec"), namespace)  # noqa: S102 - its user's own text
     loop: Callable[[Iterable[object]], None] = namespace["loop"]
     return loop
 
 
-def _namespace(body: ast.expr) -> dict[str, Any]:
+def _import_named_modules(body: ast.expr) -> dict[str, Any]:
     """Return the global names of an expression: the modules that it names."""
     bound = {each.arg for each in ast.walk(body) if isinstance(each, ast.arg)}
     bound |= {
@@ -71,7 +71,7 @@ def _namespace(body: ast.expr) -> dict[str, Any]:
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
     }
     namespace: dict[str, Any] = {}
-    for root, attributes in _dotted(body):
+    for root, attributes in _find_dotted_names(body):
         if root in bound or hasattr(builtins, root):
             continue
         try:
@@ -85,7 +85,7 @@ def _namespace(body: ast.expr) -> dict[str, Any]:
     return namespace
 
 
-def _dotted(body: ast.expr) -> Iterator[tuple[str, list[str]]]:
+def _find_dotted_names(body: ast.expr) -> Iterator[tuple[str, list[str]]]:
     """Yield each name that is read, with the attributes that follow it."""
     for node in ast.walk(body):
         attributes: list[str] = []

@@ -20,14 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inspector.audit.expressions import parsed
+from inspector.audit.expressions import parse_expression
 from inspector.errors import FileError
 from inspector.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Factories", "read_factories", "standard_library"]
+__all__ = ["Factories", "read_factories", "read_standard_library"]
 
 STANDARD_LIBRARY: Final = Path(__file__).with_name("stdlib.toml")
 
@@ -69,19 +69,21 @@ def read_factories(path: str | Path) -> Factories:
         raise FileError(
             f"{name} is not TOML: {error}", path=name, hint=f"write {FORMAT}"
         ) from error
-    _demand(name, set(document) <= set(SECTIONS), _strange(set(document) - set(SECTIONS)))
+    _require_format(
+        name, set(document) <= set(SECTIONS), _join_names(set(document) - set(SECTIONS))
+    )
     sections = [document.get(section, {}) for section in SECTIONS]
     for section, table in zip(SECTIONS, sections, strict=True):
-        _demand(name, isinstance(table, dict), f"{section} is no table")
+        _require_format(name, isinstance(table, dict), f"{section} is no table")
         wrong = [key for key, value in table.items() if not isinstance(value, str)]
-        _demand(name, not wrong, f"{section}: {_strange(wrong)} is not text")
+        _require_format(name, not wrong, f"{section}: {_join_names(wrong)} is not text")
     for expression in sections[0].values():
-        parsed(expression)
+        parse_expression(expression)
     make, skip = ({plain_name(key): each[key] for key in each} for each in sections)
     return Factories(make, skip)
 
 
-def standard_library() -> Factories:
+def read_standard_library() -> Factories:
     """Return the table for the standard library."""
     return read_factories(STANDARD_LIBRARY)
 
@@ -91,12 +93,12 @@ def plain_name(name: str) -> str:
     return name.replace(":", ".")
 
 
-def _demand(path: str, fact: bool, otherwise: str) -> None:  # noqa: FBT001 - what is demanded
+def _require_format(path: str, fact: bool, otherwise: str) -> None:  # noqa: FBT001 - what is demanded
     """Refuse a file of another format."""
     if not fact:
         raise FileError(f"{path}: {otherwise}", path=path, hint=f"write {FORMAT}; quote the names")
 
 
-def _strange(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     """Return names in order."""
     return ", ".join(sorted(names))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from inspector.verdict.evidence import Evidence, Verdict
 
-__all__ = ["Audit", "Audited", "Exercise", "Made"]
+__all__ = ["Audit", "AuditInfo", "Audited", "Exercise"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Audited:
 
 
 @dataclass(frozen=True)
-class Made:
+class AuditInfo:
     """Which Python it was, and how it was done."""
 
     python: str
@@ -126,7 +126,7 @@ class Audit:
     """Module -> why it could not be imported."""
     static: int
     """Types that are not counted at all: static ones."""
-    made: Made
+    made: AuditInfo
 
     def verdicts(self) -> Counter[Verdict]:
         """Count the verdicts."""

@@ -7,14 +7,23 @@ from math import comb
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from inspector.audit.auditing import cores
+from inspector.audit.auditing import count_cores
 from inspector.audit.child import Child, ChildEnded
 from inspector.errors import ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Point", "Scale", "Scaling", "Spread", "Traffic", "point", "scale", "spread_of"]
+__all__ = [
+    "Point",
+    "Scale",
+    "Scaling",
+    "Spread",
+    "Traffic",
+    "compare_rounds",
+    "find_spread",
+    "measure_scaling",
+]
 
 CONFIDENCE: Final = 0.95
 
@@ -92,7 +101,7 @@ class Scaling:
         return asdict(self)
 
 
-def scale(
+def measure_scaling(
     expressions: Sequence[str],
     threads: Sequence[int],
     rounds: int,
@@ -122,7 +131,7 @@ def scale(
                     break
                 at = answer["expression"]
                 if "failed" in answer:
-                    raise _failure(expressions[at], answer["failed"])
+                    raise _make_failure(expressions[at], answer["failed"])
                 if "traffic" in answer:
                     traffic[at] = tuple(Traffic(**row) for row in answer["traffic"])
                     continue
@@ -131,15 +140,15 @@ def scale(
                 done += 1
                 tell(done, all_runs, expressions[at])
         except ChildEnded as ended:
-            raise _failure(expressions[at], str(ended)) from ended
+            raise _make_failure(expressions[at], str(ended)) from ended
     scales = tuple(
-        Scale(text, _points(number, threads, times), traffic[number])
+        Scale(text, _make_points(number, threads, times), traffic[number])
         for number, text in enumerate(expressions)
     )
-    return Scaling(scales, cores(), rounds, seconds, gil)
+    return Scaling(scales, count_cores(), rounds, seconds, gil)
 
 
-def _failure(expression: str, why: str) -> ExpressionError:
+def _make_failure(expression: str, why: str) -> ExpressionError:
     return ExpressionError(
         f"{expression!r} cannot be measured: {why}",
         expression=expression,
@@ -148,19 +157,21 @@ def _failure(expression: str, why: str) -> ExpressionError:
     )
 
 
-def _points(
+def _make_points(
     number: int, threads: Sequence[int], times: Mapping[tuple[int, int], list[float]]
 ) -> tuple[Point, ...]:
     first = times[number, threads[0]]
-    return tuple(point(n, times[number, n], first, threads[0], cores()) for n in threads)
+    return tuple(
+        compare_rounds(n, times[number, n], first, threads[0], count_cores()) for n in threads
+    )
 
 
-def point(
+def compare_rounds(
     threads: int, here: Sequence[float], first: Sequence[float], fewest: int, cores: int
 ) -> Point:
     """Return what the throughputs of the rounds say, beside those of the ``fewest`` threads."""
-    throughput = spread_of(here)
-    ratio = spread_of([each / base for each, base in zip(here, first, strict=True)])
+    throughput = find_spread(here)
+    ratio = find_spread([each / base for each, base in zip(here, first, strict=True)])
     if threads == fewest:
         return Point(threads, throughput, ratio, "base")
     if threads > cores:
@@ -175,7 +186,7 @@ def point(
     return Point(threads, throughput, ratio, "scales" if ratio.middle >= SCALES * best else "gains")
 
 
-def spread_of(numbers: Sequence[float]) -> Spread:
+def find_spread(numbers: Sequence[float]) -> Spread:
     """Return the median and its bounds.
 
     The bounds are order statistics: the true median is as likely above a number as

@@ -16,8 +16,8 @@ import time
 from itertools import repeat as times
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.audit.expressions import factory_of, loop_of
-from inspector.audit.find import said
+from inspector.audit.expressions import compile_factory, compile_loop
+from inspector.audit.module_types import describe_error
 from inspector.checks.balance import call_in_threads
 from inspector.checks.evidence import add_traffic, describe_type
 from inspector.checks.tracker import Tracker
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from inspector.checks.tracker import CountChange
 
-__all__ = ["rounds"]
+__all__ = ["run_rounds"]
 
 TRAFFIC_CALLS: Final = 1000
 """In each thread, to see who counts what."""
@@ -42,7 +42,7 @@ FIRST: Final = 64
 """Calls of the first try when the length of a run is looked for."""
 
 
-def rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def run_rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield traffic and calls per run of each expression, then every run, then ``done``.
 
     ``{"traffic": [fields of a Traffic …], "expression": n, "calls": n}``,
@@ -52,11 +52,11 @@ def rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     calls = []
     for number, text in enumerate(request["expressions"]):
         try:
-            factory_of(text)()
-            traffic = [row for n in request["threads"] for row in _traffic(text, n)]
-            calls.append(_calls_for(request["seconds"], loop_of(text)))
+            compile_factory(text)()
+            traffic = [row for n in request["threads"] for row in _measure_traffic(text, n)]
+            calls.append(_calls_for(request["seconds"], compile_loop(text)))
         except BaseException as error:  # noqa: BLE001 - an expression may raise SystemExit too
-            yield {"failed": said(error), "expression": number}
+            yield {"failed": describe_error(error), "expression": number}
             return
         yield {"expression": number, "traffic": traffic, "calls": calls[-1]}
     gc.disable()
@@ -69,7 +69,7 @@ def rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
                     "threads": threads,
                     "round": turn,
                     "calls": calls[number] * threads,
-                    "nanoseconds": _run(text, calls[number], threads),
+                    "nanoseconds": _time_run(text, calls[number], threads),
                 }
     yield {"done": True, "gil": bool(getattr(sys, "_is_gil_enabled", bool)())}
 
@@ -86,7 +86,7 @@ def _calls_for(seconds: float, loop: Callable[[Iterable[object]], None]) -> int:
         calls *= 4
 
 
-def _run(text: str, calls: int, threads: int) -> int:
+def _time_run(text: str, calls: int, threads: int) -> int:
     """Run an expression so often in each of so many threads; return the nanoseconds of it all."""
     barrier = threading.Barrier(threads)
     seen: list[tuple[int, int]] = []
@@ -102,7 +102,7 @@ def _run(text: str, calls: int, threads: int) -> int:
         except BaseException as failure:  # noqa: BLE001 - raised again below
             failures.append(failure)
 
-    workers = [threading.Thread(target=work, args=(loop_of(text),)) for _ in range(threads)]
+    workers = [threading.Thread(target=work, args=(compile_loop(text),)) for _ in range(threads)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -112,34 +112,34 @@ def _run(text: str, calls: int, threads: int) -> int:
     return max(end for _, end in seen) - min(begin for begin, _ in seen)
 
 
-def _traffic(text: str, threads: int) -> list[dict[str, Any]]:
+def _measure_traffic(text: str, threads: int) -> list[dict[str, Any]]:
     """Return what so many threads count of each type, and the judge's verdict on that."""
-    factory = factory_of(text)
+    factory = compile_factory(text)
     moved: dict[int, CountChange] = {}
     refs = watch_types()
-    with Tracker(refs) as ledger:
+    with Tracker(refs) as tracker:
         call_in_threads(
             factory,
             TRAFFIC_CALLS,
             threads,
-            ledger.restart,
-            lambda: moved.update(ledger.moves()[1]),
+            tracker.restart,
+            lambda: moved.update(tracker.moves()[1]),
         )
-        window = Evidence(calls=TRAFFIC_CALLS * threads, merges=ledger.collections)
-        places = ledger.restart().places
+        window = Evidence(calls=TRAFFIC_CALLS * threads, merges=tracker.collections)
+        places = tracker.restart().places
     rows = []
     for number, move in moved.items():
         subject = refs[number]()
         if subject is not None:
             evidence = add_traffic(describe_type(subject, places, number, window), [move])
-            rows.append(_row(name_of(subject), evidence, threads))
+            rows.append(_make_row(name_of(subject), evidence, threads))
     loud = [
         row for row in rows if max(abs(row["header"]), abs(row["contributed"])) >= LEAST_TRAFFIC
     ]
     return sorted(loud, key=lambda row: -abs(row["header"]))
 
 
-def _row(name: str, evidence: Evidence, threads: int) -> dict[str, Any]:
+def _make_row(name: str, evidence: Evidence, threads: int) -> dict[str, Any]:
     """Return the fields of one :class:`~inspector.audit.scaling.Traffic`."""
     judged = judge(evidence)
     said = {"verdict": None, "evidence": evidence.as_dict(), "advice": None}

@@ -33,16 +33,16 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from inspector.audit.apart import die_with_parent, keep_orphans, run_apart
-from inspector.audit.exercise import NotExercised, exercised
-from inspector.audit.expressions import factory_of
-from inspector.audit.find import (
+from inspector.audit.exercise import NotExercised, exercise_type
+from inspector.audit.expressions import compile_factory
+from inspector.audit.forked_work import die_with_parent, keep_orphans, run_in_fork
+from inspector.audit.module_types import (
+    describe_error,
+    find_type,
     find_types,
-    import_all,
-    of_python,
-    said,
-    standard_modules,
-    type_at,
+    import_modules,
+    is_made_by_python,
+    list_standard_modules,
 )
 from inspector.checks.support import require_support
 from inspector.checks.watched_types import is_type, name_of
@@ -65,9 +65,9 @@ class Worker:
 
     def find(self, request: Answer, tell: Callable[[Answer], None]) -> Iterator[Answer]:
         """Import the modules and list their types."""
-        modules = standard_modules() if request["standard"] else request["modules"]
+        modules = list_standard_modules() if request["standard"] else request["modules"]
         leave_out = set(request["leave_out"])
-        failed = import_all(modules, leave_out, lambda name: tell({"importing": name}))
+        failed = import_modules(modules, leave_out, lambda name: tell({"importing": name}))
         tell({"listing": True})
         found_types = find_types(set(modules))
         self.types = found_types.heap
@@ -75,9 +75,9 @@ class Worker:
         for module, qualname in request["single"]:
             tell({"importing": module})
             try:
-                found = type_at(module, qualname)
+                found = find_type(module, qualname)
             except BaseException as error:  # noqa: BLE001 - a module may raise SystemExit too
-                failed[module] = said(error)
+                failed[module] = describe_error(error)
                 continue
             if is_type(found):
                 same = self.types.setdefault(name_of(found), [])
@@ -89,7 +89,7 @@ class Worker:
         _make_ready()
         yield {
             "types": [
-                (name, number, of_python(each))
+                (name, number, is_made_by_python(each))
                 for name, same in self.types.items()
                 for number, each in enumerate(same)
             ],
@@ -103,7 +103,7 @@ class Worker:
     def exercise(self, request: Answer, _: Callable[[Answer], None]) -> Iterator[Answer]:
         """Make and free instances of one type, in a copy of this process."""
         work = partial(self._exercised, request)
-        return run_apart(work, request["seconds"], self._private)
+        return run_in_fork(work, request["seconds"], self._private)
 
     def _exercised(self, request: Answer) -> Iterator[Answer]:
         number = request["number"]
@@ -113,9 +113,9 @@ class Worker:
             return
         subject = None if number is None else same[number]
         try:
-            factory = subject if request["make"] is None else factory_of(request["make"])
+            factory = subject if request["make"] is None else compile_factory(request["make"])
             assert factory is not None  # noqa: S101 - for the type checker
-            for step in exercised(factory, subject, request["calls"], request["threads"]):
+            for step in exercise_type(factory, subject, request["calls"], request["threads"]):
                 yield {
                     "name": step.name,
                     "verdict": step.verdict.value,
@@ -124,15 +124,15 @@ class Worker:
         except NotExercised as reason:
             yield {"not_exercised": str(reason)}
         except BaseException as error:  # noqa: BLE001 - a constructor may raise SystemExit too
-            yield {"not_exercised": said(error)}
+            yield {"not_exercised": describe_error(error)}
         else:
             yield {"done": True}
 
     def rounds(self, request: Answer, _: Callable[[Answer], None]) -> Iterator[Answer]:
         """Measure throughput."""
-        from inspector.audit.throughput import rounds  # noqa: PLC0415 - audits need none of it
+        from inspector.audit.throughput import run_rounds  # noqa: PLC0415 - audits need none of it
 
-        yield from rounds(request)
+        yield from run_rounds(request)
 
 
 def _make_ready() -> None:

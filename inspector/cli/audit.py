@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from inspector.audit.result import Audit
-    from inspector.audit.workshop import Plan
+    from inspector.audit.supervisor import AuditPlan
 
 __all__ = ["audit_"]
 
@@ -157,24 +157,24 @@ def _plan(
     calls: int,
     threads: int,
     timeout: float,
-) -> Plan:
+) -> AuditPlan:
     """Return what the options say; raise for a file or an expression that is none."""
     from inspector.audit import factories as tables
-    from inspector.audit.expressions import parsed
-    from inspector.audit.workshop import Plan
+    from inspector.audit.expressions import parse_expression
+    from inspector.audit.supervisor import AuditPlan
 
     for _, expression in made:
-        parsed(expression)
+        parse_expression(expression)
     given = tables.Factories({tables.plain_name(name): each for name, each in made})
     alone = tuple(given.make)
     if path is not None:
         given = given.over(tables.read_factories(path))
     named = tuple(given.make)
-    return Plan(
+    return AuditPlan(
         # A name that has an expression needs no module of its own.
         tuple(each for each in targets if ":" in each or each not in alone),
         standard,
-        given.over(tables.standard_library()),
+        given.over(tables.read_standard_library()),
         alone,
         named,
         calls,
@@ -183,15 +183,15 @@ def _plan(
     )
 
 
-def show(planned: partial[Plan], form: str, faults: Sequence[str]) -> None:
+def show(planned: partial[AuditPlan], form: str, faults: Sequence[str]) -> None:
     """Audit, and write what was found to standard output."""
     inspector.attach()  # says why where nothing can be read
-    from inspector.audit.auditing import audit
+    from inspector.audit.auditing import audit_targets
     from inspector.screen.progress import show_steps
 
     plan = planned()
     with show_steps("auditing") as tell:
-        found = audit(plan, tell)
+        found = audit_targets(plan, tell)
     with standard_output() as stream:
         _write(stream, found, form)
     if faults:

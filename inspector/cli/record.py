@@ -12,7 +12,7 @@ from inspector.cli import options
 from inspector.cli.run import RunCommand
 from inspector.cli.show import ReadOptions
 from inspector.errors import NoSuchTarget, TargetChanged
-from inspector.launch.recorder import Course, make_ended_error, record, started
+from inspector.launch.recorder import Schedule, make_ended_error, record_readings, start_program
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.selection import kinds_of
 from inspector.screen.streams import write_line
@@ -75,18 +75,18 @@ def record_(
     """
     read_options = ReadOptions(blocking, interpreter, retries, pause_limit, kinds_of(kind))
     context.obj.append(
-        partial(start, subject, file, read_options, Course(interval, duration, force))
+        partial(start, subject, file, read_options, Schedule(interval, duration, force))
     )
 
 
-def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: Course) -> None:
+def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: Schedule) -> None:
     """Record a process, or a program from its start to its end."""
     child: Popen[bytes] | None = None
     if len(subject) == 1 and options.is_pid(subject[0]):
         with announce_wait("attaching to", int(subject[0])):
             target = inspector.attach(int(subject[0]), pause_limit=read_options.pause_limit)
     else:
-        child, target = started(subject, read_options.pause_limit)
+        child, target = start_program(subject, read_options.pause_limit)
     try:
         tally = _recorded(target, path, read_options, course)
     except (NoSuchTarget, TargetChanged) as error:
@@ -107,13 +107,13 @@ def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: 
         raise SystemExit(status if status > 0 else 128 - status)
 
 
-def _recorded(target: Target, path: str, read_options: ReadOptions, course: Course) -> Tally:
+def _recorded(target: Target, path: str, read_options: ReadOptions, course: Schedule) -> Tally:
     """Record with a progress bar."""
     from inspector.screen.progress import show_recording
 
     settings = read_options._asdict()
     with show_recording(course.duration) as tell:
-        return record(
+        return record_readings(
             target,
             lambda: target.snapshot(**settings),
             path,

@@ -11,8 +11,8 @@ import typer
 import inspector
 from inspector.cli import options
 from inspector.launch.board_options import BoardOptions
-from inspector.launch.plan import Plan
 from inspector.launch.program import LIVE, VERDICTS, check_program, run_program
+from inspector.launch.report_options import ReportOptions
 from inspector.screen.streams import has_terminal
 from inspector.screen.streams import open_output as opened
 
@@ -159,5 +159,5 @@ def start(
     if output is not None:
         with opened(output, "w"):
             output = str(Path(output).absolute())  # the program may go elsewhere
-    plan = Plan(view, output, module=program[0].startswith("-m"))
+    plan = ReportOptions(view, output, module=program[0].startswith("-m"))
     run_program(program, plan.dumps(), when)

@@ -82,14 +82,14 @@ def show(
 ) -> None:
     """Measure, and write what was found to standard output."""
     inspector.attach()  # says why where nothing can be read
-    from inspector.audit.expressions import parsed
-    from inspector.audit.scaling import scale
+    from inspector.audit.expressions import parse_expression
+    from inspector.audit.scaling import measure_scaling
     from inspector.screen.progress import show_steps
 
     for each in expressions:
-        parsed(each)
+        parse_expression(each)
     with show_steps("measuring") as tell:
-        found = scale(expressions, threads, rounds, seconds, tell)
+        found = measure_scaling(expressions, threads, rounds, seconds, tell)
     with standard_output() as stream:
         if as_json:
             stream.write(json.dumps(found.as_dict()) + "\n")

@@ -111,10 +111,10 @@ class Board:
         self._viewer = Channel(read, said)
         try:
             self._start_viewer(pane, viewer_heard, viewer_said)
-            _close(pane, viewer_heard, viewer_said)
+            _close_all(pane, viewer_heard, viewer_said)
             self._introduce()
         except BaseException:
-            _close(write, read, said)
+            _close_all(write, read, said)
             raise
         self._lead(write)
         self._done.acquire()
@@ -208,7 +208,7 @@ class Board:
         self._done.release()
 
 
-def _close(*descriptors: int) -> None:
+def _close_all(*descriptors: int) -> None:
     for each in descriptors:
         if each >= 0:
             os.close(each)

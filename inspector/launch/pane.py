@@ -42,13 +42,13 @@ class Pane:
     def give(self, last: int) -> None:
         """Write the last lines where the program writes again."""
         text = "".join(f"{line}\n" for line in self.lines()[-last:])
-        _write(STANDARD_OUTPUT, text.encode("utf-8", "replace"))
+        _write_all(STANDARD_OUTPUT, text.encode("utf-8", "replace"))
 
     def pump(self) -> None:
         """Hand on what children of the program still write, until they have ended."""
         while self.fileno() >= 0:
             select.select([self._read], [], [])
-            _write(STANDARD_OUTPUT, self._chunk())
+            _write_all(STANDARD_OUTPUT, self._chunk())
 
     def fileno(self) -> int:
         """Return the file to wait for; -1 when there will be no more."""
@@ -64,9 +64,9 @@ class Pane:
             news = True
             *whole, self._part = (self._part + data.decode("utf-8", "replace")).split("\n")
             self._part = self._part[-LONGEST:]
-            self._lines.extend(map(_shown, whole))
+            self._lines.extend(map(_render_line, whole))
         if news:
-            self._shown = (*self._lines, *filter(None, [_shown(self._part)]))
+            self._shown = (*self._lines, *filter(None, [_render_line(self._part)]))
         return self._shown
 
     def _chunk(self) -> bytes:
@@ -83,7 +83,7 @@ class Pane:
         return data
 
 
-def _write(number: int, data: bytes) -> None:
+def _write_all(number: int, data: bytes) -> None:
     """Write all of it, if anybody reads it."""
     rest = memoryview(data)
     with suppress(OSError):
@@ -91,7 +91,7 @@ def _write(number: int, data: bytes) -> None:
             rest = rest[os.write(number, rest) :]
 
 
-def _shown(line: str) -> str:
+def _render_line(line: str) -> str:
     """Return a line as it looks once it was written: the last of what overwrote it."""
     line = ESCAPES.sub("", line).rstrip("\r")
     return line.rpartition("\r")[2].expandtabs()

@@ -23,7 +23,7 @@ from inspector.errors import ProgramError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LIVE", "VERDICTS", "check_program", "interpreter_options", "run_program"]
+__all__ = ["LIVE", "VERDICTS", "check_program", "find_interpreter_options", "run_program"]
 
 STARTUP: Final = str(Path(__file__).absolute().parent / "startup")
 
@@ -98,7 +98,7 @@ def run_program(words: Sequence[str], plan: str, when: Sequence[float] | str) ->
     )
     if before is not None:
         environment["INSPECTOR_RUN_PYTHONPATH"] = before
-    options = interpreter_options(sys.orig_argv)
+    options = find_interpreter_options(sys.orig_argv)
     try:
         os.execve(sys.executable, [sys.executable, *options, *words], environment)  # noqa: S606
     except OSError as error:
@@ -107,7 +107,7 @@ def run_program(words: Sequence[str], plan: str, when: Sequence[float] | str) ->
         ) from error
 
 
-def interpreter_options(command: Sequence[str]) -> list[str]:
+def find_interpreter_options(command: Sequence[str]) -> list[str]:
     """Return the options for Python itself in its command line, ``sys.orig_argv``.
 
     They end where the program begins: at ``-m``, ``-c`` or the first word that is no

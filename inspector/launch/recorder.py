@@ -20,7 +20,7 @@ from inspector.errors import (
     TargetError,
     Unsettled,
 )
-from inspector.launch.program import check_program, interpreter_options
+from inspector.launch.program import check_program, find_interpreter_options
 from inspector.snapshots.recording import Writer
 
 if TYPE_CHECKING:
@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from inspector.reader.target import Target
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["Course", "Tally", "make_ended_error", "record", "started", "uninterrupted"]
+__all__ = [
+    "Schedule",
+    "Tally",
+    "hold_interrupts",
+    "make_ended_error",
+    "record_readings",
+    "start_program",
+]
 
 START_LIMIT: Final = 10.0
 """Seconds in which a program that was started has to become a Python that can be read."""
@@ -38,7 +45,7 @@ START_LIMIT: Final = 10.0
 START_WAIT: Final = 0.01
 
 
-class Course(NamedTuple):
+class Schedule(NamedTuple):
     """When to read, and when to stop."""
 
     interval: float
@@ -60,11 +67,11 @@ class Tally(NamedTuple):
     seconds: float
 
 
-def record(
+def record_readings(
     target: Target,
     read: Callable[[], Snapshot],
     path: str,
-    course: Course,
+    schedule: Schedule,
     tell: Callable[[Tally], None],
 ) -> Tally:
     """Write readings to a file until the time is up, the process ends, or Ctrl-C.
@@ -77,19 +84,19 @@ def record(
     snapshot = read()
     begin = due = time.monotonic()
     failed = 0
-    with Writer(path, layout, force=course.force) as writer:
+    with Writer(path, layout, force=schedule.force) as writer:
         try:
-            with uninterrupted():
+            with hold_interrupts():
                 writer.add(snapshot)
             while True:
                 tell(Tally(writer.count, failed, writer.size, time.monotonic() - begin))
-                due = max(due + course.interval, time.monotonic())
-                if course.duration is not None and due > begin + course.duration:
+                due = max(due + schedule.interval, time.monotonic())
+                if schedule.duration is not None and due > begin + schedule.duration:
                     break
                 time.sleep(due - time.monotonic() if due > time.monotonic() else 0)
                 try:
                     snapshot = read()
-                    with uninterrupted():
+                    with hold_interrupts():
                         writer.add(snapshot)
                 except (Unsettled, MemoryFault):
                     failed += 1
@@ -101,7 +108,7 @@ def record(
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def hold_interrupts() -> Iterator[None]:
     """Hold Ctrl-C back until what is written is whole; a second one comes at once."""
     held: list[int] = []
 
@@ -119,14 +126,16 @@ def uninterrupted() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
 
-def started(words: Sequence[str], pause_limit: float) -> tuple[subprocess.Popen[bytes], Target]:
+def start_program(
+    words: Sequence[str], pause_limit: float
+) -> tuple[subprocess.Popen[bytes], Target]:
     """Start Python with a program, and attach to it as soon as it can be read.
 
     Raises :class:`ProgramError`, and what keeps it from being attached to.
     """
     check_program(words)
     inspector.attach()  # what keeps this Python from being read keeps the other one, too
-    options = interpreter_options(sys.orig_argv)
+    options = find_interpreter_options(sys.orig_argv)
     child = subprocess.Popen([sys.executable, *options, *words])  # noqa: S603 - the user's own program
     limit = time.monotonic() + START_LIMIT
     while True:

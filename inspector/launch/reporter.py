@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import inspector
 from inspector.errors import InspectorError
-from inspector.launch.plan import Plan
+from inspector.launch.report_options import ReportOptions
 from inspector.screen.streams import open_output, print_error, write_line
 from inspector.screen.view import choose_writer
 
@@ -36,7 +36,7 @@ class Reporter:
     """
 
     def __init__(self, plan: str, loaded: Collection[str]) -> None:
-        self._plan = Plan.loads(plan)
+        self._plan = ReportOptions.loads(plan)
         self._loaded = frozenset(loaded)
         self._brought: frozenset[str] | None = None
         """Modules that were loaded for us; None until all are."""
@@ -51,7 +51,7 @@ class Reporter:
         self._writer = choose_writer(self._plan.view)
         try:
             self._target = inspector.attach()
-            self._at_rest = {row.address: _counts(row) for row in self._target.snapshot()}
+            self._at_rest = {row.address: _read_row_counts(row) for row in self._target.snapshot()}
         except InspectorError as error:
             print_error(error)
         self._brought = frozenset(sys.modules) - self._loaded
@@ -84,7 +84,7 @@ class Reporter:
                 # What writing did to types of ours is no use that the program makes of them.
                 theirs = {row.address for row in snapshot} - ours
                 self._at_rest |= {
-                    row.address: _counts(row)
+                    row.address: _read_row_counts(row)
                     for row in target.snapshot()
                     if row.address not in theirs
                 }
@@ -124,5 +124,5 @@ class Reporter:
         return still or parts[0] == "inspector"
 
 
-def _counts(row: ObjectCount) -> Counts:
+def _read_row_counts(row: ObjectCount) -> Counts:
     return row.total, row.contributions

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from inspector.errors import InspectorError
-from inspector.launch.plan import Plan
-from inspector.launch.witness import Witness
+from inspector.launch.report_options import ReportOptions
+from inspector.launch.run_watcher import RunWatcher
 from inspector.screen.streams import open_output, print_error, write_line
 from inspector.screen.text import format_plural
 from inspector.screen.verdicts import write_verdicts
@@ -25,33 +25,33 @@ class Verdicts:
     """
 
     def __init__(self, plan: str, loaded: Collection[str]) -> None:
-        self._plan = Plan.loads(plan)
+        self._plan = ReportOptions.loads(plan)
         self._loaded = loaded
-        self._witness: Witness | None = None
+        self._watcher: RunWatcher | None = None
 
     def begin(self) -> None:
         """Begin; what keeps this process from being read is said, and the program runs."""
         try:
-            witness = Witness(self._loaded)
-            witness.begin()
+            watcher = RunWatcher(self._loaded)
+            watcher.begin()
         except InspectorError as error:
             print_error(error)
         else:
-            self._witness = witness
+            self._watcher = watcher
 
     def end(self) -> None:
         """Report; what fails is said, not raised."""
-        if self._witness is None:
+        if self._watcher is None:
             return
         if self._plan.module and sys.modules["__main__"].__spec__ is None:
             write_line("inspector: the program did not start: there is nothing to report")
             return
         try:
-            target, used = self._witness.end()
+            target, used = self._watcher.end()
             remarks = [
-                f"from the whole run, with {format_plural(self._witness.merges, 'merge')} in it"
+                f"from the whole run, with {format_plural(self._watcher.merges, 'merge')} in it"
             ]
-            if missed := self._witness.missed:
+            if missed := self._watcher.missed:
                 remarks.append(
                     f"{format_plural(missed, 'merge')} could not be read: what was counted per "
                     "thread until then stands with the header"

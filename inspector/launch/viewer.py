@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Final
 
 import inspector
 from inspector.launch.board_options import BoardOptions
-from inspector.launch.guard import guard
 from inspector.launch.live import Channel
 from inspector.launch.pane import Pane
+from inspector.launch.terminal_guard import start_guard
 from inspector.reader.background_sampler import Background
 from inspector.screen.dashboard.loop import watch
 from inspector.screen.dashboard.paint import has_unicode
@@ -76,13 +76,13 @@ class Program:
             elif word != "leave":
                 break  # another program has taken its place in the process
             self.leaving |= word == "leave"
-            _wake()
+            _wake_dashboard()
         self.leaving = True
         self.has_output.set()
-        _wake()
+        _wake_dashboard()
 
 
-def _wake() -> None:
+def _wake_dashboard() -> None:
     """Let the dashboard look at once at what has changed."""
     os.kill(os.getpid(), signal.SIGWINCH)
 
@@ -106,10 +106,10 @@ def main() -> None:
     if program.channel.hear() != "begin":
         return
     pane = Pane(read)
-    guard(os.getpid())
+    start_guard(os.getpid())
     program.listen()
     try:
-        state = _watched(program, target, options, pane)
+        state = _show_program(program, target, options, pane)
         if options.export:
             write_export(state, options.export)
     except inspector.InspectorError as error:
@@ -121,7 +121,7 @@ def main() -> None:
     pane.pump()
 
 
-def _watched(program: Program, target: Target, options: BoardOptions, pane: Pane) -> State:
+def _show_program(program: Program, target: Target, options: BoardOptions, pane: Pane) -> State:
     state = State(
         sort=options.sort,
         patterns=options.patterns,

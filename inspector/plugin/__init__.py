@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.plugin.marked import UNSUPPORTED, is_marked
+from inspector.plugin.mark_names import UNSUPPORTED, is_marked
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -93,9 +93,9 @@ def pytest_configure(config: pytest.Config) -> None:
         setattr(pytest.mark, "balanced", _Balanced())  # noqa: B010 - pytest.mark declares none
     wanted = ("leaks", "report", "json")
     if any(config.getoption(f"inspector_{x}") or config.getini(f"inspector_{x}") for x in wanted):
-        from inspector.plugin.session import begin  # noqa: PLC0415 - only if asked for
+        from inspector.plugin.session import register_plugins  # noqa: PLC0415 - only if asked for
 
-        begin(config)
+        register_plugins(config)
 
 
 class _Balanced:
@@ -137,9 +137,9 @@ class _Listener:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Begin the report, for a run that no option asked one for."""
         if hasattr(report, "inspector"):
-            from inspector.plugin.session import listen  # noqa: PLC0415 - only if needed
+            from inspector.plugin.session import register_report  # noqa: PLC0415 - only if needed
 
-            listen(self._config, report)
+            register_report(self._config, report)
 
 
 class _Checker:
@@ -148,9 +148,9 @@ class _Checker:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Fail or skip a marked test that cannot be checked, if the rule says so."""
         if is_marked(item):
-            from inspector.plugin.marks import refuse  # noqa: PLC0415 - only if asked for
+            from inspector.plugin.marks import refuse_item  # noqa: PLC0415 - only if asked for
 
-            refuse(item)
+            refuse_item(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(
@@ -175,9 +175,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     marked = [each for each in session.items if is_marked(each)]
     if not marked:
         return
-    from inspector.plugin.marks import prepare  # noqa: PLC0415 - only if asked for
+    from inspector.plugin.marks import read_marks  # noqa: PLC0415 - only if asked for
 
-    wrong = prepare(marked)
+    wrong = read_marks(marked)
     if wrong:
         raise pytest.UsageError(*wrong)
     manager = session.config.pluginmanager
@@ -197,9 +197,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         each for each in report.result or () if isinstance(each, pytest.Item) and is_marked(each)
     ]
     if marked:
-        from inspector.plugin.marks import prepare  # noqa: PLC0415 - only if asked for
+        from inspector.plugin.marks import read_marks  # noqa: PLC0415 - only if asked for
 
-        wrong = prepare(marked)
+        wrong = read_marks(marked)
         if wrong:
             report.outcome = "failed"
             report.longrepr = "\n".join(wrong)
@@ -210,7 +210,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 @pytest.fixture
 def type_refcounts(request: pytest.FixtureRequest) -> TypeRefcounts:
     """Count references to types truly: ``type_refcounts(T)``; see ``TypeRefcounts``."""
-    from inspector.plugin.fixture import make, require  # noqa: PLC0415 - only if asked for
+    from inspector.plugin.fixture import make_type_refcounts, require_counts  # noqa: PLC0415 - only if asked for
 
-    require(request.config)
-    return make()
+    require_counts(request.config)
+    return make_type_refcounts()

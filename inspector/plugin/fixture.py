@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inspector.checks.counts import TypeCount
     from inspector.checks.window import Window
 
-__all__ = ["TypeRefcounts", "make", "require"]
+__all__ = ["TypeRefcounts", "make_type_refcounts", "require_counts"]
 
 
 class TypeRefcounts(Protocol):
@@ -40,7 +40,7 @@ class TypeRefcounts(Protocol):
         ...
 
 
-def make() -> TypeRefcounts:
+def make_type_refcounts() -> TypeRefcounts:
     """Return a plain function with the others on it.
 
     Not an instance: a call of one passes a tuple that holds a reference to the type.
@@ -57,7 +57,7 @@ def make() -> TypeRefcounts:
     return cast("TypeRefcounts", type_refcounts)
 
 
-def require(config: pytest.Config) -> None:
+def require_counts(config: pytest.Config) -> None:
     """Skip a test that asks for counts where there are none, or fail it if that is the rule."""
     reason = find_support().reason
     if reason and settings_of(config).unsupported == "fail":

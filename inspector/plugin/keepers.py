@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["kept_by_plugins"]
+__all__ = ["find_kept_by_plugins"]
 
 MOST: Final = 300
 """Objects that are looked at on the way from instances to who keeps them: what more hold
 is not told apart, and looking for who refers to many takes a second."""
 
 
-def kept_by_plugins(
+def find_kept_by_plugins(
     names: Collection[str], config: pytest.Config, run: Callable[[], object]
 ) -> set[str]:
     """Run a test once more; return those of the types whose new instances plugins alone keep.
@@ -43,11 +43,11 @@ def kept_by_plugins(
     }
     if not types:
         return set()
-    before = _instances(types)
+    before = _list_instances(types)
     known = set(map(id, before))
     run()
     found: dict[str, list[object]] = {}
-    for one in _instances(types):
+    for one in _list_instances(types):
         if id(one) not in known:
             found.setdefault(types[id(type(one))], []).append(one)
     before.clear()
@@ -56,7 +56,7 @@ def kept_by_plugins(
     return {name for name, new in found.items() if _are_kept(new, packages, roots, found)}
 
 
-def _instances(types: Collection[int]) -> list[object]:
+def _list_instances(types: Collection[int]) -> list[object]:
     """Return the instances that the collector tracks."""
     return [one for one in gc.get_objects() if id(type(one)) in types]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from inspector.checks.rules import Subject
 
-__all__ = ["Spec", "prepare", "refuse", "spec_of", "unchecked"]
+__all__ = ["Spec", "explain_unchecked", "read_marks", "refuse_item", "spec_of"]
 
 
 class Spec(NamedTuple):
@@ -38,22 +38,22 @@ _KEY = pytest.StashKey[Spec]()
 
 
 def spec_of(item: pytest.Item) -> Spec:
-    """Return what :func:`prepare` read."""
+    """Return what :func:`read_marks` read."""
     return item.stash[_KEY]
 
 
-def prepare(items: Iterable[pytest.Item]) -> list[str]:
+def read_marks(items: Iterable[pytest.Item]) -> list[str]:
     """Read the marks of each item; return what is wrong, one line per test."""
     wrong = []
     for item in items:
         try:
-            item.stash[_KEY] = _read(item)
+            item.stash[_KEY] = _read_spec(item)
         except ValueError as problem:
             wrong.append(f"{item.nodeid}: {problem}")
     return wrong
 
 
-def _read(item: pytest.Item) -> Spec:
+def _read_spec(item: pytest.Item) -> Spec:
     """Return the spec of an item; raise :class:`ValueError` for wrong arguments."""
     settings = settings_of(item.config)
     leaks = item.get_closest_marker("no_type_leaks")
@@ -74,18 +74,18 @@ def _read(item: pytest.Item) -> Spec:
             )
         arguments |= leaks.kwargs
     types = arguments["types"]
-    wanted = () if types is None else _subjects("no_type_leaks", "types", types)
+    wanted = () if types is None else _require_types("no_type_leaks", "types", types)
     rules = Rules.make(
-        tolerance=_number("no_type_leaks", "tolerance", arguments["tolerance"], 0),
-        ignore=_subjects("no_type_leaks", "ignore", arguments["ignore"]),
+        tolerance=_require_number("no_type_leaks", "tolerance", arguments["tolerance"], 0),
+        ignore=_require_types("no_type_leaks", "ignore", arguments["ignore"]),
         expected=settings.expected,
         wanted=wanted,
     )
-    repeat = _number("no_type_leaks", "repeat", arguments["repeat"], 1)
-    return Spec(rules, repeat, leaks is not None, _balanced(balanced))
+    repeat = _require_number("no_type_leaks", "repeat", arguments["repeat"], 1)
+    return Spec(rules, repeat, leaks is not None, _read_balanced(balanced))
 
 
-def _balanced(mark: pytest.Mark | None) -> tuple[Subject, ...]:
+def _read_balanced(mark: pytest.Mark | None) -> tuple[Subject, ...]:
     """Return the types of a mark ``balanced``."""
     if mark is None:
         return ()
@@ -93,16 +93,16 @@ def _balanced(mark: pytest.Mark | None) -> tuple[Subject, ...]:
         raise ValueError("balanced takes types, no keywords: balanced(Widget, 'app.Order')")
     if not mark.args:
         raise ValueError("balanced needs at least one type: balanced(Widget, 'app.Order')")
-    return _subjects("balanced", "types", mark.args)
+    return _require_types("balanced", "types", mark.args)
 
 
-def _number(mark: str, name: str, value: object, least: int) -> int:
+def _require_number(mark: str, name: str, value: object, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"{mark}: {name} is {value!r}; it must be a number from {least} up")
     return value
 
 
-def _subjects(mark: str, name: str, value: object) -> tuple[Subject, ...]:
+def _require_types(mark: str, name: str, value: object) -> tuple[Subject, ...]:
     """Return types and patterns, given as one or as several."""
     several = value if isinstance(value, (tuple, list, set, frozenset)) else (value,)
     for each in several:
@@ -115,7 +115,7 @@ def _subjects(mark: str, name: str, value: object) -> tuple[Subject, ...]:
     return tuple(several)
 
 
-def resolve(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
+def resolve_types(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
     """Return the types that live and are meant, and the patterns that mean none."""
     found = {id(each): each for each in subjects if is_type(each)}
     patterns = [each for each in subjects if isinstance(each, str)]
@@ -130,7 +130,7 @@ def resolve(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
     return list(found.values()), unknown
 
 
-def unchecked(spec: Spec) -> str:
+def explain_unchecked(spec: Spec) -> str:
     """Say what this build cannot check of a test; empty if it can check all."""
     found = find_support()
     if found.reason:
@@ -146,7 +146,7 @@ def _find_static(spec: Spec) -> list[str]:
     return [name_of(each) for each in types if not is_heap(each)]
 
 
-def refuse(item: pytest.Item) -> None:
+def refuse_item(item: pytest.Item) -> None:
     """Fail a test whose marks name static types.
 
     Skip or fail one that this build cannot check, as the settings say.
@@ -156,7 +156,7 @@ def refuse(item: pytest.Item) -> None:
         few = "is a static type" if len(static) == 1 else "are static types"
         pytest.fail(f"{names} {few}: CPython counts no references to such", pytrace=False)
     rule = settings_of(item.config).unsupported
-    reason = "" if rule == "fallback" else unchecked(spec_of(item))
+    reason = "" if rule == "fallback" else explain_unchecked(spec_of(item))
     if reason and rule == "skip":
         pytest.skip(reason)
     if reason:

@@ -16,9 +16,9 @@ from inspector.checks.problem import CheckFailed, Problem, Verdict
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load
 from inspector.checks.support import find_support
-from inspector.plugin.control import emptied, without_runner
-from inspector.plugin.keepers import kept_by_plugins
-from inspector.plugin.marks import resolve, spec_of, unchecked
+from inspector.plugin.control_run import empty_test, without_runner
+from inspector.plugin.keepers import find_kept_by_plugins
+from inspector.plugin.marks import explain_unchecked, resolve_types, spec_of
 
 if TYPE_CHECKING:
     from inspector.checks.problem import Finding
@@ -124,7 +124,7 @@ class Runs:
     def empty(self) -> None:
         """Run a test in its place that does nothing."""
         assert isinstance(self._item, pytest.Function)  # noqa: S101 - for the type checker
-        with emptied(self._item):
+        with empty_test(self._item):
             self.again()
 
     def own(self, findings: list[Finding], rules: Rules, repeat: int) -> list[Finding]:
@@ -132,7 +132,7 @@ class Runs:
         with suppress(RepeatFailed):  # some plugin demands more of a test
             findings = without_runner(findings, self._item, Load(self.empty, repeat), rules)
         names = {each.type for each in findings if each.verdict is Verdict.KEPT}
-        theirs = kept_by_plugins(names, self._item.config, self.again) if names else ()
+        theirs = find_kept_by_plugins(names, self._item.config, self.again) if names else ()
         return [each for each in findings if each.type not in theirs]
 
     def _run(self) -> list[pytest.TestReport]:
@@ -197,11 +197,11 @@ def run_marked(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     runs = Runs(item, nextitem)
     record: dict[str, Any] = {"nodeid": item.nodeid, "check": "mark", "outcome": "not run"}
     passed = runs.first()
-    if reason := unchecked(spec):
+    if reason := explain_unchecked(spec):
         record |= {"outcome": "unchecked", "reason": reason}
     if passed and not find_support().reason:
         try:
-            record |= _judge(item, spec, runs)
+            record |= _check_marks(item, spec, runs)
         except RepeatFailed as failure:
             record["outcome"] = "not repeatable"
             runs.reports = failure.reports
@@ -219,14 +219,16 @@ def only_shown(item: pytest.Item) -> bool:
     return bool(item.config.option.setuponly or item.config.option.setupplan)
 
 
-def _judge(item: pytest.Item, spec: Spec, runs: Runs) -> dict[str, Any]:
+def _check_marks(item: pytest.Item, spec: Spec, runs: Runs) -> dict[str, Any]:
     """Repeat a test that passed, fail it if its marks are not met, and say what was found."""
-    _, unknown = resolve(spec.subjects)
+    _, unknown = resolve_types(spec.subjects)
     if unknown:
         names = ", ".join(map(repr, unknown))
         runs.fail(Failed(f"no type is named {names}", pytrace=False))
         return {"outcome": "failed"}
-    findings = runs.own(_findings(spec, Load(runs.again, spec.repeat)), spec.rules, spec.repeat)
+    findings = runs.own(
+        _find_violations(spec, Load(runs.again, spec.repeat)), spec.rules, spec.repeat
+    )
     wrong, noticed = split_findings(findings)
     if wrong:
         runs.fail(MarkFailed(Problem(wrong, f"pytest '{item.nodeid}'", noticed)))
@@ -234,14 +236,14 @@ def _judge(item: pytest.Item, spec: Spec, runs: Runs) -> dict[str, Any]:
     return {"outcome": "failed" if wrong else "clean", "findings": found}
 
 
-def _findings(spec: Spec, load: Load) -> list[Finding]:
+def _find_violations(spec: Spec, load: Load) -> list[Finding]:
     """Return what the marks object to."""
     findings = []
     if spec.leaks:
         wanted = spec.rules.wanted
-        findings += measure_changes(load, spec.rules, resolve(wanted)[0] if wanted else None)
+        findings += measure_changes(load, spec.rules, resolve_types(wanted)[0] if wanted else None)
     if spec.balanced:
-        types = resolve(spec.balanced)[0]
+        types = resolve_types(spec.balanced)[0]
         lost = measure_changes(load, Rules.make(wanted=types), types)
         findings += [each for each in lost if each not in findings] or check_balance_of_runs(
             load, types

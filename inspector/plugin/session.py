@@ -14,7 +14,7 @@ from inspector.checks.problem import Problem
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load, Screen, Suspects
 from inspector.checks.support import find_support
-from inspector.plugin.marked import is_marked
+from inspector.plugin.mark_names import is_marked
 from inspector.plugin.protocol import MarkFailed, RepeatFailed, Runs, only_shown, watch_runs
 from inspector.plugin.report import Report
 from inspector.plugin.settings import settings_of
@@ -22,10 +22,10 @@ from inspector.plugin.settings import settings_of
 if TYPE_CHECKING:
     from inspector.plugin.settings import Settings
 
-__all__ = ["begin", "listen"]
+__all__ = ["register_plugins", "register_report"]
 
 
-def begin(config: pytest.Config) -> None:
+def register_plugins(config: pytest.Config) -> None:
     """Register what the settings of a run ask for."""
     settings = settings_of(config)
     reason = find_support().reason
@@ -34,10 +34,10 @@ def begin(config: pytest.Config) -> None:
     if not reason:
         config.pluginmanager.register(Watch(settings), "inspector-watch")
         watch_runs(config.pluginmanager)
-    listen(config)
+    register_report(config)
 
 
-def listen(config: pytest.Config, first: pytest.TestReport | None = None) -> None:
+def register_report(config: pytest.Config, first: pytest.TestReport | None = None) -> None:
     """Register the report unless that is done; ``first`` has come before it listens."""
     # A worker of pytest-xdist hands its reports to the controller, which writes.
     if hasattr(config, "workerinput") or config.pluginmanager.has_plugin("inspector-report"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import pytest
 
 from inspector.checks.rules import Rule, parse_rule
-from inspector.plugin.marked import UNSUPPORTED
+from inspector.plugin.mark_names import UNSUPPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,11 +36,11 @@ _KEY = pytest.StashKey[Settings]()
 def settings_of(config: pytest.Config) -> Settings:
     """Return the settings of a run; raise :class:`pytest.UsageError` for wrong ones."""
     if _KEY not in config.stash:
-        config.stash[_KEY] = _read(config)
+        config.stash[_KEY] = _read_settings(config)
     return config.stash[_KEY]
 
 
-def _read(config: pytest.Config) -> Settings:
+def _read_settings(config: pytest.Config) -> Settings:
     def either(name: str) -> object:
         given = config.getoption(f"inspector_{name}")
         return config.getini(f"inspector_{name}") if given is None else given
@@ -56,19 +56,19 @@ def _read(config: pytest.Config) -> Settings:
         leaks=bool(either("leaks")),
         report=bool(either("report")),
         json=str(either("json")),
-        repeat=_parsed(_positive, str(either("repeat")), "inspector_repeat"),
-        expected=tuple(_parsed(parse_rule, line, "inspector_expected") for line in lines),
+        repeat=_parse_value(_parse_positive, str(either("repeat")), "inspector_repeat"),
+        expected=tuple(_parse_value(parse_rule, line, "inspector_expected") for line in lines),
         unsupported=unsupported,
     )
 
 
-def _positive(text: str) -> int:
+def _parse_positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{text!r} is not a number of runs, from 1 up")
     return int(text)
 
 
-def _parsed(parse: Callable[[str], T], text: str, name: str) -> T:
+def _parse_value(parse: Callable[[str], T], text: str, name: str) -> T:
     """Parse one value; name it if it is wrong."""
     try:
         return parse(text)

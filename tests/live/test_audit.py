@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from inspector.audit.auditing import audit
-from inspector.audit.factories import Factories, standard_library
-from inspector.audit.heating import sample_header
-from inspector.audit.workshop import Plan
+from inspector.audit.auditing import audit_targets
+from inspector.audit.factories import Factories, read_standard_library
+from inspector.audit.header_samples import sample_header
+from inspector.audit.supervisor import AuditPlan
 from inspector.cli import main
 from inspector.errors import (
     ExpressionError,
@@ -43,8 +43,8 @@ pytest_plugins = ["tests.extension.fixture"]
 MODULES = Path(__file__).parent / "modules"
 
 
-def audited(plan: Plan) -> Audit:
-    return audit(plan, lambda _done, _all, _name: None)
+def audited(plan: AuditPlan) -> Audit:
+    return audit_targets(plan, lambda _done, _all, _name: None)
 
 
 def by_name(found: Audit) -> dict[str, Audited]:
@@ -62,7 +62,7 @@ def test_each_type_of_the_extension_gets_the_verdict_it_was_written_for(
     typerefs_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(typerefs_path.parent)]))
-    rows = by_name(audited(Plan(("typerefs",))))
+    rows = by_name(audited(AuditPlan(("typerefs",))))
     assert {name: row.verdict for name, row in rows.items()} == {
         "typerefs.Balanced": Verdict.BALANCED,
         "typerefs.PlainDecref": Verdict.PLAIN_DECREF,
@@ -97,7 +97,7 @@ def test_what_a_constructor_raises_in_a_thread_ends_the_sampling(typerefs: Modul
 @free_threaded_only
 @pytest.mark.usefixtures("path")
 def test_a_constructor_that_ends_its_process_costs_one_line() -> None:
-    rows = by_name(audited(Plan(("awkward",))))
+    rows = by_name(audited(AuditPlan(("awkward",))))
     reasons = {name.removeprefix("awkward."): row.reason for name, row in rows.items()}
     assert reasons.pop("NeedsArguments").startswith("TypeError: ")
     assert reasons == {
@@ -115,7 +115,7 @@ def test_a_constructor_that_ends_its_process_costs_one_line() -> None:
 @free_threaded_only
 @pytest.mark.usefixtures("path")
 def test_a_module_that_ends_the_process_costs_one_line_and_its_neighbours_are_audited() -> None:
-    found = audited(Plan(("fatal",)))
+    found = audited(AuditPlan(("fatal",)))
     assert found.failed == {"fatal.ends": "exited with status 7"}
     assert {name: row.verdict for name, row in by_name(found).items()} == {
         "fatal.fine.Fine": Verdict.BALANCED,
@@ -143,10 +143,10 @@ def test_a_file_says_what_is_left_alone_and_why(
 @free_threaded_only
 @pytest.mark.usefixtures("path")
 def test_two_workers_at_once_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = audited(Plan(("awkward",), threads=1)).rows
+    alone = audited(AuditPlan(("awkward",), threads=1)).rows
     monkeypatch.setattr("inspector.audit.auditing.MANY", 2)
-    monkeypatch.setattr("inspector.audit.auditing.cores", lambda: 2)
-    together = audited(Plan(("awkward",), threads=1)).rows
+    monkeypatch.setattr("inspector.audit.auditing.count_cores", lambda: 2)
+    together = audited(AuditPlan(("awkward",), threads=1)).rows
     assert [(each.type, each.verdict, each.reason) for each in together] == [
         (each.type, each.verdict, each.reason) for each in alone
     ]
@@ -193,7 +193,7 @@ def child_that_runs(pid: int, module: str) -> int:
 @free_threaded_only
 @pytest.mark.usefixtures("path")
 def test_a_constructor_that_blocks_is_given_up_in_time() -> None:
-    (row,) = audited(Plan(("blocking",), seconds=0.5)).rows
+    (row,) = audited(AuditPlan(("blocking",), seconds=0.5)).rows
     assert (row.verdict, row.reason) == (None, "no answer within 0.5 s")
 
 
@@ -204,7 +204,7 @@ def test_what_a_constructor_does_to_its_process_is_not_there_for_the_next_type(
 ) -> None:
     seconds = str(os.getpid() + 10_000)
     monkeypatch.setenv("POISON_SLEEP", seconds)
-    rows = by_name(audited(Plan(("poison",), calls=10)))
+    rows = by_name(audited(AuditPlan(("poison",), calls=10)))
     fine = {name: (row.verdict, row.reason) for name, row in rows.items() if "Then" in name}
     assert len(fine) > 25
     assert fine == dict.fromkeys(fine, (Verdict.BALANCED, ""))
@@ -217,20 +217,20 @@ def test_what_a_constructor_does_to_its_process_is_not_there_for_the_next_type(
 @pytest.mark.usefixtures("path")
 def test_a_factory_makes_what_takes_arguments() -> None:
     factories = Factories({"awkward.NeedsArguments": "awkward.NeedsArguments(3)"})
-    (row,) = audited(Plan(("awkward:NeedsArguments",), factories=factories)).rows
+    (row,) = audited(AuditPlan(("awkward:NeedsArguments",), factories=factories)).rows
     assert (row.type, row.verdict) == ("awkward.NeedsArguments", Verdict.BALANCED)
 
 
 @free_threaded_only
 def test_an_expression_alone_is_audited_by_the_type_that_it_makes() -> None:
     factories = Factories({"words": "xml.etree.ElementTree.Element('a')"})
-    (row,) = audited(Plan(factories=factories, alone=("words",))).rows
+    (row,) = audited(AuditPlan(factories=factories, alone=("words",))).rows
     assert (row.type, row.verdict) == ("xml.etree.ElementTree.Element", Verdict.PLAIN_DECREF)
 
 
 @free_threaded_only
 def test_a_name_of_a_type_elsewhere_leads_to_it() -> None:
-    (row,) = audited(Plan(("threading:Lock",))).rows
+    (row,) = audited(AuditPlan(("threading:Lock",))).rows
     assert (row.type, row.verdict) == ("_thread.lock", Verdict.PLAIN_DECREF)
 
 
@@ -252,7 +252,7 @@ def test_a_target_that_is_none_is_an_error_with_a_hint(
     target: str, error: type[NotImportable], said: str
 ) -> None:
     with pytest.raises(error, match=said) as caught:
-        audited(Plan((target,)))
+        audited(AuditPlan((target,)))
     assert caught.value.hint
 
 
@@ -344,7 +344,7 @@ def test_the_verdicts_on_the_standard_library_are_what_cpythons_sources_say() ->
         target: Verdict.BALANCED for targets in BALANCED.values() for target in targets.split()
     }
     truth = {target: verdict for target, verdict in truth.items() if is_built(target)}
-    plan = Plan(tuple(truth), factories=standard_library(), calls=20, threads=1)
+    plan = AuditPlan(tuple(truth), factories=read_standard_library(), calls=20, threads=1)
     found = {row.type: row.verdict or row.reason for row in audited(plan).rows}
     told = {target.replace(":", "."): verdict for target, verdict in truth.items()}
     assert found == told
@@ -358,4 +358,4 @@ def is_built(target: str) -> bool:
 
 
 def test_the_table_for_the_standard_library_is_one() -> None:
-    assert standard_library().make
+    assert read_standard_library().make

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.audit.find import find_types
+from inspector.audit.module_types import find_types
 from inspector.cli import main
 from tests.live.test_audit import path as path  # noqa: PLC0414 - a fixture
 from tests.support import free_threaded_only

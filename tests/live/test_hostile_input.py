@@ -229,7 +229,7 @@ def test_a_program_that_ends_before_its_first_reading_is_said_to_have_ended(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start_and_wait(words: Sequence[str], limit: float) -> tuple[subprocess.Popen[bytes], Any]:
-        child, target = recorder.started(words, limit)
+        child, target = recorder.start_program(words, limit)
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         return child, target
 

@@ -15,9 +15,9 @@ import pytest
 
 import inspector
 from inspector import checks
-from inspector.audit.auditing import audit
+from inspector.audit.auditing import audit_targets
 from inspector.audit.factories import Factories
-from inspector.audit.workshop import Plan
+from inspector.audit.supervisor import AuditPlan
 from inspector.errors import NotCounted
 from tests.support import FREE_THREADED, ROOT, free_threaded_only
 
@@ -109,8 +109,8 @@ def test_an_audit_agrees_with_the_assertions(
     paths = [str(ROOT), str(MODULES), str(typerefs_path.parent)]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     make = {f"label.{name}": f"confusers.{name}()" for name in NAMES}
-    plan = Plan(factories=Factories(make), alone=tuple(make), calls=20)
-    rows = audit(plan, lambda _done, _all, _name: None).rows
+    plan = AuditPlan(factories=Factories(make), alone=tuple(make), calls=20)
+    rows = audit_targets(plan, lambda _done, _all, _name: None).rows
     found = {row.make.removeprefix("confusers.").removesuffix("()"): row for row in rows}
     expected = {name: all_of_it for name, (_, _, all_of_it) in confusers.FACTORIES.items()}
     assert {name: str(row.verdict) for name, row in found.items()} == expected

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inspector.errors import FileError, NoSuchTarget
-from inspector.launch.recorder import started
+from inspector.launch.recorder import start_program
 from inspector.reader.target import PAUSE_LIMIT
 from inspector.snapshots.recording import Reader
 from tests.live.puppets import Puppet, inspect
@@ -257,4 +257,4 @@ def test_a_program_that_ends_before_it_is_read_is_told_with_its_status(
     script.touch()
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(NoSuchTarget, match="ended with status 1 before it was read"):
-        started([str(script)], PAUSE_LIMIT)
+        start_program([str(script)], PAUSE_LIMIT)

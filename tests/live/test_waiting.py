@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 import inspector
-from inspector.audit.auditing import audit
-from inspector.audit.workshop import Plan
+from inspector.audit.auditing import audit_targets
+from inspector.audit.supervisor import AuditPlan
 from inspector.diagnosis.ranking import rank
 from tests.live.puppets import Puppet, inspect
 from tests.live.terminals import Terminal
@@ -54,7 +54,7 @@ def test_a_ranking_tells_what_it_does_from_the_first_reading_on(python: str) -> 
 @free_threaded_only
 def test_an_audit_tells_what_it_does_before_it_knows_how_many_types_there_are() -> None:
     told: list[tuple[int, int, str]] = []
-    audit(Plan(("queue",), calls=1), lambda *step: told.append(step))
+    audit_targets(AuditPlan(("queue",), calls=1), lambda *step: told.append(step))
     before = [what for _, total, what in told if not total]
     assert before == ["starting Python", "importing queue", "listing types"]
     assert [step for step in told if not step[1]] == told[:3]

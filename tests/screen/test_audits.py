@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inspector.audit.result import Audit, Audited, Exercise, Made
+from inspector.audit.result import Audit, Audited, AuditInfo, Exercise
 from inspector.audit.scaling import Point, Scale, Scaling, Spread, Traffic
 from inspector.screen.audit_document import audit_markdown
 from inspector.screen.audits import audit_view
@@ -46,7 +46,7 @@ AUDIT = Audit(
     ),
     {"pkg.windows": "ImportError: win32 only"},
     1,
-    Made("3.14.7t", "3.14.7 free-threading build", "x86_64", 2, 100, 2, 1.5),
+    AuditInfo("3.14.7t", "3.14.7 free-threading build", "x86_64", 2, 100, 2, 1.5),
 )
 
 POINTS = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.audit.factories import read_factories
-from inspector.audit.find import find_types, type_at
+from inspector.audit.module_types import find_type, find_types
 from inspector.audit.worker import Worker
 from inspector.errors import FileError
 
@@ -55,7 +55,7 @@ def strange(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_an_object_that_claims_to_be_a_type_is_none(strange: ModuleType) -> None:
     assert isinstance(strange.claim, type)
-    assert type_at("strange", "claim") == "not a type"
+    assert find_type("strange", "claim") == "not a type"
     assert list(find_types({"strange"}).heap) == ["strange.Silent"]
 
 

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from inspector.launch import calls
-from inspector.launch.calls import Calls
+from inspector.launch import called_types
+from inspector.launch.called_types import CalledTypes
 from tests.live.puppets import tasks
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
@@ -31,7 +31,7 @@ class Another:
 
 def test_the_first_call_of_each_type_is_heard_and_no_other_call() -> None:
     heard: list[object] = []
-    calls = Calls(heard.append)
+    calls = CalledTypes(heard.append)
     calls.begin()
     try:
         for make in (One, list, One, len):
@@ -46,7 +46,7 @@ def test_the_first_call_of_each_type_is_heard_and_no_other_call() -> None:
 def test_no_thread_calls_a_type_before_its_first_call_was_told_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(calls, "PATIENCE", 60)
+    monkeypatch.setattr(called_types, "PATIENCE", 60)
     order: list[str] = []
     told, go = threading.Event(), threading.Event()
 
@@ -57,7 +57,7 @@ def test_no_thread_calls_a_type_before_its_first_call_was_told_of(
             order.append("told")
 
     threads = [threading.Thread(target=Subject, args=(order,)) for _ in range(2)]
-    heard = Calls(first)
+    heard = CalledTypes(first)
     heard.begin()
     try:
         threads[0].start()
@@ -77,7 +77,7 @@ def test_no_thread_calls_a_type_before_its_first_call_was_told_of(
 
 
 def test_a_thread_that_waits_too_long_for_another_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PATIENCE", 0.01)
+    monkeypatch.setattr(called_types, "PATIENCE", 0.01)
     order: list[str] = []
     made = threading.Event()
 
@@ -89,7 +89,7 @@ def test_a_thread_that_waits_too_long_for_another_goes_on(monkeypatch: pytest.Mo
             other.join()
             order.append("told")
 
-    heard = Calls(first)
+    heard = CalledTypes(first)
     heard.begin()
     try:
         Subject(order)

@@ -6,8 +6,8 @@ import pytest
 
 from inspector.errors import ProgramError
 from inspector.launch import program
-from inspector.launch.plan import Plan
-from inspector.launch.program import interpreter_options
+from inspector.launch.program import find_interpreter_options
+from inspector.launch.report_options import ReportOptions
 from inspector.screen.selection import Selection, View
 
 
@@ -30,7 +30,7 @@ from inspector.screen.selection import Selection, View
     ],
 )
 def test_options_for_python_end_where_the_program_begins(command: str, options: str) -> None:
-    assert " ".join(interpreter_options(command.split())) == options
+    assert " ".join(find_interpreter_options(command.split())) == options
 
 
 def test_a_place_that_pythonpath_cannot_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,14 +42,14 @@ def test_a_place_that_pythonpath_cannot_name_is_refused(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan(),
-        Plan(
+        ReportOptions(),
+        ReportOptions(
             View(Selection("name", ("a.*", "\udc80\n"), 0), threads=True, json=True),
             "/tmp/report",  # noqa: S108 - a name, never opened
             module=True,
         ),
     ],
 )
-def test_a_plan_survives_being_text(plan: Plan) -> None:
-    assert Plan.loads(plan.dumps()) == plan
+def test_a_plan_survives_being_text(plan: ReportOptions) -> None:
+    assert ReportOptions.loads(plan.dumps()) == plan
     assert plan.dumps().isascii()

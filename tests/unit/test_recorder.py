@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inspector.launch import recorder
-from inspector.launch.recorder import Course, record, uninterrupted
+from inspector.launch.recorder import Schedule, hold_interrupts, record_readings
 from tests.screen.builder import large, snapshot
 from tests.support import received
 
@@ -56,8 +56,8 @@ def test_readings_are_an_interval_apart_until_the_time_is_up(
         taken.append(clock.now)
         return snapshot()
 
-    course = Course(1, duration, force=False)
-    tally = record(TARGET, read, str(tmp_path / "r.jsonl"), course, lambda _: None)
+    schedule = Schedule(1, duration, force=False)
+    tally = record_readings(TARGET, read, str(tmp_path / "r.jsonl"), schedule, lambda _: None)
     assert taken == at
     assert tally.readings == len(at)
 
@@ -71,8 +71,8 @@ def test_ctrl_c_in_the_middle_of_a_line_ends_a_recording_after_it(
     moving = map(large, range(1, 100))
     with ThreadPoolExecutor(1) as pool:
         result = pool.submit(received, path, lines, signal.SIGINT)
-        course = Course(0, None, force=True)
-        tally = record(TARGET, lambda: next(moving), str(path), course, lambda _: None)
+        schedule = Schedule(0, None, force=True)
+        tally = record_readings(TARGET, lambda: next(moving), str(path), schedule, lambda _: None)
         data = result.result()
     assert data.count(b"\n") == lines + 1
     assert (tally.readings, tally.size) == (lines, len(data))
@@ -94,7 +94,7 @@ def test_a_second_ctrl_c_comes_at_once() -> None:
 
 def interrupted(done: list[int], times: int) -> None:
     """Be interrupted where that is held back."""
-    with uninterrupted():
+    with hold_interrupts():
         for _ in range(times):
             signal.raise_signal(signal.SIGINT)
         done.append(times)
@@ -103,7 +103,7 @@ def interrupted(done: list[int], times: int) -> None:
 def test_who_ignores_ctrl_c_goes_on_ignoring_it() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with uninterrupted():
+        with hold_interrupts():
             signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:

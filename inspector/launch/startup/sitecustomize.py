@@ -40,7 +40,7 @@ RECURSION = 1000
 """What Python begins with (Py_C_RECURSION_LIMIT aside: ``sys.getrecursionlimit``)."""
 
 
-def withdraw() -> None:
+def restore_environment() -> None:
     """Undo what brought this file here: entries of sys.path and the environment."""
     sys.path[:] = [entry for entry in sys.path if entry != HERE]
     sys.path_importer_cache.pop(HERE, None)
@@ -160,8 +160,8 @@ def at_end(work: "Callable[[], None]") -> None:
     def work_unless_forked() -> None:
         # A child ends too, perhaps without the thread that has a lock.
         if os.getpid() == pid:
-            flush(sys.stdout)
-            flush(sys.stderr)
+            flush_stream(sys.stdout)
+            flush_stream(sys.stderr)
             with_room(work)
 
     atexit.register(work_unless_forked)
@@ -192,7 +192,7 @@ def say_why(error: Exception) -> None:
         pass
 
 
-def flush(stream: "IO[str]") -> None:
+def flush_stream(stream: "IO[str]") -> None:
     """Let what the program printed come before the report where both go to one place."""
     try:
         stream.flush()
@@ -234,7 +234,7 @@ def take_package() -> "dict[str, ModuleType]":
     return {name: sys.modules.pop(name) for name in names}
 
 
-withdraw()
+restore_environment()
 if PLAN in os.environ:
     handed_over = os.environ.pop(PLAN)
     words = os.environ.pop(MOMENTS).split()

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Found",
+    "describe_error",
     "find_name",
+    "find_type",
     "find_types",
-    "import_all",
-    "of_python",
-    "said",
-    "standard_modules",
-    "type_at",
+    "import_modules",
+    "is_made_by_python",
+    "list_standard_modules",
 ]
 
 SUFFIXES: Final = (".py", ".pyc")
@@ -46,12 +46,12 @@ _dict_of: Callable[[type], Mapping[str, object]] = type.__dict__["__dict__"].__g
 _qualname_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 
 
-def standard_modules() -> list[str]:
+def list_standard_modules() -> list[str]:
     """Return the names of the standard library's modules, its tests left out."""
     return sorted(sys.stdlib_module_names - NEVER)
 
 
-def import_all(
+def import_modules(
     names: Iterable[str], leave_out: Collection[str], tell: Callable[[str], None]
 ) -> dict[str, str]:
     """Import modules, and what is below those that are packages; return why some failed.
@@ -69,11 +69,11 @@ def import_all(
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - a module may raise SystemExit too
-                failed[each] = said(error)
+                failed[each] = describe_error(error)
     return failed
 
 
-def said(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return an error on one line."""
     try:
         text = " ".join(str(error).split())
@@ -113,7 +113,7 @@ def find_types(names: Collection[str]) -> Found:
         id(value)
         for module in compiled
         for value in list(getattr(module, "__dict__", {}).values())
-        if is_type(value) and not of_python(value)
+        if is_type(value) and not is_made_by_python(value)
     }
     shared = _find_shared_by_cython(compiled)
     paths = {id(module): path for path, module in modules}
@@ -183,7 +183,7 @@ def _find_shared_by_cython(compiled: Iterable[ModuleType]) -> set[str]:
     return used
 
 
-def type_at(module: str, qualname: str) -> type | str:
+def find_type(module: str, qualname: str) -> type | str:
     """Import a module and return the heap type that it names, or says to be its own.
 
     Returns ``missing``, ``not a type`` or ``static`` where there is none.
@@ -200,7 +200,7 @@ def type_at(module: str, qualname: str) -> type | str:
     return found if is_heap(found) else "static"
 
 
-def of_python(subject: type) -> bool:
+def is_made_by_python(subject: type) -> bool:
     """Whether Python code made the type, as far as its own names tell.
 
     A class statement notes its line since Python 3.13; named tuples and enumerations

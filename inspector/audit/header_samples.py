@@ -63,7 +63,7 @@ def sample_header(
     workers = [threading.Thread(target=work, args=(tally,)) for tally in tallies]
     try:
         begin = time.monotonic()
-        moved, samples = _sampled(word, workers, tallies, spent)
+        moved, samples = _sample_word(word, workers, tallies, spent)
         seconds = time.monotonic() - begin
     finally:
         over.set()
@@ -75,12 +75,12 @@ def sample_header(
     return evidence._replace(moved=moved, samples=samples, sampled_seconds=seconds)
 
 
-def _collections() -> int:
+def _count_collections() -> int:
     """Return how many collections there were so far."""
     return sum(generation["collections"] for generation in gc.get_stats())
 
 
-def _sampled(
+def _sample_word(
     word: ctypes.c_ssize_t,
     workers: Sequence[threading.Thread],
     tallies: Sequence[Sequence[int]],
@@ -88,7 +88,7 @@ def _sampled(
 ) -> tuple[int, int]:
     """Start the threads; return in how many samples a word was not what it was, and of how many."""
     moved = samples = 0
-    value, merges, made = word.value, _collections(), _made(tallies)
+    value, merges, made = word.value, _count_collections(), _sum_tallies(tallies)
     for worker in workers:
         worker.start()
     end = time.monotonic() + SECONDS
@@ -98,15 +98,15 @@ def _sampled(
         done = len(spent) == len(workers)
         # The word is read last, and was read first: what was made in between lies between
         # the two words, but for one that each thread had yet to tally.
-        busy = _made(tallies) - made > len(tallies)
+        busy = _sum_tallies(tallies) - made > len(tallies)
         last, value = value, word.value
-        made = _made(tallies)
-        before, merges = merges, _collections()
+        made = _sum_tallies(tallies)
+        before, merges = merges, _count_collections()
         if busy and merges == before:
             samples += 1
             moved += value != last
     return moved, samples
 
 
-def _made(tallies: Sequence[Sequence[int]]) -> int:
+def _sum_tallies(tallies: Sequence[Sequence[int]]) -> int:
     return sum(tally[0] for tally in tallies)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from inspector.checks.problem import Finding
     from inspector.checks.rules import Rules
 
-__all__ = ["emptied", "without_runner"]
+__all__ = ["empty_test", "without_runner"]
 
 GROWTH = (Verdict.LEAKING, Verdict.GROWING, Verdict.KEPT)
 
@@ -43,7 +43,7 @@ async def _do_nothing_async() -> None:
 
 
 @contextmanager
-def emptied(item: pytest.Function) -> Iterator[None]:
+def empty_test(item: pytest.Function) -> Iterator[None]:
     """Let the item be a test that does nothing and has no fixtures but those of plugins."""
     # pytest offers no other way; plugins, too, find in these what they run.
     private: Any = item

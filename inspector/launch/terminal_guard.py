@@ -14,12 +14,12 @@ import subprocess
 import sys
 import termios
 
-__all__ = ["guard"]
+__all__ = ["start_guard"]
 
 GIVE = b"\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1049l"
 
 
-def guard(pid: int) -> None:
+def start_guard(pid: int) -> None:
     """Start one for a process and the terminal that is now in its ordinary mode."""
     with open("/dev/tty", "rb", buffering=0) as terminal:  # noqa: PTH123 - as below
         subprocess.run(  # noqa: S603 - this file

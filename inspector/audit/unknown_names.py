@@ -12,7 +12,7 @@ from inspector.errors import UnknownName
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from inspector.audit.workshop import Plan
+    from inspector.audit.supervisor import AuditPlan
 
 __all__ = ["refuse_unknown"]
 
@@ -20,7 +20,7 @@ ALIKE: Final = 0.75
 """From which likeness on one name may be meant for another (``difflib``)."""
 
 
-def refuse_unknown(plan: Plan, known: Collection[str]) -> None:
+def refuse_unknown(plan: AuditPlan, known: Collection[str]) -> None:
     """Raise :class:`UnknownName` for a factory that a user gave in vain.
 
     A file may hold factories for other modules than those that are audited just now.
@@ -41,7 +41,7 @@ def refuse_unknown(plan: Plan, known: Collection[str]) -> None:
             )
 
 
-def _is_within(plan: Plan, name: str) -> bool:
+def _is_within(plan: AuditPlan, name: str) -> bool:
     """Whether a name is below a module that is audited as a whole."""
     if plan.standard and name.partition(".")[0] in sys.stdlib_module_names:
         return True

@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["Sums", "rehearsed", "sums_of"]
+__all__ = ["CountPair", "measure_own_counts", "sum_counts"]
 
 REHEARSALS: Final = 20
 
-Sums = tuple[int, int]
+CountPair = tuple[int, int]
 """What was counted in the header, and by threads."""
 
 
-def sums_of(snapshot: Snapshot, merged: Mapping[int, Mapping[int, int]]) -> dict[int, Sums]:
+def sum_counts(snapshot: Snapshot, merged: Mapping[int, Mapping[int, int]]) -> dict[int, CountPair]:
     """Return what is counted of each type, what was merged given back to the threads."""
-    found: dict[int, Sums] = {}
+    found: dict[int, CountPair] = {}
     for row in snapshot:
         if row.header is not None and row.counted is not None:
             given_back = sum(merged.get(row.address, {}).values())
@@ -27,7 +27,9 @@ def sums_of(snapshot: Snapshot, merged: Mapping[int, Mapping[int, int]]) -> dict
     return found
 
 
-def rehearsed(read: Callable[[], dict[int, Sums]], act: Callable[[], object]) -> dict[int, Sums]:
+def measure_own_counts(
+    read: Callable[[], dict[int, CountPair]], act: Callable[[], object]
+) -> dict[int, CountPair]:
     """Return what one act of inspector counts by itself, where that is anything.
 
     ``read`` returns the counts of now.  What it does by itself is not the act's.

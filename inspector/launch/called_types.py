@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
 
-__all__ = ["Calls"]
+__all__ = ["CalledTypes"]
 
 _monitoring: Any = getattr(sys, "monitoring", None)
 """New in 3.12; every Python that can be inspected has it."""
@@ -33,7 +33,7 @@ TOOLS: Final = (4, 3, 5, 1)
 """Ids that a tool may have: those without a meaning first, never a debugger's or profiler's."""
 
 
-class Calls:
+class CalledTypes:
     """The types that were called, from :meth:`begin` to :meth:`end`.
 
     ``first`` is called with each type before its first call goes on, and before any other

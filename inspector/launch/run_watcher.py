@@ -1,7 +1,7 @@
 """A whole run of a program, and what is seen of every type that was used in it.
 
 Knows: what merges hid (:mod:`inspector.checks.merges`), and which types were called
-(:mod:`inspector.launch.calls`).  What was there before the program began is left out, and
+(:mod:`inspector.launch.called_types`).  What was there before the program began is left out, and
 so is what inspector itself does to types meanwhile.
 """
 
@@ -18,8 +18,8 @@ from inspector.checks.counts import collect_garbage
 from inspector.checks.holders import Holders, find_holders
 from inspector.checks.merges import Merges
 from inspector.checks.watched_types import find_all_types, watch_types
-from inspector.launch.calls import Calls
-from inspector.launch.sums import rehearsed, sums_of
+from inspector.launch.called_types import CalledTypes
+from inspector.launch.count_pairs import measure_own_counts, sum_counts
 from inspector.screen.verdicts import UsedType
 from inspector.snapshots.row_verdict import read_evidence
 from inspector.verdict.judge import ENOUGH
@@ -27,15 +27,15 @@ from inspector.verdict.judge import ENOUGH
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Mapping
 
-    from inspector.launch.sums import Sums
+    from inspector.launch.count_pairs import CountPair
     from inspector.snapshots.interpreter import TargetInfo
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
     from inspector.verdict.evidence import Evidence
 
-__all__ = ["Witness"]
+__all__ = ["RunWatcher"]
 
 
-class Witness:
+class RunWatcher:
     """Watches this process from :meth:`begin` to :meth:`end`."""
 
     def __init__(self, loaded: Collection[str]) -> None:
@@ -43,14 +43,14 @@ class Witness:
         self._brought = frozenset(sys.modules) - frozenset(loaded)
         self._target = inspector.attach()
         self._merges = Merges(on_free=self._forget)
-        self._calls = Calls(self._met)
-        self._base: dict[int, Sums] = {}
+        self._calls = CalledTypes(self._met)
+        self._base: dict[int, CountPair] = {}
         """Address -> what was counted before the program, or before the first call."""
         self._held: dict[int, Holders] = {}
         """Address -> what held references before the program."""
         self._fresh: set[int] = set()
         """Addresses of types without any instance before the first call."""
-        self._noise: tuple[dict[int, Sums], dict[int, Sums]] = {}, {}
+        self._noise: tuple[dict[int, CountPair], dict[int, CountPair]] = {}, {}
         """Address -> what inspector itself counts per merge, and per type that is met."""
         self._met_types = 0
         self._first: Snapshot | None = None
@@ -71,20 +71,23 @@ class Witness:
     def begin(self) -> None:
         """Take note of what there is, and listen."""
         self._first = self._target.snapshot()
-        self._held = _find_held()
+        self._held = _find_all_holders()
 
         def merge() -> None:
             self._merges.note(None)
             self._merges.forget()
 
-        self._noise = rehearsed(self._read, merge), rehearsed(self._read, self._meet_object)
+        self._noise = (
+            measure_own_counts(self._read, merge),
+            measure_own_counts(self._read, self._meet_object),
+        )
         self._base = self._read()
         self._since = time.monotonic()
         self._merges.begin()
         self._calls.begin()
 
-    def _read(self) -> dict[int, Sums]:
-        return sums_of(self._target.snapshot(), {})
+    def _read(self) -> dict[int, CountPair]:
+        return sum_counts(self._target.snapshot(), {})
 
     def _meet_object(self) -> None:
         self._merges.count(id(object))
@@ -102,7 +105,7 @@ class Witness:
         seconds = time.monotonic() - self._since
         if self._first is not None:
             self._ended = merges(self._first, snapshot).ended
-        now = sums_of(snapshot, self._merges.merged)
+        now = sum_counts(snapshot, self._merges.merged)
         called = {address for address, ref in self._calls.seen.items() if ref() is not None}
         rows = [
             row
@@ -111,7 +114,7 @@ class Witness:
             and not row.name.startswith("inspector.")
             and (row.address in called or self._moved(row, now))
         ]
-        holders = _find_held()
+        holders = _find_all_holders()
         used = []
         for row in rows:
             evidence = read_evidence(row, gil_enabled=snapshot.target.gil_enabled)._replace(
@@ -129,7 +132,7 @@ class Witness:
         return snapshot.target, used
 
     def _with_counts(
-        self, evidence: Evidence, row: ObjectCount, now: Mapping[int, Sums]
+        self, evidence: Evidence, row: ObjectCount, now: Mapping[int, CountPair]
     ) -> Evidence:
         """Add what the program counted, and how much there was to be given back."""
         if row.address not in now:
@@ -184,7 +187,7 @@ class Witness:
         self._held = {at: each for at, each in self._held.items() if at in there}
         self._fresh = {at for at in self._fresh if at in there}
 
-    def _change(self, row: ObjectCount, now: Mapping[int, Sums]) -> Sums:
+    def _change(self, row: ObjectCount, now: Mapping[int, CountPair]) -> CountPair:
         """Return what the program counted in the header, and by threads."""
         header, threads = now.get(row.address, (0, 0))
         # What was born since, and not called before it was used, began with nothing.
@@ -192,7 +195,7 @@ class Witness:
         own = self._own(row.address)
         return header - base[0] - own[0], threads - base[1] - own[1]
 
-    def _own(self, address: int) -> Sums:
+    def _own(self, address: int) -> CountPair:
         """Return about what inspector itself has counted."""
         merge, met = (noise.get(address, (0, 0)) for noise in self._noise)
         header, threads = (
@@ -201,7 +204,7 @@ class Witness:
         )
         return header, threads
 
-    def _moved(self, row: ObjectCount, now: Mapping[int, Sums]) -> bool:
+    def _moved(self, row: ObjectCount, now: Mapping[int, CountPair]) -> bool:
         """Whether the counts of a type moved, and not by inspector's doing alone."""
         if row.address not in now:
             return False
@@ -218,7 +221,7 @@ class Witness:
         return any(".".join(parts[:n]) in self._brought for n in range(1, len(parts)))
 
 
-def _find_held() -> dict[int, Holders]:
+def _find_all_holders() -> dict[int, Holders]:
     """Return by address what can be seen to hold references to each type."""
     refs = watch_types(find_all_types())
     found: dict[int, Holders] = {}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Answer = dict[str, Any]
 
-__all__ = ["PIECE", "describe_status", "die_with_parent", "keep_orphans", "run_apart"]
+__all__ = ["PIECE", "describe_status", "die_with_parent", "keep_orphans", "run_in_fork"]
 
 PIECE: Final = 1 << 16
 """Bytes of one read."""
@@ -61,7 +61,7 @@ def describe_status(status: int) -> str:
     return f"crashed: {name}"
 
 
-def run_apart(
+def run_in_fork(
     work: Callable[[], Iterator[Answer]], seconds: float, private: Collection[int]
 ) -> Iterator[Answer]:
     """Yield the answers of ``work``, called in a copy of this process.
@@ -70,26 +70,26 @@ def run_apart(
     early, or does not answer for so many seconds, costs a last answer ``{"ended": why}``.
     """
     mine = os.getpid()
-    children = _children()
+    children = _list_children()
     reading, writing = os.pipe()
     # Import of a module may have started threads: of them there are none in the copy.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         copy = os.fork()
     if not copy:
-        _work(work, writing, mine, (reading, *private))
+        _answer_and_exit(work, writing, mine, (reading, *private))
     os.close(writing)
     try:
-        yield from _answers(copy, reading, seconds)
+        yield from _read_answers(copy, reading, seconds)
     finally:
         os.close(reading)
-        _kill(copy)
-        while orphans := _children() - children:
+        _kill_child(copy)
+        while orphans := _list_children() - children:
             for each in orphans:
-                _kill(each)
+                _kill_child(each)
 
 
-def _work(
+def _answer_and_exit(
     work: Callable[[], Iterator[Answer]], writing: int, parent: int, private: Collection[int]
 ) -> NoReturn:
     """Write the answers, in the copy, and end it."""
@@ -110,7 +110,7 @@ def _work(
         os._exit(status)
 
 
-def _answers(copy: int, reading: int, seconds: float) -> Iterator[Answer]:
+def _read_answers(copy: int, reading: int, seconds: float) -> Iterator[Answer]:
     """Yield what the copy writes, and how it ended if that was before the last answer."""
     ending = os.pidfd_open(copy)
     poll = select.poll()
@@ -145,7 +145,7 @@ def _answers(copy: int, reading: int, seconds: float) -> Iterator[Answer]:
         os.close(ending)
 
 
-def _children() -> set[int]:
+def _list_children() -> set[int]:
     """Return the children of this process, as far as the kernel tells."""
     found: set[int] = set()
     for each in Path("/proc/self/task").glob("*/children"):
@@ -154,7 +154,7 @@ def _children() -> set[int]:
     return found
 
 
-def _kill(pid: int) -> None:
+def _kill_child(pid: int) -> None:
     """Kill a child, if it has not ended yet, and take note of its end."""
     with suppress(OSError):  # somebody else, a module that is imported, has waited for it
         os.kill(pid, signal.SIGKILL)

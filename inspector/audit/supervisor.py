@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-__all__ = ["Case", "Plan", "Workshop"]
+__all__ = ["AuditPlan", "Case", "WorkerSupervisor"]
 
 IMPORT_SECONDS: Final = 60.0
 """That the import of one module may take."""
@@ -24,7 +24,7 @@ SLACK: Final = 10.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class AuditPlan:
     """What is audited, and how."""
 
     targets: tuple[str, ...] = ()
@@ -53,10 +53,10 @@ class Case:
     written_in: str
 
 
-class Workshop:
+class WorkerSupervisor:
     """A context manager over the one worker at a time, which has imported the targets."""
 
-    def __init__(self, plan: Plan, tell: Callable[[str], object] = lambda _: None) -> None:
+    def __init__(self, plan: AuditPlan, tell: Callable[[str], object] = lambda _: None) -> None:
         """``tell`` hears what is done until the types are found."""
         self._plan = plan
         self._tell = tell
@@ -141,7 +141,7 @@ class Workshop:
             for module in self.failed:
                 self._refuse(module)
             for target, what in self.found["wrong"]:
-                raise _wrong(target, what)
+                raise _make_target_error(target, what)
         except InspectorError:
             self._child.end()
             raise
@@ -161,7 +161,7 @@ class Workshop:
             raise NotImportable(f"cannot import {module}: {why}", module=module, hint=hint)
 
 
-def _wrong(target: str, what: str) -> InspectorError:
+def _make_target_error(target: str, what: str) -> InspectorError:
     """Return the error on a target that names no heap type."""
     if what == "static":
         return NotCounted(target, subject=target)

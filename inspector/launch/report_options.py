@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from inspector.screen.selection import Selection, View
 
-__all__ = ["Plan"]
+__all__ = ["ReportOptions"]
 
 
-class Plan(NamedTuple):
+class ReportOptions(NamedTuple):
     """How a program is reported on."""
 
     view: View = View()
@@ -24,7 +24,7 @@ class Plan(NamedTuple):
         return json.dumps(self)
 
     @classmethod
-    def loads(cls, text: str) -> Plan:
+    def loads(cls, text: str) -> ReportOptions:
         """Return the plan that :meth:`dumps` made this text of."""
         (selection, *view), *plan = json.loads(text)
         sort, filters, *limit = selection
