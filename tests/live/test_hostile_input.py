@@ -233,7 +233,7 @@ def test_a_program_that_ends_before_its_first_reading_is_said_to_have_ended(
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         return child, target
 
-    monkeypatch.setattr(recorder_command, "started", start_and_wait)
+    monkeypatch.setattr(recorder_command, "start_program", start_and_wait)
     path = tmp_path / "r.jsonl"
     program = "import time; time.sleep(1); raise SystemExit(7)"
     assert main(["record", "-o", str(path), "-c", program]) == 3

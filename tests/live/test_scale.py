@@ -51,7 +51,7 @@ def ratios(scale: dict[str, list[dict[str, list[float]]]]) -> list[list[float]]:
 def test_more_threads_than_cores_are_measured_and_not_judged(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inspector.audit.scaling.cores", lambda: 1)
+    monkeypatch.setattr("inspector.audit.scaling.count_cores", lambda: 1)
     assert main(["scale", "object()", "--threads", "1,2", *QUICK]) == 0
     shown = capsys.readouterr().out
     assert "no conclusion: 1 core for 2 threads" in shown
