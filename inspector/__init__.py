@@ -103,7 +103,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and other names ar
             room = sys.modules.get(f"inspector.{module}")
             # What is there needs no import, for which this may be no moment: an error's class.
             if not hasattr(room, name):
-                _load(module)
+                _load_module(module)
                 room = sys.modules[f"inspector.{module}"]
             if hasattr(room, name):
                 return globals().setdefault(name, getattr(room, name))
@@ -128,9 +128,9 @@ def attach(pid: int | None = None, *, pause_limit: float = 1.0) -> Target:
     own = pid is None or pid == os.getpid()
     if own and _own is not None and _own.pid == os.getpid():
         return _own
-    _begin(_attaching, "attaching to a process", at_most=2)
+    _note_entry(_attaching, "attaching to a process", at_most=2)
     try:
-        _load("reader.target")
+        _load_module("reader.target")
         from inspector.reader.target import Target
 
         if not own:
@@ -146,32 +146,32 @@ def attach(pid: int | None = None, *, pause_limit: float = 1.0) -> Target:
         _attaching.remove(get_ident())
 
 
-def _load(module: str) -> None:
+def _load_module(module: str) -> None:
     """Import a module of this package, whose names are then to be had.
 
     Raises :class:`InspectorError` where that, or what it needs, is half imported by the
     very code that this interrupts: Python gives one thread such modules as they are.
     """
-    _begin(_loading, "loading inspector", at_most=1)
+    _note_entry(_loading, "loading inspector", at_most=1)
     try:
         import_module(f"inspector.{module}")
     except (AttributeError, ImportError) as failure:
         if "partially initialized" not in str(failure):
             raise
-        raise _reentered("importing what inspector needs") from failure
+        raise _make_reentry_error("importing what inspector needs") from failure
     finally:
         _loading.remove(get_ident())
 
 
-def _begin(threads: list[int], doing: str, *, at_most: int) -> None:
+def _note_entry(threads: list[int], doing: str, *, at_most: int) -> None:
     """Note that this thread does something; raise if it does so often enough already."""
     thread = get_ident()
     if threads.count(thread) >= at_most:
-        raise _reentered(doing)
+        raise _make_reentry_error(doing)
     threads.append(thread)
 
 
-def _reentered(doing: str) -> Reentered:
+def _make_reentry_error(doing: str) -> Reentered:
     """Return the error for what asks in the middle of its own answer."""
     message = f"this thread is {doing}, and was interrupted to ask for a reading"
     return Reentered(

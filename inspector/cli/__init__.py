@@ -35,7 +35,7 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what a command line says (by default ``sys.argv``) and return the exit status."""
     try:
-        return _done(arguments)
+        return _run_command(arguments)
     except InspectorError as error:
         print_error(error)
         return error.exit_code
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             gc.freeze()
 
 
-def _done(arguments: Sequence[str] | None) -> int:
+def _run_command(arguments: Sequence[str] | None) -> int:
     """Do what a command line says, and return the exit status; raise what keeps it from that."""
     if arguments is None:
         hold_descriptors()
@@ -62,13 +62,13 @@ def _done(arguments: Sequence[str] | None) -> int:
         if brief is not None:
             brief()
             if arguments is None:
-                _leave()
+                _exit_at_once()
             return 0
-        work = _parsed(words)
+        work = _parse_words(words)
     return work if isinstance(work, int) else work() or 0
 
 
-def _leave() -> None:
+def _exit_at_once() -> None:
     """End this process at once; to take it apart object by object takes as long as a reading.
 
     Return if anybody waits for that end: a callback of :mod:`atexit`, a profiler, a tracer,
@@ -91,12 +91,12 @@ def _no_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _parsed(words: Sequence[str]) -> Callable[[], int | None] | int:
+def _parse_words(words: Sequence[str]) -> Callable[[], int | None] | int:
     """Return what a command line asks for, or the exit status if that is done already."""
-    from inspector.cli.app import parse
+    from inspector.cli.app import parse_words
 
     with drop_invalid_sizes(), standard_output(flush=False) as stream:
-        found = parse(words)
+        found = parse_words(words)
         if isinstance(found, int):
             stream.flush()
         return found

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     Work = Callable[[], int | None]
     """What a verb does once the command line is parsed; it may return an exit status."""
 
-__all__ = ["build_app", "parse"]
+__all__ = ["build_app", "parse_words"]
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     """Print the version and be done."""
     if wanted:
         python = ".".join(map(str, sys.version_info[:3])) + ("t" if "t" in sys.abiflags else "")
@@ -33,11 +33,13 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _main(
+def _take_options(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Show true reference counts of types in free-threaded CPython (3.14t, 3.15t).
@@ -81,7 +83,7 @@ VERBS: Final = {
 def build_app(words: Sequence[str]) -> typer.Typer:
     """Return the application for a command line: the one verb, or all of them."""
     app = typer.Typer(
-        callback=_main,
+        callback=_take_options,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -95,7 +97,7 @@ def build_app(words: Sequence[str]) -> typer.Typer:
     return app
 
 
-def parse(words: Sequence[str]) -> Work | int:
+def parse_words(words: Sequence[str]) -> Work | int:
     """Return what a command line asks for, or the exit status if that is done already."""
     work: list[Work] = []
     try:

@@ -59,18 +59,22 @@ def attach(
     read_options = ReadOptions(blocking, interpreter, retries, pause_limit)
     context.obj.append(
         partial(
-            start, pid, read_options, state, WatchOptions(once, duration, export or "", as_json)
+            start_dashboard,
+            pid,
+            read_options,
+            state,
+            WatchOptions(once, duration, export or "", as_json),
         )
     )
 
 
-def start(
+def start_dashboard(
     pid: int | None, read_options: ReadOptions, state: State, watch_options: WatchOptions
 ) -> None:
     """Show the dashboard."""
     from inspector.reader.background_sampler import Background
+    from inspector.screen.dashboard.show import show_source
     from inspector.screen.dashboard.sources import Live
-    from inspector.screen.dashboard.start import show
 
     with announce_wait("attaching to", pid):
         target = inspector.attach(pid, pause_limit=read_options.pause_limit)
@@ -87,4 +91,4 @@ def start(
         background = None
         if not target.is_own and not watch_options.once:
             background = stack.enter_context(closing(Background(target.sampler)))
-        show(state, Live(read, look, background), watch_options)
+        show_source(state, Live(read, look, background), watch_options)

@@ -87,7 +87,7 @@ TimeoutOption = Annotated[
         metavar="SECONDS",
         min=0.1,
         max=options.DAY,
-        callback=options.a_number,
+        callback=options.refuse_nan,
         help="That one type may take.",
     ),
 ]
@@ -131,16 +131,23 @@ def audit_(
         raise typer.BadParameter("either TARGETs or --stdlib")
     if as_json and as_markdown:
         raise typer.BadParameter("either --json or --markdown")
-    made = [_parted(each) for each in make or ()]
+    made = [_split_assignment(each) for each in make or ()]
     faults = [each.strip() for each in (fail_on or "").split(",") if each.strip()]
     planned = partial(
-        _plan, targets or (), made, factories, stdlib, calls=calls, threads=threads, timeout=timeout
+        _make_plan,
+        targets or (),
+        made,
+        factories,
+        stdlib,
+        calls=calls,
+        threads=threads,
+        timeout=timeout,
     )
     form = "json" if as_json else "markdown" if as_markdown else "table"
-    context.obj.append(partial(show, planned, form, faults))
+    context.obj.append(partial(run_audit, planned, form, faults))
 
 
-def _parted(text: str) -> tuple[str, str]:
+def _split_assignment(text: str) -> tuple[str, str]:
     """Return name and expression."""
     name, equals, expression = (part.strip() for part in text.partition("="))
     if not (name and equals and expression):
@@ -148,7 +155,7 @@ def _parted(text: str) -> tuple[str, str]:
     return name, expression
 
 
-def _plan(
+def _make_plan(
     targets: Sequence[str],
     made: Sequence[tuple[str, str]],
     path: str | None,
@@ -183,7 +190,7 @@ def _plan(
     )
 
 
-def show(planned: partial[AuditPlan], form: str, faults: Sequence[str]) -> None:
+def run_audit(planned: partial[AuditPlan], form: str, faults: Sequence[str]) -> None:
     """Audit, and write what was found to standard output."""
     inspector.attach()  # says why where nothing can be read
     from inspector.audit.auditing import audit_targets
@@ -193,12 +200,12 @@ def show(planned: partial[AuditPlan], form: str, faults: Sequence[str]) -> None:
     with show_steps("auditing") as tell:
         found = audit_targets(plan, tell)
     with standard_output() as stream:
-        _write(stream, found, form)
+        _write_audit(stream, found, form)
     if faults:
-        _fail(found, faults)
+        _raise_on_faults(found, faults)
 
 
-def _write(stream: IO[str], found: Audit, form: str) -> None:
+def _write_audit(stream: IO[str], found: Audit, form: str) -> None:
     if form == "json":
         stream.write(json.dumps(found.as_dict()) + "\n")
         return
@@ -214,7 +221,7 @@ def _write(stream: IO[str], found: Audit, form: str) -> None:
     console.print(audit_view(found, console.width))
 
 
-def _fail(found: Audit, faults: Sequence[str]) -> None:
+def _raise_on_faults(found: Audit, faults: Sequence[str]) -> None:
     """Raise if the audit found any of the faults, or could find none."""
     if bad := found.with_any([verdict for word in faults if (verdict := FAULTS[word])]):
         names = list_names([f"{escape_text(each.type, 80)} ({each.verdict})" for each in bad])

@@ -61,10 +61,12 @@ def diff(
     Objects of one process are told apart by their addresses, those of two processes by
     their names. Collections, which move counts from threads to headers, change nothing.
     """
-    context.obj.append(partial(show, before, after, filters, limit, as_json, fail_on, blocking))
+    context.obj.append(
+        partial(print_diff, before, after, filters, limit, as_json, fail_on, blocking)
+    )
 
 
-def show(
+def print_diff(
     before: str,
     after: str | None,
     filters: Sequence[str] | None,
@@ -75,9 +77,9 @@ def show(
 ) -> None:
     """Compare, and write what differs to standard output."""
     kind: str | None = None
-    old = _read(before, kind, blocking=blocking, last=after is not None)
+    old = _read_snapshot(before, kind, blocking=blocking, last=after is not None)
     kind = next(iter(old)).kind if len(old) else None
-    new = _read(after or before, kind, blocking=blocking)
+    new = _read_snapshot(after or before, kind, blocking=blocking)
     matches = make_matcher(tuple(filters or ()))
     found = [each for each in changes(old, new) if matches(each.name)]
     with standard_output() as stream:
@@ -88,10 +90,10 @@ def show(
     if fail_on is not None:
         grown = [each for each in found if each.growth is not None and each.growth >= fail_on]
         if grown:
-            raise _failure(grown, fail_on)
+            raise _growth_error(grown, fail_on)
 
 
-def _read(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> Snapshot:
+def _read_snapshot(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> Snapshot:
     """Return the reading that a file or a process stands for."""
     if options.is_pid(name) and not Path(name).exists():
         kinds = (kind or "type",)
@@ -136,6 +138,6 @@ def _write_table(
     console.print(difference_view(old, new, found, console.width, limit))
 
 
-def _failure(grown: Sequence[Change], least: int) -> GrowthFound:
+def _growth_error(grown: Sequence[Change], least: int) -> GrowthFound:
     names = list_names([f"{escape_text(each.name, 80)} +{each.growth:,}" for each in grown])
     return GrowthFound(f"{format_plural(len(grown), 'object')} grew by {least:,} or more: {names}")

@@ -34,10 +34,10 @@ def doctor(
     it, or from a public header) and tested on all that is there. The last line says
     yes, or what to do; the exit status is that of the error.
     """
-    context.obj.append(partial(show, pid, timing, as_json, pause_limit))
+    context.obj.append(partial(print_diagnosis, pid, timing, as_json, pause_limit))
 
 
-def show(
+def print_diagnosis(
     pid: int | None,
     timing: bool,
     as_json: bool,

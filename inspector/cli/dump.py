@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inspector.cli import options
-from inspector.cli.show import ReadOptions, show, show_pool
+from inspector.cli.show import ReadOptions, print_pool, print_snapshot
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.selection import kinds_of
 
@@ -38,6 +38,6 @@ def dump(
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Print the true refcounts of a process's types."""
-    view = options.view(sort, filters, limit, threads, as_json)
+    view = options.make_view(sort, filters, limit, threads, as_json)
     read_options = ReadOptions(blocking, interpreter, retries, pause_limit, kinds_of(kind))
-    context.obj.append(partial(show_pool if pool else show, pid, view, read_options))
+    context.obj.append(partial(print_pool if pool else print_snapshot, pid, view, read_options))

@@ -27,8 +27,10 @@ def parse_dump(words: Sequence[str]) -> Callable[[], None] | None:
     pids = [each for each in rest if each.isdecimal() and each.isascii() and each.strip("0")]
     if verb != "dump" or len(pids) > 1 or len(flags) + len(pids) != len(rest):
         return None
-    from inspector.cli.show import ReadOptions, show
+    from inspector.cli.show import ReadOptions, print_snapshot
     from inspector.screen.selection import View
 
     pid = int(pids[0]) if pids else None
-    return partial(show, pid, View(json="--json" in flags), ReadOptions("--blocking" in flags))
+    return partial(
+        print_snapshot, pid, View(json="--json" in flags), ReadOptions("--blocking" in flags)
+    )

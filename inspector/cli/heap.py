@@ -29,10 +29,10 @@ def heap(
     left, QSBR empty pages that wait for threads that may still read in them, FULL free
     blocks in pages that their owner takes for full.
     """
-    context.obj.append(partial(show, pid, as_json, pause_limit))
+    context.obj.append(partial(print_heap, pid, as_json, pause_limit))
 
 
-def show(pid: int | None, as_json: bool, pause_limit: float) -> None:
+def print_heap(pid: int | None, as_json: bool, pause_limit: float) -> None:
     """Read a process and write what its allocator holds to standard output."""
     with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)

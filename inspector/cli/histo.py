@@ -59,10 +59,10 @@ def histo(
     are estimates: LOW is what the first look proves. With --blocking they are exact.
     """
     choice = TypeSelection(sort, tuple(filters or ()), limit)
-    context.obj.append(partial(show, pid, choice, as_json, blocking, memory, pause_limit))
+    context.obj.append(partial(print_types, pid, choice, as_json, blocking, memory, pause_limit))
 
 
-def show(
+def print_types(
     pid: int | None,
     choice: TypeSelection,
     as_json: bool,

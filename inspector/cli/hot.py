@@ -31,7 +31,7 @@ DurationOption = Annotated[
         metavar="SECONDS",
         min=0.01,
         max=options.LONGEST,
-        callback=options.a_number,
+        callback=options.refuse_nan,
         help="Sample for this long.",
     ),
 ]
@@ -42,7 +42,7 @@ RateOption = Annotated[
         metavar="HZ",
         min=1,
         max=FASTEST,
-        callback=options.a_number,
+        callback=options.refuse_nan,
         help="Samples per second at most; large targets take more time for each.",
     ),
 ]
@@ -67,13 +67,13 @@ def hot(
     at a time, MOVED IN the share of samples in which the header's shared count was not
     what it had been in the sample before. The process runs on all the time.
     """
-    selection = options.view("total", filters, limit, threads=False, as_json=as_json).selection
+    selection = options.make_view("total", filters, limit, threads=False, as_json=as_json).selection
     context.obj.append(
-        partial(show, pid, (duration, rate, kind, pause_limit), selection, as_json=as_json)
+        partial(print_ranking, pid, (duration, rate, kind, pause_limit), selection, as_json=as_json)
     )
 
 
-def show(
+def print_ranking(
     pid: int | None,
     course: tuple[float, float, str, float],
     selection: Selection,

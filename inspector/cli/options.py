@@ -35,10 +35,10 @@ __all__ = [
     "RetriesOption",
     "SortOption",
     "ThreadsOption",
-    "a_number",
     "is_pid",
+    "make_view",
     "one_of",
-    "view",
+    "refuse_nan",
 ]
 
 
@@ -50,7 +50,7 @@ LONGEST_PID: Final = 20
 """Digits."""
 
 
-def a_number(given: object) -> object:
+def refuse_nan(given: object) -> object:
     """Refuse what is no number, and so in no range and out of none; for options of type float."""
     numbers = given if isinstance(given, list | tuple) else [given]
     if any(each != each for each in numbers):  # noqa: PLR0124 - true of nan only
@@ -156,7 +156,7 @@ PauseLimitOption = Annotated[
         metavar="SECONDS",
         min=0.001,
         max=DAY,
-        callback=a_number,
+        callback=refuse_nan,
         help="Never stop the process for longer.",
     ),
 ]
@@ -204,7 +204,7 @@ IntervalOption = Annotated[
         metavar="SECONDS",
         min=FASTEST,
         max=SLOWEST,
-        callback=a_number,
+        callback=refuse_nan,
         help="Read this often.",
     ),
 ]
@@ -215,7 +215,7 @@ DurationOption = Annotated[
         metavar="SECONDS",
         min=0,
         max=LONGEST,
-        callback=a_number,
+        callback=refuse_nan,
         help="Stop after this long.",
     ),
 ]
@@ -231,7 +231,7 @@ ExportOption = Annotated[
 ]
 
 
-def view(
+def make_view(
     sort: str,
     filters: list[str] | None,
     limit: int | None,

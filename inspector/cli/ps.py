@@ -20,10 +20,10 @@ def ps(context: typer.Context, *, as_json: options.JsonOption = False) -> None:
     unique id, CPU the average over the life of the process. What is not known is a
     question mark; below the table stands why.
     """
-    context.obj.append(partial(show, as_json))
+    context.obj.append(partial(print_processes, as_json))
 
 
-def show(as_json: bool) -> None:
+def print_processes(as_json: bool) -> None:
     """Look at all processes and write them to standard output."""
     from inspector.reader.survey import survey
 

@@ -75,11 +75,13 @@ def record_(
     """
     read_options = ReadOptions(blocking, interpreter, retries, pause_limit, kinds_of(kind))
     context.obj.append(
-        partial(start, subject, file, read_options, Schedule(interval, duration, force))
+        partial(start_recording, subject, file, read_options, Schedule(interval, duration, force))
     )
 
 
-def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: Schedule) -> None:
+def start_recording(
+    subject: Sequence[str], path: str, read_options: ReadOptions, schedule: Schedule
+) -> None:
     """Record a process, or a program from its start to its end."""
     child: Popen[bytes] | None = None
     if len(subject) == 1 and options.is_pid(subject[0]):
@@ -88,7 +90,7 @@ def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: 
     else:
         child, target = start_program(subject, read_options.pause_limit)
     try:
-        tally = _recorded(target, path, read_options, course)
+        tally = _record_with_progress(target, path, read_options, schedule)
     except (NoSuchTarget, TargetChanged) as error:
         if child is not None:
             raise make_ended_error(child, error) from None
@@ -107,16 +109,18 @@ def start(subject: Sequence[str], path: str, read_options: ReadOptions, course: 
         raise SystemExit(status if status > 0 else 128 - status)
 
 
-def _recorded(target: Target, path: str, read_options: ReadOptions, course: Schedule) -> Tally:
+def _record_with_progress(
+    target: Target, path: str, read_options: ReadOptions, schedule: Schedule
+) -> Tally:
     """Record with a progress bar."""
     from inspector.screen.progress import show_recording
 
     settings = read_options._asdict()
-    with show_recording(course.duration) as tell:
+    with show_recording(schedule.duration) as tell:
         return record_readings(
             target,
             lambda: target.snapshot(**settings),
             path,
-            course,
+            schedule,
             lambda tally: tell(tally.readings, tally.size, tally.seconds),
         )

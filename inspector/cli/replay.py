@@ -21,7 +21,7 @@ SpeedOption = Annotated[
         metavar="FACTOR",
         min=0.25,
         max=64,
-        callback=options.a_number,
+        callback=options.refuse_nan,
         help="How fast to play.",
     ),
 ]
@@ -54,17 +54,19 @@ def replay(
     state = State(sort=sort, patterns=tuple(filters or ()), limit=limit, threads=threads)
     watch_options = WatchOptions(once, None, export or "", as_json)
     number = reading if reading is not None else -1 if once else 1
-    context.obj.append(partial(start, file, number, speed, state, watch_options))
+    context.obj.append(partial(start_replay, file, number, speed, state, watch_options))
 
 
-def start(path: str, number: int, speed: float, state: State, watch_options: WatchOptions) -> None:
+def start_replay(
+    path: str, number: int, speed: float, state: State, watch_options: WatchOptions
+) -> None:
     """Open a recording and show it."""
-    from inspector.screen.dashboard.replay import Replay, replayed
-    from inspector.screen.dashboard.start import is_drawn, show
+    from inspector.screen.dashboard.replay import Replay, begin_replay
+    from inspector.screen.dashboard.show import is_drawn, show_source
     from inspector.snapshots.recording import Reader
 
     with Reader(path) as reader:
         place = number - 1 if number > 0 else len(reader) + number
         place = max(0, min(place, len(reader) - 1))
-        state = replayed(state, reader, place, speed)
-        show(state, Replay(reader, hurry=not is_drawn(watch_options)), watch_options)
+        state = begin_replay(state, reader, place, speed)
+        show_source(state, Replay(reader, hurry=not is_drawn(watch_options)), watch_options)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from inspector.screen.selection import View
 
-__all__ = ["RunCommand", "divide", "run"]
+__all__ = ["RunCommand", "run", "split_program"]
 
 ProgramArgument = Annotated[
     list[str],
@@ -37,7 +37,7 @@ AtOption = Annotated[
         metavar="SECONDS",
         min=0,
         max=options.LONGEST,
-        callback=options.a_number,
+        callback=options.refuse_nan,
         help="Report this long after the start instead of at the end; may be repeated. What "
         "the program does not live to see is reported once, at its end.",
     ),
@@ -84,10 +84,10 @@ class RunCommand(options.Command):
             if not getattr(option, "is_flag", True)
             for name in option.opts
         }
-        return divide(args, valued)
+        return split_program(args, valued)
 
 
-def divide(words: Sequence[str], valued: Container[str]) -> tuple[list[str], list[str]]:
+def split_program(words: Sequence[str], valued: Container[str]) -> tuple[list[str], list[str]]:
     """Split a command line into our options and the program with all that belongs to it.
 
     The program begins at ``-m``, ``-c``, or the first word that is no option and no
@@ -133,14 +133,14 @@ def run(
         raise typer.BadParameter("--verdicts are told at the end: not with --live or --at")
     if live and has_terminal():
         board = BoardOptions(sort, tuple(filters or ()), threads, interval, export or "")
-        context.obj.append(partial(start_live, program, board, output))
+        context.obj.append(partial(start_live_program, program, board, output))
         return  # the report is the dashboard
-    view = options.view(sort, filters, limit, threads, as_json)
+    view = options.make_view(sort, filters, limit, threads, as_json)
     when = VERDICTS if verdicts else at or []
-    context.obj.append(partial(start, program, view, when, output))
+    context.obj.append(partial(start_program, program, view, when, output))
 
 
-def start_live(program: Sequence[str], board: BoardOptions, output: str | None) -> None:
+def start_live_program(program: Sequence[str], board: BoardOptions, output: str | None) -> None:
     """Become the program, with a dashboard beside it."""
     check_program(program)
     inspector.attach()
@@ -150,7 +150,7 @@ def start_live(program: Sequence[str], board: BoardOptions, output: str | None) 
     run_program(program, f"{board.dumps()}\n{output or ''}", LIVE)
 
 
-def start(
+def start_program(
     program: Sequence[str], view: View, when: Sequence[float] | str, output: str | None
 ) -> None:
     """Make sure that there will be a report, and become the program."""

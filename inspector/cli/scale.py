@@ -20,7 +20,7 @@ __all__ = ["scale_"]
 MOST_THREADS: Final = 256
 
 
-def _numbers(words: str) -> str:
+def _check_thread_counts(words: str) -> str:
     """Refuse what are no numbers of threads."""
     for word in words.split(","):
         if not options.is_pid(word.strip()) or not 1 <= int(word) <= MOST_THREADS:
@@ -35,7 +35,10 @@ ExpressionArgument = Annotated[
 ThreadsOption = Annotated[
     str,
     typer.Option(
-        "--threads", metavar="N[,N]", callback=_numbers, help="Numbers of threads to compare."
+        "--threads",
+        metavar="N[,N]",
+        callback=_check_thread_counts,
+        help="Numbers of threads to compare.",
     ),
 ]
 RoundsOption = Annotated[
@@ -48,7 +51,7 @@ SecondsOption = Annotated[
         metavar="S",
         min=0.001,
         max=3600,
-        callback=options.a_number,
+        callback=options.refuse_nan,
         help="Length of a run in one thread.",
     ),
 ]
@@ -70,10 +73,10 @@ def scale_(
     than cores, nor where the spread of the rounds is wider than the effect.
     """
     numbers = sorted({int(word) for word in threads.split(",")})
-    context.obj.append(partial(show, expressions, numbers, rounds, seconds, as_json))
+    context.obj.append(partial(print_scaling, expressions, numbers, rounds, seconds, as_json))
 
 
-def show(
+def print_scaling(
     expressions: Sequence[str],
     threads: Sequence[int],
     rounds: int,

@@ -15,7 +15,7 @@ from inspector.screen.waiting import announce_wait
 if TYPE_CHECKING:
     from inspector.screen.selection import View
 
-__all__ = ["ReadOptions", "show", "show_pool"]
+__all__ = ["ReadOptions", "print_pool", "print_snapshot"]
 
 
 class ReadOptions(NamedTuple):
@@ -30,16 +30,16 @@ class ReadOptions(NamedTuple):
     """Of :data:`inspector.snapshots.snapshot.KINDS`."""
 
 
-def show(pid: int | None, view: View, read_options: ReadOptions) -> None:
+def print_snapshot(pid: int | None, view: View, read_options: ReadOptions) -> None:
     """Read a process, by default this one, and write it to standard output."""
     with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=read_options.pause_limit)
         snapshot = target.snapshot(**read_options._asdict())
     with standard_output() as stream:
-        write_snapshot(snapshot, view, stream, remarks(target.discovery_pause_ns))
+        write_snapshot(snapshot, view, stream, make_remarks(target.discovery_pause_ns))
 
 
-def show_pool(pid: int | None, view: View, read_options: ReadOptions) -> None:
+def print_pool(pid: int | None, view: View, read_options: ReadOptions) -> None:
     """Read a process and write its pools and its threads' arrays to standard output."""
     with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=read_options.pause_limit)
@@ -57,7 +57,7 @@ def show_pool(pid: int | None, view: View, read_options: ReadOptions) -> None:
         console_for(stream).print(write_heading(snapshot), "", pool_view(snapshot), sep="\n")
 
 
-def remarks(discovery_pause_ns: int | None) -> tuple[str, ...]:
+def make_remarks(discovery_pause_ns: int | None) -> tuple[str, ...]:
     """Return what a user should know beside the table."""
     if discovery_pause_ns is None:
         return ()

@@ -30,10 +30,10 @@ def type_(
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Print all that is known of one type: words, formula, threads, bases, how it is counted."""
-    context.obj.append(partial(show, subject, pid, as_json, blocking, pause_limit))
+    context.obj.append(partial(print_type, subject, pid, as_json, blocking, pause_limit))
 
 
-def show(
+def print_type(
     subject: str,
     pid: int | None,
     as_json: bool,
@@ -43,7 +43,9 @@ def show(
     """Read a process and write one type to standard output."""
     with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)
-        anatomy = target.anatomy(_key(subject), blocking=blocking, pause_limit=pause_limit)
+        anatomy = target.anatomy(
+            _parse_subject(subject), blocking=blocking, pause_limit=pause_limit
+        )
     with standard_output() as stream:
         if as_json:
             stream.write(json.dumps(anatomy.as_dict()) + "\n")
@@ -54,7 +56,7 @@ def show(
         console_for(stream).print(anatomy_view(anatomy))
 
 
-def _key(subject: str) -> str | int:
+def _parse_subject(subject: str) -> str | int:
     """Return an address for what looks like one, else the name."""
     try:
         return int(subject, 0)

@@ -41,7 +41,7 @@ def why(
             metavar="SECONDS",
             min=0.01,
             max=options.LONGEST,
-            callback=options.a_number,
+            callback=options.refuse_nan,
             help="Watch for this long.",
         ),
     ] = 5.0,
@@ -52,7 +52,7 @@ def why(
             metavar="HZ",
             min=1,
             max=10_000,
-            callback=options.a_number,
+            callback=options.refuse_nan,
             help="Samples per second at most.",
         ),
     ] = 1000.0,
@@ -76,10 +76,12 @@ def why(
     threads most time comes first.
     """
     kinds = [word.strip() for word in fail_on.split(",")] if fail_on else []
-    context.obj.append(partial(show, pid, (duration, rate, pause_limit), kinds, as_json=as_json))
+    context.obj.append(
+        partial(print_findings, pid, (duration, rate, pause_limit), kinds, as_json=as_json)
+    )
 
 
-def show(
+def print_findings(
     pid: int, limits: tuple[float, float, float], fail_on: list[str], *, as_json: bool
 ) -> None:
     """Watch a process and write what was found to standard output.

@@ -24,7 +24,7 @@ from inspector.launch.live import Channel
 from inspector.launch.pane import Pane
 from inspector.launch.terminal_guard import start_guard
 from inspector.reader.background_sampler import Background
-from inspector.screen.dashboard.loop import watch
+from inspector.screen.dashboard.loop import watch_source
 from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.sources import Live
 from inspector.screen.dashboard.state import State
@@ -140,7 +140,7 @@ def _show_program(program: Program, target: Target, options: BoardOptions, pane:
         closing(Background(target.sampler)) as background,
         Terminal(terminal, terminal, signals=True) as screen,
     ):
-        return watch(
+        return watch_source(
             state,
             Live(read, target.anatomy, background),
             screen,

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from inspector.errors import FileError
-from inspector.screen.dashboard.view import framed, view
+from inspector.screen.dashboard.view import clamp_scroll, screen_lines
 from inspector.screen.dashboard.watch_options import SUFFIXES
 from inspector.screen.sizes import sensible_environment
 from inspector.screen.streams import open_output
@@ -76,7 +76,7 @@ def _record_screen(state: State) -> Console:
         legacy_windows=False,
         _environ=sensible_environment(),
     )
-    for line in view(framed(state)):
+    for line in screen_lines(clamp_scroll(state)):
         console.print(line, no_wrap=True, overflow="ignore", crop=True)
     return console
 

@@ -11,8 +11,8 @@ import string
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from inspector.screen.dashboard.decode import keys_of
-from inspector.screen.dashboard.keys import BINDINGS, applies, press
+from inspector.screen.dashboard.key_codes import decode_keys
+from inspector.screen.dashboard.keys import BINDINGS, is_applicable, press_key
 from inspector.screen.dashboard.state import Playing
 from tests.screen.boards import board
 
@@ -214,15 +214,17 @@ def pressed() -> Pressed:
 def _pressed(state: State, strokes: Iterable[Stroke], ways_out: Iterable[str]) -> Pressed:
     bindings, prompts = set(), set()
     for typed in (*(stroke.typed for stroke in strokes), *ways_out):
-        keys, _ = keys_of(typed.encode())
+        keys, _ = decode_keys(typed.encode())
         assert state.prompt is not None or len(keys) == 1, f"{typed!r} is several keys"
         for key in keys:
             if state.prompt is not None:
                 prompts |= {key} - {*string.printable}
             else:
-                found = (each for each in BINDINGS if key in each.keys and applies(each, state))
+                found = (
+                    each for each in BINDINGS if key in each.keys and is_applicable(each, state)
+                )
                 bindings |= {(each.text, key) for each in found}
             # Nothing is read or written here, nor is there anything to leave.
-            after = press(state, key)
+            after = press_key(state, key)
             state = replace(after, history=state.history, export="", leaving=False)
     return Pressed(frozenset(bindings), frozenset(prompts))

@@ -13,7 +13,7 @@ import pytest
 
 import inspector
 from inspector.analysis.history import History
-from inspector.screen.dashboard.state import State, with_snapshot
+from inspector.screen.dashboard.state import State, add_snapshot
 from inspector.screen.export import export_text
 from inspector.screen.text import GIL_ON
 from inspector.verdict.evidence import Verdict
@@ -93,11 +93,11 @@ def test_hot_ranks_types_with_their_confidence(hammer: Hammer) -> None:
 
 def test_an_export_says_what_hot_says(hammer: Hammer) -> None:
     target = inspector.attach(hammer.pid)
-    state = with_snapshot(State(), target.snapshot())
+    state = add_snapshot(State(), target.snapshot())
     for _ in range(4):
         # Both threads make some between any two readings.
         hammer.wait(everyone=True)
-        state = with_snapshot(state, target.snapshot())
+        state = add_snapshot(state, target.snapshot())
     document = json.loads(export_text(state, "x.json"))
     (found,) = [each for each in document["objects"] if each["name"] == "__main__.Hammered"]
     assert found["verdict"] == "plain decref"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from inspector.screen.dashboard.state import Size, State, with_snapshot
-from inspector.screen.dashboard.view import framed, view
+from inspector.screen.dashboard.state import Size, State, add_snapshot
+from inspector.screen.dashboard.view import clamp_scroll, screen_lines
 from tests.screen.builder import SECOND, interpreter, row, snapshot
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def board(width: int = 120, height: int = 24, readings: int = 6, **fields: objec
     """Return the state after some readings."""
     state = replace(State(size=Size(width, height)), **fields)  # type: ignore[arg-type]
     for number in range(readings):
-        state = framed(with_snapshot(state, reading(number)))
+        state = clamp_scroll(add_snapshot(state, reading(number)))
     return state
 
 
 def lines(state: State) -> list[str]:
     """Return the lines of the screen as text."""
-    return [line.plain for line in view(framed(state))]
+    return [line.plain for line in screen_lines(clamp_scroll(state))]
 
 
 def printed(view: RenderableType, width: int = 120) -> str:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.screen.dashboard.decode import keys_of
-from inspector.screen.dashboard.keys import BINDINGS, applies, press
-from inspector.screen.dashboard.state import Playing, row_at, with_snapshot
-from inspector.screen.dashboard.view import framed
+from inspector.screen.dashboard.key_codes import decode_keys
+from inspector.screen.dashboard.keys import BINDINGS, is_applicable, press_key
+from inspector.screen.dashboard.state import Playing, add_snapshot, row_at
+from inspector.screen.dashboard.view import clamp_scroll
 from inspector.screen.dashboard.watch_options import BOARD_SORTS
 from inspector.snapshots.snapshot import ObjectCount
 from tests.screen.boards import board, lines, reading
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def pressed(state: State, *keys: str) -> State:
     for key in keys:
-        state = framed(press(state, key))
+        state = clamp_scroll(press_key(state, key))
     return state
 
 
@@ -33,14 +33,14 @@ def many(rows: int, height: int = 20) -> State:
     whole = [
         row(f"app.T{number:03}", local=1000 - number, address=number) for number in range(rows)
     ]
-    return framed(with_snapshot(board(100, height, readings=0), reading(1, *whole)))
+    return clamp_scroll(add_snapshot(board(100, height, readings=0), reading(1, *whole)))
 
 
 @pytest.mark.parametrize(
     "state", [board(), board(playing=Playing(0, 9)), board(output=(), inside=True)]
 )
 def test_no_key_does_two_things(state: State) -> None:
-    keys = [key for each in BINDINGS if applies(each, state) for key in each.keys]
+    keys = [key for each in BINDINGS if is_applicable(each, state) for key in each.keys]
     assert len(keys) == len(set(keys))
 
 
@@ -126,7 +126,7 @@ def test_enter_shows_the_row_under_the_cursor_and_escape_goes_back() -> None:
 def test_details_stay_with_their_object_when_the_order_changes() -> None:
     state = pressed(board(readings=2), "enter")
     later = reading(9, row("app.Order", local=1), row("app.views.Line", local=900))
-    state = framed(with_snapshot(state, later))
+    state = clamp_scroll(add_snapshot(state, later))
     assert "app.Order" in lines(state)[3]
 
 
@@ -216,13 +216,13 @@ def test_no_key_breaks_anything(state: State) -> None:
     ],
 )
 def test_bytes_are_keys(data: bytes, keys: list[str]) -> None:
-    assert keys_of(data) == (keys, b"")
+    assert decode_keys(data) == (keys, b"")
 
 
 @pytest.mark.parametrize("data", [b"\x1b[5~q", "aé日\x1b[A".encode(), b"\x1bOA\x1b[1;5C."])
 def test_keys_survive_being_torn_anywhere(data: bytes) -> None:
-    whole, _ = keys_of(data)
+    whole, _ = decode_keys(data)
     for cut in range(len(data)):
-        first, rest = keys_of(data[:cut], more=True)
-        second, rest = keys_of(rest + data[cut:], more=True)
-        assert [*first, *second, *keys_of(rest)[0]] == whole
+        first, rest = decode_keys(data[:cut], more=True)
+        second, rest = decode_keys(rest + data[cut:], more=True)
+        assert [*first, *second, *decode_keys(rest)[0]] == whole

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.errors import NoSuchTarget, Unsettled
-from inspector.screen.dashboard.loop import watch
-from inspector.screen.dashboard.replay import Replay, replayed
+from inspector.screen.dashboard.loop import watch_source
+from inspector.screen.dashboard.replay import Replay, begin_replay
 from inspector.screen.dashboard.sources import Live
 from inspector.screen.dashboard.state import State
 from inspector.snapshots.recording import Reader, Writer
@@ -43,7 +43,7 @@ class Readings:
 
 
 def shown(screen: FakeScreen, readings: Callable[[str], Snapshot], **fields: float) -> State:
-    return watch(State(**fields), Live(readings), screen, clock=screen.clock)  # type: ignore[arg-type]
+    return watch_source(State(**fields), Live(readings), screen, clock=screen.clock)  # type: ignore[arg-type]
 
 
 def test_a_reading_is_taken_and_drawn_per_interval() -> None:
@@ -108,7 +108,7 @@ def test_another_kind_is_read_at_once() -> None:
 
 def test_it_ends_when_its_time_is_up() -> None:
     screen = FakeScreen(*"x" * 50)
-    watch(State(interval=0.25), Live(Readings()), screen, clock=screen.clock, duration=2)
+    watch_source(State(interval=0.25), Live(Readings()), screen, clock=screen.clock, duration=2)
     assert screen.now == pytest.approx(2)
 
 
@@ -128,7 +128,7 @@ def test_what_the_program_wrote_is_shown_and_its_end_told() -> None:
 
     screen = FakeScreen("o", "x", "x")
     readings = Readings()
-    state = watch(
+    state = watch_source(
         State(interval=0.25),
         Live(readings),
         screen,
@@ -164,8 +164,8 @@ def recording(tmp_path: Path) -> str:
 def test_a_replay_shows_every_reading_at_its_time_and_stops_at_the_end(recording: str) -> None:
     screen = FakeScreen(*"x" * 400)
     with Reader(recording) as reader:
-        state = replayed(State(), reader, 0, speed=1.0)
-        state = watch(state, Replay(reader), screen, clock=screen.clock)
+        state = begin_replay(State(), reader, 0, speed=1.0)
+        state = watch_source(state, Replay(reader), screen, clock=screen.clock)
     assert state.playing is not None
     assert state.playing.number == 99
     assert state.paused
@@ -180,8 +180,8 @@ def test_a_replay_shows_every_reading_at_its_time_and_stops_at_the_end(recording
 def test_a_step_in_a_replay_shows_the_numbers_that_were_live(recording: str) -> None:
     screen = FakeScreen("]", "}", "x", "[", "x", ")", "x", "(", width=200)
     with Reader(recording) as reader:
-        watch(
-            replayed(State(paused=True), reader, 0, speed=1.0),
+        watch_source(
+            begin_replay(State(paused=True), reader, 0, speed=1.0),
             Replay(reader),
             screen,
             clock=screen.clock,
@@ -215,7 +215,7 @@ class Looks:
 
 def test_the_type_of_the_details_is_read_in_full_with_each_reading() -> None:
     screen, look = FakeScreen("enter", "x", "x", "escape", "x", height=60), Looks()
-    watch(State(interval=1.0), Live(Readings(), look), screen, clock=screen.clock)
+    watch_source(State(interval=1.0), Live(Readings(), look), screen, clock=screen.clock)
     chosen = next(each.address for each in reading(1) if each.name == "app.Order")
     # At once, with the next reading, and no more once the table is back.
     assert look.addresses == [chosen] * 2
@@ -226,12 +226,12 @@ def test_the_type_of_the_details_is_read_in_full_with_each_reading() -> None:
 def test_a_type_that_cannot_be_read_in_full_shows_what_the_reading_had() -> None:
     screen = FakeScreen("enter", "x", height=40)
     look = Looks(Unsettled("it moves", tries=3), Unsettled("it moves", tries=3))
-    watch(State(interval=1.0), Live(Readings(), look), screen, clock=screen.clock)
+    watch_source(State(interval=1.0), Live(Readings(), look), screen, clock=screen.clock)
     assert any("counted by its owner alone" in line for line in screen.frames[-1])
     assert not any("it moves" in line for line in screen.frames[-1])
 
 
 def test_while_readings_are_paused_a_type_is_read_once() -> None:
     screen, look, readings = FakeScreen("p", "enter", "x", "x", height=60), Looks(), Readings()
-    watch(State(interval=1.0), Live(readings, look), screen, clock=screen.clock)
+    watch_source(State(interval=1.0), Live(readings, look), screen, clock=screen.clock)
     assert (readings.taken, len(look.addresses)) == (1, 1)

@@ -8,10 +8,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from inspector.screen.dashboard.columns import table_lines
-from inspector.screen.dashboard.keys import BINDINGS, applies, press
-from inspector.screen.dashboard.state import Size, State, with_snapshot
-from inspector.screen.dashboard.view import framed, view
+from inspector.screen.dashboard.keys import BINDINGS, is_applicable, press_key
+from inspector.screen.dashboard.state import Size, State, add_snapshot
+from inspector.screen.dashboard.table import table_lines
+from inspector.screen.dashboard.view import clamp_scroll, screen_lines
 from inspector.screen.dashboard.watch_options import BOARD_SORTS
 from inspector.screen.text import GIL_ON
 from inspector.snapshots.header_samples import HeaderSamples
@@ -38,7 +38,7 @@ def test_the_screen_is_filled_and_nothing_is_wider(width: int, height: int, mode
     if mode in {"help", "output"}:
         state = replace(state, mode=mode)
     if mode in {"details", "type"}:
-        state = press(state, "enter")
+        state = press_key(state, "enter")
     if mode == "type":
         state = with_anatomy(state)
     drawn = lines(state)
@@ -55,7 +55,7 @@ def test_no_number_loses_its_end_on_any_terminal_that_is_worth_it(
     large = row(
         "app." + "x" * 50, local=10**9, contributions=dict.fromkeys(range(100, 164), -(10**12))
     )
-    state = with_snapshot(State(threads=threads, sort=sort), reading(1, large, threads=crowd))
+    state = add_snapshot(State(threads=threads, sort=sort), reading(1, large, threads=crowd))
     for width in range(60, 240):
         table = table_lines(replace(state, size=Size(width, 12), cursor=-1))
         assert max(line.cell_len for line in table) <= width
@@ -69,12 +69,12 @@ def test_what_does_not_fit_is_seen_to_be_cut() -> None:
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_colour_says_nothing_that_the_text_does_not(width: int, color: bool) -> None:  # noqa: FBT001
-    state = framed(board(width, 24))
+    state = clamp_scroll(board(width, 24))
     stream = StringIO()
     console = Console(
         file=stream, width=width, force_terminal=color, color_system="truecolor" if color else None
     )
-    for line in view(state):
+    for line in screen_lines(state):
         console.print(line, no_wrap=True, crop=False, overflow="ignore")
     assert ("\x1b[" in stream.getvalue()) == color
     assert re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue()).splitlines() == lines(state)
@@ -125,7 +125,7 @@ def test_each_thread_has_a_column_and_the_rest_is_summed_up() -> None:
     crowd = [(100 + number, f"worker-{number}") for number in range(64)]
     order = row("app.Order", contributions={100 + number: number + 1 for number in range(64)})
     state = State(size=Size(100, 20), threads=True)
-    state = framed(with_snapshot(state, reading(1, order, threads=crowd)))
+    state = clamp_scroll(add_snapshot(state, reading(1, order, threads=crowd)))
     names, heads, line, *_ = lines(state)[3:]
     shown = names.split()
     assert shown[-1] == "others"
@@ -135,7 +135,7 @@ def test_each_thread_has_a_column_and_the_rest_is_summed_up() -> None:
 
 
 def test_details_write_the_formula_out_with_its_numbers() -> None:
-    text = "\n".join(lines(press(board(100, 40), "enter")))
+    text = "\n".join(lines(press_key(board(100, 40), "enter")))
     assert re.search(r"^  local +2 ", text, re.MULTILINE)
     assert re.search(r"^\+ threads +450 ", text, re.MULTILINE)
     assert re.search(r"^= total +452 ", text, re.MULTILINE)
@@ -144,7 +144,7 @@ def test_details_write_the_formula_out_with_its_numbers() -> None:
 
 
 def test_details_of_a_type_are_all_that_is_known_of_it() -> None:
-    text = "\n".join(lines(with_anatomy(press(board(120, 60), "enter"))))
+    text = "\n".join(lines(with_anatomy(press_key(board(120, 60), "enter"))))
     for words in (
         "ob_ref_shared",
         "HEAPTYPE BASETYPE",
@@ -158,14 +158,14 @@ def test_details_of_a_type_are_all_that_is_known_of_it() -> None:
 
 
 def test_details_say_of_what_the_share_is() -> None:
-    state = press(replace(board(160, 60), cursor=3), "enter")
+    state = press_key(replace(board(160, 60), cursor=3), "enter")
     text = "\n".join(lines(state))
     assert "≥7 updates per second, used by 1 thread at a time" in text
     assert "moved between 5 of 5 readings; no samples" in text
     match = state.subject_row
     assert match is not None
     sampled = HeaderSamples({match.key: 0}, [50], 200, seconds=1.0)
-    text = "\n".join(lines(framed(with_snapshot(state, reading(6), sampled))))
+    text = "\n".join(lines(clamp_scroll(add_snapshot(state, reading(6), sampled))))
     assert "≥50 updates per second" in text
     assert "moved in 25.0% of 200 samples (95 %: 19.5% to 31.4%)" in text
 
@@ -173,7 +173,7 @@ def test_details_say_of_what_the_share_is() -> None:
 def test_a_gil_that_is_on_is_said_above_the_table() -> None:
     whole = reading(0)
     serial = whole._replace(target=whole.target._replace(gil_enabled=True))
-    state = framed(with_snapshot(State(size=Size(80, 24)), serial))
+    state = clamp_scroll(add_snapshot(State(size=Size(80, 24)), serial))
     assert lines(state)[1] == GIL_ON
     assert lines(replace(state, ended="it ended"))[1:4:2] == [
         GIL_ON,
@@ -191,8 +191,8 @@ def with_anatomy(state: State) -> State:
 
 
 def test_details_of_an_object_that_is_gone_stay_and_say_so() -> None:
-    state = press(board(100, 40), "enter")
-    state = framed(with_snapshot(state, reading(9, row("app.Other", local=1))))
+    state = press_key(board(100, 40), "enter")
+    state = clamp_scroll(add_snapshot(state, reading(9, row("app.Other", local=1))))
     text = "\n".join(lines(state))
     assert "app.Order" in text
     assert "it is gone" in text
@@ -201,7 +201,7 @@ def test_details_of_an_object_that_is_gone_stay_and_say_so() -> None:
 def test_help_tells_every_key_that_does_something() -> None:
     state = replace(board(120, 60), mode="help")
     text = "\n".join(lines(state))
-    told = [each for each in BINDINGS if applies(each, state)]
+    told = [each for each in BINDINGS if is_applicable(each, state)]
     assert len(told) > 30
     for each in told:
         assert each.shown in text
@@ -213,8 +213,8 @@ def test_help_tells_every_key_that_does_something() -> None:
 def test_hostile_names_are_shown_harmlessly_everywhere(name: str, key: str) -> None:
     hostile = snapshot(row(name, local=3, contributions={4242: 7}))
     hostile = hostile._replace(target=hostile.target._replace(command=name[:2000]))
-    state = framed(with_snapshot(State(size=Size(100, 30), filter=""), hostile))
-    drawn = lines(press(state, key) if key else state)
+    state = clamp_scroll(add_snapshot(State(size=Size(100, 30), filter=""), hostile))
+    drawn = lines(press_key(state, key) if key else state)
     assert all(line.isprintable() and cell_len(line) <= 100 for line in drawn)
     assert not any("\x1b" in line or "owned\x07" in line for line in drawn)
     if name and key == "":
@@ -222,12 +222,12 @@ def test_hostile_names_are_shown_harmlessly_everywhere(name: str, key: str) -> N
 
 
 def test_what_could_not_be_told_is_a_question_mark() -> None:
-    state = framed(with_snapshot(State(size=Size(200, 20)), snapshot(unread("app.Gone"))))
+    state = clamp_scroll(add_snapshot(State(size=Size(200, 20)), snapshot(unread("app.Gone"))))
     line = next(line for line in lines(state) if "app.Gone" in line)
     assert line.split()[1:8] == ["?"] * 7
 
 
 def test_no_reading_and_no_row_are_drawn_too() -> None:
     assert "no reading yet" in lines(State())[0]
-    state = framed(with_snapshot(State(), snapshot()))
+    state = clamp_scroll(add_snapshot(State(), snapshot()))
     assert "nothing to show" in lines(state)[-1]

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from inspector.errors import FileError
-from inspector.screen.dashboard.state import Size, State, with_snapshot
+from inspector.screen.dashboard.state import Size, State, add_snapshot
 from inspector.screen.dashboard.watch_options import SUFFIXES
 from inspector.screen.export import export_text, write_export
 from tests.screen.boards import board
@@ -26,7 +26,7 @@ HOSTILE = "app.<script>alert(1)</script>|[red]\x1b[2J`*_\n=cmd"
 
 def hostile() -> State:
     whole = snapshot(row(HOSTILE, local=3), row("=HYPERLINK(1)", local=2))
-    return with_snapshot(State(size=Size(160, 12)), whole)
+    return add_snapshot(State(size=Size(160, 12)), whole)
 
 
 def test_a_picture_is_well_formed_and_asks_nobody_for_anything() -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inspector.diagnosis.ranking import Ranked
-from inspector.screen.dashboard.keys import press
-from inspector.screen.dashboard.state import Size, State, with_snapshot
-from inspector.screen.dashboard.view import framed
+from inspector.screen.dashboard.keys import press_key
+from inspector.screen.dashboard.state import Size, State, add_snapshot
+from inspector.screen.dashboard.view import clamp_scroll
 from inspector.screen.export import export_text
 from inspector.snapshots.row_verdict import judged_document
 from tests.screen.boards import lines
@@ -86,7 +86,7 @@ def test_all_that_show_readings_agree(case: str, gil: bool) -> None:  # noqa: FB
 
     state = State(size=Size(200, 40))
     for reading in readings(at, gil):
-        state = framed(with_snapshot(state, reading))
+        state = clamp_scroll(add_snapshot(state, reading))
     (document,) = json.loads(export_text(state, "x.json"))["objects"]
     ranked = json.loads(json.dumps(Ranked(each, whole.evidence(each), judged).as_dict()))
     for found in (document, ranked):
@@ -96,7 +96,7 @@ def test_all_that_show_readings_agree(case: str, gil: bool) -> None:  # noqa: FB
             whole.threads(each),
         )
     assert next(line for line in lines(state) if NAME in line).rstrip().endswith(verdict)
-    details = " ".join("\n".join(lines(press(state, "enter"))).split())
+    details = " ".join("\n".join(lines(press_key(state, "enter"))).split())
     assert f"verdict {verdict or 'none'}" in details
 
 

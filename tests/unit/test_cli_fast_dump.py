@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from inspector.cli.app import parse
+from inspector.cli.app import parse_words
 from inspector.cli.fast_dump import parse_dump
 
 WORDS = ["1", "4242", "--json", "--blocking"]
@@ -20,7 +20,7 @@ def test_what_is_understood_means_what_typer_says(line: tuple[str, ...]) -> None
     if {"1", "4242"} <= set(line):
         assert mine is None
         return
-    theirs = parse(line)
+    theirs = parse_words(line)
     assert isinstance(mine, partial)
     assert isinstance(theirs, partial)
     assert (mine.func, mine.args, mine.keywords) == (theirs.func, theirs.args, theirs.keywords)

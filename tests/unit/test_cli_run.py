@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inspector.cli.run import divide
+from inspector.cli.run import split_program
 
 VALUED = {"--at", "--output", "-o", "--limit"}
 
@@ -25,4 +25,4 @@ VALUED = {"--at", "--output", "-o", "--limit"}
     ],
 )
 def test_what_follows_the_program_is_its_own(line: str, own: str, program: str) -> None:
-    assert divide(line.split(), VALUED) == (own.split(), program.split())
+    assert split_program(line.split(), VALUED) == (own.split(), program.split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.screen import cells
-from inspector.screen.dashboard.glyphs import sparkline, thread_bars
+from inspector.screen.dashboard.glyphs import draw_sparkline, draw_thread_bars
 from inspector.screen.text import format_count
 
 if TYPE_CHECKING:
@@ -39,32 +39,32 @@ class Column(NamedTuple):
     left: bool = False
 
 
-def _share(row: ObjectCount, context: Context) -> str:
+def _format_share(row: ObjectCount, context: Context) -> str:
     share = context.history.share(row).value
     return "?" if share is None else f"{share:.0%}"
 
 
-def _verdict(row: ObjectCount, context: Context) -> str:
+def _format_verdict(row: ObjectCount, context: Context) -> str:
     judged = context.history.verdict(row)
     if judged is not None:
         return judged.verdict.value
     return "new" if context.history.is_new(row) else ""
 
 
-def _bars(row: ObjectCount, context: Context) -> str:
+def _draw_bars(row: ObjectCount, context: Context) -> str:
     if row.contributed is None:
         return "?"
     values = [row.contributions.get(thread, 0) for thread in context.threads]
     largest = max(map(abs, row.contributions.values()), default=0)
-    return thread_bars(values, largest, unicode=context.unicode)
+    return draw_thread_bars(values, largest, unicode=context.unicode)
 
 
-def _updates(row: ObjectCount, context: Context) -> str:
+def _format_updates(row: ObjectCount, context: Context) -> str:
     return cells.format_lower_bound(context.history.updates(row), unicode=context.unicode)
 
 
-def _trend(row: ObjectCount, context: Context) -> str:
-    return sparkline(context.history.totals(row), context.trend, unicode=context.unicode)
+def _draw_trend(row: ObjectCount, context: Context) -> str:
+    return draw_sparkline(context.history.totals(row), context.trend, unicode=context.unicode)
 
 
 COLUMNS: Final = (
@@ -75,10 +75,10 @@ COLUMNS: Final = (
     Column("SHARED", 9, lambda row, _: cells.format_number(row.unbiased, 9), "shared"),
     Column("THREADS", 9, lambda row, _: cells.format_signed(row.contributed, 9), "contributions"),
     Column("STACK", 6, lambda row, _: cells.format_number(row.deferred, 6), "deferred"),
-    Column("BY THREAD", 9, _bars, left=True),
-    Column("TREND", 10, _trend, left=True),
-    Column("UPDATES/s", 9, _updates, "updates"),
+    Column("BY THREAD", 9, _draw_bars, left=True),
+    Column("TREND", 10, _draw_trend, left=True),
+    Column("UPDATES/s", 9, _format_updates, "updates"),
     Column("USED BY", 7, lambda row, c: format_count(c.history.threads(row)), "updates"),
-    Column("MOVED IN", 8, _share),
-    Column("VERDICT", 12, _verdict, left=True),
+    Column("MOVED IN", 8, _format_share),
+    Column("VERDICT", 12, _format_verdict, left=True),
 )

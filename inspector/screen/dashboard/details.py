@@ -9,7 +9,7 @@ from rich.text import Text
 from inspector.screen import cells
 from inspector.screen.anatomy import anatomy_view, make_grid
 from inspector.screen.console import lines_of
-from inspector.screen.dashboard.glyphs import sparkline, thread_bars
+from inspector.screen.dashboard.glyphs import draw_sparkline, draw_thread_bars
 from inspector.screen.text import escape_text, format_count, format_plural
 from inspector.verdict.advice import describe
 from inspector.verdict.judge import judge
@@ -51,12 +51,18 @@ def detail_lines(state: State) -> list[Text]:
         ]
     else:
         lines += [Text(name[at : at + width], "bold") for at in range(0, len(name), width)]
-        lines += [Text(""), *_formula(row), Text(""), *_facts(row, snapshot, width), Text("")]
-    lines += [*_over_time(state, row, history), Text(""), *_threads(state, row, snapshot)]
+        lines += [
+            Text(""),
+            *_formula_lines(row),
+            Text(""),
+            *_fact_lines(row, snapshot, width),
+            Text(""),
+        ]
+    lines += [*_over_time(state, row, history), Text(""), *_thread_lines(state, row, snapshot)]
     return lines
 
 
-def _formula(row: ObjectCount) -> list[Text]:
+def _formula_lines(row: ObjectCount) -> list[Text]:
     """Return the parts of the total, one in a line."""
     parts = [
         ("  ", "local", row.local, "ob_ref_local, counted by its owner alone"),
@@ -65,7 +71,7 @@ def _formula(row: ObjectCount) -> list[Text]:
         ("+ ", "threads", row.contributed, "the threads' arrays, since the last merge"),
         ("= ", "counted", row.counted, ""),
         ("+ ", "stack", row.deferred, "on stacks, not counted by anybody"),
-        ("= ", "total", row.total, _certainty(row)),
+        ("= ", "total", row.total, _describe_certainty(row)),
     ]
     wide = max(len(format_count(value)) for _, _, value, _ in parts)
     lines = []
@@ -78,7 +84,7 @@ def _formula(row: ObjectCount) -> list[Text]:
     return lines
 
 
-def _certainty(row: ObjectCount) -> str:
+def _describe_certainty(row: ObjectCount) -> str:
     if row.bounds is not None and not row.settled:
         low, high = row.bounds
         return f"moved while it was read: {format_count(low)} to {format_count(high)} seen"
@@ -87,7 +93,7 @@ def _certainty(row: ObjectCount) -> str:
     return "" if row.settled else "moved while it was read"
 
 
-def _facts(row: ObjectCount, snapshot: Snapshot, width: int) -> list[Text]:
+def _fact_lines(row: ObjectCount, snapshot: Snapshot, width: int) -> list[Text]:
     names = {thread.native_id: thread.name for thread in snapshot.threads}
     flags = "; ".join(STATES[each] for each in row.state.split(" ") if each in STATES)
     owner = (
@@ -112,10 +118,10 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     since = cells.format_clock(history.baseline.taken_ns)
     span = f"{format_count(min(known))} to {format_count(max(known))}" if known else "?"
     facts = [
-        ("trend", f"{sparkline(totals, 40, unicode=state.unicode).strip()}  {span}"),
+        ("trend", f"{draw_sparkline(totals, 40, unicode=state.unicode).strip()}  {span}"),
         ("growth", f"{cells.format_signed(history.growth(row), 20)} since the baseline at {since}"),
         ("rate", f"{cells.format_rate(history.rate(row))} per second"),
-        ("header", _header(evidence, unicode=state.unicode)),
+        ("header", _describe_header(evidence, unicode=state.unicode)),
         ("verdict", "none" if judged is None else f"{judged.verdict}: {judged.advice}"),
     ]
     if judged is not None:
@@ -123,7 +129,7 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     return lines_of(make_grid(facts), state.size.width)
 
 
-def _header(evidence: Evidence, *, unicode: bool) -> str:
+def _describe_header(evidence: Evidence, *, unicode: bool) -> str:
     """Say how often the header is updated, as far as samples and readings tell."""
     rate = cells.format_lower_bound(evidence.updates_per_second, unicode=unicode)
     threads = evidence.threads
@@ -140,7 +146,7 @@ def _header(evidence: Evidence, *, unicode: bool) -> str:
     return f"{rate} updates per second{by}; {seen}"
 
 
-def _threads(state: State, row: ObjectCount, snapshot: Snapshot) -> list[Text]:
+def _thread_lines(state: State, row: ObjectCount, snapshot: Snapshot) -> list[Text]:
     """Return a line per thread that has a part in it, the largest first."""
     stacks = row.stacks
     names = {thread.native_id: thread.name for thread in snapshot.threads}
@@ -161,6 +167,6 @@ def _threads(state: State, row: ObjectCount, snapshot: Snapshot) -> list[Text]:
         line = Text(name)
         line.pad_right(24 - line.cell_len)
         line.append(f" {thread:>9} {cells.format_signed(value, 14):>14} {on_stack:>9}  ")
-        line.append(thread_bars([value], largest, unicode=state.unicode), "cyan")
+        line.append(draw_thread_bars([value], largest, unicode=state.unicode), "cyan")
         lines.append(line)
     return lines

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.screen.dashboard import acts
-from inspector.screen.dashboard.state import Prompt, State, arranged, selected
+from inspector.screen.dashboard import actions
+from inspector.screen.dashboard.state import Prompt, State, arrange_rows, select_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BINDINGS", "Binding", "press"]
+__all__ = ["BINDINGS", "Binding", "press_key"]
 
 
 class Binding(NamedTuple):
@@ -31,18 +31,18 @@ class Binding(NamedTuple):
     """The word in the footer; none if it is not there."""
 
 
-def press(state: State, key: str) -> State:
+def press_key(state: State, key: str) -> State:
     """Return the state after a key."""
     state = replace(state, message="")
     if state.prompt is not None:
-        return _type(state, state.prompt, key)
+        return _edit_prompt(state, state.prompt, key)
     for binding in BINDINGS:
-        if key in binding.keys and applies(binding, state):
+        if key in binding.keys and is_applicable(binding, state):
             return binding.act(state)
     return state
 
 
-def applies(binding: Binding, state: State) -> bool:
+def is_applicable(binding: Binding, state: State) -> bool:
     """Whether a binding is for what is watched."""
     if binding.where == "output":
         return state.output is not None
@@ -51,12 +51,12 @@ def applies(binding: Binding, state: State) -> bool:
     return not binding.where or (binding.where == "replay") == (state.playing is not None)
 
 
-def _type(state: State, prompt: Prompt, key: str) -> State:
+def _edit_prompt(state: State, prompt: Prompt, key: str) -> State:
     """Edit the line that is being typed; a filter works as it grows."""
     text = prompt.text
     if key == "escape":
         state = replace(state, prompt=None)
-        return arranged(replace(state, filter="")) if prompt.purpose == "filter" else state
+        return arrange_rows(replace(state, filter="")) if prompt.purpose == "filter" else state
     if key == "enter":
         state = replace(state, prompt=None)
         return state if prompt.purpose == "filter" else replace(state, export=text)
@@ -67,16 +67,16 @@ def _type(state: State, prompt: Prompt, key: str) -> State:
     elif len(key) == 1 and key.isprintable():
         text += key
     elif prompt.purpose == "filter" and key in {"up", "down", "pageup", "pagedown"}:
-        return press(replace(state, prompt=None), key)
+        return press_key(replace(state, prompt=None), key)
     state = replace(state, prompt=replace(prompt, text=text))
     if prompt.purpose == "filter" and text != state.filter:
-        state = arranged(replace(state, filter=text, cursor=0, top=0))
+        state = arrange_rows(replace(state, filter=text, cursor=0, top=0))
     return state
 
 
 BINDINGS: Final = (
     Binding(("q",), "q", "quit", lambda s: replace(s, leaving=True), footer="quit"),
-    Binding(("h", "?"), "h ?", "this help", acts.mode("help"), footer="help"),
+    Binding(("h", "?"), "h ?", "this help", actions.toggle_mode("help"), footer="help"),
     Binding(
         ("/",),
         "/",
@@ -84,56 +84,62 @@ BINDINGS: Final = (
         lambda s: replace(s, mode="table", prompt=Prompt("filter", s.filter)),
         footer="filter",
     ),
-    Binding(("s",), "s", "sort by the next column", acts.next_sort(1), footer="sort"),
-    Binding(("S",), "S", "sort by the column before", acts.next_sort(-1)),
+    Binding(("s",), "s", "sort by the next column", actions.sort_by_next(1), footer="sort"),
+    Binding(("S",), "S", "sort by the column before", actions.sort_by_next(-1)),
     Binding(
         ("i",),
         "i",
         "turn the order around",
-        lambda s: arranged(replace(s, reverse=not s.reverse)),
+        lambda s: arrange_rows(replace(s, reverse=not s.reverse)),
     ),
-    Binding(("T",), "T", "sort by total", acts.sort("total")),
-    Binding(("R",), "R", "sort by rate: growth per second", acts.sort("rate")),
-    Binding(("G",), "G", "sort by growth since the baseline", acts.sort("growth")),
-    Binding(("L",), "L", "sort by local", acts.sort("local")),
-    Binding(("A",), "A", "sort by shared", acts.sort("shared")),
-    Binding(("C",), "C", "sort by the sum of contributions", acts.sort("contributions")),
-    Binding(("D",), "D", "sort by deferred references, on stacks", acts.sort("deferred")),
-    Binding(("H",), "H", "sort by updates of headers", acts.sort("updates")),
-    Binding(("N",), "N", "sort by name", acts.sort("name")),
-    Binding(("c",), "c", "clear the filter", acts.clear),
-    Binding(("t",), "t", "a column per thread", acts.all_threads, footer="threads"),
-    Binding(("left",), "←", "threads to the left", acts.sideways(-1)),
-    Binding(("right",), "→", "threads to the right", acts.sideways(1)),
-    Binding(("enter",), "Enter", "the row in full", selected, footer="details"),
-    Binding(("escape",), "Esc", "back", acts.back),
-    Binding(("o",), "o", "what the program wrote", acts.mode("output"), "output", "output"),
-    Binding((" ", "p"), "Space p", "pause, and go on", acts.pause, footer="pause"),
-    Binding(("r",), "r", "reset the baseline to now", acts.reset, footer="reset"),
-    Binding(("+", "="), "+", "read less often", acts.interval(1), "live", "every"),
-    Binding(("-",), "-", "read more often", acts.interval(-1), "live"),
-    Binding(("1",), "1", "types", acts.kind("type"), "live"),
-    Binding(("2",), "2", "code objects", acts.kind("code"), "live"),
-    Binding(("3",), "3", "dictionaries of modules", acts.kind("dict"), "live"),
-    Binding(("4",), "4", "static types, which nobody counts", acts.kind("static"), "live"),
-    Binding(("5",), "5", "types, code and dictionaries", acts.kind("all"), "live"),
-    Binding(("]",), "]", "the next reading", acts.seek(1), "replay", "next"),
-    Binding(("[",), "[", "the reading before", acts.seek(-1), "replay", "back"),
-    Binding(("}",), "}", "ten readings on", acts.seek(10), "replay"),
-    Binding(("{",), "{", "ten readings back", acts.seek(-10), "replay"),
-    Binding((")",), ")", "the last reading", acts.seek(acts.FAR), "replay"),
-    Binding(("(",), "(", "the first reading", acts.seek(-acts.FAR), "replay"),
-    Binding((">", "+"), "> +", "faster", acts.speed(1), "replay", "faster"),
-    Binding(("<", "-"), "< -", "slower", acts.speed(-1), "replay"),
+    Binding(("T",), "T", "sort by total", actions.sort_by("total")),
+    Binding(("R",), "R", "sort by rate: growth per second", actions.sort_by("rate")),
+    Binding(("G",), "G", "sort by growth since the baseline", actions.sort_by("growth")),
+    Binding(("L",), "L", "sort by local", actions.sort_by("local")),
+    Binding(("A",), "A", "sort by shared", actions.sort_by("shared")),
+    Binding(("C",), "C", "sort by the sum of contributions", actions.sort_by("contributions")),
+    Binding(("D",), "D", "sort by deferred references, on stacks", actions.sort_by("deferred")),
+    Binding(("H",), "H", "sort by updates of headers", actions.sort_by("updates")),
+    Binding(("N",), "N", "sort by name", actions.sort_by("name")),
+    Binding(("c",), "c", "clear the filter", actions.clear_filter),
+    Binding(("t",), "t", "a column per thread", actions.toggle_threads, footer="threads"),
+    Binding(("left",), "←", "threads to the left", actions.scroll_threads(-1)),
+    Binding(("right",), "→", "threads to the right", actions.scroll_threads(1)),
+    Binding(("enter",), "Enter", "the row in full", select_row, footer="details"),
+    Binding(("escape",), "Esc", "back", actions.go_back),
     Binding(
-        ("e",), "e", "export to .svg, .html, .json, .csv or .md", acts.ask_export, footer="export"
+        ("o",), "o", "what the program wrote", actions.toggle_mode("output"), "output", "output"
     ),
-    Binding(("down", "j"), "↓ j", "down", acts.move(1)),
-    Binding(("up", "k"), "↑ k", "up", acts.move(-1)),
-    Binding(("pagedown", "ctrl-f"), "PgDn", "a page down, as Ctrl-F", acts.page(1)),
-    Binding(("pageup", "ctrl-b"), "PgUp", "a page up, as Ctrl-B", acts.page(-1)),
-    Binding(("home", "g"), "Home g", "to the first row", acts.move(-acts.FAR)),
-    Binding(("end",), "End", "to the last row", acts.move(acts.FAR)),
+    Binding((" ", "p"), "Space p", "pause, and go on", actions.toggle_pause, footer="pause"),
+    Binding(("r",), "r", "reset the baseline to now", actions.reset_baseline, footer="reset"),
+    Binding(("+", "="), "+", "read less often", actions.change_interval(1), "live", "every"),
+    Binding(("-",), "-", "read more often", actions.change_interval(-1), "live"),
+    Binding(("1",), "1", "types", actions.show_kind("type"), "live"),
+    Binding(("2",), "2", "code objects", actions.show_kind("code"), "live"),
+    Binding(("3",), "3", "dictionaries of modules", actions.show_kind("dict"), "live"),
+    Binding(("4",), "4", "static types, which nobody counts", actions.show_kind("static"), "live"),
+    Binding(("5",), "5", "types, code and dictionaries", actions.show_kind("all"), "live"),
+    Binding(("]",), "]", "the next reading", actions.seek_reading(1), "replay", "next"),
+    Binding(("[",), "[", "the reading before", actions.seek_reading(-1), "replay", "back"),
+    Binding(("}",), "}", "ten readings on", actions.seek_reading(10), "replay"),
+    Binding(("{",), "{", "ten readings back", actions.seek_reading(-10), "replay"),
+    Binding((")",), ")", "the last reading", actions.seek_reading(actions.FAR), "replay"),
+    Binding(("(",), "(", "the first reading", actions.seek_reading(-actions.FAR), "replay"),
+    Binding((">", "+"), "> +", "faster", actions.change_speed(1), "replay", "faster"),
+    Binding(("<", "-"), "< -", "slower", actions.change_speed(-1), "replay"),
+    Binding(
+        ("e",),
+        "e",
+        "export to .svg, .html, .json, .csv or .md",
+        actions.ask_export,
+        footer="export",
+    ),
+    Binding(("down", "j"), "↓ j", "down", actions.move_down(1)),
+    Binding(("up", "k"), "↑ k", "up", actions.move_down(-1)),
+    Binding(("pagedown", "ctrl-f"), "PgDn", "a page down, as Ctrl-F", actions.page_down(1)),
+    Binding(("pageup", "ctrl-b"), "PgUp", "a page up, as Ctrl-B", actions.page_down(-1)),
+    Binding(("home", "g"), "Home g", "to the first row", actions.move_down(-actions.FAR)),
+    Binding(("end",), "End", "to the last row", actions.move_down(actions.FAR)),
     Binding(("ctrl-l",), "Ctrl-L", "draw the screen anew", lambda s: replace(s, redraw=True)),
     Binding(("ctrl-z",), "Ctrl-Z", "suspend", lambda s: replace(s, suspending=True)),
     Binding(("ctrl-c",), "Ctrl-C", "quit", lambda s: replace(s, leaving=True), "outside"),

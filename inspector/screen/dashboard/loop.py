@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from inspector.errors import InspectorError
-from inspector.screen.dashboard.keys import press
-from inspector.screen.dashboard.view import framed, view
+from inspector.screen.dashboard.keys import press_key
+from inspector.screen.dashboard.view import clamp_scroll, screen_lines
 from inspector.screen.export import write_export
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inspector.screen.dashboard.sources import Source
     from inspector.screen.dashboard.state import Size, State
 
-__all__ = ["Output", "Screen", "watch"]
+__all__ = ["Output", "Screen", "watch_source"]
 
 LEAST_REST: Final = 0.02
 """Seconds between readings that are slower than their interval."""
@@ -56,7 +56,7 @@ class Output(Protocol):
         """Take in what is there to be read, and return the last lines."""
 
 
-def watch(  # noqa: PLR0913 - what a test replaces, each
+def watch_source(  # noqa: PLR0913 - what a test replaces, each
     state: State,
     source: Source,
     screen: Screen,
@@ -89,8 +89,8 @@ def watch(  # noqa: PLR0913 - what a test replaces, each
         state = source.advance(state, due=now >= due)
         if now >= due:
             due = max(due + source.delay(state), clock() + LEAST_REST)
-        state = framed(_exported(state))
-        screen.draw(view(state), anew=state.redraw)
+        state = clamp_scroll(_export_if_asked(state))
+        screen.draw(screen_lines(state), anew=state.redraw)
         state = replace(state, redraw=False)
         if end is not None and now >= end:
             return replace(state, leaving=True)
@@ -98,27 +98,27 @@ def watch(  # noqa: PLR0913 - what a test replaces, each
         files = [] if output is None or output.fileno() < 0 else [output.fileno()]
         before = state
         for key in screen.wait(max(0.0, rest), files):
-            state = _handled(state, key, screen)
+            state = _handle_key(state, key, screen)
         if state.interval != before.interval or state.playing != before.playing:
             due = clock() + source.delay(state)
     return state
 
 
-def _handled(state: State, key: str, screen: Screen) -> State:
+def _handle_key(state: State, key: str, screen: Screen) -> State:
     """Return the state after a key, or after what was no key but happened."""
     if key == "quit":
         return replace(state, leaving=True)
     if key == "resumed":
         screen.resume()
         return replace(state, redraw=True)
-    state = framed(press(state, key))
+    state = clamp_scroll(press_key(state, key))
     if state.suspending:
         screen.suspend()
         state = replace(state, suspending=False, redraw=True)
     return state
 
 
-def _exported(state: State) -> State:
+def _export_if_asked(state: State) -> State:
     """Write the file that was asked for, and say so."""
     if not state.export:
         return state

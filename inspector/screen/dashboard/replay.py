@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from inspector.analysis.history import History
-from inspector.screen.dashboard.state import Playing, State, arranged, with_snapshot
+from inspector.screen.dashboard.state import Playing, State, add_snapshot, arrange_rows
 
 if TYPE_CHECKING:
     from inspector.snapshots.recording import Reader
 
-__all__ = ["Replay", "replayed"]
+__all__ = ["Replay", "begin_replay"]
 
 BEFORE: Final = 20
 """Readings before the one that was sought, for its trend."""
@@ -45,7 +45,7 @@ class Replay:
             return state
         playing = replace(playing, number=number)
         if number == self._shown + 1:
-            state = with_snapshot(state, self._reader.read(number))
+            state = add_snapshot(state, self._reader.read(number))
         else:
             state = self._sought(state, number)
         self._shown = number
@@ -72,10 +72,10 @@ class Replay:
         history = History.begin(self._reader.read(first))
         for each in range(first + 1, number + 1):
             history = history.add(self._reader.read(each))
-        return arranged(replace(state, history=replace(history, baseline=baseline)))
+        return arrange_rows(replace(state, history=replace(history, baseline=baseline)))
 
 
-def replayed(state: State, reader: Reader, number: int, speed: float) -> State:
+def begin_replay(state: State, reader: Reader, number: int, speed: float) -> State:
     """Return the state to begin a replay with, at a reading from 0."""
     first = reader.read(0)
     kind = next(iter(first)).kind if len(first) else "type"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from inspector.errors import InspectorError, NoSuchTarget
-from inspector.screen.dashboard.state import State, with_snapshot
+from inspector.screen.dashboard.state import State, add_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class Live:
             if wanted:
                 snapshot = self._read(state.kind)
                 sampled = self._background.renew(snapshot) if self._background else None
-                state = with_snapshot(state, snapshot, sampled)
+                state = add_snapshot(state, snapshot, sampled)
             return self._looked(state, due=wanted)
         except NoSuchTarget:
             if state.history is None:

@@ -22,18 +22,18 @@ __all__ = [
     "Prompt",
     "Size",
     "State",
-    "arranged",
-    "found",
+    "add_snapshot",
+    "arrange_rows",
+    "find_row",
     "row_at",
-    "selected",
-    "with_snapshot",
+    "select_row",
 ]
 
 SEVERAL: Final = 1e15
 """More updates per second than any header sees: types that several threads use come first."""
 
 
-def _cost(history: History, row: ObjectCount) -> float | None:
+def _rank_updates(history: History, row: ObjectCount) -> float | None:
     """Return the updates per second, on top of all others for what several threads use."""
     cost = history.cost(row)
     return None if cost is None else cost[1] + SEVERAL * cost[0]
@@ -42,7 +42,7 @@ def _cost(history: History, row: ObjectCount) -> float | None:
 OVER_TIME: Final[dict[str, Callable[[History, ObjectCount], float | None]]] = {
     "rate": History.rate,
     "growth": History.growth,
-    "updates": _cost,
+    "updates": _rank_updates,
 }
 FIELDS: Final = {name: ObjectCount._fields.index(name) for name in ("total", "local", "deferred")}
 """Sorts by what stands in a row as it is."""
@@ -140,14 +140,14 @@ class State:
         return None if self.history is None else self.history.latest
 
 
-def with_snapshot(state: State, snapshot: Snapshot, sampled: HeaderSamples | None = None) -> State:
+def add_snapshot(state: State, snapshot: Snapshot, sampled: HeaderSamples | None = None) -> State:
     """Return the state with one more reading, and what was sampled before it."""
     history = state.history
     history = History.begin(snapshot) if history is None else history.add(snapshot, sampled)
-    return arranged(replace(state, history=history, trouble=""))
+    return arrange_rows(replace(state, history=history, trouble=""))
 
 
-def arranged(state: State) -> State:
+def arrange_rows(state: State) -> State:
     """Return the state with its rows filtered and sorted, and the cursor on one of them.
 
     Rows without the value that is sorted by come last.
@@ -155,11 +155,11 @@ def arranged(state: State) -> State:
     history = state.history
     if history is None:
         return replace(state, order=(), cursor=0, top=0)
-    matches = _matcher(state)
+    matches = _make_matcher(state)
     rows = history.latest.rows
     names, addresses = history.latest.column("name"), history.latest.column("address")
     chosen = [number for number, name in enumerate(names) if matches(name)]
-    value = _value(state.sort, history)
+    value = _sort_value(state.sort, history)
     sign = 1 if state.reverse else -1
     # Tuples that sort by themselves: thousands of rows are sorted with each reading.
     places = [
@@ -170,12 +170,12 @@ def arranged(state: State) -> State:
     order = tuple(place[-1] for place in places)
     subject = state.subject_row
     if state.subject is not None:
-        subject = found(history.latest, state.subject) or subject
+        subject = find_row(history.latest, state.subject) or subject
     last = max(0, len(order) - 1)
     return replace(state, order=order, cursor=min(state.cursor, last), subject_row=subject)
 
 
-def _value(sort: str, history: History) -> Callable[[tuple[Any, ...]], float | None]:
+def _sort_value(sort: str, history: History) -> Callable[[tuple[Any, ...]], float | None]:
     """Return what the fields of a row are sorted by.
 
     Growth and rates are told with their signs, for what shrinks is no leak; the parts
@@ -197,7 +197,7 @@ def _value(sort: str, history: History) -> Callable[[tuple[Any, ...]], float | N
     return size
 
 
-def found(snapshot: Snapshot, key: ObjectKey) -> ObjectCount | None:
+def find_row(snapshot: Snapshot, key: ObjectKey) -> ObjectCount | None:
     """Return the row of an object, None if it is gone."""
     interpreter, address, name = key
     for place, there in enumerate(snapshot.column("address")):
@@ -216,7 +216,7 @@ def row_at(state: State, place: int) -> ObjectCount | None:
     return ObjectCount._make(snapshot.rows[state.order[place]])
 
 
-def selected(state: State) -> State:
+def select_row(state: State) -> State:
     """Return the state with the details of the row under the cursor."""
     row = row_at(state, state.cursor)
     if row is None:
@@ -225,7 +225,7 @@ def selected(state: State) -> State:
     return replace(shown, subject=row.key)
 
 
-def _matcher(state: State) -> Callable[[str], bool]:
+def _make_matcher(state: State) -> Callable[[str], bool]:
     """Return the test whether a name is to be shown."""
     given = make_matcher(state.patterns)
     typed = state.filter.casefold()

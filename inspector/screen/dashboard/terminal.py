@@ -17,7 +17,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from inspector.screen.dashboard.decode import keys_of
+from inspector.screen.dashboard.key_codes import decode_keys
 from inspector.screen.dashboard.paint import Paint, has_unicode
 from inspector.screen.dashboard.state import Size
 
@@ -230,9 +230,9 @@ class Terminal:
             data = b""
         if not data:
             return ["quit"]
-        keys, self._pending = keys_of(self._pending + data, more=True)
+        keys, self._pending = decode_keys(self._pending + data, more=True)
         if self._pending and not select.select([self._source], [], [], ESCAPE_WAIT)[0]:
-            more, self._pending = keys_of(self._pending)
+            more, self._pending = decode_keys(self._pending)
             keys += more
         return keys
 

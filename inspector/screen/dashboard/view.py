@@ -9,18 +9,18 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from inspector.screen.cells import cut_to_width
-from inspector.screen.dashboard.acts import FAR
-from inspector.screen.dashboard.columns import table_lines
+from inspector.screen.dashboard.actions import FAR
 from inspector.screen.dashboard.details import detail_lines
-from inspector.screen.dashboard.head import head_lines
-from inspector.screen.dashboard.keys import BINDINGS, applies
+from inspector.screen.dashboard.heading import head_lines
+from inspector.screen.dashboard.keys import BINDINGS, is_applicable
 from inspector.screen.dashboard.sizes import body_height, table_height
+from inspector.screen.dashboard.table import table_lines
 from inspector.screen.text import escape_text, format_count
 
 if TYPE_CHECKING:
     from inspector.screen.dashboard.state import State
 
-__all__ = ["framed", "view"]
+__all__ = ["clamp_scroll", "screen_lines"]
 
 LEGEND: Final = (
     "TOTAL = LOCAL + SHARED + THREADS + STACK; ? is not known, ~ moved while it was read",
@@ -34,7 +34,7 @@ LEGEND: Final = (
 )
 
 
-def view(state: State) -> list[Text]:
+def screen_lines(state: State) -> list[Text]:
     """Return as many lines as the screen has, none wider than it is."""
     body = {
         "details": detail_lines,
@@ -48,7 +48,7 @@ def view(state: State) -> list[Text]:
         body = body[first : first + room]
     lines = [*head_lines(state), *body[:room]]
     lines += [Text("")] * (state.size.height - 1 - len(lines))
-    lines = [*lines[: max(0, state.size.height - 1)], footer(state)]
+    lines = [*lines[: max(0, state.size.height - 1)], footer_line(state)]
     for line in lines:
         line.no_wrap = True
         # A number whose end is missing would be another number.
@@ -56,7 +56,7 @@ def view(state: State) -> list[Text]:
     return lines
 
 
-def framed(state: State) -> State:
+def clamp_scroll(state: State) -> State:
     """Return the state with the cursor on the screen, and nothing scrolled past its end."""
     if state.mode == "table":
         room = table_height(state)
@@ -71,11 +71,11 @@ def framed(state: State) -> State:
 
 def help_lines(state: State) -> list[Text]:
     """Return every key that does something, in one or two columns, and what words mean."""
-    keys = [binding for binding in BINDINGS if applies(binding, state)]
+    keys = [binding for binding in BINDINGS if is_applicable(binding, state)]
     width = state.size.width
     cells = []
     for binding in keys:
-        shown = plain_arrows(binding.shown, state)
+        shown = spell_arrows(binding.shown, state)
         cells.append(Text.assemble((f"{shown:>8}", "bold"), f"  {binding.text}"))
     columns = 2 if width >= 110 else 1  # noqa: PLR2004 - twice the longest line
     height = -(-len(cells) // columns)
@@ -89,7 +89,7 @@ def help_lines(state: State) -> list[Text]:
     return [*lines, Text(""), *(Text(line, "dim") for line in LEGEND)]
 
 
-def plain_arrows(text: str, state: State) -> str:
+def spell_arrows(text: str, state: State) -> str:
     """Spell arrows where they cannot be drawn."""
     if state.unicode:
         return text
@@ -105,7 +105,7 @@ def output_lines(state: State) -> list[Text]:
     return [Text(escape_text(line)) for line in state.output]
 
 
-def footer(state: State) -> Text:
+def footer_line(state: State) -> Text:
     """Return what is typed, or said, or the keys and the place in the table."""
     width = state.size.width
     if state.prompt is not None:
@@ -117,10 +117,10 @@ def footer(state: State) -> Text:
         )
     if state.message:
         return Text(escape_text(state.message), "bold yellow")
-    place = _place(state)
+    place = _describe_place(state)
     line = Text()
     for binding in BINDINGS:
-        if not binding.footer or not applies(binding, state):
+        if not binding.footer or not is_applicable(binding, state):
             continue
         key = "⏎" if binding.keys[0] == "enter" and state.unicode else binding.shown.split()[-1]
         key = "+/-" if binding.shown == "+" else binding.shown.split()[0] if key == "p" else key
@@ -132,7 +132,7 @@ def footer(state: State) -> Text:
     return line.append(cut_to_width(place, width), "dim")
 
 
-def _place(state: State) -> str:
+def _describe_place(state: State) -> str:
     """Return which rows are on the screen, of how many, in which order."""
     if state.mode != "table" or state.snapshot is None:
         return "Esc back" if state.mode != "table" else ""

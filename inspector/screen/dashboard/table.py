@@ -46,23 +46,23 @@ def table_lines(state: State) -> list[Text]:
     rows = [row for place in range(state.top, last) if (row := row_at(state, place)) is not None]
     head = state.kind.upper()
     longest = max([len(head), *(cell_len(cells.format_name(row)) for row in rows)])
-    space, chosen = fitting(state, min(longest, WIDEST_NAME))
+    space, chosen = choose_columns(state, min(longest, WIDEST_NAME))
     names = {column.head for column in chosen}
     left = state.size.width - space - sum(column.width + 1 for column in chosen)
     # What is left over makes trends and bars longer.
     trend = 10 + (max(0, left) * 2 // 3 if "TREND" in names and not state.threads else 0)
     bars = 9 + (max(0, left) // 3 if "BY THREAD" in names and not state.threads else 0)
     trend, bars = min(trend, 40), min(bars, 32)
-    threads = _busiest(state, rows)
+    threads = _rank_threads(state, rows)
     if not state.threads:
-        threads = _in_order(state, threads[:bars])
+        threads = _sort_threads(state, threads[:bars])
     context = Context(history, threads, state.unicode, bars, trend)
-    chosen = [_sized(column, context) for column in chosen]
+    chosen = [_with_width(column, context) for column in chosen]
     if state.threads:
         chosen = _with_threads(state, chosen, context, left)
-    lines = _heads(state, head, space, chosen)
+    lines = _head_lines(state, head, space, chosen)
     for place, row in enumerate(rows, state.top):
-        line = _line(row, space, chosen, context)
+        line = _row_line(row, space, chosen, context)
         if place == state.cursor:
             # Without the colours of its cells, which would be patches in the bar.
             line = Text(line.plain, SELECTED, no_wrap=True)
@@ -71,7 +71,7 @@ def table_lines(state: State) -> list[Text]:
     return lines
 
 
-def fitting(state: State, longest: int) -> tuple[int, list[Column]]:
+def choose_columns(state: State, longest: int) -> tuple[int, list[Column]]:
     """Return the cells of the names and the columns that fit beside them."""
     by_head = {column.head: column for column in COLUMNS}
     sorted_by = [column.head for column in COLUMNS if column.sort == state.sort]
@@ -93,13 +93,13 @@ def fitting(state: State, longest: int) -> tuple[int, list[Column]]:
     return space, [column for column in COLUMNS if column.head in chosen]
 
 
-def _sized(column: Column, context: Context) -> Column:
+def _with_width(column: Column, context: Context) -> Column:
     if column.head == "TREND":
         return column._replace(width=context.trend)
     return column._replace(width=context.bars) if column.head == "BY THREAD" else column
 
 
-def _busiest(state: State, rows: Sequence[ObjectCount]) -> list[int]:
+def _rank_threads(state: State, rows: Sequence[ObjectCount]) -> list[int]:
     """Return the threads, those that contribute most to the rows on the screen first."""
     snapshot = state.snapshot
     busy: Counter[int] = Counter()
@@ -111,7 +111,7 @@ def _busiest(state: State, rows: Sequence[ObjectCount]) -> list[int]:
     return [thread for thread, _ in busy.most_common()]
 
 
-def _in_order(state: State, threads: Sequence[int]) -> list[int]:
+def _sort_threads(state: State, threads: Sequence[int]) -> list[int]:
     """Return threads as the target lists them: what is busiest changes all the time."""
     known = [thread.native_id for thread in state.snapshot.threads] if state.snapshot else []
     places = {thread: place for place, thread in enumerate(dict.fromkeys(known))}
@@ -127,15 +127,15 @@ def _with_threads(state: State, chosen: list[Column], context: Context, room: in
     if len(ranked) > fit:
         fit = max(1, fit - 1)
     columns = list(chosen)
-    for thread in _in_order(state, ranked[:fit]):
+    for thread in _sort_threads(state, ranked[:fit]):
         title = f"{cells.cut_to_width(escape_text(names.get(thread, '')), THREAD - 1)}\n{thread}"
-        columns.append(Column(title, THREAD - 1, _contribution([thread])))
+        columns.append(Column(title, THREAD - 1, _contribution_cell([thread])))
     if rest := ranked[fit:]:
-        columns.append(Column(f"others\n{len(rest)} threads", THREAD - 1, _contribution(rest)))
+        columns.append(Column(f"others\n{len(rest)} threads", THREAD - 1, _contribution_cell(rest)))
     return columns
 
 
-def _contribution(threads: Sequence[int]) -> Callable[[ObjectCount, Context], str]:
+def _contribution_cell(threads: Sequence[int]) -> Callable[[ObjectCount, Context], str]:
     def cell(row: ObjectCount, _: Context) -> str:
         if row.contributed is None:
             return "?"
@@ -146,7 +146,7 @@ def _contribution(threads: Sequence[int]) -> Callable[[ObjectCount, Context], st
     return cell
 
 
-def _heads(state: State, head: str, space: int, chosen: Sequence[Column]) -> list[Text]:
+def _head_lines(state: State, head: str, space: int, chosen: Sequence[Column]) -> list[Text]:
     """Return the line of heads, or two with threads; the one sorted by is marked."""
     lines = []
     height = 2 if state.threads else 1
@@ -167,7 +167,7 @@ def _heads(state: State, head: str, space: int, chosen: Sequence[Column]) -> lis
     return lines
 
 
-def _line(row: ObjectCount, space: int, chosen: Sequence[Column], context: Context) -> Text:
+def _row_line(row: ObjectCount, space: int, chosen: Sequence[Column], context: Context) -> Text:
     """Return one row."""
     name = cells.cut_to_width(cells.format_name(row), space)
     line = Text(name + " " * (space - cell_len(name)), no_wrap=True)
@@ -175,12 +175,12 @@ def _line(row: ObjectCount, space: int, chosen: Sequence[Column], context: Conte
         text = column.cell(row, context)
         gap = " " * (column.width - cell_len(text))
         line.append(" " if column.left else f" {gap}")
-        line.append(text, _style(column.head, text))
+        line.append(text, _cell_style(column.head, text))
         line.append(gap if column.left else "")
     return line
 
 
-def _style(head: str, text: str) -> str:
+def _cell_style(head: str, text: str) -> str:
     """Return how a cell is drawn: colour repeats what the text says."""
     if text.startswith("~"):
         return "yellow"

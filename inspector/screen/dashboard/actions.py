@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from inspector.screen.dashboard.sizes import body_height, table_height
-from inspector.screen.dashboard.state import Prompt, State, arranged
+from inspector.screen.dashboard.state import Prompt, State, arrange_rows
 from inspector.screen.dashboard.watch_options import BOARD_SORTS, FASTEST, SLOWEST
 
 if TYPE_CHECKING:
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAR",
-    "all_threads",
     "ask_export",
-    "back",
-    "clear",
-    "interval",
-    "kind",
-    "mode",
-    "move",
-    "next_sort",
-    "page",
-    "pause",
-    "reset",
-    "seek",
-    "sideways",
-    "sort",
-    "speed",
+    "change_interval",
+    "change_speed",
+    "clear_filter",
+    "go_back",
+    "move_down",
+    "page_down",
+    "reset_baseline",
+    "scroll_threads",
+    "seek_reading",
+    "show_kind",
+    "sort_by",
+    "sort_by_next",
+    "toggle_mode",
+    "toggle_pause",
+    "toggle_threads",
 ]
 
 STEPS: Final = (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -39,26 +39,26 @@ FAR: Final = 1 << 40
 """More lines than anything has."""
 
 
-def sort(name: str) -> Callable[[State], State]:
+def sort_by(name: str) -> Callable[[State], State]:
     """Sort by something, its largest first."""
 
     def act(state: State) -> State:
-        return arranged(replace(state, sort=name, reverse=False, cursor=0, top=0))
+        return arrange_rows(replace(state, sort=name, reverse=False, cursor=0, top=0))
 
     return act
 
 
-def next_sort(step: int) -> Callable[[State], State]:
+def sort_by_next(step: int) -> Callable[[State], State]:
     """Sort by what is so many columns on."""
 
     def act(state: State) -> State:
         place = BOARD_SORTS.index(state.sort) + step
-        return sort(BOARD_SORTS[place % len(BOARD_SORTS)])(state)
+        return sort_by(BOARD_SORTS[place % len(BOARD_SORTS)])(state)
 
     return act
 
 
-def kind(name: str) -> Callable[[State], State]:
+def show_kind(name: str) -> Callable[[State], State]:
     """Show objects of another kind."""
 
     def act(state: State) -> State:
@@ -70,7 +70,7 @@ def kind(name: str) -> Callable[[State], State]:
     return act
 
 
-def move(lines: int) -> Callable[[State], State]:
+def move_down(lines: int) -> Callable[[State], State]:
     """Go so many lines down."""
 
     def act(state: State) -> State:
@@ -82,17 +82,17 @@ def move(lines: int) -> Callable[[State], State]:
     return act
 
 
-def page(pages: int) -> Callable[[State], State]:
+def page_down(pages: int) -> Callable[[State], State]:
     """Go so many screens down."""
 
     def act(state: State) -> State:
         room = table_height(state) if state.mode == "table" else body_height(state)
-        return move(pages * max(1, room - 1))(state)
+        return move_down(pages * max(1, room - 1))(state)
 
     return act
 
 
-def interval(step: int) -> Callable[[State], State]:
+def change_interval(step: int) -> Callable[[State], State]:
     """Read more or less often."""
 
     def act(state: State) -> State:
@@ -103,7 +103,7 @@ def interval(step: int) -> Callable[[State], State]:
     return act
 
 
-def seek(readings: int) -> Callable[[State], State]:
+def seek_reading(readings: int) -> Callable[[State], State]:
     """Go to another reading of a recording, and stay there."""
 
     def act(state: State) -> State:
@@ -115,7 +115,7 @@ def seek(readings: int) -> Callable[[State], State]:
     return act
 
 
-def speed(step: int) -> Callable[[State], State]:
+def change_speed(step: int) -> Callable[[State], State]:
     """Replay faster or slower."""
 
     def act(state: State) -> State:
@@ -128,7 +128,7 @@ def speed(step: int) -> Callable[[State], State]:
     return act
 
 
-def mode(name: str) -> Callable[[State], State]:
+def toggle_mode(name: str) -> Callable[[State], State]:
     """Show something else than the table, or the table again."""
 
     def act(state: State) -> State:
@@ -139,26 +139,26 @@ def mode(name: str) -> Callable[[State], State]:
     return act
 
 
-def back(state: State) -> State:
+def go_back(state: State) -> State:
     """Leave what is shown instead of the table, else clear the filter."""
     if state.mode != "table":
         return replace(state, mode="table", scroll=0)
-    return clear(state) if state.filter else state
+    return clear_filter(state) if state.filter else state
 
 
-def clear(state: State) -> State:
+def clear_filter(state: State) -> State:
     """Show all rows."""
-    return arranged(replace(state, filter="", patterns=()))
+    return arrange_rows(replace(state, filter="", patterns=()))
 
 
-def reset(state: State) -> State:
+def reset_baseline(state: State) -> State:
     """Begin anew: growth, updates and verdicts count from now."""
     if state.history is None:
         return state
-    return arranged(replace(state, history=state.history.rebased(), message="new baseline"))
+    return arrange_rows(replace(state, history=state.history.rebased(), message="new baseline"))
 
 
-def pause(state: State) -> State:
+def toggle_pause(state: State) -> State:
     """Pause, or go on; at the end of a recording, from its beginning."""
     playing = state.playing
     if state.paused and playing is not None and playing.number == playing.count - 1:
@@ -166,12 +166,12 @@ def pause(state: State) -> State:
     return replace(state, paused=not state.paused)
 
 
-def all_threads(state: State) -> State:
+def toggle_threads(state: State) -> State:
     """Show a column per thread, or none."""
     return replace(state, threads=not state.threads, first_thread=0, mode="table")
 
 
-def sideways(threads: int) -> Callable[[State], State]:
+def scroll_threads(threads: int) -> Callable[[State], State]:
     """Show threads further to the right."""
 
     def act(state: State) -> State:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inspector.screen.dashboard.state import State
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["head_lines", "status"]
+__all__ = ["describe_status", "head_lines"]
 
 KINDS = {
     "type": "types",
@@ -46,12 +46,12 @@ def head_lines(state: State) -> list[Text]:
     else:
         width = state.size.width
         lines = [
-            Text(_joined(_target(state, history.latest), width), "bold"),
-            Text(_joined(_facts(state, history), width)),
+            Text(_join_facts(_target_facts(state, history.latest), width), "bold"),
+            Text(_join_facts(_reading_facts(state, history), width)),
         ]
         if height > 3:  # noqa: PLR2004 - one more than the facts and a blank one take
             lines.insert(1, Text(GIL_ON, "bold yellow"))
-    told = status(state)
+    told = describe_status(state)
     if told and height <= len(lines):
         lines = lines[: height - 1]
     lines += [Text("")] * (height - len(lines))
@@ -61,7 +61,7 @@ def head_lines(state: State) -> list[Text]:
     return lines
 
 
-def status(state: State) -> str:
+def describe_status(state: State) -> str:
     """Return what a person must know of the readings: ended, failing, paused."""
     if state.ended:
         return f"{escape_text(state.ended)}: this is the last reading"
@@ -70,7 +70,7 @@ def status(state: State) -> str:
     return "paused" if state.paused and state.playing is None else ""
 
 
-def _target(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
+def _target_facts(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
     """Return the facts of the first line with their ranks: the highest is left out first."""
     target = snapshot.target
     facts = [
@@ -79,8 +79,13 @@ def _target(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
         (2, escape_text(target.command, 40)),
         (1, f"{target.version} GIL {on_off(target.gil_enabled)}"),
         (4, format_plural(len(snapshot.threads), "thread")),
-        (5, format_plural(len(snapshot.interpreters), "interpreter") if _several(snapshot) else ""),
-        (1, _how(snapshot)),
+        (
+            5,
+            format_plural(len(snapshot.interpreters), "interpreter")
+            if _has_several_interpreters(snapshot)
+            else "",
+        ),
+        (1, _describe_exactness(snapshot)),
     ]
     playing = state.playing
     if playing is None:
@@ -94,7 +99,7 @@ def _target(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
     return facts
 
 
-def _facts(state: State, history: History) -> list[tuple[int, str]]:
+def _reading_facts(state: State, history: History) -> list[tuple[int, str]]:
     snapshot = history.latest
     pool = snapshot.pool
     collections = history.frames[-1].collections
@@ -112,19 +117,19 @@ def _facts(state: State, history: History) -> list[tuple[int, str]]:
         (3, f"baseline {cells.format_clock(history.baseline.taken_ns)}"),
         (4, f"pause {'none' if snapshot.pause_ns is None else format_duration(snapshot.pause_ns)}"),
         (2, f"not exact: {escape_text(reason, 60)}" if (reason := snapshot.why_not_exact) else ""),
-        (1, f"filter {escape_text(_filter(state))}" if _filter(state) else ""),
+        (1, f"filter {escape_text(_filter_text(state))}" if _filter_text(state) else ""),
     ]
 
 
-def _filter(state: State) -> str:
+def _filter_text(state: State) -> str:
     return " ".join([*state.patterns, *filter(None, [state.filter])])
 
 
-def _several(snapshot: Snapshot) -> bool:
+def _has_several_interpreters(snapshot: Snapshot) -> bool:
     return len(snapshot.interpreters) > 1
 
 
-def _how(snapshot: Snapshot) -> str:
+def _describe_exactness(snapshot: Snapshot) -> str:
     """Return how consistent a reading is."""
     if snapshot.exact:
         return "exact"
@@ -132,7 +137,7 @@ def _how(snapshot: Snapshot) -> str:
     return f"settled {format_share(settled, len(snapshot))}"
 
 
-def _joined(facts: Sequence[tuple[int, str]], width: int) -> str:
+def _join_facts(facts: Sequence[tuple[int, str]], width: int) -> str:
     """Join facts; those of the highest rank are left out while they do not fit."""
     facts = [fact for fact in facts if fact[1]]
     while True:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["keys_of"]
+__all__ = ["decode_keys"]
 
 SEQUENCES: Final = {
     "A": "up",
@@ -38,7 +38,7 @@ ESCAPED: Final = re.compile(r"\x1b(?:\[([\d;<?]*[ -/]*[@-~])|O(.))", re.DOTALL)
 UNFINISHED: Final = re.compile(rb"\x1b(?:\[[\d;<?]*|O)?\Z")
 
 
-def keys_of(data: bytes, *, more: bool = False) -> tuple[list[str], bytes]:
+def decode_keys(data: bytes, *, more: bool = False) -> tuple[list[str], bytes]:
     """Return the keys in some bytes, and the bytes of one that is not complete.
 
     ``more`` says that its rest may still come: an escape is then the start of a key.
@@ -47,7 +47,7 @@ def keys_of(data: bytes, *, more: bool = False) -> tuple[list[str], bytes]:
     rest = b""
     if more and (match := UNFINISHED.search(data)):
         data, rest = data[: match.start()], match[0]
-    cut = _unfinished_letter(data)
+    cut = _count_unfinished_bytes(data)
     if more and cut:
         data, rest = data[:-cut], data[-cut:] + rest
     text = data.decode("utf-8", "ignore")
@@ -71,7 +71,7 @@ def keys_of(data: bytes, *, more: bool = False) -> tuple[list[str], bytes]:
     return keys, rest
 
 
-def _unfinished_letter(data: bytes) -> int:
+def _count_unfinished_bytes(data: bytes) -> int:
     """Return how many bytes at the end are the start of one UTF-8 letter."""
     for back in range(1, min(4, len(data) + 1)):
         byte = data[-back]

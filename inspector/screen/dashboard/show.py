@@ -8,13 +8,13 @@ import time
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Final
 
-from inspector.screen.dashboard.columns import table_lines
-from inspector.screen.dashboard.head import head_lines
-from inspector.screen.dashboard.loop import watch
+from inspector.screen.dashboard.heading import head_lines
+from inspector.screen.dashboard.loop import watch_source
 from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.state import Size
+from inspector.screen.dashboard.table import table_lines
 from inspector.screen.dashboard.terminal import Terminal
-from inspector.screen.dashboard.view import framed, view
+from inspector.screen.dashboard.view import clamp_scroll, screen_lines
 from inspector.screen.export import export_text, write_export
 from inspector.screen.sizes import read_columns
 from inspector.screen.streams import has_terminal, standard_output
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inspector.screen.dashboard.state import State
     from inspector.screen.dashboard.watch_options import WatchOptions
 
-__all__ = ["is_drawn", "print_readings", "show"]
+__all__ = ["is_drawn", "print_readings", "show_source"]
 
 ROWS_IN_A_PIPE: Final = 20
 WIDTH_OF_A_PIPE: Final = 120
@@ -36,7 +36,7 @@ def is_drawn(watch_options: WatchOptions) -> bool:
     return not watch_options.once and not watch_options.json and has_terminal()
 
 
-def show(state: State, source: Source, watch_options: WatchOptions) -> None:
+def show_source(state: State, source: Source, watch_options: WatchOptions) -> None:
     """Show a source until somebody leaves or the time is up; then export it, if asked to.
 
     Without a terminal, or once, or as JSON, readings are printed instead.
@@ -47,9 +47,9 @@ def show(state: State, source: Source, watch_options: WatchOptions) -> None:
     else:
         with Terminal(0, 1, signals=True) as terminal:
             # The first reading may take seconds.
-            empty = framed(replace(state, size=terminal.size()))
-            terminal.draw(view(empty), anew=True)
-            state = watch(
+            empty = clamp_scroll(replace(state, size=terminal.size()))
+            terminal.draw(screen_lines(empty), anew=True)
+            state = watch_source(
                 state, source, terminal, clock=time.monotonic, duration=watch_options.duration
             )
     if watch_options.export:
@@ -63,7 +63,7 @@ def print_readings(state: State, source: Source, watch_options: WatchOptions) ->
     while True:
         before = state.history
         state = source.advance(state, due=True)
-        state = replace(state, size=_size(state))
+        state = replace(state, size=_measure_output(state))
         with standard_output() as stream:
             if watch_options.json and state.history is not before:
                 stream.write(export_text(state, "-.json"))
@@ -84,7 +84,7 @@ def _print_table(state: State, stream: IO[str]) -> None:
         print(str(line).rstrip(), file=stream)
 
 
-def _size(state: State) -> Size:
+def _measure_output(state: State) -> Size:
     """Return as many cells as there are, and lines for as many rows as are wanted and there."""
     width, rows = read_columns() or WIDTH_OF_A_PIPE, ROWS_IN_A_PIPE
     if sys.stdout.isatty():
