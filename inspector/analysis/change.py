@@ -1,7 +1,7 @@
 """What differs between two snapshots; pure.
 
-A collection, and a thread that ends, move contributions into headers.  That is no
-change of a total, so changes are told from totals only, never from one of the parts.
+A garbage collection, and a thread that ends, move contributions into headers.  That
+changes the parts of a total and not the total, so only totals are compared.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
-__all__ = ["Change", "changes", "growth", "same_process"]
+__all__ = ["Change", "find_changes", "is_same_process", "measure_growth"]
 
 
 class Change(NamedTuple):
-    """One object in two snapshots, or several of one name in those of two processes."""
+    """One object in two snapshots, or all objects of one name in snapshots of two processes."""
 
     name: str
     kind: str
     address: int | None
-    """None where objects are told apart by their names only."""
+    """None where objects are compared by name."""
     before: int | None
-    """Its total; None for one that was not there, or could not be told."""
+    """Its total; None if it was not there or is unknown."""
     after: int | None
     growth: int | None
-    """None where it could not be told; that of a new object is its total."""
+    """None where it is unknown; the growth of a new object is its total."""
     what: str
     """``new``, ``gone``, ``changed`` or ``unknown``."""
     settled: bool
@@ -38,26 +38,24 @@ class Change(NamedTuple):
         return self._asdict()
 
 
-def same_process(before: Snapshot, after: Snapshot) -> bool:
-    """Whether two snapshots are of one process, as far as they tell.
+def is_same_process(before: Snapshot, after: Snapshot) -> bool:
+    """Whether two snapshots are of one process, as far as can be told from them.
 
-    The first process of every container has the same id; but then objects of one name
-    are at other addresses.
+    The first processes of two containers have the same id.  Most of their objects are at
+    different addresses.
     """
-    facts = [
-        (each.target.pid, each.target.version, each.target.command) for each in (before, after)
-    ]
-    if facts[0] != facts[1]:
+    first, second = before.target, after.target
+    if (first.pid, first.version, first.command) != (second.pid, second.version, second.command):
         return False
     old = {(row.interpreter, row.address, row.name) for row in before}
     new = {(row.interpreter, row.address, row.name) for row in after}
     return 2 * len(old & new) >= min(len(old), len(new))
 
 
-def growth(before: ObjectCount, after: ObjectCount) -> int | None:
-    """Return how much a total grew; None where that cannot be told.
+def measure_growth(before: ObjectCount, after: ObjectCount) -> int | None:
+    """Return how much a total grew; None where that is unknown.
 
-    References on stacks count if they were read both times, and else neither time.
+    References on stacks are left out unless both snapshots have them.
     """
     if before.deferred is None or after.deferred is None:
         if before.counted is None or after.counted is None:
@@ -68,20 +66,20 @@ def growth(before: ObjectCount, after: ObjectCount) -> int | None:
     return after.total - before.total
 
 
-def changes(before: Snapshot, after: Snapshot) -> list[Change]:
-    """Return what is new, gone, changed or not known any more, the largest growth first.
+def find_changes(before: Snapshot, after: Snapshot) -> list[Change]:
+    """Return objects that are new, gone, changed or became unknown, the largest growth first.
 
-    Objects of one process are told apart by their addresses and names, those of two
-    processes by their names: then objects that share one are counted together.
+    Objects of one process are compared by address and name, those of two processes by
+    name, all objects of one name together.
     """
-    told_apart = _by_address if same_process(before, after) else _by_name
+    compare = _compare_by_address if is_same_process(before, after) else _compare_by_name
     return sorted(
-        told_apart(before, after),
-        key=lambda each: (-(each.growth or 0), each.name, each.address or 0),
+        compare(before, after),
+        key=lambda change: (-(change.growth or 0), change.name, change.address or 0),
     )
 
 
-def _by_address(before: Snapshot, after: Snapshot) -> Iterable[Change]:
+def _compare_by_address(before: Snapshot, after: Snapshot) -> Iterable[Change]:
     old = {(row.interpreter, row.address, row.name): row for row in before}
     new = {(row.interpreter, row.address, row.name): row for row in after}
     for key, row in new.items():
@@ -91,7 +89,7 @@ def _by_address(before: Snapshot, after: Snapshot) -> Iterable[Change]:
                 row.name, row.kind, row.address, None, row.total, row.total, "new", row.settled
             )
             continue
-        grown = growth(was, row)
+        grown = measure_growth(was, row)
         if grown or (grown is None and row.state != "immortal"):
             what = "unknown" if grown is None else "changed"
             settled = row.settled and was.settled
@@ -106,15 +104,15 @@ def _by_address(before: Snapshot, after: Snapshot) -> Iterable[Change]:
             )
 
 
-class _Sum(NamedTuple):
+class _NameSum(NamedTuple):
     counted: int | None
     total: int | None
     deferred: bool
     settled: bool
 
 
-def _by_name(before: Snapshot, after: Snapshot) -> Iterable[Change]:
-    old, new = _sums(before), _sums(after)
+def _compare_by_name(before: Snapshot, after: Snapshot) -> Iterable[Change]:
+    old, new = _sum_by_name(before), _sum_by_name(after)
     for key in old.keys() | new.keys():
         kind, name = key
         was, now = old.get(key), new.get(key)
@@ -133,22 +131,22 @@ def _by_name(before: Snapshot, after: Snapshot) -> Iterable[Change]:
                 yield Change(name, kind, None, was.total, now.total, grown, what, settled)
 
 
-def _sums(snapshot: Snapshot) -> dict[tuple[str, str], _Sum]:
-    """Return (kind, name) -> the sum of what is counted; immortal objects are left out."""
-    found: dict[tuple[str, str], _Sum] = {}
+def _sum_by_name(snapshot: Snapshot) -> dict[tuple[str, str], _NameSum]:
+    """Return (kind, name) -> the sums of its objects' counts, without immortal objects."""
+    found: dict[tuple[str, str], _NameSum] = {}
     for row in snapshot:
         if row.state == "immortal":
             continue
         key = (row.kind, row.name)
-        last = found.get(key, _Sum(0, 0, deferred=True, settled=True))
-        found[key] = _Sum(
-            _plus(last.counted, row.counted),
-            _plus(last.total, row.total),
+        last = found.get(key, _NameSum(0, 0, deferred=True, settled=True))
+        found[key] = _NameSum(
+            _add_known(last.counted, row.counted),
+            _add_known(last.total, row.total),
             last.deferred and row.deferred is not None,
             last.settled and row.settled,
         )
     return found
 
 
-def _plus(one: int | None, other: int | None) -> int | None:
+def _add_known(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other

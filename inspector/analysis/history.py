@@ -1,7 +1,7 @@
-"""Snapshots over time: how totals grow, and how often headers move; pure.
+"""Snapshots over time: how totals grow, and how often headers change; pure.
 
-Of a reading only its totals and headers are kept, eight bytes each, and of the latest
-one all of it.  A process of thousands of types can be watched for days.
+Only the latest reading is kept whole.  Earlier ones keep their totals and headers, eight
+bytes each, so a process with thousands of types can be watched for days.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.analysis.frame import frame_of
-from inspector.analysis.traffic import Flows
+from inspector.analysis.reading_totals import summarize_reading
+from inspector.analysis.traffic import Traffic
 from inspector.snapshots.row_verdict import read_evidence
 from inspector.verdict.cost import cost_of, rate_of
 from inspector.verdict.judge import ENOUGH, judge
@@ -20,24 +20,23 @@ from inspector.verdict.share import Share
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.analysis.frame import Frame
+    from inspector.analysis.reading_totals import ReadingTotals
     from inspector.snapshots.header_samples import HeaderSamples
     from inspector.snapshots.object_count import ObjectKey
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
     from inspector.verdict.evidence import Evidence
     from inspector.verdict.judge import Judgement
 
-__all__ = ["FRAMES", "WINDOW", "History", "rises"]
+__all__ = ["MAX_READINGS", "WINDOW", "History", "is_rising"]
 
-FRAMES: Final = 64
-"""Readings whose totals are kept."""
+MAX_READINGS: Final = 64
+"""Readings whose totals are kept, at most."""
 
 WINDOW: Final = 5.0
-"""Seconds that a rate is taken over; one reading at least."""
+"""Seconds over which a rate is measured; at least one reading."""
 
-
-CLEARLY: Final = 4
-"""Times that a rise is more than the deepest fall in it before it is called growth."""
+CLEAR_RISE: Final = 4
+"""A rise must be this many times the deepest fall within it before it is called growth."""
 
 
 @dataclass(frozen=True)
@@ -45,35 +44,35 @@ class History:
     """The latest snapshot, the readings before it, and the one that growth is measured from."""
 
     latest: Snapshot
-    frames: tuple[Frame, ...]
+    readings: tuple[ReadingTotals, ...]
     """The oldest first, the latest last."""
-    baseline: Frame
-    flows: Flows
+    baseline: ReadingTotals
+    traffic: Traffic
     """The traffic since the baseline."""
 
     @classmethod
     def begin(cls, snapshot: Snapshot) -> History:
         """Return the history of a first reading."""
-        frame = frame_of(snapshot, None)
-        flows = Flows.none(len(frame.keys), len(snapshot.threads))
-        return cls(snapshot, (frame,), frame, flows)
+        totals = summarize_reading(snapshot, None)
+        traffic = Traffic.start(len(totals.keys), len(snapshot.threads))
+        return cls(snapshot, (totals,), totals, traffic)
 
     def add(self, snapshot: Snapshot, sampled: HeaderSamples | None = None) -> History:
-        """Return the history with one more reading, and what was sampled before it."""
-        before = self.frames[-1]
-        frame = frame_of(snapshot, before)
+        """Return the history with one more reading, and with what was sampled before it."""
+        before = self.readings[-1]
+        totals = summarize_reading(snapshot, before)
         return replace(
             self,
             latest=snapshot,
-            frames=(*self.frames[1 - FRAMES :], frame),
-            flows=self.flows.step((before, self.latest), (frame, snapshot), sampled),
+            readings=(*self.readings[1 - MAX_READINGS :], totals),
+            traffic=self.traffic.add_step((before, self.latest), (totals, snapshot), sampled),
         )
 
-    def rebased(self) -> History:
+    def rebase(self) -> History:
         """Return the history with its latest reading as the baseline."""
-        frame = self.frames[-1]
-        flows = Flows.none(len(frame.keys), len(self.latest.threads))
-        return replace(self, baseline=frame, flows=flows)
+        totals = self.readings[-1]
+        traffic = Traffic.start(len(totals.keys), len(self.latest.threads))
+        return replace(self, baseline=totals, traffic=traffic)
 
     def growth(self, row: ObjectCount) -> int | None:
         """Return the growth of a total since the baseline; that of a new object is its total."""
@@ -89,18 +88,22 @@ class History:
     def rate(self, row: ObjectCount) -> float | None:
         """Return the growth of a total per second, over the last :data:`WINDOW`."""
         key = row.key
-        first = next((each for each in self.window if key in each.places), self.frames[-1])
-        seconds = (self.frames[-1].taken_ns - first.taken_ns) / 1e9
+        first = self.readings[-1]
+        for reading in self.window:
+            if key in reading.places:
+                first = reading
+                break
+        seconds = (self.readings[-1].taken_ns - first.taken_ns) / 1e9
         grown = self._between(first, key)
         return None if grown is None or seconds <= 0 else grown / seconds
 
     def share(self, row: ObjectCount) -> Share:
-        """Return in how many of the samples since the baseline the header moved.
+        """Return in how many of the samples since the baseline the header had changed.
 
-        Readings are no samples: of a recording there are none.
+        A recording has readings and no samples.
         """
         place = self._place(row)
-        sums = self.flows.sums
+        sums = self.traffic.sums
         return Share(0, 0) if place is None else Share(sums.moved[place], sums.samples[place])
 
     def updates(self, row: ObjectCount) -> float | None:
@@ -108,18 +111,18 @@ class History:
         place = self._place(row)
         if place is None:
             return None
-        sums = self.flows.sums
+        sums = self.traffic.sums
         header = sums.header[place] if sums.steps[place] else None
         moved = sums.moved[place] if sums.samples[place] else None
         return rate_of(header, sums.step_ns[place] / 1e9, moved, sums.sampled_ns[place] / 1e9)
 
     def threads(self, row: ObjectCount) -> int | None:
-        """Return the most threads that were seen to use an object within one step."""
+        """Return the most threads that used an object within one step; None if none was seen."""
         place = self._place(row)
-        return None if place is None else self.flows.sums.threads[place] or None
+        return None if place is None else self.traffic.sums.threads[place] or None
 
     def cost(self, row: ObjectCount) -> tuple[bool, float] | None:
-        """Return what objects are ranked by; None where nothing was seen of the header."""
+        """Return what objects are ranked by; None where the header was not observed."""
         rate = self.updates(row)
         if rate is None:
             return None
@@ -128,22 +131,22 @@ class History:
     def evidence(self, row: ObjectCount) -> Evidence:
         """Return all that is known of an object since the baseline.
 
-        The total is that of the whole time, ``header`` and ``contributed`` are of the steps
-        without a merge.  Who holds the references cannot be seen from readings.
+        ``total`` covers the whole time, ``header`` and ``contributed`` only the steps without
+        a merge.  Readings do not show who holds the references.
         """
-        flows, place = self.flows, self._place(row)
+        traffic, place = self.traffic, self._place(row)
         facts: dict[str, Any] = {
-            "merges": flows.merges,
-            "ended": flows.ended,
-            "threads_alive": flows.threads_alive,
+            "merges": traffic.merges,
+            "ended": traffic.ended,
+            "threads_alive": traffic.threads_alive,
         }
-        if place is not None and len(self.frames) > 1:
+        if place is not None and len(self.readings) > 1:
             facts |= {
-                "seconds": (self.frames[-1].taken_ns - self.baseline.taken_ns) / 1e9,
+                "seconds": (self.readings[-1].taken_ns - self.baseline.taken_ns) / 1e9,
                 "total": self.growth(row),
                 "growing": self._is_growing(row),
             }
-        sums = flows.sums
+        sums = traffic.sums
         if place is not None and sums.steps[place]:
             facts |= {
                 "steps": sums.steps[place],
@@ -161,71 +164,75 @@ class History:
                 "moved": sums.moved[place],
                 "sampled_seconds": sums.sampled_ns[place] / 1e9,
             }
-        # One copy of all its fields: thousands of rows are ranked.
+        # Copied once, with all fields: thousands of rows are ranked.
         evidence = read_evidence(row, gil_enabled=self.latest.target.gil_enabled)
         return evidence._replace(**facts)
 
     def totals(self, row: ObjectCount) -> list[int | None]:
         """Return the totals in every reading that is kept, the oldest first."""
         key = row.key
-        stacks = all(frame.deferred is not None for frame in self.frames)
-        return [frame.total(key, stacks=stacks) for frame in self.frames]
+        stacks = all(reading.deferred is not None for reading in self.readings)
+        return [reading.total(key, stacks=stacks) for reading in self.readings]
 
     def verdict(self, row: ObjectCount) -> Judgement | None:
-        """Return what the readings say of a type, with their evidence; None for nothing."""
+        """Return the verdict on a type, with its evidence; None where the readings show nothing."""
         return judge(self.evidence(row))
 
     @property
-    def window(self) -> tuple[Frame, ...]:
-        """The readings of the last :data:`WINDOW` seconds and the one before those."""
-        since = self.frames[-1].taken_ns - WINDOW * 1e9
-        first = len(self.frames) - 1
-        while first and self.frames[first].taken_ns > since:
+    def window(self) -> tuple[ReadingTotals, ...]:
+        """The readings of the last :data:`WINDOW` seconds, and the one before them."""
+        since = self.readings[-1].taken_ns - WINDOW * 1e9
+        first = len(self.readings) - 1
+        while first and self.readings[first].taken_ns > since:
             first -= 1
-        return self.frames[first:]
+        return self.readings[first:]
 
     @property
     def churn(self) -> tuple[float, float] | None:
-        """Objects that were born and that died, per second; None for a first reading."""
+        """Objects born and objects that died, per second; None after the first reading."""
         window = self.window
         seconds = (window[-1].taken_ns - window[0].taken_ns) / 1e9
         if seconds <= 0:
             return None
-        born = sum(each.born for each in window[1:])
-        return born / seconds, sum(each.died for each in window[1:]) / seconds
+        born = sum(reading.born for reading in window[1:])
+        died = sum(reading.died for reading in window[1:])
+        return born / seconds, died / seconds
 
     @property
     def collected(self) -> int | None:
-        """Collections since the baseline."""
-        now, then = self.frames[-1].collections, self.baseline.collections
+        """Garbage collections since the baseline; None where they were not counted."""
+        now, then = self.readings[-1].collections, self.baseline.collections
         return None if now is None or then is None else now - then
 
     def _place(self, row: ObjectCount) -> int | None:
         """Return the place of an object in the sums; None for one that was not counted."""
-        return None if row.counted is None else self.frames[-1].places.get(row.key)
+        return None if row.counted is None else self.readings[-1].places.get(row.key)
 
     def _is_growing(self, row: ObjectCount) -> bool | None:
         """Whether a total rose nearly all the time, in the readings kept since the baseline."""
         since = self.baseline.taken_ns
-        frames = [each for each in self.frames if each.taken_ns >= since]
-        stacks = all(each.deferred is not None for each in frames)
-        key = row.key
-        totals = [each.total(key, stacks=stacks) for each in frames]
-        return rises([total for total in totals if total is not None])
+        readings = [reading for reading in self.readings if reading.taken_ns >= since]
+        stacks = all(reading.deferred is not None for reading in readings)
+        totals = []
+        for reading in readings:
+            total = reading.total(row.key, stacks=stacks)
+            if total is not None:
+                totals.append(total)
+        return is_rising(totals)
 
-    def _between(self, first: Frame, key: ObjectKey) -> int | None:
-        last = self.frames[-1]
+    def _between(self, first: ReadingTotals, key: ObjectKey) -> int | None:
+        last = self.readings[-1]
         stacks = first.deferred is not None and last.deferred is not None
         before, after = first.total(key, stacks=stacks), last.total(key, stacks=stacks)
         return None if before is None or after is None else after - before
 
 
-def rises(totals: Sequence[int]) -> bool | None:
-    """Whether totals rise for long; None where that cannot be told yet.
+def is_rising(totals: Sequence[int]) -> bool | None:
+    """Whether totals rise lastingly; None where that cannot be told yet.
 
-    Totals of busy types also fall: a rise counts once it is many times the deepest fall, and
-    nothing is said of one that is about as large.  What has fallen for half of the time, or has
-    not risen for half of many readings, has come to rest.
+    Totals of busy types also fall.  A rise counts once it is :data:`CLEAR_RISE` times the
+    deepest fall; about a smaller one nothing is said.  Totals have come to rest when they fell
+    throughout the second half, or, after many readings, did not rise in it.
     """
     steps = [after - before for before, after in pairwise(totals)]
     if len(steps) < ENOUGH:
@@ -240,4 +247,4 @@ def rises(totals: Sequence[int]) -> bool | None:
     if rise <= fall or rests:
         return False
     often = sum(step > 0 for step in steps) >= ENOUGH
-    return True if often and rise >= CLEARLY * fall else None
+    return True if often and rise >= CLEAR_RISE * fall else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import inspector
-from inspector.analysis.change import changes, same_process
+from inspector.analysis.change import find_changes, is_same_process
 from inspector.cli import options
 from inspector.errors import FileError, GrowthFound
 from inspector.screen.selection import make_matcher
@@ -81,7 +81,7 @@ def print_diff(
     kind = next(iter(old)).kind if len(old) else None
     new = _read_snapshot(after or before, kind, blocking=blocking)
     matches = make_matcher(tuple(filters or ()))
-    found = [each for each in changes(old, new) if matches(each.name)]
+    found = [each for each in find_changes(old, new) if matches(each.name)]
     with standard_output() as stream:
         if as_json:
             _write_json(stream, old, new, found[: limit or None])
@@ -122,7 +122,7 @@ def _write_json(stream: IO[str], old: Snapshot, new: Snapshot, found: Sequence[C
     document = {
         "before": {"pid": old.target.pid, "taken_ns": old.taken_ns, "exact": old.exact},
         "after": {"pid": new.target.pid, "taken_ns": new.taken_ns, "exact": new.exact},
-        "same_process": same_process(old, new),
+        "same_process": is_same_process(old, new),
         "changes": [each.as_dict() for each in found],
     }
     stream.write(json.dumps(document) + "\n")

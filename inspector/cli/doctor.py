@@ -44,15 +44,15 @@ def print_diagnosis(
     pause_limit: float,
 ) -> int:
     """Examine a process, write what was found to standard output, return the exit status."""
-    from inspector.diagnosis.doctor import diagnose
+    from inspector.diagnosis.doctor import diagnose_process
 
     with announce_wait("examining", pid):
-        found = diagnose(pid, pause_limit)
+        found = diagnose_process(pid, pause_limit)
     times = None
     if timing and found.error is None:
-        from inspector.diagnosis.timing import measure
+        from inspector.diagnosis.timing import measure_phases
 
-        times = measure(pid, pause_limit)
+        times = measure_phases(pid, pause_limit)
     with standard_output() as stream:
         if as_json:
             document = {**found.as_dict(), "timing": times and times.as_dict()}

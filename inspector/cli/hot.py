@@ -81,14 +81,16 @@ def print_ranking(
     as_json: bool,
 ) -> None:
     """Sample a process and write the ranking to standard output."""
-    from inspector.diagnosis.ranking import rank
+    from inspector.diagnosis.ranking import rank_objects
     from inspector.screen.progress import show_sampling
 
     duration, rate, kind, pause_limit = course
     with announce_wait("attaching to", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)
     with show_sampling(duration) as tell:
-        ranking = rank(target, duration=duration, rate=rate, kinds=kinds_of(kind), tell=tell)
+        ranking = rank_objects(
+            target, duration=duration, rate=rate, kinds=kinds_of(kind), tell=tell
+        )
     matches = make_matcher(selection.filters)
     rows = [each for each in ranking.rows if matches(each.row.name)]
     with standard_output() as stream:

@@ -1,1 +1,1 @@
-"""Answers that take a while: may a process be read, is it right, which types, why."""
+"""Answers that take a while: whether a process can be read, and what its threads wait for."""

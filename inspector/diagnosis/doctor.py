@@ -1,4 +1,4 @@
-"""Whether a process may be read, and whether what is read of it is right."""
+"""Whether a process can be read, and whether its layout is right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.cpython.published import read_version, spell_version
 from inspector.cpython.runtime_lists import read_gil_enabled, read_interpreters
-from inspector.diagnosis.agreement import agreements
+from inspector.diagnosis.layout_checks import check_layout
 from inspector.errors import InspectorError, LayoutError, MemoryFault
 from inspector.process.identity import read_thread_names
 from inspector.process.other import OtherProcess
@@ -21,32 +21,33 @@ from inspector.reader.lifetime import report_end
 
 if TYPE_CHECKING:
     from inspector.cpython.layout import Layout, Offset
-    from inspector.diagnosis.agreement import Agreement
+    from inspector.diagnosis.layout_checks import CheckedOffset
 
-__all__ = ["Diagnosis", "diagnose"]
+__all__ = ["Diagnosis", "diagnose_process"]
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found out about a process."""
+    """The result of :func:`diagnose_process`."""
 
     pid: int
     is_own: bool
+    """Whether it is the process that runs this code."""
     permission: Permission
     version: str | None
-    """As ``3.14.7``; None if it was not found out."""
-    agreements: tuple[Agreement, ...]
-    """Every offset that is used; empty if the layout could not be found."""
+    """As ``3.14.7``; None if it is unknown."""
+    checked_offsets: tuple[CheckedOffset, ...]
+    """Every offset that is used; empty if the layout was not found."""
     discovery_pause_ns: int | None
-    """How long the process was stopped to find its layout; None if it was not."""
+    """Nanoseconds for which the process was stopped to find its layout; None if it was not."""
     error: InspectorError | None
-    """What keeps the process from being read, or makes what is read doubtful."""
+    """Why the process cannot be read, or why its counts cannot be trusted."""
     heap: tuple[Offset, ...] = ()
-    """Every offset of the allocator; empty if its layout could not be found."""
+    """Every offset of the allocator; empty if its layout was not found."""
     heap_error: InspectorError | None = None
-    """What keeps the heap from being read: the counts are read all the same."""
+    """Why the heap cannot be read; reference counts can be read all the same."""
     gil_enabled: bool | None = None
-    """Whether the GIL is on at this moment; None if that could not be read."""
+    """Whether the GIL is on at this moment; None if it is unknown."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -57,9 +58,11 @@ class Diagnosis:
             "gil_enabled": self.gil_enabled,
             "permission": asdict(self.permission),
             "discovery_pause_ns": self.discovery_pause_ns,
-            "fields": [{**each.offset._asdict(), "ok": each.ok} for each in self.agreements],
+            "fields": [
+                {**checked.offset._asdict(), "ok": checked.ok} for checked in self.checked_offsets
+            ],
             "heap": {
-                "fields": [each._asdict() for each in self.heap],
+                "fields": [offset._asdict() for offset in self.heap],
                 "error": None if self.heap_error is None else str(self.heap_error),
             },
             "ok": error is None,
@@ -68,34 +71,39 @@ class Diagnosis:
         }
 
 
-def diagnose(pid: int | None, pause_limit: float) -> Diagnosis:
-    """Try everything that is needed to read a process, by default the own one.
+def diagnose_process(pid: int | None, pause_limit: float) -> Diagnosis:
+    """Try all that reading a process takes; None is the own process.
 
-    Raises nothing: what fails is in the result.
+    It is stopped for at most ``pause_limit`` seconds at a time, and not at all for 0.
+    Raises no :class:`InspectorError`: the result has it as ``error`` or ``heap_error``.
     """
     own = pid in (None, os.getpid())
     number = os.getpid() if pid is None else pid
-    facts: dict[str, Any] = {"version": None, "agreements": (), "discovery_pause_ns": None}
+    facts: dict[str, Any] = {"version": None, "checked_offsets": (), "discovery_pause_ns": None}
     error: InspectorError | None = None
     try:
         process = OwnProcess() if own else OtherProcess(number)
         facts["version"] = spell_version(read_version(process.memory, process.runtime)[0])
         layout, facts["discovery_pause_ns"] = find_layout(process, pause_limit)
         with report_end(process, layout.published):
-            for each in read_interpreters(process.memory, layout.published, layout.runtime):
-                # The main one is the last.
-                facts["gil_enabled"] = read_gil_enabled(process.memory, layout.published, each)
-            found = agreements(process.memory, layout, partial(read_thread_names, number))
-        facts["agreements"] = tuple(found)
-        error = _disagreement(found)
-        facts |= _heap(process, layout, pause_limit)
+            for interpreter in read_interpreters(process.memory, layout.published, layout.runtime):
+                # The main interpreter is the last one.
+                facts["gil_enabled"] = read_gil_enabled(
+                    process.memory, layout.published, interpreter
+                )
+            found = check_layout(process.memory, layout, partial(read_thread_names, number))
+        facts["checked_offsets"] = tuple(found)
+        error = _make_disagreement_error(found)
+        facts |= _find_heap_offsets(process, layout, pause_limit)
     except InspectorError as failure:
         error = failure
     return Diagnosis(number, own, read_permission(number), error=error, **facts)
 
 
-def _heap(process: OwnProcess | OtherProcess, layout: Layout, pause_limit: float) -> dict[str, Any]:
-    """Return the allocator's offsets, or what keeps them from being found."""
+def _find_heap_offsets(
+    process: OwnProcess | OtherProcess, layout: Layout, pause_limit: float
+) -> dict[str, Any]:
+    """Return the fields of :class:`Diagnosis` about the heap."""
     try:
         with report_end(process, layout.published):
             return {"heap": HeapReader(process, layout).heap_layout(pause_limit).offsets}
@@ -103,14 +111,14 @@ def _heap(process: OwnProcess | OtherProcess, layout: Layout, pause_limit: float
         return {"heap_error": failure}
 
 
-def _disagreement(found: list[Agreement]) -> LayoutError | None:
-    """Return the error that the first offset is that does not agree."""
-    for each in found:
-        if each.ok is False:
+def _make_disagreement_error(found: list[CheckedOffset]) -> LayoutError | None:
+    """Return the error for the first offset that is wrong; None if there is none."""
+    for checked in found:
+        if checked.ok is False:
             return LayoutError(
-                each.offset.field,
+                checked.offset.field,
                 expected="that all agree",
-                found=each.offset.evidence,
+                found=checked.offset.evidence,
                 hint="do not trust what is read of this process; please report it with this output",
             )
     return None

@@ -1,4 +1,4 @@
-"""How many processors a process may use, and how much of them it used."""
+"""How many processors a process may use, and how much processor time it used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["count_processors", "read_processor_seconds"]
 
 
 def read_processor_seconds(pid: int) -> float | None:
-    """Return the processor time of all threads so far, in seconds; None if it has ended."""
+    """Return the processor time of all threads so far, in seconds; None if the process ended."""
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.Error:
@@ -19,20 +19,19 @@ def read_processor_seconds(pid: int) -> float | None:
 
 
 def count_processors(pid: int) -> float | None:
-    """Return how many processors a process may use: its affinity, and its cgroup's quota.
+    """Return how many processors a process may use, by its affinity and its cgroups' quotas.
 
-    None where that cannot be told.
+    None if the process ended, or its affinity cannot be read.
     """
     try:
         allowed = float(len(psutil.Process(pid).cpu_affinity()))
     except (psutil.Error, OSError):
         return None
-    quotas = [allowed, *_read_quotas(pid)]
-    return min(quotas)
+    return min([allowed, *_read_quotas(pid)])
 
 
 def _read_quotas(pid: int) -> list[float]:
-    """Return the quotas of the cgroup of a process and of all above it (cgroup v2, cpu.max)."""
+    """Return the quotas of a process's cgroup and of those above it (cgroup v2, cpu.max)."""
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -43,11 +42,11 @@ def _read_quotas(pid: int) -> list[float]:
             continue
         root = Path("/sys/fs/cgroup")
         group = root / line.removeprefix("0::/")
-        for each in (group, *group.parents):
-            if root not in (each, *each.parents):
+        for directory in (group, *group.parents):
+            if root not in (directory, *directory.parents):
                 break
             try:
-                quota, period = (each / "cpu.max").read_text(encoding="ascii").split()
+                quota, period = (directory / "cpu.max").read_text(encoding="ascii").split()
             except (OSError, ValueError):
                 continue
             if quota.isdecimal() and int(period):

@@ -1,4 +1,4 @@
-"""Which types' headers cost most, over some time: sampled, judged, ranked."""
+"""Objects ranked by how busy their headers are: sampled for some time and judged."""
 
 from __future__ import annotations
 
@@ -22,33 +22,34 @@ if TYPE_CHECKING:
     from inspector.verdict.evidence import Evidence
     from inspector.verdict.judge import Judgement
 
-__all__ = ["Ranked", "Ranking", "rank"]
+__all__ = ["RankedObject", "Ranking", "rank_objects"]
 
 SLICE: Final = 0.5
-"""Seconds of sampling from one reading to the next."""
+"""Seconds of sampling between two readings."""
 
 
-class Ranked(NamedTuple):
-    """One object, and how busy its header was."""
+class RankedObject(NamedTuple):
+    """One object, how busy its header was, and the verdict on it."""
 
     row: ObjectCount
     evidence: Evidence
     judged: Judgement | None
+    """None where the evidence shows nothing."""
 
     @property
     def share(self) -> Share:
-        """In how many of the samples the header had moved."""
+        """In how many of the samples the header had changed."""
         return Share(self.evidence.moved or 0, self.evidence.samples or 0)
 
     @property
     def header_rate(self) -> float | None:
-        """Net plain references per second; None where every step had a merge in it."""
-        return _divide(self.evidence.header, self.evidence.header_seconds)
+        """Net plain references per second; None if there was a merge in every step."""
+        return _divide_known(self.evidence.header, self.evidence.header_seconds)
 
     @property
     def contributed_rate(self) -> float | None:
-        """Net references per second that threads counted."""
-        return _divide(self.evidence.contributed, self.evidence.header_seconds)
+        """Net references per second in threads' arrays; None as for ``header_rate``."""
+        return _divide_known(self.evidence.contributed, self.evidence.header_seconds)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -77,33 +78,33 @@ class Ranked(NamedTuple):
         }
 
 
-def _divide(number: int | None, seconds: float | None) -> float | None:
+def _divide_known(number: int | None, seconds: float | None) -> float | None:
     return None if number is None or not seconds else number / seconds
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What some time of sampling came to."""
+    """The result of :func:`rank_objects`."""
 
     target: TargetInfo
     threads: int
-    """That the target has in the end."""
+    """Threads of the target at the end."""
     seconds: float
-    """Of sampling."""
+    """Seconds of sampling and reading."""
     samples: int
     left_out: int
-    """Samples in which a collection or the end of a thread may have moved headers."""
+    """Samples that were discarded: a collection or a thread's end may have changed headers."""
     merges: int
     """Collections and ended threads meanwhile."""
     ended: bool
     """The process ended before the time was over."""
     stopped_by_signal: bool
-    """When the time was over, by SIGSTOP or Ctrl-Z: none of its threads runs."""
-    rows: tuple[Ranked, ...]
-    """Those that cost most first."""
+    """It was stopped by SIGSTOP or Ctrl-Z when the time was over: none of its threads runs."""
+    rows: tuple[RankedObject, ...]
+    """The most expensive objects first."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON document."""
+        """Return the JSON document of ``inspector hot --json``."""
         return {
             "target": self.target._asdict(),
             "threads": self.threads,
@@ -113,11 +114,11 @@ class Ranking:
             "merges": self.merges,
             "ended": self.ended,
             "stopped_by_signal": self.stopped_by_signal,
-            "objects": [each.as_dict() for each in self.rows],
+            "objects": [row.as_dict() for row in self.rows],
         }
 
 
-def rank(
+def rank_objects(
     target: Target,
     *,
     duration: float,
@@ -125,11 +126,11 @@ def rank(
     kinds: Collection[str] = ("type",),
     tell: Callable[[float, int, str], object] = lambda *_: None,
 ) -> Ranking:
-    """Sample a target for ``duration`` seconds, at most ``rate`` times a second; never stop it.
+    """Sample a target for ``duration`` seconds, at most ``rate`` times a second, without a pause.
 
-    ``tell`` hears of the seconds and samples so far, and what is done next.  A process that
-    ends meanwhile is ranked by what was seen of it.  Raises what a snapshot raises, before the
-    first sample.
+    ``tell`` is called with the seconds and the samples so far, and with what is done next.
+    If the process ends meanwhile, the ranking is of the time until then.  Raises what
+    :meth:`Target.snapshot` raises, before the first sample.
     """
     seconds, samples, left_out, ended = 0.0, 0, 0, False
     tell(seconds, samples, "reading")
@@ -142,7 +143,7 @@ def rank(
             sampler.run(min(SLICE, duration - seconds), rate)
             snapshot = target.snapshot(kinds=kinds)
         except (MemoryFault, Unsettled):
-            # An object or a thread went away: the next reading knows.
+            # An object or a thread went away; the next reading is without it.
             snapshot = None
         except NoSuchTarget:
             snapshot, ended = None, True
@@ -156,16 +157,16 @@ def rank(
     rows = []
     for row in history.latest:
         evidence = history.evidence(row)
-        rows.append(Ranked(row, evidence, judge(evidence)))
-    rows.sort(key=lambda each: each.row.name)
-    rows.sort(key=lambda each: each.evidence.cost, reverse=True)
+        rows.append(RankedObject(row, evidence, judge(evidence)))
+    rows.sort(key=lambda ranked: ranked.row.name)
+    rows.sort(key=lambda ranked: ranked.evidence.cost, reverse=True)
     return Ranking(
         history.latest.target,
         len(history.latest.threads),
         seconds,
         samples,
         left_out,
-        history.flows.merges,
+        history.traffic.merges,
         ended,
         is_stopped_by_signal(target.pid),
         tuple(rows),

@@ -1,7 +1,7 @@
-"""Where the time of an attachment and of a reading goes.
+"""How long the phases of attaching to a process and of reading it take.
 
-What is measured is what users run: a hook hears of each phase as it begins and ends.
-A phase's time does not include that of a phase inside it.
+A hook is called at the begin and the end of each phase of ordinary readings.  The time of a
+phase does not include that of a phase inside it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from inspector.reader.target import Target
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PHASES", "Phase", "Timing", "measure"]
+__all__ = ["PHASES", "Phase", "Timing", "measure_phases"]
 
 PHASES: Final = (
     "identity",
@@ -34,36 +34,36 @@ PHASES: Final = (
     "threads",
     "rows",
 )
-"""What :class:`~inspector.process.hook.Hook` hears of, in the order in which it is shown."""
+"""Names that :class:`~inspector.process.hook.Hook` is called with, in the order of display."""
 
 WHOLE: Final = "discovery"
 REST: Final = "the rest"
 
 READINGS: Final = 7
-"""Readings after the first, of which the median counts."""
+"""Readings after the first; the one that takes the median time is shown."""
 
 
 @dataclass
 class Phase:
-    """What one phase took."""
+    """The cost of one phase."""
 
     name: str
     ns: int = 0
-    """Nanoseconds."""
+    """Nanoseconds, without phases inside this one."""
     calls: int = 0
     """System calls that read memory (``process_vm_readv``)."""
     bytes: int = 0
-    """Bytes that those moved."""
+    """Bytes that these calls copied."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """The phases of an attachment, of its first reading, and of the ones after that."""
+    """The phases of an attachment, of its first reading, and of a later reading."""
 
     attach: tuple[Phase, ...]
     first: tuple[Phase, ...]
     next: tuple[Phase, ...]
-    """Of the reading whose time is the median."""
+    """The later reading that takes the median time."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -71,7 +71,7 @@ class Timing:
 
 
 class _Clock(Hook):
-    """The phases of one measurement, and which of them is under way."""
+    """Adds up time and system calls by phase."""
 
     def __init__(self) -> None:
         self._phases = {name: Phase(name) for name in (*PHASES, REST)}
@@ -80,44 +80,44 @@ class _Clock(Hook):
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Book the time of the context to a phase; the one it is inside of waits.
+        """Add the time of the context to a phase, and not to the phase that it is inside of.
 
-        Whatever discovery does is discovery.
+        Phases inside of discovery count as discovery.
         """
         if self._stack[-1] == WHOLE:
             yield
             return
-        self._book()
+        self._add_time()
         self._stack.append(name)
         try:
             yield
         finally:
-            self._book()
+            self._add_time()
             self._stack.pop()
 
     def note_call(self, moved: int) -> None:
-        """Book a system call that read memory to the phase that is under way."""
+        """Add a system call that copied so many bytes to the current phase."""
         phase = self._phases[self._stack[-1]]
         phase.calls += 1
         phase.bytes += max(0, moved)
 
     def lap(self) -> list[Phase]:
-        """Return the phases that there were since the last lap, and begin a new one."""
-        self._book()
-        done = [each for each in self._phases.values() if each.ns or each.calls]
+        """Return the phases since the last lap, and begin a new lap."""
+        self._add_time()
+        done = [phase for phase in self._phases.values() if phase.ns or phase.calls]
         self._phases = {name: Phase(name) for name in self._phases}
         return done
 
-    def _book(self) -> None:
+    def _add_time(self) -> None:
         now = time.perf_counter_ns()
         self._phases[self._stack[-1]].ns += now - self._since
         self._since = now
 
 
-def measure(pid: int | None, pause_limit: float) -> Timing:
-    """Attach to a process, by default the own one, and read it several times.
+def measure_phases(pid: int | None, pause_limit: float) -> Timing:
+    """Attach to a process, read it several times, and return how long each phase took.
 
-    Raises what attaching and reading raise.
+    None is the own process.  Raises what attaching and reading raise.
     """
     clock = _Clock()
     own = pid is None or pid == os.getpid()
@@ -128,5 +128,5 @@ def measure(pid: int | None, pause_limit: float) -> Timing:
         target.snapshot()
         laps.append(clock.lap())
     first, *others = laps
-    others.sort(key=lambda phases: sum(each.ns for each in phases))
+    others.sort(key=lambda phases: sum(phase.ns for phase in phases))
     return Timing(tuple(attach), tuple(first), tuple(others[READINGS // 2]))

@@ -25,10 +25,10 @@ RATE: Final = 1000.0
 """Samples per second at most."""
 
 LOOK_EVERY: Final = 20
-"""Samples from one in which the kernel is asked what threads do to the next."""
+"""The kernel is asked what threads do in one of so many samples."""
 
 CORE_SHARE: Final = 0.22
-"""Of one processor that sampling takes, at most."""
+"""Share of one processor that sampling takes, at most."""
 
 UNSEEN: Final = (
     "objects and types whose counts threads fight for (inspector hot tells of types)",
@@ -41,20 +41,20 @@ UNSEEN: Final = (
 
 @dataclass(frozen=True)
 class Parallelism:
-    """What some seconds of watching came to."""
+    """The result of :func:`watch_threads`."""
 
     target: TargetInfo
     seconds: float
     samples: int
     threads: ThreadTime
     processors_used: float | None
-    """Processor time per second."""
+    """Processor time per second; None if unknown."""
     processors: float | None
-    """That the process may use."""
+    """Processors that the process may use; None if unknown."""
     sleeps: dict[str, float]
     """Name of a system call -> threads that slept in it, on average."""
     attached_sleeps: float
-    """Threads that slept and did not let a stop of the world go on, on average."""
+    """Threads that slept while attached, and so delay every stop of the world, on average."""
     findings: tuple[Finding, ...]
     unseen: tuple[str, ...]
     ended: bool
@@ -88,10 +88,11 @@ def watch_threads(
     rate: float = RATE,
     tell: Callable[[float, int], object] = lambda *_: None,
 ) -> Parallelism:
-    """Watch another process for ``duration`` seconds, without a pause.
+    """Sample the threads of another process for ``duration`` seconds, without a pause.
 
-    Raises what attaching and reading raise, :class:`LayoutError` where CPython's parking lot
-    or a thread's state is not found.
+    Takes at most ``rate`` samples per second.  ``tell`` is called with the seconds and the
+    samples so far.  Raises what attaching and reading raise, and :class:`LayoutError` if
+    CPython's parking lot or the state of a thread is not found.
     """
     types = target.snapshot(kinds=("type", "static"))
     sampler = target.thread_sampler({row.address: row.name for row in types})
@@ -103,7 +104,7 @@ def watch_threads(
         try:
             tally.add(sampler.sample(with_activity=taken % LOOK_EVERY == 0))
         except (MemoryFault, LayoutError):
-            # Threads come and go: the next sample knows them.
+            # Threads came or went meanwhile; the next sample is of those that are there then.
             pass
         except NoSuchTarget:
             ended = True

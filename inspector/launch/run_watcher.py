@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 import inspector
-from inspector.analysis.traffic import merges
+from inspector.analysis.traffic import count_merges
 from inspector.checks.counts import collect_garbage
 from inspector.checks.holders import Holders, find_holders
 from inspector.checks.merges import Merges
@@ -104,7 +104,7 @@ class RunWatcher:
         self._merges.end()
         seconds = time.monotonic() - self._since
         if self._first is not None:
-            self._ended = merges(self._first, snapshot).ended
+            self._ended = count_merges(self._first, snapshot).ended
         now = sum_counts(snapshot, self._merges.merged)
         called = {address for address, ref in self._calls.seen.items() if ref() is not None}
         rows = [

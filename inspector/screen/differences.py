@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Group
 from rich.text import Text
 
-from inspector.analysis.change import same_process
+from inspector.analysis.change import is_same_process
 from inspector.screen.cells import bare_table, cut_to_width, format_clock, format_signed
 from inspector.screen.text import escape_text, format_count
 
@@ -31,7 +31,7 @@ def difference_view(
     """Return the changes as a table of at most ``width`` cells and, unless told, 40 rows."""
     shown = found[: ROWS if limit is None else limit or None]
     heading = Text(f"{_describe_reading(old)}  to  {_describe_reading(new)}", "bold")
-    if not same_process(old, new):
+    if not is_same_process(old, new):
         heading.append("\ntwo processes: objects of one name are counted together", "dim")
     if not shown:
         return Group(heading, Text("nothing changed" if not found else ""))

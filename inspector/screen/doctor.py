@@ -43,7 +43,7 @@ def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
         head.append(f"\n{GIL_ON}", "bold yellow")
     rights = _own_rights_table if diagnosis.is_own else _rights_table
     parts: list[Table | Text] = [head, Text(""), rights(diagnosis.permission), Text("")]
-    if diagnosis.agreements:
+    if diagnosis.checked_offsets:
         parts += [_layout_table(diagnosis), Text("")]
     if diagnosis.heap or diagnosis.heap_error:
         parts += [_heap_table(diagnosis), Text("")]
@@ -123,7 +123,7 @@ def _layout_table(diagnosis: Diagnosis) -> Table:
     table = _make_table("FIELD", "OFFSET", "SOURCE", "", "EVIDENCE", right=["OFFSET"])
     marks = {True: "ok", False: "NO", None: "?"}
     styles = {True: "", False: "bold red", None: "dim"}
-    for each in diagnosis.agreements:
+    for each in diagnosis.checked_offsets:
         offset = each.offset
         value = "?" if offset.value is None else str(offset.value)
         row = (offset.field, value, offset.source, marks[each.ok], offset.evidence)
@@ -174,8 +174,8 @@ def _verdict_line(diagnosis: Diagnosis) -> Text:
         hint = f"; {escape_text(error.hint)}" if error.hint else ""
         return Text(f"no: {escape_text(str(error))}{hint}", "bold red")
     who = "this process" if diagnosis.is_own else f"process {diagnosis.pid}"
-    tested = sum(each.ok is not None for each in diagnosis.agreements)
-    rest = len(diagnosis.agreements) - tested
+    tested = sum(each.ok is not None for each in diagnosis.checked_offsets)
+    rest = len(diagnosis.checked_offsets) - tested
     untested = f" ({rest} could not be tested)" if rest else ""
     text = f"yes: {who} can be read, and all {tested} offsets agree with what is there{untested}"
     return Text(text, "bold green")

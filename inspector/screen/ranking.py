@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from inspector.diagnosis.ranking import Ranked, Ranking
+    from inspector.diagnosis.ranking import RankedObject, Ranking
 
 __all__ = ["ranking_view"]
 
@@ -34,7 +34,9 @@ NARROW: Final = 100
 """Cells of a screen that has no room for rates."""
 
 
-def ranking_view(ranking: Ranking, rows: Sequence[Ranked], width: int, *, unicode: bool) -> Group:
+def ranking_view(
+    ranking: Ranking, rows: Sequence[RankedObject], width: int, *, unicode: bool
+) -> Group:
     """Return what was sampled, some of the rows, and what their verdicts mean."""
     target = ranking.target
     facts = ["inspector hot", f"pid {target.pid}", escape_text(target.command, 60)]
@@ -56,7 +58,7 @@ def ranking_view(ranking: Ranking, rows: Sequence[Ranked], width: int, *, unicod
     return Group(*parts)
 
 
-def _advice_lines(rows: Sequence[Ranked]) -> list[Text]:
+def _advice_lines(rows: Sequence[RankedObject]) -> list[Text]:
     """Say of each verdict what it means, with the numbers of the first type that has it."""
     first = {each.judged.verdict: each for each in reversed(rows) if each.judged is not None}
     return [
@@ -76,7 +78,7 @@ def _describe_samples(ranking: Ranking) -> str:
     return text
 
 
-def _ranking_table(rows: Sequence[Ranked], width: int, *, unicode: bool) -> Table:
+def _ranking_table(rows: Sequence[RankedObject], width: int, *, unicode: bool) -> Table:
     columns = {
         "UPDATES/s": [
             format_lower_bound(each.evidence.updates_per_second, unicode=unicode) for each in rows
@@ -105,18 +107,18 @@ def _ranking_table(rows: Sequence[Ranked], width: int, *, unicode: bool) -> Tabl
     return table
 
 
-def _format_threads(ranked: Ranked) -> str:
+def _format_threads(ranked: RankedObject) -> str:
     """Return how many threads were seen to use a type."""
     threads = ranked.evidence.threads
     return format_count(threads) if threads is None else format_plural(threads, "thread")
 
 
-def _format_share(ranked: Ranked) -> str:
+def _format_share(ranked: RankedObject) -> str:
     share = ranked.share.value
     return "?" if share is None else f"{share:.1%}"
 
 
-def _format_interval(ranked: Ranked) -> str:
+def _format_interval(ranked: RankedObject) -> str:
     if not ranked.share.samples:
         return "?"
     low, high = ranked.share.interval

@@ -13,7 +13,7 @@ import pytest
 import inspector
 from inspector.cpython import layout as layouts
 from inspector.cpython.published import Published
-from inspector.diagnosis import agreement
+from inspector.diagnosis import layout_checks
 from inspector.diagnosis.timing import PHASES
 from inspector.errors import InspectorError
 from inspector.process.identity import read_thread_names
@@ -115,10 +115,10 @@ def shifted(layout: Layout, field: str, by: int, monkeypatch: pytest.MonkeyPatch
 def test_an_offset_that_is_wrong_is_found_out(
     puppet: Puppet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agreement, "TRIES", 1)
+    monkeypatch.setattr(layout_checks, "TRIES", 1)
     memory, tasks = ProcessMemory(puppet.pid), partial(read_thread_names, puppet.pid)
     layout = inspector.attach(puppet.pid).layout
-    healthy = agreement.agreements(memory, layout, tasks)
+    healthy = layout_checks.check_layout(memory, layout, tasks)
     believed = []
     for evidence, _ in healthy:
         if evidence.source == "discovered" or evidence.field in UNTOLD:
@@ -126,7 +126,7 @@ def test_an_offset_that_is_wrong_is_found_out(
         with monkeypatch.context() as patch:
             wrong = shifted(layout, evidence.field, 8, patch)
             try:
-                found = agreement.agreements(memory, wrong, tasks)
+                found = layout_checks.check_layout(memory, wrong, tasks)
             except InspectorError:
                 continue
         answers = {each.field: ok for each, ok in found}

@@ -7,7 +7,7 @@ import sys
 import inspector
 from inspector.audit.auditing import audit_targets
 from inspector.audit.supervisor import AuditPlan
-from inspector.diagnosis.ranking import rank
+from inspector.diagnosis.ranking import rank_objects
 from tests.live.puppets import Puppet, inspect
 from tests.live.terminals import Terminal
 from tests.support import free_threaded_only
@@ -46,7 +46,9 @@ def test_a_ranking_tells_what_it_does_from_the_first_reading_on(python: str) -> 
     told: list[str] = []
     with Puppet(python) as target:
         attached = inspector.attach(target.pid)
-        rank(attached, duration=0.01, tell=lambda _seconds, _samples, what: told.append(what))
+        rank_objects(
+            attached, duration=0.01, tell=lambda _seconds, _samples, what: told.append(what)
+        )
     assert told[:2] == ["reading", "sampling"]
     assert told[-1].startswith("judging ")
 

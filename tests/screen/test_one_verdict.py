@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.diagnosis.ranking import Ranked
+from inspector.diagnosis.ranking import RankedObject
 from inspector.screen.dashboard.keys import press_key
 from inspector.screen.dashboard.state import Size, State, add_snapshot
 from inspector.screen.dashboard.view import clamp_scroll
@@ -88,7 +88,7 @@ def test_all_that_show_readings_agree(case: str, gil: bool) -> None:  # noqa: FB
     for reading in readings(at, gil):
         state = clamp_scroll(add_snapshot(state, reading))
     (document,) = json.loads(export_text(state, "x.json"))["objects"]
-    ranked = json.loads(json.dumps(Ranked(each, whole.evidence(each), judged).as_dict()))
+    ranked = json.loads(json.dumps(RankedObject(each, whole.evidence(each), judged).as_dict()))
     for found in (document, ranked):
         assert {key: found[key] for key in said} == said
         assert (found["updates_per_second"], found["threads"]) == (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inspector.analysis.change import changes
+from inspector.analysis.change import find_changes
 from inspector.diagnosis.doctor import Diagnosis
 from inspector.errors import AccessDenied
 from inspector.screen.anatomy import anatomy_view
@@ -78,7 +78,7 @@ def test_differences_of_two_processes_say_so_and_mark_what_moved() -> None:
     moved = row("app.Order", local=9, settled=False, bounds=(8, 9))
     new = snapshot(moved, row("app.Line", local=1), taken_ns=SECOND)
     other = new._replace(target=new.target._replace(pid=7))
-    found = changes(old, other)
+    found = find_changes(old, other)
     lines = printed(difference_view(old, other, found, 100, None)).splitlines()
     assert "two processes: objects of one name are counted together" in lines[1]
     order = next(line for line in lines if line.startswith("app.Order"))

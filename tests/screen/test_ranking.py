@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from inspector.diagnosis.ranking import Ranked, Ranking
+from inspector.diagnosis.ranking import RankedObject, Ranking
 from inspector.screen.ranking import ranking_view
 from inspector.screen.text import GIL_ON
 from inspector.snapshots.interpreter import TargetInfo
@@ -34,8 +34,8 @@ PLAIN = Evidence(
 )
 
 
-def ranked(name: str, evidence: Evidence) -> Ranked:
-    return Ranked(row(name), evidence, judge(evidence))
+def ranked(name: str, evidence: Evidence) -> RankedObject:
+    return RankedObject(row(name), evidence, judge(evidence))
 
 
 HOT = ranked("app.Order", PLAIN)
@@ -43,7 +43,7 @@ COLD = ranked("app.Line", Evidence(unique_id=True, header=0, seconds=2.0, sample
 UNSEEN = ranked("app.New", Evidence(unique_id=True))
 
 
-def ranking(*rows: Ranked, **values: Any) -> Ranking:  # noqa: ANN401 - any field
+def ranking(*rows: RankedObject, **values: Any) -> Ranking:  # noqa: ANN401 - any field
     fields: dict[str, Any] = {
         "target": TargetInfo(4242, "3.14.7", gil_enabled=False, command="app.py"),
         "threads": 3,
@@ -59,7 +59,7 @@ def ranking(*rows: Ranked, **values: Any) -> Ranking:  # noqa: ANN401 - any fiel
 
 
 def lines(
-    whole: Ranking, shown: Sequence[Ranked], width: int = 120, *, unicode: bool = True
+    whole: Ranking, shown: Sequence[RankedObject], width: int = 120, *, unicode: bool = True
 ) -> list[str]:
     stream = StringIO()
     console = Console(file=stream, width=width)

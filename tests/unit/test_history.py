@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.analysis.history import FRAMES, rises
+from inspector.analysis.history import MAX_READINGS, is_rising
 from inspector.verdict.evidence import Verdict
 from inspector.verdict.share import Share
 from tests.screen.builder import SECOND, history, interpreter, row, snapshot, unread
@@ -77,7 +77,7 @@ def test_what_several_threads_update_costs_more_unless_the_gil_is_on() -> None:
 
 def test_a_thread_that_ends_is_counted() -> None:
     whole = history(at(0), at(1, threads=(1,)), at(2, threads=(1, 3)), at(3, threads=(3,)))
-    assert whole.flows.ended == 2
+    assert whole.traffic.ended == 2
 
 
 def test_growth_of_a_new_object_is_its_total() -> None:
@@ -87,7 +87,7 @@ def test_growth_of_a_new_object_is_its_total() -> None:
     assert whole.is_new(line)
     assert whole.verdict(line) is None
     assert whole.churn == (1.0, 0.0)
-    assert whole.rebased().growth(line) == 0
+    assert whole.rebase().growth(line) == 0
 
 
 def test_another_object_at_the_address_of_a_dead_one_is_another() -> None:
@@ -153,7 +153,7 @@ def test_totals_that_rise_nearly_all_the_time_are_growing() -> None:
     ],
 )
 def test_what_rises_again_and_again_grows(totals: list[int], expected: bool | None) -> None:  # noqa: FBT001 - a value
-    assert rises(totals) is expected
+    assert is_rising(totals) is expected
 
 
 def test_the_first_readings_of_a_type_that_rises_are_no_balance() -> None:
@@ -175,7 +175,7 @@ def test_growth_and_verdicts_are_measured_from_the_baseline() -> None:
     whole = history(*(at(n, each) for n, each in enumerate(rows[:6])))
     judged = whole.verdict(rows[5])
     assert judged is None or judged.verdict is Verdict.GROWING
-    whole = whole.rebased()
+    whole = whole.rebase()
     assert whole.evidence(rows[5]).growing is None
     for number in range(6, 12):
         whole = whole.add(at(number, rows[number]))
@@ -218,7 +218,7 @@ def test_a_base_whose_deallocator_frees_a_type_is_named() -> None:
 
 
 def test_a_history_keeps_no_more_than_its_frames() -> None:
-    rows = [row("app.Order", local=number) for number in range(3 * FRAMES)]
+    rows = [row("app.Order", local=number) for number in range(3 * MAX_READINGS)]
     whole = history(*(at(number, each) for number, each in enumerate(rows)))
-    assert len(whole.frames) == FRAMES
-    assert whole.growth(rows[-1]) == 3 * FRAMES - 1
+    assert len(whole.readings) == MAX_READINGS
+    assert whole.growth(rows[-1]) == 3 * MAX_READINGS - 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.analysis.traffic import Merges, merges
+from inspector.analysis.traffic import Merges, count_merges
 from inspector.verdict.evidence import Verdict
 from tests.screen.builder import SECOND, history, interpreter, row, snapshot, unread
 
@@ -125,7 +125,7 @@ def test_a_step_with_a_merge_in_it_is_left_out(change: dict[str, Any]) -> None:
     after = row("app.Order", local=100, shared=100, deallocator="per thread")
     first = at(0, before)
     last = at(1, after, **change)
-    assert not merges(first, last).none
+    assert not count_merges(first, last).none
     whole = history(first, last)
     evidence = whole.evidence(after)
     assert (evidence.header, evidence.samples) == (None, None)
@@ -133,21 +133,21 @@ def test_a_step_with_a_merge_in_it_is_left_out(change: dict[str, Any]) -> None:
     # What comes after it counts again.
     clean = last._replace(taken_ns=2 * SECOND)
     whole = whole.add(clean)
-    assert whole.flows.steps == (0 if change.get("merging") else 1)
+    assert whole.traffic.steps == (0 if change.get("merging") else 1)
 
 
 def test_a_thread_that_came_and_went_between_two_readings_is_noticed() -> None:
-    assert merges(at(0), at(1, threads_started=3)) == Merges(0, 1, unsure=False)
+    assert count_merges(at(0), at(1, threads_started=3)) == Merges(0, 1, unsure=False)
     more = interpreter((1, "main"), (2, "worker"), (3, "new")).threads
-    assert merges(at(0), at(1, threads_started=3, threads=more)).none
+    assert count_merges(at(0), at(1, threads_started=3, threads=more)).none
 
 
 def test_without_a_count_of_collections_an_array_that_goes_to_zero_tells() -> None:
     types = [row(f"app.Class{n}", address=64 * n, contributions={1: 5}) for n in range(9)]
     merged = [each._replace(contributions={}) for each in types]
     first = at(0, *types, collections=None)
-    assert merges(first, at(1, *merged, collections=None)).collections == 1
-    assert merges(first, at(1, *types[:6], *merged[6:], collections=None)).none
+    assert count_merges(first, at(1, *merged, collections=None)).collections == 1
+    assert count_merges(first, at(1, *types[:6], *merged[6:], collections=None)).none
 
 
 def test_what_is_not_known_moves_nothing() -> None:

@@ -155,7 +155,7 @@ def reset_baseline(state: State) -> State:
     """Begin anew: growth, updates and verdicts count from now."""
     if state.history is None:
         return state
-    return arrange_rows(replace(state, history=state.history.rebased(), message="new baseline"))
+    return arrange_rows(replace(state, history=state.history.rebase(), message="new baseline"))
 
 
 def toggle_pause(state: State) -> State:

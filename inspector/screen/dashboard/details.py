@@ -39,7 +39,7 @@ def detail_lines(state: State) -> list[Text]:
     if row is None or history is None:
         return [Text("nothing is selected", "dim")]
     snapshot = history.latest
-    known = state.subject in history.frames[-1].places
+    known = state.subject in history.readings[-1].places
     name = escape_text(row.name)
     width = max(1, state.size.width)
     lines = [] if known else [Text("it is gone: these are its last numbers", "bold red")]

@@ -102,7 +102,7 @@ def _target_facts(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
 def _reading_facts(state: State, history: History) -> list[tuple[int, str]]:
     snapshot = history.latest
     pool = snapshot.pool
-    collections = history.frames[-1].collections
+    collections = history.readings[-1].collections
     since = f" ({cells.format_signed(history.collected)})" if history.collected else ""
     churn = ""
     if history.churn is not None:
@@ -113,7 +113,12 @@ def _reading_facts(state: State, history: History) -> list[tuple[int, str]]:
         (1, f"ids {format_count(pool.in_use)} of {format_count(pool.capacity)}"),
         (0, f"{KINDS.get(state.kind, state.kind)} {format_count(len(snapshot))}{churn}"),
         (2, f"gc {format_count(collections)}{since}"),
-        (5, f"{format_plural(history.flows.ended, 'thread')} ended" if history.flows.ended else ""),
+        (
+            5,
+            f"{format_plural(history.traffic.ended, 'thread')} ended"
+            if history.traffic.ended
+            else "",
+        ),
         (3, f"baseline {cells.format_clock(history.baseline.taken_ns)}"),
         (4, f"pause {'none' if snapshot.pause_ns is None else format_duration(snapshot.pause_ns)}"),
         (2, f"not exact: {escape_text(reason, 60)}" if (reason := snapshot.why_not_exact) else ""),

@@ -58,9 +58,9 @@ class Replay:
             return 0.0
         if playing.number + 1 >= playing.count:
             return LONGEST
-        frames = history.frames
+        readings = history.readings
         # As long as the step before it, which is known without reading on.
-        seconds = (frames[-1].taken_ns - frames[-2].taken_ns) / 1e9 if frames[1:] else 0.0
+        seconds = (readings[-1].taken_ns - readings[-2].taken_ns) / 1e9 if readings[1:] else 0.0
         return max(SHORTEST, min(abs(seconds) / playing.speed, LONGEST))
 
     def _sought(self, state: State, number: int) -> State:
