@@ -90,10 +90,11 @@ __version__ = "0.1.0"
 
 _own: Target | None = None
 
-_loading: list[int] = []
-_attaching: list[int] = []
-"""Threads in the middle of it: a signal handler, a finalizer, a hook or a trace function that
-runs there may ask for the very same thing."""
+_loading: dict[tuple[int, int], int] = {}
+_attaching: dict[tuple[int, int], int] = {}
+"""(process, thread) -> how deep it is in the middle of it: a signal handler, a finalizer, a hook
+or a trace function that runs there may ask for the very same thing.  A forked child has none of
+its parent's other threads, but may give a new one the identifier of one of them."""
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and other names are wrong
 
@@ -128,8 +129,13 @@ def attach(pid: int | None = None, *, pause_limit: float = 1.0) -> Target:
     own = pid is None or pid == os.getpid()
     if own and _own is not None and _own.pid == os.getpid():
         return _own
-    _note_entry(_attaching, "attaching to a process", at_most=2)
+    thread = os.getpid(), get_ident()
+    depth = _attaching.get(thread, 0)
+    if depth >= 2:  # noqa: PLR2004 - once, and once inside of that
+        raise _make_reentry_error("attaching to a process")
     try:
+        # Stores call nothing, so no signal handler that raises comes between one and its try.
+        _attaching[thread] = depth + 1
         _load_module("reader.target")
         from inspector.reader.target import Target
 
@@ -143,7 +149,7 @@ def attach(pid: int | None = None, *, pause_limit: float = 1.0) -> Target:
         _own = Target(OwnProcess(), layout=None if _own is None else _own.layout)
         return _own
     finally:
-        _attaching.remove(get_ident())
+        _attaching[thread] = depth
 
 
 def _load_module(module: str) -> None:
@@ -152,23 +158,18 @@ def _load_module(module: str) -> None:
     Raises :class:`InspectorError` where that, or what it needs, is half imported by the
     very code that this interrupts: Python gives one thread such modules as they are.
     """
-    _note_entry(_loading, "loading inspector", at_most=1)
+    thread = os.getpid(), get_ident()
+    if _loading.get(thread):
+        raise _make_reentry_error("loading inspector")
     try:
+        _loading[thread] = 1
         import_module(f"inspector.{module}")
     except (AttributeError, ImportError) as failure:
         if "partially initialized" not in str(failure):
             raise
         raise _make_reentry_error("importing what inspector needs") from failure
     finally:
-        _loading.remove(get_ident())
-
-
-def _note_entry(threads: list[int], doing: str, *, at_most: int) -> None:
-    """Note that this thread does something; raise if it does so often enough already."""
-    thread = get_ident()
-    if threads.count(thread) >= at_most:
-        raise _make_reentry_error(doing)
-    threads.append(thread)
+        _loading[thread] = 0
 
 
 def _make_reentry_error(doing: str) -> Reentered:

@@ -30,7 +30,10 @@ class Turns:
     """The readings through one target that are under way."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Knows its owner: a signal handler may raise between its acquisition and a note of that.
+        self._lock = threading.RLock()
+        self._overdue = False
+        """A thread has waited in vain: the next ones need not."""
         self._depths: dict[int, int] = {}
         """Thread -> its readings inside each other."""
 
@@ -50,15 +53,20 @@ class Turns:
                 hint="what a reading calls (a signal handler, a finalizer, an audit hook, a "
                 "trace function) may itself read, but not be called by that reading again",
             )
-        alone = False
+        # A signal handler may raise at the end of any call.  What is noted and given back here is
+        # so by stores, which call nothing, and by the one call that is left.
         try:
             self._depths[thread] = depth + 1
-            alone = not depth and self._lock.acquire(timeout=PATIENCE)
+            alone = not depth and self._lock.acquire(timeout=0 if self._overdue else PATIENCE)
+            if alone:
+                self._overdue = False
             yield alone
         finally:
-            if alone:
-                self._lock.release()
             if depth:
                 self._depths[thread] = depth
             else:
-                self._depths.pop(thread, None)
+                del self._depths[thread]
+                try:
+                    self._lock.release()
+                except RuntimeError:
+                    self._overdue = True  # another thread has it, still
