@@ -73,7 +73,7 @@ def find_holders(refs: Sequence[TypeRef]) -> list[Holders]:
             if id(type(one)) in wanted:
                 add(one)
                 todo.append(one)
-            elif isinstance(one, (tuple, dict)):
+            elif type(one) is tuple or type(one) is dict:
                 todo.append(one)
     return [Holders(*pair) for pair in zip(instances, references, strict=True)]
 

@@ -13,6 +13,8 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from inspector.checks.watched_types import is_type
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
@@ -66,11 +68,10 @@ class CalledTypes:
         self._tool = -1
 
     def _called(self, code: CodeType, offset: int, called: object, first: object) -> object:  # noqa: ARG002 - sys.monitoring's
-        # The type of what is called: a proxy may say otherwise of itself.
-        if not issubclass(type(called), type):
+        if not is_type(called):
             return _monitoring.DISABLE
         known = self.seen.get(id(called))
-        if (known is None or known() is not called) and isinstance(called, type):
+        if known is None or known() is not called:
             if code.co_filename.startswith(OURS):
                 return _monitoring.DISABLE
             self._meet(called)

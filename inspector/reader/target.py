@@ -133,8 +133,9 @@ class Target(HeapTarget):
             return None
         from inspector.reader.suspended import suspended_references  # noqa: PLC0415 - seldom asked
 
-        kinds = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
-        alive = [each for each in gc.get_objects() if isinstance(each, kinds)]
+        # They have no subclasses; isinstance would ask every proxy for its __class__.
+        kinds = set(map(id, (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)))
+        alive = [each for each in gc.get_objects() if id(type(each)) in kinds]
         with self._reading() as reader:
             places = [id(each) for each in alive]
             assert isinstance(reader.process, OwnProcess)  # noqa: S101 - for the type checker

@@ -19,8 +19,9 @@ def is_type(subject: object) -> TypeGuard[type]:
 def name_of(subject: type) -> str:
     """Return ``module.qualname``; the qualified name alone where the module is no text."""
     try:
-        module = _module_of(subject)
+        module: object = _module_of(subject)
     except AttributeError:
         module = None
     qualname = str(_qualname_of(subject))
-    return f"{module}.{qualname}" if isinstance(module, str) else qualname
+    # A class of texts may have a formatting of its own.
+    return f"{str.__str__(module)}.{qualname}" if issubclass(type(module), str) else qualname
