@@ -10,10 +10,10 @@ from inspector.checks.structure import find_deallocator, gil_is_enabled, is_immo
 from inspector.checks.support import find_support
 from inspector.checks.watched_types import name_of
 from inspector.verdict.evidence import HEADER, Evidence, Verdict
-from inspector.verdict.judge import Judgement, judge
+from inspector.verdict.judge import PER_CALL, Judgement, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from inspector.checks.holders import Holders
     from inspector.checks.tracker import CountChange
@@ -76,20 +76,34 @@ def add_traffic(
         return evidence
     own = threading.get_native_id()
     each = [move.contributions for move in moves]
+    side_by_side = max(min(_count_busy(move.contributions), move.together) for move in moves)
     return evidence._replace(
         header=sum(move.header for move in moves),
         contributed=sum(sum(one.values()) for one in each),
-        threads=max(map(len, each)) or None,
+        threads=side_by_side or None,
         beside=sum(count for one in each for native, count in one.items() if native in beside),
         own=sum(one.get(own, 0) for one in each),
     )
 
 
+def _count_busy(contributions: Mapping[int, int]) -> int:
+    """Count the threads that counted a type in earnest, not just a lock or two of their own."""
+    counts = list(map(abs, contributions.values()))
+    return sum(count >= PER_CALL * max(counts) for count in counts)
+
+
 def add_holders(evidence: Evidence, before: Holders, after: Holders) -> Evidence:
     """Add how many more instances live, and how many more references live objects hold."""
+    frozen = after.frozen - before.frozen
+    if frozen > 0:
+        return evidence._replace(frozen=frozen)
+    seen = after.references - before.references
+    silent, suspended = after.silent - before.silent, after.suspended - before.suspended
     return evidence._replace(
         instances=after.instances - before.instances,
-        held=after.references - before.references,
+        held=seen + max(0, silent) + max(0, suspended),
+        # A frozen object that is gone may have been an instance, which nobody saw.
+        held_surely=seen + min(0, silent) + min(0, suspended) + frozen,
     )
 
 

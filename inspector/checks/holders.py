@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 from itertools import compress, filterfalse
-from typing import TYPE_CHECKING, NamedTuple
+from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.checks.structure import is_visited
 from inspector.checks.watched_types import is_heap
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
     from inspector.checks.watched_types import TypeRef
 
-__all__ = ["Holders", "find_holders"]
+__all__ = ["Holders", "count_own_references", "find_holders"]
+
+
+SUSPENDED: Final = frozenset(map(id, (GeneratorType, CoroutineType, AsyncGeneratorType, FrameType)))
+"""Addresses of the types whose objects hold frames that no thread runs."""
 
 
 class Holders(NamedTuple):
@@ -23,18 +28,25 @@ class Holders(NamedTuple):
     instances: int
     """Instances that it tracks, or that something it tracks refers to."""
     references: int
-    """References that these instances and everything else visible hold; never less."""
+    """References that are seen, those of suspended frames left out."""
+    silent: int = 0
+    """Further references, if instances hold any that the collector does not see: one each."""
+    suspended: int = 0
+    """References in suspended frames, each of which is counted or not."""
+    frozen: int = 0
+    """Objects of any type that ``gc.freeze`` hides: what they hold is seen of none."""
 
 
 def find_holders(refs: Sequence[TypeRef]) -> list[Holders]:
-    """Return, per heap type, its visible instances and references; zeros for others.
+    """Return, per heap type, its visible instances and references; none for others.
 
     Instances that only C code or a thread's stack refers to are not visible, unless
     the collector tracks them.
 
     A ``tp_traverse`` written in C that does not visit the type holds a reference to it all
     the same.  Whether it visits it cannot be told from what it visits, since an instance may
-    name its class in an attribute: such instances count once more, in doubt.
+    name its class in an attribute: such instances count once more, in doubt.  A suspended
+    frame holds what it took from a counted place, and what CPython counts nowhere.
     """
     types = [ref() for ref in refs]
     # Lists are of no heap type: what is found here must not hold itself.
@@ -43,27 +55,26 @@ def find_holders(refs: Sequence[TypeRef]) -> list[Holders]:
     }
     instances = [0] * len(types)
     references = [0] * len(types)
-    silent: dict[int, int] = {}
+    suspended = [0] * len(types)
 
     def add(one: object) -> None:
-        """Count one instance, with what it holds and the collector may not see."""
-        number = wanted[id(type(one))]
-        if number not in silent:
-            silent[number] = 0 if is_visited(type(one)) else 1
-        instances[number] += 1
-        references[number] += silent[number]
+        instances[wanted[id(type(one))]] += 1
 
+    frozen = gc.get_freeze_count()
     tracked = gc.get_objects()
     for one in _of_types(tracked, wanted):
         add(one)
     # Nearly everything that is referred to is neither of these, nor of their types.
     kinds = {*wanted, *(id(type(each)) for each in types), id(tuple), id(dict)}
     seen: set[int] = set()
+    frames = list(_of_types(tracked, SUSPENDED))
+    for one in _among(gc.get_referents(*frames), wanted):
+        suspended[wanted[id(one)]] += 1
     todo: list[object] = tracked
     while todo:
         # All at once: on a free-threaded build every call stops the world.
         found = list(_of_types(gc.get_referents(*todo), kinds))
-        for one in compress(found, map(wanted.__contains__, map(id, found))):
+        for one in _among(found, wanted):
             references[wanted[id(one)]] += 1
         # What is untracked can be in no cycle: tuples and dictionaries of such, and instances.
         new = {id(one): one for one in filterfalse(gc.is_tracked, found) if id(one) not in seen}
@@ -75,7 +86,25 @@ def find_holders(refs: Sequence[TypeRef]) -> list[Holders]:
                 todo.append(one)
             elif type(one) is tuple or type(one) is dict:
                 todo.append(one)
-    return [Holders(*pair) for pair in zip(instances, references, strict=True)]
+    everything = []
+    for number, subject in enumerate(types):
+        alive, in_frames = instances[number], suspended[number]
+        silent = alive if subject is not None and not is_visited(subject) else 0
+        everything.append(Holders(alive, references[number] - in_frames, silent, in_frames, frozen))
+    return everything
+
+
+def count_own_references(subject: type) -> int:
+    """Count the references to a class in what it is made of: its methods, its lists of bases."""
+    # Members of an enumeration are instances, in the same dictionary.
+    defined = [each for each in vars(subject).values() if type(each) is not subject]
+    parts = (subject, subject.__mro__, *defined)
+    return sum(each is subject for each in gc.get_referents(*parts))
+
+
+def _among(objects: list[object], wanted: Container[int]) -> Iterable[object]:
+    """Return the objects whose own address is among ``wanted``."""
+    return compress(objects, map(wanted.__contains__, map(id, objects)))
 
 
 def _of_types(objects: list[object], types: Container[int]) -> Iterable[object]:

@@ -30,10 +30,11 @@ from inspector.checks.watched_types import WatchedTypes, find_all_types, is_own,
 from inspector.verdict.evidence import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from inspector.checks.counts import Counts
     from inspector.checks.rules import Rules
+    from inspector.checks.tracker import CountChange
     from inspector.verdict.judge import Judgement
 
 __all__ = ["confirm_suspects", "measure_changes"]
@@ -81,7 +82,7 @@ def confirm_suspects(load: Load, rules: Rules, suspects: Suspects) -> list[Findi
         window = Evidence(
             seconds=seconds, collected=True, merges=merges, ended=tracker.ended_threads
         )
-        idle = _find_idle(run.steps, refs, load, seconds)
+        idle = run.find_idle(moved, beside, seconds)
         holding = find_holders(refs)
         findings = []
         for number in run.steps:
@@ -89,7 +90,7 @@ def confirm_suspects(load: Load, rules: Rules, suspects: Suspects) -> list[Findi
             if number in moved:
                 evidence = add_traffic(evidence, [moved[number]], beside)
             evidence = add_holders(evidence, visible[number], holding[number])
-            evidence = evidence._replace(idle=number in idle)
+            evidence = evidence._replace(idle=idle.get(number))
             judged = judge_as(evidence, LOSSES)
             if judged is not None:
                 named = tracker.name_threads(moved.get(number))
@@ -159,6 +160,31 @@ class _RepeatedRuns:
             calls=self.load.calls * len(steps) if self.load.unit == "call" else None,
         )
 
+    def find_idle(
+        self, moved: Mapping[int, CountChange], beside: Collection[int], seconds: float
+    ) -> dict[int, bool]:
+        """Wait as long as the runs took: what grows then too is another thread's doing.
+
+        Returns whether it grew, by position, of what other threads may have taken: what they
+        were seen to count, or anything where nobody counts which thread took a reference.
+        """
+        if find_support().threads:
+            asked = {n for n in self.steps if n in moved and moved[n].contributions.keys() & beside}
+        else:
+            asked = set(self.steps) if threading.active_count() > 1 else set()
+        if not asked:
+            return {}
+        growing = set(asked)
+        last = read_counts(self.refs)
+        for _ in range(self.load.repeat):
+            time.sleep(seconds / self.load.repeat)
+            collect_garbage()
+            now = read_counts(self.refs)
+            changes = find_changes(last, now)
+            growing = {number for number in growing if changes.get(number, 0) > 0}
+            last = now
+        return {number: number in growing for number in asked}
+
     def finding(
         self,
         number: int,
@@ -207,25 +233,6 @@ class _RepeatedRuns:
                     )
                 )
         return findings
-
-
-def _find_idle(steps: Iterable[int], refs: WatchedTypes, load: Load, seconds: float) -> set[int]:
-    """Wait as long as the runs took: what grows then too is another thread's doing.
-
-    For builds with the GIL, where nobody counts which thread took a reference.
-    """
-    if find_support().threads or threading.active_count() < 2:  # noqa: PLR2004 - nobody else is there
-        return set()
-    growing = set(steps)
-    last = read_counts(refs)
-    for _ in range(load.repeat):
-        time.sleep(seconds / load.repeat)
-        collect_garbage()
-        now = read_counts(refs)
-        changes = find_changes(last, now)
-        growing = {number for number in growing if changes.get(number, 0) > 0}
-        last = now
-    return growing
 
 
 def _name_others() -> str:

@@ -27,6 +27,9 @@ class CountChange(NamedTuple):
     """Counted in the header by whoever did it; merged contributions are not in here."""
     contributions: dict[int, int]
     """Native thread id -> counted by that thread, merged since or not."""
+    together: int = 1
+    """Most of these threads that counted side by side: all, or once one has ended, those
+    that did so between two merges or starts of a thread."""
 
     @property
     def total(self) -> int:
@@ -91,7 +94,11 @@ class Tracker:
             if subject is not None and (number in touched or id(subject) in merged):
                 was, is_ = self._begin.at(number), now.at(number)
                 if was is not None and is_ is not None:
-                    found[number] = _subtract_counts(was, is_, merged.get(id(subject), {}))
+                    move = _subtract_counts(was, is_, merged.get(id(subject), {}))
+                    together = len(move.contributions)
+                    if self.ended_threads:
+                        together = self._merges.together.get(id(subject), 1)
+                    found[number] = move._replace(together=together)
         return now, found
 
     def name_threads(self, move: CountChange | None) -> dict[str, int]:
@@ -118,6 +125,7 @@ class Tracker:
                     {at: dict(each) for at, each in merges.merged.items()},
                 )
                 if merges.collections == before:
+                    merges.look()
                     return found
 
     def _label(self) -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import inspector
 from inspector.analysis.traffic import count_merges
 from inspector.checks.counts import collect_garbage
-from inspector.checks.holders import Holders, find_holders
+from inspector.checks.evidence import add_holders
+from inspector.checks.holders import Holders, count_own_references, find_holders
 from inspector.checks.merges import Merges
 from inspector.checks.watched_types import find_all_types, watch_types
 from inspector.launch.called_types import CalledTypes
@@ -115,6 +116,7 @@ class RunWatcher:
             and (row.address in called or self._moved(row, now))
         ]
         holders = _find_all_holders()
+        self._take_own({row.address for row in rows} - self._base.keys())
         used = []
         for row in rows:
             evidence = read_evidence(row, gil_enabled=snapshot.target.gil_enabled)._replace(
@@ -154,11 +156,13 @@ class RunWatcher:
         # All references to a class that was born since, and had no instance yet when it was
         # met, were held: by its own dictionary and bases, by its module.
         born = Holders(0, sum(self._base.get(row.address, (0, 0))))
-        before = self._held.get(row.address, born)
-        return evidence._replace(
-            instances=after.instances - before.instances,
-            held=after.references - before.references,
-        )
+        return add_holders(evidence, self._held.get(row.address, born), after)
+
+    def _take_own(self, addresses: Container[int]) -> None:
+        """Begin with what classes are made of: their methods and lists of bases name them."""
+        for each in find_all_types():
+            if id(each) in addresses:
+                self._base[id(each)] = (count_own_references(each), 0)
 
     def _threads(self, address: int) -> int | None:
         """Return how many threads counted a type side by side; None if inspector may be one."""
@@ -190,7 +194,7 @@ class RunWatcher:
     def _change(self, row: ObjectCount, now: Mapping[int, CountPair]) -> CountPair:
         """Return what the program counted in the header, and by threads."""
         header, threads = now.get(row.address, (0, 0))
-        # What was born since, and not called before it was used, began with nothing.
+        # What was born since, and not called before it was used, began with what it is made of.
         base = self._base.get(row.address, (0, 0))
         own = self._own(row.address)
         return header - base[0] - own[0], threads - base[1] - own[1]

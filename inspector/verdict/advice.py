@@ -84,6 +84,9 @@ def _describe_holders(evidence: Evidence) -> str:
 
 def _advise_on_growth(evidence: Evidence, sentence: str) -> str:
     lost = evidence.lost
+    if evidence.frozen:
+        hidden = f"what {_count(evidence.frozen, 'frozen object')} (gc.freeze) hold was not seen"
+        return f"{hidden}: {sentence}"
     if lost is not None and 0 < lost <= evidence.ended:
         return (
             f"{_count(lost, 'reference')} that no live object holds, with "
@@ -112,7 +115,7 @@ def _describe_contention(evidence: Evidence, *, who_is_known: bool = True) -> st
             return f"{threads} threads did so side by side, and contend for it"
         return f"{threads} threads use it side by side, and contend if they move its header"
     if threads == 1:
-        return "one thread makes them: it contends only if others free them"
+        return "one thread at a time makes them: it contends only if others free them meanwhile"
     return "it costs where several threads do so side by side, which was not seen"
 
 

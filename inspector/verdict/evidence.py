@@ -113,8 +113,8 @@ class Evidence(NamedTuple):
     """Of the change, counted by threads that run beside what is checked."""
     own: int = 0
     """Of the change, counted by the thread that checks."""
-    idle: bool = False
-    """The total grew as much while nothing was run."""
+    idle: bool | None = None
+    """Whether the total grew as well while nothing was run; None where nobody waited."""
 
     # Holders.
     instances: int | None = None
@@ -122,6 +122,11 @@ class Evidence(NamedTuple):
     held: int | None = None
     """Change of the number of references that live objects hold: instances, containers,
     classes; never less than what they hold."""
+    held_surely: int | None = None
+    """The same, never more than what they hold: without what a suspended frame may hold
+    uncounted, and instances without a reference that the collector does not see."""
+    frozen: int = 0
+    """Objects that ``gc.freeze`` hid meanwhile from who looked for holders."""
 
     # Samples of the header.
     samples: int | None = None
@@ -135,6 +140,12 @@ class Evidence(NamedTuple):
         if self.total is None or self.held is None:
             return None
         return self.total - self.held
+
+    @property
+    def missing(self) -> int | None:
+        """References that live objects hold and nobody counted; None where nobody looked."""
+        surely = self.held if self.held_surely is None else self.held_surely
+        return None if self.total is None or surely is None else surely - self.total
 
     @property
     def header_seconds(self) -> float | None:

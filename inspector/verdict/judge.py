@@ -13,7 +13,7 @@ from inspector.verdict.advice import advise
 from inspector.verdict.evidence import HEADER, PER_THREAD, Evidence, Verdict
 from inspector.verdict.share import Share
 
-__all__ = ["ENOUGH", "Judgement", "judge"]
+__all__ = ["ENOUGH", "PER_CALL", "Judgement", "judge"]
 
 ENOUGH: Final = 4
 """Readings, steps or references before anything is said of them."""
@@ -106,7 +106,7 @@ def _is_over_decref(evidence: Evidence) -> bool:
         return False
     if len(evidence.runs) > 1:
         # Objects that die give references back as they should.
-        return evidence.lost is not None and -evidence.lost >= len(evidence.runs)
+        return evidence.missing is not None and evidence.missing >= len(evidence.runs)
     if evidence.before is None or evidence.deallocator != HEADER:
         return False
     taken = evidence.contributed or 0
@@ -122,7 +122,7 @@ def _judge_growth(evidence: Evidence) -> Verdict | None:
     if _is_background(evidence):
         return Verdict.BACKGROUND
     if evidence.lost is None:
-        if evidence.stated and evidence.instances is None:
+        if evidence.stated and evidence.instances is None and not evidence.frozen:
             return None  # one number was compared with another: nobody saw it rise
         return _judge_growth_by_instances(evidence, least)
     return _judge_loss(evidence, evidence.lost, least)
@@ -167,13 +167,16 @@ def _least_growth(evidence: Evidence) -> float | None:
 def _is_background(evidence: Evidence) -> bool:
     """Whether another thread took the references, not what was checked.
 
-    The same number in every run that the checking thread counted itself is its own doing,
-    whatever other threads do to the type.
+    The same number in every run is the doing of these where the checking thread counted it
+    itself, whatever other threads do to the type, and where nothing came while nothing ran: a
+    pool's threads work for who asks them.
     """
     total = evidence.total or 0
     if evidence.idle:
         return True
-    its_own = evidence.own >= total and len(set(evidence.runs)) == 1
+    the_same = len(set(evidence.runs)) == 1
+    asked = evidence.idle is False and len(evidence.runs) > 1
+    its_own = the_same and (evidence.own >= total or asked)
     return evidence.beside >= total and not its_own
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import collections
 import functools
 import gc
 import threading
@@ -11,13 +12,15 @@ import pytest
 import inspector
 from inspector import checks
 from inspector.checks import Verdict, counts
+from inspector.checks.balance import check_balance_of_runs
+from inspector.checks.screening import Load
 from inspector.checks.support import find_support
 from inspector.errors import NotAType, NotCounted
 from tests.live.targets import rescued
 from tests.support import FREE_THREADED, free_threaded_only, gil_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 pytest_plugins = ["tests.extension.fixture"]
@@ -165,6 +168,117 @@ def test_a_cache_that_fills_up_does_not_fail() -> None:
     assert checks.check_no_leak_per_call(lambda: cached(next(numbers)), 100, warmup=0) is None
 
 
+def deque_dies_and_others_name_its_class(kept: list[object]) -> Callable[[], object]:
+    """Return what leaves more references to a class than an instance less gives back."""
+    deques = [collections.deque[int]() for _ in range(1000)]
+
+    def call() -> None:
+        deques.pop()
+        kept.extend([collections.deque] * 3)
+
+    return call
+
+
+def references_to_a_class_go_and_a_deque_stays(kept: list[object]) -> Callable[[], object]:
+    """Return what gives back more references to a class than an instance more takes."""
+    names = [collections.deque] * 2000
+
+    def call() -> None:
+        del names[-2:]
+        kept.append(collections.deque())
+
+    return call
+
+
+def generator_gives_a_class_to_a_list(kept: list[object]) -> Callable[[], object]:
+    """Return what leaves a reference, which was uncounted in a suspended frame, in a list."""
+
+    def generator() -> Iterator[None]:
+        held = Widget
+        yield
+        kept.append([held])
+
+    waiting = [generator() for _ in range(1000)]
+    for each in waiting:
+        next(each)
+    return lambda: next(waiting.pop(), None)
+
+
+def list_gives_a_class_to_a_generator(kept: list[object]) -> Callable[[], object]:
+    """Return what moves a reference from a list to a suspended frame, uncounted."""
+    names = [Widget] * 1000
+
+    def generator() -> Iterator[None]:
+        held = Widget
+        yield
+        kept.append(held)
+
+    def call() -> None:
+        names.pop()
+        kept.append(generator())
+        next(kept[-1])  # type: ignore[call-overload]
+
+    return call
+
+
+@free_threaded_only
+@pytest.mark.parametrize(
+    "make",
+    [
+        deque_dies_and_others_name_its_class,
+        references_to_a_class_go_and_a_deque_stays,
+        generator_gives_a_class_to_a_list,
+        list_gives_a_class_to_a_generator,
+    ],
+)
+def test_what_is_in_doubt_accuses_nobody(
+    make: Callable[[list[object]], Callable[[], object]],
+) -> None:
+    problem = checks.check_no_leak_per_call(make([]), 5, types=(collections.deque, Widget))
+    assert verdict_of(problem) in (None, Verdict.KEPT)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_what_frozen_objects_hold_accuses_nobody(*, keeps: bool) -> None:
+    frozen: list[object] = [Widget() for _ in range(1000)]
+
+    def call() -> None:
+        if keeps:
+            frozen.append(Widget())
+            gc.freeze()
+        else:
+            frozen.pop()
+
+    gc.freeze()
+    try:
+        problem = checks.check_no_leak_per_call(call, 5, types=Widget)
+    finally:
+        gc.unfreeze()
+    assert verdict_of(problem) is (Verdict.GROWING if keeps else None)
+    assert "(gc.freeze)" in str(problem) or not keeps
+
+
+@free_threaded_only
+def test_threads_in_turn_do_not_contend_and_two_at_once_do() -> None:
+    def in_turn() -> None:
+        for _ in range(2):
+            thread = threading.Thread(target=many)
+            thread.start()
+            thread.join()
+
+    def many() -> None:
+        for _ in range(50):
+            collections.deque()
+
+    (finding,) = check_balance_of_runs(Load(in_turn, 3), [collections.deque])
+    assert (finding.verdict, finding.evidence.threads) == (Verdict.PLAIN_DECREF, 1)
+    assert "contend for it" not in finding.advice()
+    # The thread that starts the others makes a lock or two of its own.
+    problem = checks.check_balanced(threading.Lock, 200, threads=2)
+    assert problem is not None
+    assert problem.findings[0].evidence.threads == 2
+
+
 def test_instances_that_are_kept_are_called_kept() -> None:
     kept: list[object] = []
     problem = checks.check_no_leak_per_call(lambda: kept.append(Widget()), 10)
@@ -269,13 +383,22 @@ def test_what_a_thread_beside_takes_is_blamed_on_that_thread() -> None:
     try:
         with checks.check_no_type_leaks(Widget) as window:
             call()
-        assert checks.check_no_leak_per_call(call, 5) is None
     finally:
         end()
     assert window.problem is None
     (finding,) = window.noticed
     assert finding.verdict is Verdict.BACKGROUND
     assert any(name.startswith("beside ") for name in finding.contributions)
+
+
+def test_what_a_thread_keeps_for_each_call_is_the_calls_doing() -> None:
+    kept: list[object] = []
+    call, end = steps(kept)
+    try:
+        problem = checks.check_no_leak_per_call(call, 5)
+    finally:
+        end()
+    assert verdict_of(problem) is Verdict.KEPT
 
 
 @free_threaded_only
@@ -290,10 +413,15 @@ def test_a_leak_is_found_while_another_thread_churns_the_same_type(typerefs: Mod
     assert verdict_of(problem) is Verdict.LEAKING
 
 
-@gil_only
-def test_with_the_gil_what_grows_without_a_run_is_blamed_on_a_thread_beside() -> None:
+def test_what_grows_without_a_run_is_blamed_on_a_thread_beside() -> None:
     kept: list[object] = []
-    thread, stop = churning(lambda: kept.append(Widget()))
+
+    def keep() -> None:
+        kept.append(Widget())
+        for _ in range(10_000):  # few, and always more
+            pass
+
+    thread, stop = churning(keep)
     try:
         size = len(kept)
 

@@ -241,3 +241,11 @@ def test_with_the_gil_on_nobody_contends(tmp_path: Path) -> None:
     first, second = done.errors.splitlines()[:2]
     assert first.rstrip().endswith("GIL on")
     assert second.startswith("the GIL is on")
+
+
+def test_what_a_class_is_made_of_is_nothing_that_the_program_keeps(tmp_path: Path) -> None:
+    # C code makes the instance: nobody hears of a call before there is one.
+    types = run_program("import decimal\nkept = decimal.getcontext()\n", tmp_path)
+    context = types["decimal.Context"]
+    assert context["verdict"] != "kept"
+    assert context["evidence"]["total"] < 20

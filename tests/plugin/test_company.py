@@ -513,11 +513,12 @@ def test_a_module_fixture_is_torn_down_once_and_its_error_reported(run: Run) -> 
 
 
 @free_threaded_only
-def test_a_thread_beside_the_test_is_named_and_the_test_passes(
-    run: Run, pytester: pytest.Pytester
+@pytest.mark.parametrize("repeat", [1, 3])
+def test_a_thread_beside_the_test_is_named_and_what_each_run_asks_of_it_fails(
+    run: Run, pytester: pytest.Pytester, repeat: int
 ) -> None:
     result = run(
-        """
+        f"""
         import pytest, queue, threading
 
         class Widget: pass
@@ -539,11 +540,15 @@ def test_a_thread_beside_the_test_is_named_and_the_test_passes(
             asked.put(0)
             thread.join()
 
-        @pytest.mark.no_type_leaks
+        @pytest.mark.no_type_leaks(repeat={repeat})
         def test_asks(service): service()
         """,
         "--inspector-json=it.json",
     )
+    if repeat > 1:
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*(kept)*"])
+        return
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         ["inspector: other threads took references to test_it.Widget (test_it.py::test_asks)"]

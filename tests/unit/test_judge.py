@@ -42,6 +42,14 @@ CASES = {
         Evidence(total=-30, runs=(-10, -10, -10), held=0, collected=True),
         Verdict.OVER_DECREF,
     ),
+    "what a live object may hold uncounted is not lost": (
+        Evidence(total=-30, runs=(-10, -10, -10), held=0, held_surely=-30, collected=True),
+        None,
+    ),
+    "what objects that were frozen meanwhile may hold does not leak": (
+        Evidence(total=30, runs=(10, 10, 10), frozen=9000, collected=True),
+        Verdict.GROWING,
+    ),
     "instances that die in every run are none": (
         Evidence(total=-30, runs=(-10, -10, -10), held=-30, instances=-30, collected=True),
         None,
@@ -112,6 +120,14 @@ CASES = {
     ),
     "what a thread beside the check took is its doing": (
         Evidence(total=30, runs=(10, 9, 11), beside=30, stated=True),
+        Verdict.BACKGROUND,
+    ),
+    "the same in every run, and nothing without one, is the doing of the runs": (
+        Evidence(total=30, runs=(10, 10, 10), beside=30, idle=False, held=30, instances=30),
+        Verdict.KEPT,
+    ),
+    "what a thread beside took unevenly is its doing, also if it paused afterwards": (
+        Evidence(total=30, runs=(10, 9, 11), beside=30, idle=False, held=30, instances=30),
         Verdict.BACKGROUND,
     ),
     "what the checking thread took is its own doing": (
