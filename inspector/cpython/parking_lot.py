@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inspector.cpython.words import decode_unsigned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from inspector.process.protocols import Memory
     from inspector.process.vectors import Range
@@ -49,26 +49,66 @@ class Waiter(NamedTuple):
 def find_buckets(memory: Memory, writable: Iterable[Range]) -> list[int]:
     """Return every address in these ranges at which ``buckets`` can stand: one in practice.
 
-    An empty bucket's ``root`` points at itself twice and its ``num_waiters`` is 0; most are
-    empty, and what stands before and behind the table cannot be a bucket.
+    An empty bucket's ``root`` points at itself twice and its ``num_waiters`` is 0; where most
+    are empty, what stands before and behind the table cannot be a bucket.  Where many threads
+    wait, the first bucket or the last has a waiter, too: waiters tell which buckets theirs are.
     """
+    ranges = list(writable)
     found = []
-    for start, size in writable:
+    for piece, words in _read_pieces(memory, ranges):
+        found += _find_runs(piece, words, SCAN_PIECE)
+    if not found:
+        for piece, words in _read_pieces(memory, ranges):
+            found += _find_by_waiters(memory, piece, words)
+    return found
+
+
+def _read_pieces(memory: Memory, ranges: Iterable[Range]) -> Iterator[tuple[int, list[int]]]:
+    """Yield addresses and words; a table that begins in one piece may end in the next one."""
+    for start, size in ranges:
         for piece in range(start, start + size, SCAN_PIECE):
-            # A table that begins in this piece may end in the next one.
             length = min(SCAN_PIECE + BUCKETS_SIZE, start + size - piece)
             (data,) = memory.read_many([(piece, length)])
             if data is not None:
-                words = decode_unsigned(data[: length // 8 * 8])
-                found += _find_runs(piece, words, SCAN_PIECE)
-    return found
+                yield piece, decode_unsigned(data[: length // 8 * 8])
+
+
+def _find_by_waiters(memory: Memory, address: int, words: list[int]) -> list[int]:
+    """Return where tables begin of which a waiter tells its bucket.
+
+    The first waiter of a list points back at the list's head, and what it waits for gives
+    the bucket's number.
+    """
+    record = BUCKET_SIZE // 8
+    heads = [
+        place
+        for place in range(len(words) - record + 1)
+        if 0 < words[place + 3] <= MOST_WAITERS and _is_bucket(address, words, place)
+    ]
+    entries = memory.read_many(
+        [(words[place + 1] - NODE_IN_ENTRY, NODE_IN_ENTRY + 16) for place in heads]
+    )
+    starts: set[int] = set()
+    for place, entry in zip(heads, entries, strict=True):
+        if entry is None:
+            continue
+        waits_for, previous = struct.unpack_from("=8xQ40xQ", entry)
+        first = place - record * (waits_for % BUCKETS)
+        whole = 0 <= first < SCAN_PIECE // 8 and first + BUCKETS * record <= len(words)
+        if whole and previous == address + 8 * place + 8:
+            starts.add(first)
+    return [
+        address + 8 * first
+        for first in sorted(starts)
+        if all(_is_bucket(address, words, first + record * each) for each in range(BUCKETS))
+    ]
 
 
 def _find_runs(address: int, words: list[int], length: int) -> list[int]:
     """Return where tables of 257 records begin, within the first ``length`` bytes.
 
-    A table begins with its first empty bucket and ends with its last one, in practice: one
-    whose first or last bucket has a waiter is found at another time.
+    A table begins with its first empty bucket and ends with its last one: one whose first or
+    last bucket has a waiter is not found here.
     """
     found = []
     record = BUCKET_SIZE // 8

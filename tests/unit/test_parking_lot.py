@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ class Lot:
         self.image = Image()
         self.start = self.image.new(2 * len(around) + BUCKETS_SIZE, alone=True)
         self.address = self.start + len(around)
-        self.stack = self.image.new(0x3000, alone=True)
+        self.stack = self.image.new(0x5000, alone=True)
         self.image.write(self.start, around + bytes(BUCKETS_SIZE) + around)
         for number in range(BUCKETS):
             self.fill(number, self.root(number), self.root(number), 0)
@@ -38,9 +39,9 @@ class Lot:
         """Say what a bucket's list begins and ends with."""
         self.image.write(self.root(number), struct.pack("=3Q", first, last, waiters))
 
-    def enter(self, place: int, address: int, following: int) -> int:
+    def enter(self, place: int, address: int, following: int, previous: int = 0) -> int:
         """Put a wait entry on the stack; return its node."""
-        entry = struct.pack("=QQ32xQQ", 0, address, following, 0)
+        entry = struct.pack("=QQ32xQQ", 0, address, following, previous)
         self.image.write(self.stack + place, entry)
         return self.stack + place + 48
 
@@ -64,6 +65,28 @@ def test_a_table_with_waiters_is_found_in_the_middle_of_a_change() -> None:
     lot.fill(7, node, node)
     lot.fill(9, node, lot.root(9))
     assert lot.find() == [lot.address]
+
+
+@pytest.mark.parametrize(
+    "full", [{0}, {BUCKETS - 1}, set(range(BUCKETS))], ids=["first", "last", "all"]
+)
+def test_a_table_whose_first_or_last_list_has_waiters_is_found(full: set[int]) -> None:
+    lot = Lot(around=struct.pack("=64Q", *range(64)))
+    for address in range(MUTEX, MUTEX + 8 * BUCKETS, 8):  # one of each bucket: 257 is prime
+        number = address % BUCKETS
+        if number not in full:
+            continue
+        node = lot.enter(64 * number, address, lot.root(number), lot.root(number))
+        lot.fill(number, node, node)
+    assert lot.find() == [lot.address]
+
+
+def test_a_list_whose_waiter_belongs_elsewhere_makes_no_table() -> None:
+    lot = Lot()
+    node = lot.enter(0, MUTEX, lot.root(0), lot.root(0))
+    assert MUTEX % BUCKETS
+    lot.fill(0, node, node)
+    assert lot.find() == []
 
 
 def test_a_shorter_run_of_lists_is_no_table() -> None:
