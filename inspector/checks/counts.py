@@ -31,8 +31,8 @@ from inspector.cpython.words import find_differing
 from inspector.errors import NotCounted
 from inspector.process.memory import ProcessMemory
 from inspector.process.own_world import OwnWorld
-from inspector.reader.contributions import FEW, read_slot
-from inspector.reader.retries import OutdatedPlan, retry
+from inspector.reader.contributions import FEW_OBJECTS, read_slot
+from inspector.reader.retries import OutdatedPlan, retry_reading
 from inspector.reader.slots import ADVICE, Arrays, SlotReader, key_arrays
 
 if TYPE_CHECKING:
@@ -136,7 +136,9 @@ def read_counts(refs: WatchedTypes, *, exact: bool = True) -> Counts:
     if not require_support().threads:
         return Counts(refs, _read_refcounts(refs.alive()), refs.places, {}, {})
     reader = _slot_reader(os.getpid())
-    return retry(lambda _: _read_once(reader, refs, exact=exact), patient=False, advice=ADVICE)
+    return retry_reading(
+        lambda _: _read_once(reader, refs, exact=exact), patient=False, advice=ADVICE
+    )
 
 
 def _read_once(reader: SlotReader, refs: WatchedTypes, *, exact: bool) -> Counts:
@@ -222,7 +224,7 @@ def _find_moved(before: Counts, after: Counts, arrays: tuple[bytes, bytes]) -> I
 
 def _find_moved_slots(numbers: Mapping[int, int], before: bytes, after: bytes) -> Iterable[int]:
     """Return which of the positions, each by its slot, have another count now."""
-    if len(numbers) <= FEW:
+    if len(numbers) <= FEW_OBJECTS:
         return [
             number
             for place, number in numbers.items()

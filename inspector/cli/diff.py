@@ -100,13 +100,13 @@ def _read_snapshot(name: str, kind: str | None, *, blocking: bool, last: bool = 
         with announce_wait("reading", int(name)):
             return inspector.attach(int(name)).snapshot(kinds=kinds, blocking=blocking)
     from inspector.snapshots.recording import (
-        Reader,
+        RecordingReader,
         is_recording,
         read_document,
     )
 
     if is_recording(name):
-        with Reader(name) as reader:
+        with RecordingReader(name) as reader:
             return reader.read(len(reader) - 1 if last else 0)
     document = read_document(name)
     if not last:

@@ -25,9 +25,9 @@ def ps(context: typer.Context, *, as_json: options.JsonOption = False) -> None:
 
 def print_processes(as_json: bool) -> None:
     """Look at all processes and write them to standard output."""
-    from inspector.reader.survey import survey
+    from inspector.reader.process_survey import survey_processes
 
-    found = survey()
+    found = survey_processes()
     with standard_output() as stream:
         if as_json:
             stream.write(json.dumps(found.as_dict()) + "\n")

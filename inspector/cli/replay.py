@@ -63,9 +63,9 @@ def start_replay(
     """Open a recording and show it."""
     from inspector.screen.dashboard.replay import Replay, begin_replay
     from inspector.screen.dashboard.show import is_drawn, show_source
-    from inspector.snapshots.recording import Reader
+    from inspector.snapshots.recording import RecordingReader
 
-    with Reader(path) as reader:
+    with RecordingReader(path) as reader:
         place = number - 1 if number > 0 else len(reader) + number
         place = max(0, min(place, len(reader) - 1))
         state = begin_replay(state, reader, place, speed)

@@ -21,7 +21,7 @@ from inspector.errors import (
     Unsettled,
 )
 from inspector.launch.program import check_program, find_interpreter_options
-from inspector.snapshots.recording import Writer
+from inspector.snapshots.recording import RecordingWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -84,7 +84,7 @@ def record_readings(
     snapshot = read()
     begin = due = time.monotonic()
     failed = 0
-    with Writer(path, layout, force=schedule.force) as writer:
+    with RecordingWriter(path, layout, force=schedule.force) as writer:
         try:
             with hold_interrupts():
                 writer.add(snapshot)

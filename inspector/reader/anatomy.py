@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
     from inspector.verdict.judge import Judgement
 
-__all__ = ["Anatomy", "Path", "dissect"]
+__all__ = ["Anatomy", "CountingPath", "read_anatomy"]
 
 
 @dataclass(frozen=True)
-class Path:
+class CountingPath:
     """How CPython counts one kind of reference to the type."""
 
     what: str
@@ -47,7 +47,7 @@ class Anatomy:
     bases: tuple[str, ...]
     """The method resolution order, the type itself first."""
     subclasses: tuple[str, ...]
-    paths: tuple[Path, ...]
+    paths: tuple[CountingPath, ...]
     suspended: int | None = None
     """References in suspended generators, part of no count; None where not known."""
     gil_enabled: bool | None = None
@@ -92,7 +92,7 @@ class Anatomy:
         }
 
 
-def dissect(
+def read_anatomy(
     memory: Memory,
     layout: Layout,
     interpreter: int,
@@ -124,37 +124,43 @@ def dissect(
         flags=tuple(flag_names(structure.flags)),
         bases=tuple(names.get(each, f"{each:#x}") for each in structure.mro),
         subclasses=tuple(names.get(each, f"{each:#x}") for each in structure.subclasses),
-        paths=_paths(count, names.get(owner, "?"), owner, static=structure.dealloc_is_static),
+        paths=_describe_paths(
+            count, names.get(owner, "?"), owner, static=structure.dealloc_is_static
+        ),
         suspended=suspended,
         gil_enabled=snapshot.target.gil_enabled,
     )
 
 
-def _paths(count: ObjectCount, owner_name: str, owner: int, *, static: bool) -> tuple[Path, ...]:
+def _describe_paths(
+    count: ObjectCount, owner_name: str, owner: int, *, static: bool
+) -> tuple[CountingPath, ...]:
     """Say how references to the type are counted, as far as its structure tells."""
     if count.total is None:
-        return (Path("all references", "?", "the type is not counted"),)
+        return (CountingPath("all references", "?", "the type is not counted"),)
     if not count.unique_id:
         why = "it has no unique id, so every instance counts in the header"
         return (
-            Path("instance made", "header", why),
-            Path("instance freed", "header", why),
-            Path("everything else", "header", "plain references always do"),
+            CountingPath("instance made", "header", why),
+            CountingPath("instance freed", "header", why),
+            CountingPath("everything else", "header", "plain references always do"),
         )
-    made = Path("instance made", "per thread", f"unique id {count.unique_id}")
+    made = CountingPath("instance made", "per thread", f"unique id {count.unique_id}")
     if not owner:
-        freed = Path("instance freed", "?", "no base with a deallocator of its own was found")
+        freed = CountingPath(
+            "instance freed", "?", "no base with a deallocator of its own was found"
+        )
     elif static:
-        freed = Path(
+        freed = CountingPath(
             "instance freed",
             "per thread",
             f"by Python's own code: the nearest deallocator is that of {owner_name}, a static type",
         )
     else:
-        freed = Path(
+        freed = CountingPath(
             "instance freed",
             "header",
             f"by the tp_dealloc of {owner_name}, a heap type written in C, which drops the "
             "reference with a plain Py_DECREF if it drops it at all",
         )
-    return made, freed, Path("everything else", "header", "plain references always do")
+    return made, freed, CountingPath("everything else", "header", "plain references always do")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inspector.cpython.runtime_lists import Thread
 
 __all__ = [
-    "FEW",
+    "FEW_OBJECTS",
     "Contributions",
     "find_counting_slots",
     "find_moved_slots",
@@ -26,7 +26,7 @@ __all__ = [
     "read_slot",
 ]
 
-FEW: Final = 32
+FEW_OBJECTS: Final = 32
 """Objects that are looked up one by one, rather than among all words of a table."""
 
 
@@ -101,7 +101,7 @@ def _note_changes(
 
 def find_slots(table: bytes, addresses: Sequence[int]) -> list[int]:
     """Return the slot of each address, by the pool's table; -1 for one without a unique id."""
-    if len(addresses) <= FEW:
+    if len(addresses) <= FEW_OBJECTS:
         return [_find_word(table, address) for address in addresses]
     words = decode_unsigned(table)
     # The words of free entries lie inside the table, where no object does.

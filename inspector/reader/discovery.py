@@ -38,14 +38,14 @@ def find_layout(
         refuse_finalizing(process, published)
     try:
         with report_end(process, published), process.hook.phase("discovery"):
-            return _find(process, published, pause_limit)
+            return _discover_layout(process, published, pause_limit)
     except (LayoutError, MemoryFault) as failure:
         if published.known:
             raise
         raise make_newer_version_error(published, process.pid, failure) from failure
 
 
-def _find(
+def _discover_layout(
     process: OwnProcess | OtherProcess, published: Published, pause_limit: float
 ) -> tuple[Layout, int | None]:
     """Discover the layout, in a pause if it cannot be done without."""

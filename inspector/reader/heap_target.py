@@ -9,7 +9,7 @@ from inspector.cpython.published import spell_version
 from inspector.cpython.runtime_lists import read_gil_enabled
 from inspector.reader.interpreter_state import read_interpreter_ids
 from inspector.reader.lifetime import report_end
-from inspector.reader.turns import Turns
+from inspector.reader.reading_lock import ReadingLock
 from inspector.snapshots.heap import MEMORY
 from inspector.snapshots.snapshot import TargetInfo
 
@@ -33,7 +33,7 @@ class HeapTarget:
 
     def __init__(self, process: OwnProcess | OtherProcess, layout: Layout) -> None:
         self._process = process
-        self._turns = Turns()
+        self._turns = ReadingLock()
         self.layout = layout
         self._heap: HeapReader | None = None
 

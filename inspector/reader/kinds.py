@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
 
-__all__ = ["STATIC", "Member", "classify_objects", "holds_id", "structure_sizes"]
+__all__ = ["STATIC", "Member", "classify_objects", "holds_id", "list_structure_sizes"]
 
 STATIC: Final = "static"
 """The kind of a type that is no heap type."""
@@ -43,7 +43,7 @@ def classify_objects(
     }
 
 
-def structure_sizes(layout: Layout) -> dict[str, int]:
+def list_structure_sizes(layout: Layout) -> dict[str, int]:
     """Return, per kind, the bytes from an object's start to the end of its unique id."""
     return {
         "type": layout.type_unique_id + 8,

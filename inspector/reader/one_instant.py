@@ -10,7 +10,7 @@ from inspector.reader.kinds import holds_id
 from inspector.reader.plan import split_plan
 from inspector.reader.planner import make_plan
 from inspector.reader.reading import Reading, decode_reading, match_members
-from inspector.reader.retries import TRIES, OutdatedPlan, retry
+from inspector.reader.retries import MAX_TRIES, OutdatedPlan, retry_reading
 from inspector.reader.stacks import StacksChanged, count_stacks, plan_stacks
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_still"]
 
-PLANNED_BEFORE: Final = 3
+UNPAUSED_TRIES: Final = 3
 """Tries, the first ones, that stop another process only once all is planned."""
 
 
@@ -34,14 +34,14 @@ def read_still(
     In the own process no thread can be stopped in the middle of a merge; another
     process can (``own`` False), and is then read again.
 
-    Raises what :func:`~inspector.reader.retries.retry` raises.
+    Raises what :func:`~inspector.reader.retries.retry_reading` raises.
     """
 
     def attempt(number: int) -> Reading:
-        with nullcontext() if number <= PLANNED_BEFORE else still.hold():
+        with nullcontext() if number <= UNPAUSED_TRIES else still.hold():
             return _read_once(state, request, still, number, own=own)
 
-    return retry(
+    return retry_reading(
         attempt,
         patient=not own,
         advice="its threads or classes come and go too fast; try again, or read it stopped",
@@ -80,7 +80,7 @@ def _read_once(
             stacks = count_stacks(layout, reading.threads, stack_plan, stack_pieces, hops, own=own)
     except StacksChanged as changed:
         state.followed.add(changed.threads, changed.slots)
-        if number < TRIES // 2:
+        if number < MAX_TRIES // 2:
             raise OutdatedPlan from None
         stacks = None
     return match_members(memory, layout, reading)._replace(

@@ -10,7 +10,7 @@ from inspector.cpython.pool import Pool, read_pool, split_table
 from inspector.cpython.runtime_lists import Thread, plan_thread, read_threads
 from inspector.cpython.subclasses import walk_types
 from inspector.errors import LayoutError
-from inspector.reader.kinds import STATIC, Member, classify_objects, structure_sizes
+from inspector.reader.kinds import STATIC, Member, classify_objects, list_structure_sizes
 from inspector.reader.plan import Plan
 from inspector.reader.retries import OutdatedPlan
 
@@ -60,7 +60,7 @@ def make_plan(
     ranges = _list_ranges(
         layout, interpreter, gc_ranges, pool, chain, ids if request.kinds else pool.size
     )
-    sizes = structure_sizes(layout)
+    sizes = list_structure_sizes(layout)
     ranges += [(address, sizes[kind]) for _, address, kind in members]
     return Plan(
         interpreter,

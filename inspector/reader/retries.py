@@ -10,9 +10,9 @@ from inspector.errors import LayoutError, MemoryFault, Unsettled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["TRIES", "OutdatedPlan", "retry", "wait_before_retry"]
+__all__ = ["MAX_TRIES", "OutdatedPlan", "retry_reading", "wait_before_retry"]
 
-TRIES: Final = 24
+MAX_TRIES: Final = 24
 """Readings that may fail because the target moved, before that is an error."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.0002, 0.1
@@ -30,13 +30,13 @@ def wait_before_retry(number: int) -> None:
     time.sleep(min(FIRST_WAIT * 2**number, LONGEST_WAIT))
 
 
-def retry(attempt: Callable[[int], Result], *, patient: bool, advice: str) -> Result:
+def retry_reading(attempt: Callable[[int], Result], *, patient: bool, advice: str) -> Result:
     """Call ``attempt`` with 1, 2, ... until it succeeds; ``patient`` waits in between.
 
-    Raises :class:`Unsettled` with ``advice`` after :data:`TRIES` attempts, or the
+    Raises :class:`Unsettled` with ``advice`` after :data:`MAX_TRIES` attempts, or the
     :class:`LayoutError` of the last one.
     """
-    for number in range(1, TRIES):
+    for number in range(1, MAX_TRIES):
         try:
             return attempt(number)
         except (OutdatedPlan, MemoryFault, LayoutError):
@@ -45,8 +45,8 @@ def retry(attempt: Callable[[int], Result], *, patient: bool, advice: str) -> Re
             # A collection takes milliseconds to seconds, and all readings fail in it.
             wait_before_retry(number)
     try:
-        return attempt(TRIES)
+        return attempt(MAX_TRIES)
     except (OutdatedPlan, MemoryFault):
         raise Unsettled(
-            f"the target did not hold still in {TRIES} readings", tries=TRIES, hint=advice
+            f"the target did not hold still in {MAX_TRIES} readings", tries=MAX_TRIES, hint=advice
         ) from None

@@ -13,7 +13,7 @@ from inspector.errors import MemoryFault
 from inspector.reader.plan import Request
 from inspector.reader.planner import make_plan
 from inspector.reader.reading import read_plan
-from inspector.reader.retries import OutdatedPlan, retry
+from inspector.reader.retries import OutdatedPlan, retry_reading
 
 if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
@@ -47,7 +47,7 @@ class SlotReader:
         Raises :class:`Unsettled` or :class:`LayoutError` when threads or classes come and
         go too fast.
         """
-        return retry(lambda _: self.read_once(), patient=False, advice=ADVICE)
+        return retry_reading(lambda _: self.read_once(), patient=False, advice=ADVICE)
 
     def read_once(self) -> Reading:
         """Do what :meth:`read` does, in one try.

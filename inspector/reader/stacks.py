@@ -33,9 +33,9 @@ __all__ = ["FollowedThreads", "StackPlan", "Stacks", "StacksChanged", "count_sta
 UNKNOWN_DEPTH: Final = 64
 """Frames that are allowed for where a running thread's own could not be counted."""
 
-DEEPEST: Final = 1 << 15
+MAX_DEPTH: Final = 1 << 15
 
-MANY: Final = 64
+MANY_THREADS: Final = 64
 """Threads that are followed; from more on it is tried again which of them move."""
 
 
@@ -63,7 +63,7 @@ class FollowedThreads:
         if self.threads.issuperset(threads):
             self.frames, self.refs = 2 * self.frames, 2 * self.refs
             self.slots = max(self.slots, slots + 16)
-        elif len(self.threads) > MANY:
+        elif len(self.threads) > MANY_THREADS:
             self.threads.clear()
         self.threads |= threads
 
@@ -95,7 +95,7 @@ def plan_stacks(
 ) -> StackPlan:
     """Look where the stacks are, without a pause."""
     published = layout.published
-    chains = [plan_stack(layout, each.address, (DEEPEST, DEEPEST), 0) for each in threads]
+    chains = [plan_stack(layout, each.address, (MAX_DEPTH, MAX_DEPTH), 0) for each in threads]
     hops = iter(follow_lists(memory, [chain for pair in chains for chain in pair]))
     plan = StackPlan([], [], [], [])
     for thread, (frame_chain, ref_chain) in zip(threads, chains, strict=True):
@@ -147,7 +147,7 @@ def count_stacks(
     for thread, rests in zip(threads, plan.rests, strict=True):
         if rests:
             depth, refs_depth = next(lengths)
-            frames, refs = _in_place(rest, depth), _in_place(rest, refs_depth)
+            frames, refs = _read_unchanged_list(rest, depth), _read_unchanged_list(rest, refs_depth)
         else:
             frames, refs = next(followed_lists), next(followed_lists)
         if frames is None or refs is None:
@@ -168,7 +168,9 @@ def count_stacks(
     return None if hidden else Stacks(found, doubtful)
 
 
-def _in_place(rest: Iterator[tuple[Range, bytes | None]], depth: int) -> list[Node] | None:
+def _read_unchanged_list(
+    rest: Iterator[tuple[Range, bytes | None]], depth: int
+) -> list[Node] | None:
     """Return a list's nodes if every link leads where it did; None otherwise."""
     _, link = next(rest)
     nodes = [next(rest) for _ in range(depth)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import StillMemory
 
-__all__ = ["suspended_references"]
+__all__ = ["count_suspended_references"]
 
 STATES: Final = {(3, 14): frozenset({253, 254, 255}), (3, 15): frozenset({0, 1, 2, 3})}
 """``FRAME_CREATED`` to ``FRAME_SUSPENDED_YIELD_FROM`` (-3 to -1 in 3.14), and in 3.15
@@ -29,7 +29,7 @@ STATES: Final = {(3, 14): frozenset({253, 254, 255}), (3, 15): frozenset({0, 1, 
 MOST_SLOTS: Final = 1 << 15
 
 
-def suspended_references(
+def count_suspended_references(
     still: StillMemory, layout: Layout, generators: Sequence[int]
 ) -> Counter[int] | None:
     """Count the tagged references in the frames of these generators, by object.

@@ -131,7 +131,7 @@ class Target(HeapTarget):
         """
         if not isinstance(self._process, OwnProcess) or self._process.world.refusal:
             return None
-        from inspector.reader.suspended import suspended_references  # noqa: PLC0415 - seldom asked
+        from inspector.reader.suspended import count_suspended_references
 
         # They have no subclasses; isinstance would ask every proxy for its __class__.
         kinds = set(map(id, (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)))
@@ -139,11 +139,11 @@ class Target(HeapTarget):
         with self._reading() as reader:
             places = [id(each) for each in alive]
             assert isinstance(reader.process, OwnProcess)  # noqa: S101 - for the type checker
-            return suspended_references(reader.process.world, self.layout, places)
+            return count_suspended_references(reader.process.world, self.layout, places)
 
     def sampler(self, snapshot: Snapshot) -> HeaderSampler:
         """Return what samples the headers of a snapshot of this target, between two readings."""
-        from inspector.reader.header_sampler import HeaderSampler  # noqa: PLC0415 - seldom asked for
+        from inspector.reader.header_sampler import HeaderSampler
 
         wanted = {each.id for each in snapshot.interpreters}
         chain = read_interpreter_ids(self._process.memory, self.layout).items()
@@ -156,7 +156,7 @@ class Target(HeapTarget):
         Raises :class:`NoSuchTarget` for the own process, whose threads would be
         those that sample, and :class:`~inspector.errors.LayoutError`.
         """
-        from inspector.reader.thread_sampler import ThreadSampler  # noqa: PLC0415 - seldom asked
+        from inspector.reader.thread_sampler import ThreadSampler
 
         if isinstance(self._process, OwnProcess):
             raise NoSuchTarget(
@@ -168,7 +168,7 @@ class Target(HeapTarget):
 
     def gil_users(self) -> list[str]:
         """Return the extension modules that asked for the GIL, of all interpreters."""
-        from inspector.cpython.gil_users import list_gil_users  # noqa: PLC0415 - seldom asked
+        from inspector.cpython.gil_users import list_gil_users
 
         memory, published = self._process.memory, self.layout.published
         found: dict[str, None] = {}
@@ -178,7 +178,7 @@ class Target(HeapTarget):
 
     def name_objects(self, addresses: Collection[int]) -> dict[int, str]:
         """Return ``module.attribute`` of the objects at these addresses that modules hold."""
-        from inspector.reader.module_attributes import (  # noqa: PLC0415 - seldom asked
+        from inspector.reader.module_attributes import (
             find_module_attributes,
         )
 
@@ -194,7 +194,7 @@ class Target(HeapTarget):
         Raises :class:`NoSuchObject`, :class:`~inspector.errors.AmbiguousName`, and
         what :meth:`snapshot` raises.
         """
-        from inspector.reader.anatomy import dissect  # noqa: PLC0415 - seldom asked for
+        from inspector.reader.anatomy import read_anatomy
 
         snapshot = self.snapshot(
             kinds=("type", "static"), blocking=blocking, pause_limit=pause_limit
@@ -207,7 +207,7 @@ class Target(HeapTarget):
             raise NoSuchObject(f"interpreter {count.interpreter} has just ended", subject=subject)
         suspended = self.suspended()
         held = None if suspended is None else suspended.get(count.address, 0)
-        return dissect(memory, self.layout, interpreter, snapshot, count, held)
+        return read_anatomy(memory, self.layout, interpreter, snapshot, count, held)
 
     @contextmanager
     def _reading(self) -> Iterator[SnapshotReader]:

@@ -56,6 +56,10 @@ STATE_BEHIND_STATUS: Final = 12
 ``gil_requested`` and ``_whence`` stand before it (Include/cpython/pystate.h)."""
 
 
+SHUTTING_DOWN: Final = 3
+"""``_Py_THREAD_SHUTTING_DOWN``, the largest state (Include/internal/pycore_pystate.h)."""
+
+
 class _Head(NamedTuple):
     """The published part of a thread state, as one reading saw it."""
 
@@ -137,7 +141,7 @@ class ThreadSampler:
         for interpreter in self._interpreters:
             for thread in self._read_threads(interpreter):
                 state = self._memory.read(thread.address + offset, 4)
-                if int.from_bytes(state, "little") > 3:  # noqa: PLR2004 - shutting down
+                if int.from_bytes(state, "little") > SHUTTING_DOWN:
                     raise LayoutError("thread_state.state", expected="0 to 3", found=state.hex())
         return offset
 

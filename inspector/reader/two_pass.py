@@ -17,7 +17,7 @@ from inspector.reader.contributions import find_counting_slots, find_moved_slots
 from inspector.reader.plan import Plan, plan_slots
 from inspector.reader.planner import make_plan
 from inspector.reader.reading import Reading, match_members, read_plan
-from inspector.reader.retries import OutdatedPlan, retry
+from inspector.reader.retries import OutdatedPlan, retry_reading
 from inspector.reader.rows import count_references
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = ["read_running", "read_until_settled"]
 
-SINGLY: Final = 2048
+MAX_SINGLE_SLOTS: Final = 2048
 """Slots that are sooner read one by one than with all the others."""
 
 
 def read_running(state: InterpreterState, request: Request) -> Reading:
     """Read an interpreter that runs on, in passes that must agree.
 
-    Raises what :func:`~inspector.reader.retries.retry` raises.
+    Raises what :func:`~inspector.reader.retries.retry_reading` raises.
     """
     memory, layout, latest = state.memory, state.layout, state.latest
 
@@ -53,7 +53,7 @@ def read_running(state: InterpreterState, request: Request) -> Reading:
                 reading = read_until_settled(memory, layout, plan)
         return match_members(memory, layout, reading)._replace(tries=number)
 
-    return retry(
+    return retry_reading(
         attempt,
         patient=True,
         advice="its threads or classes come and go too fast; try again, or read it stopped",
@@ -79,7 +79,7 @@ def read_until_settled(
     """
     first = read_plan(memory, layout, plan) if before is None else before
     latest = read_plan(memory, layout, plan, first)
-    if before is not None and not _continues(before, latest):
+    if before is not None and not _has_same_objects(before, latest):
         raise OutdatedPlan
     quiet = first.quiet and latest.quiet
     latest = latest._replace(merging=not quiet or first.merges != latest.merges)
@@ -87,7 +87,7 @@ def read_until_settled(
     return _read_moving_again(memory, layout, latest, moving) if moving else latest
 
 
-def _continues(before: Reading, now: Reading) -> bool:
+def _has_same_objects(before: Reading, now: Reading) -> bool:
     """Whether nothing was merged between two readings of one plan, and its objects are there."""
     plan = now.plan
     return (
@@ -174,7 +174,7 @@ def _read_members(
 ) -> Reading:
     """Read some members: on their own, or with all others where those are few."""
     plan = latest.plan
-    if len(places) * len(plan.threads) <= SINGLY:
+    if len(places) * len(plan.threads) <= MAX_SINGLE_SLOTS:
         plan = plan_slots(plan, places)
     return read_plan(memory, layout, plan, latest)
 

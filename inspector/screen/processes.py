@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from inspector.reader.survey import PythonProcess, Survey
+    from inspector.reader.process_survey import PythonProcess, Survey
 
 __all__ = ["processes_view"]
 

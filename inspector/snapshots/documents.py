@@ -21,12 +21,12 @@ from inspector.snapshots.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["UNFIT", "row_of", "snapshot_of"]
+__all__ = ["PARSE_ERRORS", "parse_row", "parse_snapshot"]
 
-UNFIT: Final = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+PARSE_ERRORS: Final = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """What reading JSON that is no snapshot, or is nested too deep, raises."""
 
-Made = TypeVar("Made", TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount)
+Value = TypeVar("Value", TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount)
 
 WORD: Final = 1 << 64
 """No number of a snapshot is further from 0."""
@@ -52,7 +52,7 @@ def _is_pair(value: object) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))  # noqa: PLR2004 - a pair
 
 
-ALLOWED: Final[dict[str, Callable[[object], bool]]] = {
+VALUE_CHECKS: Final[dict[str, Callable[[object], bool]]] = {
     "int": _is_number,
     "str": _is_text,
     "bool": _is_flag,
@@ -64,27 +64,27 @@ ALLOWED: Final[dict[str, Callable[[object], bool]]] = {
 OPTIONAL: Final = " | None"
 
 
-def _tests(kind: type) -> dict[str, tuple[Callable[[object], bool], bool]]:
+def _list_field_checks(kind: type) -> dict[str, tuple[Callable[[object], bool], bool]]:
     """Return the test of each field of a frozen value, and whether it may be None."""
     found = {}
     for name, annotation in kind.__annotations__.items():
         # Named tuples keep what is written as a reference to be resolved.
         word = str(getattr(annotation, "__forward_arg__", annotation))
-        test = ALLOWED.get(word.removesuffix(OPTIONAL))
+        test = VALUE_CHECKS.get(word.removesuffix(OPTIONAL))
         if test is not None:
             found[name] = (test, word.endswith(OPTIONAL))
     return found
 
 
-TESTS: Final[dict[type, dict[str, tuple[Callable[[object], bool], bool]]]] = {
-    kind: _tests(kind)
+FIELD_CHECKS: Final[dict[type, dict[str, tuple[Callable[[object], bool], bool]]]] = {
+    kind: _list_field_checks(kind)
     for kind in (TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount, ObjectCount)
 }
 
 
-def _check(kind: type, values: dict[str, Any]) -> None:
+def _check_fields(kind: type, values: dict[str, Any]) -> None:
     """Raise TypeError for a value that cannot stand in its field."""
-    for name, (test, optional) in TESTS[kind].items():
+    for name, (test, optional) in FIELD_CHECKS[kind].items():
         value = values.get(name)
         if value is None:
             # What is missing may have a default, which is no business of a row's.
@@ -95,23 +95,23 @@ def _check(kind: type, values: dict[str, Any]) -> None:
             raise TypeError(f"{name} cannot be {value!r:.40}")
 
 
-def snapshot_of(
+def parse_snapshot(
     document: dict[str, Any], rows: tuple[tuple[Any, ...], ...] | None = None
 ) -> Snapshot:
     """Return the snapshot of a document; ``rows`` stand for its objects, if given.
 
-    Raises one of :data:`UNFIT` for what is no such document.
+    Raises one of :data:`PARSE_ERRORS` for what is no such document.
     """
     for name in ("pause_ns", "taken_ns", "tries"):
         if not _is_number(document.get(name, 0)) and (name, document[name]) != ("pause_ns", None):
             raise TypeError(f"{name} is no number")
     if rows is None:
-        rows = tuple(row_of(each) for each in document["objects"])
-    interpreters = tuple(map(_interpreter, document["interpreters"]))
+        rows = tuple(parse_row(each) for each in document["objects"])
+    interpreters = tuple(map(_make_interpreter, document["interpreters"]))
     if not interpreters:
         raise ValueError("a snapshot has an interpreter")
     return Snapshot(
-        target=_made(TargetInfo, document["target"]),
+        target=_make_value(TargetInfo, document["target"]),
         exact=bool(document["exact"]),
         pause_ns=document.get("pause_ns"),
         interpreters=interpreters,
@@ -126,36 +126,38 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def row_of(values: dict[str, Any]) -> tuple[Any, ...]:
+def parse_row(values: dict[str, Any]) -> tuple[Any, ...]:
     """Return the fields of one row out of its JSON form."""
     row: dict[str, Any] = {name: values.get(name) for name in ObjectCount._fields}
-    _check(ObjectCount, row)
-    row["contributions"] = _by_thread(row["contributions"])
+    _check_fields(ObjectCount, row)
+    row["contributions"] = _parse_thread_counts(row["contributions"])
     if row["stacks"] is not None:
-        row["stacks"] = _by_thread(row["stacks"])
+        row["stacks"] = _parse_thread_counts(row["stacks"])
     if row["bounds"] is not None:
         row["bounds"] = tuple(row["bounds"])
     return tuple(row.values())
 
 
-def _by_thread(values: dict[str, int]) -> dict[int, int]:
+def _parse_thread_counts(values: dict[str, int]) -> dict[int, int]:
     """Return what JSON has with texts for keys."""
     return {int(thread): number for thread, number in values.items()}
 
 
-def _interpreter(values: dict[str, Any]) -> InterpreterCount:
+def _make_interpreter(values: dict[str, Any]) -> InterpreterCount:
     number = values["id"]
-    threads = [_made(ThreadCount, {**each, "interpreter": number}) for each in values["threads"]]
+    threads = [
+        _make_value(ThreadCount, {**each, "interpreter": number}) for each in values["threads"]
+    ]
     made = {
         **values,
-        "pool": _made(PoolCount, values["pool"]),
-        "life": _made(PoolLife, values.get("life") or {}),
+        "pool": _make_value(PoolCount, values["pool"]),
+        "life": _make_value(PoolLife, values.get("life") or {}),
         "threads": tuple(threads),
     }
-    return _made(InterpreterCount, made)
+    return _make_value(InterpreterCount, made)
 
 
-def _made(kind: type[Made], values: dict[str, Any]) -> Made:
+def _make_value(kind: type[Value], values: dict[str, Any]) -> Value:
     """Return a frozen value of the fields that it knows."""
-    _check(kind, values)
+    _check_fields(kind, values)
     return kind(**{name: values[name] for name in kind._fields if name in values})

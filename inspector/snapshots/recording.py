@@ -16,8 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from inspector.errors import FileError
-from inspector.snapshots.compressed import Sink, compressing, failed, plain
-from inspector.snapshots.documents import UNFIT, row_of, snapshot_of
+from inspector.snapshots.compressed_files import (
+    CountingFile,
+    make_file_error,
+    open_compressor,
+    open_decompressed,
+)
+from inspector.snapshots.documents import PARSE_ERRORS, parse_row, parse_snapshot
 from inspector.snapshots.snapshot import ObjectCount
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from inspector.snapshots.object_count import ObjectKey
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["Reader", "Writer", "is_recording", "read_document"]
+__all__ = ["RecordingReader", "RecordingWriter", "is_recording", "read_document"]
 
 FORMAT: Final = 1
 WHOLE_EVERY: Final = 60
@@ -42,7 +47,7 @@ DOCUMENT: Final = b"{"
 """What a document of ``dump --json`` begins with."""
 
 
-class Writer:
+class RecordingWriter:
     """A file that takes readings; ``.gz`` and ``.zst`` as its suffix compress it.
 
     Raises :class:`FileError` where the file cannot be written, exists already (unless
@@ -55,14 +60,14 @@ class Writer:
         self._layout = dict(layout)
         self._before: dict[ObjectKey, tuple[Any, ...]] = {}
         try:
-            raw = Sink(path, "wb" if force else "xb")
+            raw = CountingFile(path, "wb" if force else "xb")
         except FileExistsError as error:
             raise FileError(f"{path} exists", path=path, hint="--force overwrites it") from error
         except OSError as error:
-            raise failed("write", path, error) from error
+            raise make_file_error("write", path, error) from error
         self._raw = raw
         try:
-            self._file = compressing(raw, path)
+            self._file = open_compressor(raw, path)
         except FileError:
             raw.close()
             Path(path).unlink()
@@ -82,7 +87,7 @@ class Writer:
                 self._file.close()
             self._raw.close()
         except OSError as failure:
-            raise failed("write", self.path, failure) from failure
+            raise make_file_error("write", self.path, failure) from failure
 
     @property
     def size(self) -> int:
@@ -123,10 +128,10 @@ class Writer:
             self._file.write(line)
             self._file.flush()
         except OSError as error:
-            raise failed("write", self.path, error) from error
+            raise make_file_error("write", self.path, error) from error
 
 
-class Reader:
+class RecordingReader:
     """A recording, of which any reading can be had.
 
     Raises :class:`FileError` for a file that cannot be read or is none; a line that
@@ -135,7 +140,7 @@ class Reader:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._file = plain(path, START)
+        self._file = open_decompressed(path, START)
         self._starts = array("q")
         self._whole: list[int] = []
         self._at = -1
@@ -172,8 +177,8 @@ class Reader:
             for each in range(first, number + 1):
                 self._apply(self._line(each))
                 self._at = each
-            return snapshot_of(self._reading, tuple(self._rows.values()))
-        except UNFIT as error:
+            return parse_snapshot(self._reading, tuple(self._rows.values()))
+        except PARSE_ERRORS as error:
             self._at = -1
             text = f"{self.path}: reading {each + 1} is damaged"
             raise FileError(text, path=self.path) from error
@@ -185,7 +190,7 @@ class Reader:
         for interpreter, address, name in document["gone"]:
             del self._rows[interpreter, address, name]
         for values in document["rows"]:
-            row = row_of(dict(zip(self.columns, values, strict=True)))
+            row = parse_row(dict(zip(self.columns, values, strict=True)))
             self._rows[ObjectCount._make(row).key] = row
         self._reading = document["reading"]
 
@@ -201,7 +206,7 @@ class Reader:
             self.header: dict[str, Any] = json.loads(head)
             known = self.header["inspector"] == "recording"
             self.columns = tuple(self.header["columns"]) if known else ()
-        except UNFIT:
+        except PARSE_ERRORS:
             known = False
         if not known:
             raise FileError(
@@ -229,7 +234,7 @@ class Reader:
 
 def is_recording(path: str) -> bool:
     """Whether a file begins as a recording does; raise :class:`FileError` if it cannot be read."""
-    with plain(path, START) as file:
+    with open_decompressed(path, START) as file:
         return file.read(len(START)) == START
 
 
@@ -237,13 +242,13 @@ def read_document(path: str) -> Snapshot:
     """Return the snapshot of the last line of a file, as ``dump --json`` writes it, or raise."""
     line = b""
     try:
-        with plain(path, DOCUMENT) as file:
+        with open_decompressed(path, DOCUMENT) as file:
             while found := file.readline(LONGEST_LINE):
                 line = found.strip() or line
                 if not line.startswith(DOCUMENT) or len(found) == LONGEST_LINE:
                     raise ValueError("this is no document")
-        return snapshot_of(json.loads(line))
-    except UNFIT as error:
+        return parse_snapshot(json.loads(line))
+    except PARSE_ERRORS as error:
         raise FileError(
             f"{path} is neither a recording nor a document of dump --json", path=path
         ) from error

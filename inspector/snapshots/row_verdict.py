@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from inspector.verdict.evidence import Evidence
     from inspector.verdict.judge import Judgement
 
-__all__ = ["judge_reading", "judged_document", "read_evidence"]
+__all__ = ["judge_reading", "make_judged_document", "read_evidence"]
 
 
 def read_evidence(row: ObjectCount, *, gil_enabled: bool | None) -> Evidence:
     """Return what one reading of an object is evidence of: nothing that takes time."""
-    from inspector.verdict.evidence import Evidence  # noqa: PLC0415 - see judge_reading
+    from inspector.verdict.evidence import Evidence
 
     return Evidence(
         kind=row.kind,
@@ -35,12 +35,12 @@ def judge_reading(row: ObjectCount, *, gil_enabled: bool | None) -> Judgement | 
     """
     if row.unique_id and row.state != "immortal" and not _is_negative(row):
         return None
-    from inspector.verdict.judge import judge  # noqa: PLC0415 - not for `inspector dump --json`
+    from inspector.verdict.judge import judge
 
     return judge(read_evidence(row, gil_enabled=gil_enabled))
 
 
-def judged_document(row: ObjectCount, *, gil_enabled: bool | None) -> dict[str, Any]:
+def make_judged_document(row: ObjectCount, *, gil_enabled: bool | None) -> dict[str, Any]:
     """Return the JSON form of an object: its fields, and ``verdict``, null for none.
 
     ``evidence`` and ``advice`` are there with a verdict only.

@@ -21,7 +21,7 @@ from inspector.snapshots.interpreter import (
 )
 from inspector.snapshots.object_count import KINDS, ObjectCount
 from inspector.snapshots.own_types import is_type, name_of
-from inspector.snapshots.row_verdict import judged_document
+from inspector.snapshots.row_verdict import make_judged_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,7 +169,7 @@ class Snapshot:
             "tries": self.tries,
             "interpreters": [each.as_dict() for each in self.interpreters],
             "objects": [
-                judged_document(each, gil_enabled=self.target.gil_enabled) for each in self
+                make_judged_document(each, gil_enabled=self.target.gil_enabled) for each in self
             ],
         }
 

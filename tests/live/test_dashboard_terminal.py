@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.screen.dashboard.keys import BINDINGS
-from inspector.snapshots.recording import Writer
+from inspector.snapshots.recording import RecordingWriter
 from tests.live.keystrokes import (
     ANEW,
     INSIDE,
@@ -76,7 +76,7 @@ def test_each_key_does_what_help_says(puppet: Puppet, tmp_path: Path) -> None:
 
 def test_each_key_of_a_replay_does_what_help_says(tmp_path: Path) -> None:
     path = tmp_path / "readings.jsonl"
-    with Writer(str(path), {}) as writer:
+    with RecordingWriter(str(path), {}) as writer:
         for number in range(200):
             writer.add(reading(number))
     with Terminal.inspector("replay", path) as terminal:

@@ -18,7 +18,7 @@ from inspector.cli import record as recorder_command
 from inspector.cli.app import build_app
 from inspector.launch import recorder
 from inspector.snapshots import recording as recordings
-from inspector.snapshots.recording import Reader, Writer
+from inspector.snapshots.recording import RecordingReader, RecordingWriter
 from tests.live.puppets import Outcome, Puppet, inspect
 from tests.live.terminals import Terminal
 from tests.screen.builder import row, snapshot
@@ -46,7 +46,7 @@ UNFIT = {
 @pytest.fixture
 def recording(tmp_path: Path) -> str:
     path = str(tmp_path / "r.jsonl")
-    with Writer(path, {}) as writer:
+    with RecordingWriter(path, {}) as writer:
         for number in (1, 2):
             rows = [row(f"app.T{each}", local=each + number) for each in range(30)]
             writer.add(snapshot(*rows))
@@ -120,7 +120,7 @@ while not os.path.exists({str(path)!r}) or os.path.getsize({str(path)!r}) < 1000
     outcome = through_a_shell("<&- >&- 2>&-", *words)
     assert (outcome.output, outcome.errors) == ("", "")
     assert b"into it?" not in path.read_bytes()
-    with Reader(str(path)) as reader:
+    with RecordingReader(str(path)) as reader:
         assert len(reader) >= 1
 
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import inspector
-from inspector.reader.survey import Facts, PythonProcess, Survey
+from inspector.reader.process_survey import Facts, PythonProcess, Survey
 from inspector.screen.processes import processes_view
 from tests.live.puppets import Puppet, inspect, is_running
 from tests.support import GIL_VARIABLE, NOBODY, interpreters, python_of, root_only

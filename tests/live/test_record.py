@@ -15,7 +15,7 @@ import pytest
 from inspector.errors import FileError, NoSuchTarget
 from inspector.launch.recorder import start_program
 from inspector.reader.target import PAUSE_LIMIT
-from inspector.snapshots.recording import Reader
+from inspector.snapshots.recording import RecordingReader
 from tests.live.puppets import Puppet, inspect
 from tests.support import environment, free_threaded_only, interpreters, python_of
 
@@ -121,7 +121,7 @@ def test_a_killed_recorder_leaves_every_reading_that_was_in_its_file(
 def readings(path: Path) -> int:
     """Return how many readings can be had of a file that is being written."""
     try:
-        with Reader(str(path)) as reader:
+        with RecordingReader(str(path)) as reader:
             return len(reader)
     except FileError:
         return 0
@@ -165,7 +165,7 @@ def test_a_program_is_recorded_from_its_start_to_its_end(tmp_path: Path) -> None
 def names(path: Path) -> Any:  # noqa: ANN401 - JSON
     if not readings(path):
         return set()
-    with Reader(str(path)) as reader:
+    with RecordingReader(str(path)) as reader:
         return {row.name for row in reader.read(len(reader) - 1)}
 
 

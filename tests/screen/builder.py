@@ -7,7 +7,7 @@ from typing import Any
 from inspector.analysis.history import History
 from inspector.cpython.refcount import Header
 from inspector.process.permission import Permission
-from inspector.reader.anatomy import Anatomy, Path
+from inspector.reader.anatomy import Anatomy, CountingPath
 from inspector.snapshots.snapshot import (
     InterpreterCount,
     ObjectCount,
@@ -127,5 +127,5 @@ def anatomy(count: ObjectCount) -> Anatomy:
         flags=("HEAPTYPE", "BASETYPE"),
         bases=(count.name, "builtins.object"),
         subclasses=(),
-        paths=(Path("instance made", "per thread", "unique id 7"),),
+        paths=(CountingPath("instance made", "per thread", "unique id 7"),),
     )

@@ -11,7 +11,7 @@ from inspector.screen.dashboard.loop import watch_source
 from inspector.screen.dashboard.replay import Replay, begin_replay
 from inspector.screen.dashboard.sources import Live
 from inspector.screen.dashboard.state import State
-from inspector.snapshots.recording import Reader, Writer
+from inspector.snapshots.recording import RecordingReader, RecordingWriter
 from tests.screen.boards import FakeScreen, reading
 from tests.screen.builder import anatomy
 
@@ -155,7 +155,7 @@ def test_a_file_is_exported_and_what_went_wrong_is_told(tmp_path: Path) -> None:
 @pytest.fixture
 def recording(tmp_path: Path) -> str:
     path = str(tmp_path / "r.jsonl")
-    with Writer(path, {}) as writer:
+    with RecordingWriter(path, {}) as writer:
         for number in range(100):
             writer.add(reading(number))
     return path
@@ -163,7 +163,7 @@ def recording(tmp_path: Path) -> str:
 
 def test_a_replay_shows_every_reading_at_its_time_and_stops_at_the_end(recording: str) -> None:
     screen = FakeScreen(*"x" * 400)
-    with Reader(recording) as reader:
+    with RecordingReader(recording) as reader:
         state = begin_replay(State(), reader, 0, speed=1.0)
         state = watch_source(state, Replay(reader), screen, clock=screen.clock)
     assert state.playing is not None
@@ -179,7 +179,7 @@ def test_a_replay_shows_every_reading_at_its_time_and_stops_at_the_end(recording
 
 def test_a_step_in_a_replay_shows_the_numbers_that_were_live(recording: str) -> None:
     screen = FakeScreen("]", "}", "x", "[", "x", ")", "x", "(", width=200)
-    with Reader(recording) as reader:
+    with RecordingReader(recording) as reader:
         watch_source(
             begin_replay(State(paused=True), reader, 0, speed=1.0),
             Replay(reader),

@@ -13,7 +13,7 @@ from inspector.screen.dashboard.keys import press_key
 from inspector.screen.dashboard.state import Size, State, add_snapshot
 from inspector.screen.dashboard.view import clamp_scroll
 from inspector.screen.export import export_text
-from inspector.snapshots.row_verdict import judged_document
+from inspector.snapshots.row_verdict import make_judged_document
 from tests.screen.boards import lines
 from tests.screen.builder import SECOND, anatomy, history, interpreter, row, snapshot
 
@@ -103,7 +103,7 @@ def test_all_that_show_readings_agree(case: str, gil: bool) -> None:  # noqa: FB
 @pytest.mark.parametrize("case", CASES)
 def test_one_reading_says_the_same_or_nothing(case: str) -> None:
     at, verdict = CASES[case]
-    found = judged_document(at(5), gil_enabled=False)
+    found = make_judged_document(at(5), gil_enabled=False)
     assert found["verdict"] in {None, verdict}
     whole = replace(anatomy(at(5)), gil_enabled=False).as_dict()
     assert whole["verdict"] == found["verdict"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inspector.snapshots.documents import UNFIT, snapshot_of
+from inspector.snapshots.documents import PARSE_ERRORS, parse_snapshot
 from tests.screen.builder import row, snapshot
 
 ODD = [None, True, -1, 1 << 70, 1e999, float("nan"), "x", "\ud800", [], [1, 2, 3], {}, {"a": "b"}]
@@ -37,8 +37,8 @@ def test_what_cannot_stand_in_its_place_is_refused_or_a_value_of_the_right_kind(
             place = place[key]
         place[path[-1]] = odd
         try:
-            found = snapshot_of(made)
-        except UNFIT:
+            found = parse_snapshot(made)
+        except PARSE_ERRORS:
             continue
         # Whatever is done with a snapshot works with this one.
         for each in found:

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from inspector.reader import deallocators
-from inspector.snapshots.row_verdict import judge_reading, judged_document, read_evidence
+from inspector.snapshots.row_verdict import judge_reading, make_judged_document, read_evidence
 from inspector.verdict.evidence import HEADER, PER_THREAD
 from inspector.verdict.judge import judge
 from tests.screen.builder import row, unread
@@ -46,11 +46,13 @@ def test_one_reading_says_what_needs_no_second_one() -> None:
         (row("app.Order"), None),
         (unread("app.Order"), None),
     ):
-        assert judged_document(each, gil_enabled=False)["verdict"] == verdict
+        assert make_judged_document(each, gil_enabled=False)["verdict"] == verdict
 
 
 def test_a_document_has_evidence_and_advice_with_a_verdict_only() -> None:
-    said = judged_document(row("app.Bound", unique_id=0), gil_enabled=True)
+    said = make_judged_document(row("app.Bound", unique_id=0), gil_enabled=True)
     assert said["evidence"]["unique_id"] is False
     assert "the GIL is on" in said["advice"]
-    assert {"evidence", "advice"}.isdisjoint(judged_document(row("app.Order"), gil_enabled=True))
+    assert {"evidence", "advice"}.isdisjoint(
+        make_judged_document(row("app.Order"), gil_enabled=True)
+    )

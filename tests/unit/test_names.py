@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.cpython.names import Names
-from inspector.reader.kinds import structure_sizes
+from inspector.reader.kinds import list_structure_sizes
 from tests.runtime import V314, V315, small
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class NamedProcess:
 
     def named(self, kind: str, address: int) -> Named:
         """Return an object with its structure as it is now."""
-        size = structure_sizes(self.layout)[kind]
+        size = list_structure_sizes(self.layout)[kind]
         return kind, address, self.runtime.image.read_many([(address, size)])[0] or b""
 
     def __call__(self, kind: str, address: int, epoch: int | None = None) -> str:

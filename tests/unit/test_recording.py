@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.errors import FileError
-from inspector.snapshots.documents import snapshot_of
-from inspector.snapshots.recording import WHOLE_EVERY, Reader, Writer, is_recording
+from inspector.snapshots.documents import parse_snapshot
+from inspector.snapshots.recording import (
+    WHOLE_EVERY,
+    RecordingReader,
+    RecordingWriter,
+    is_recording,
+)
 from tests.screen.builder import large, row, snapshot, unread
 from tests.support import received
 
@@ -68,11 +73,11 @@ def contents(whole: Snapshot) -> tuple[object, ...]:
 def test_what_was_recorded_is_what_is_read_from_any_place(tmp_path: Path, suffix: str) -> None:
     path = str(tmp_path / f"r.{suffix}")
     written = readings(2 * WHOLE_EVERY + 5)
-    with Writer(path, {"evidence": []}) as writer:
+    with RecordingWriter(path, {"evidence": []}) as writer:
         for each in written:
             writer.add(each)
     assert is_recording(path)
-    with Reader(path) as reader:
+    with RecordingReader(path) as reader:
         assert len(reader) == len(written)
         for number in (0, 1, 2, len(written) - 1, WHOLE_EVERY - 1, WHOLE_EVERY, 7, 6, 70):
             assert contents(reader.read(number)) == contents(written[number])
@@ -81,13 +86,13 @@ def test_what_was_recorded_is_what_is_read_from_any_place(tmp_path: Path, suffix
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_size_is_that_of_the_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"r.{suffix}"
-    with Writer(str(path), {}) as writer:
+    with RecordingWriter(str(path), {}) as writer:
         writer.add(readings(1)[0])
     assert writer.size == path.stat().st_size
 
 
 def test_a_pipe_gets_all_whatever_signals_come(tmp_path: Path) -> None:
-    with Writer(str(tmp_path / "r.jsonl"), {}) as writer:
+    with RecordingWriter(str(tmp_path / "r.jsonl"), {}) as writer:
         writer.add(large())
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -95,7 +100,7 @@ def test_a_pipe_gets_all_whatever_signals_come(tmp_path: Path) -> None:
     try:
         with ThreadPoolExecutor(1) as pool:
             result = pool.submit(received, pipe, 1, signal.SIGUSR1)
-            with Writer(str(pipe), {}, force=True) as writer:
+            with RecordingWriter(str(pipe), {}, force=True) as writer:
                 writer.add(large())
             assert result.result() == (tmp_path / "r.jsonl").read_bytes()
     finally:
@@ -105,7 +110,7 @@ def test_a_pipe_gets_all_whatever_signals_come(tmp_path: Path) -> None:
 
 def test_a_reading_in_which_nothing_changed_has_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    with Writer(str(path), {}) as writer:
+    with RecordingWriter(str(path), {}) as writer:
         for _ in range(3):
             writer.add(snapshot(row("app.Order", local=4)))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -118,7 +123,7 @@ def test_wherever_a_file_is_cut_off_every_reading_but_the_last_is_there(
 ) -> None:
     path = tmp_path / f"r.{suffix}"
     sizes = []
-    with Writer(str(path), {}) as writer:
+    with RecordingWriter(str(path), {}) as writer:
         for each in readings(8):
             writer.add(each)
             sizes.append(path.stat().st_size)  # it is in the file before the next one begins
@@ -127,7 +132,7 @@ def test_wherever_a_file_is_cut_off_every_reading_but_the_last_is_there(
     for complete in range(1, 8):
         for end in (sizes[complete - 1], sizes[complete] - 1):
             torn.write_bytes(whole[:end])
-            with Reader(str(torn)) as reader:
+            with RecordingReader(str(torn)) as reader:
                 # What a compressor ends a piece with is no part of the line.
                 assert len(reader) in (
                     {complete, complete + 1} if suffix != "jsonl" else {complete}
@@ -139,10 +144,10 @@ def test_a_recording_is_not_overwritten_unless_told_to(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     path.write_text("mine")
     with pytest.raises(FileError, match="exists") as caught:
-        Writer(str(path), {})
+        RecordingWriter(str(path), {})
     assert "--force" in caught.value.hint
     assert path.read_text() == "mine"
-    with Writer(str(path), {}, force=True) as writer:
+    with RecordingWriter(str(path), {}, force=True) as writer:
         writer.add(readings(1)[0])
     assert is_recording(str(path))
 
@@ -156,18 +161,18 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None
     for data in (content, gzip.compress(content)):
         path.write_bytes(data)
         with pytest.raises(FileError):
-            Reader(str(path))
+            RecordingReader(str(path))
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES[1:])
 def test_a_compressed_file_that_is_damaged_is_told(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"r.{suffix}"
-    with Writer(str(path), {}) as writer:
+    with RecordingWriter(str(path), {}) as writer:
         for each in readings(8):
             writer.add(each)
     whole = path.read_bytes()
     path.write_bytes(whole[:30] + bytes(40) + whole[70:])
-    for look in (is_recording, Reader):
+    for look in (is_recording, RecordingReader):
         with pytest.raises(FileError, match="cannot read"):
             look(str(path))
 
@@ -179,20 +184,20 @@ def test_a_python_without_zstd_says_what_else_there_is(
     monkeypatch.setitem(sys.modules, "backports.zstd", None)
     path = tmp_path / "r.jsonl.zst"
     with pytest.raises(FileError, match="no zstd") as caught:
-        Writer(str(path), {})
+        RecordingWriter(str(path), {})
     assert "use .gz" in caught.value.hint
     assert not path.exists()
 
 
 def test_a_damaged_line_is_told_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    with Writer(str(path), {}) as writer:
+    with RecordingWriter(str(path), {}) as writer:
         for each in readings(4):
             writer.add(each)
     lines = path.read_bytes().splitlines(keepends=True)
     lines[3] = lines[3][:-20] + b"#" * 19 + b"\n"
     path.write_bytes(b"".join(lines))
-    with Reader(str(path)) as reader:
+    with RecordingReader(str(path)) as reader:
         reader.read(1)
         with pytest.raises(FileError, match="reading 3 is damaged"):
             reader.read(3)
@@ -200,4 +205,4 @@ def test_a_damaged_line_is_told_with_its_number(tmp_path: Path) -> None:
 
 def test_a_snapshot_survives_its_json_document() -> None:
     [whole] = readings(1)
-    assert snapshot_of(json.loads(json.dumps(whole.as_dict()))) == whole
+    assert parse_snapshot(json.loads(json.dumps(whole.as_dict()))) == whole

@@ -12,7 +12,7 @@ import pytest
 
 from inspector.errors import AmbiguousName, NoSuchObject
 from inspector.reader.target import Target
-from inspector.snapshots.documents import snapshot_of
+from inspector.snapshots.documents import parse_snapshot
 from inspector.snapshots.snapshot import KINDS, ObjectCount
 from tests.process import PID, FakeProcess, target_of
 from tests.runtime import V315, small
@@ -142,7 +142,7 @@ def test_thread_ids_are_texts_in_the_document_and_unknown_counts_are_null() -> N
 
 
 def test_a_snapshot_comes_back_from_its_document(snapshot: Snapshot) -> None:
-    again = snapshot_of(json.loads(json.dumps(snapshot.as_dict())))
+    again = parse_snapshot(json.loads(json.dumps(snapshot.as_dict())))
     assert again == snapshot
     assert again["app.Class0"] == snapshot["app.Class0"]
 
@@ -182,11 +182,11 @@ def test_a_document_without_an_interpreter_or_with_an_object_without_a_name_is_n
 ) -> None:
     document = snapshot.as_dict()
     with pytest.raises(ValueError, match="a snapshot has an interpreter"):
-        snapshot_of({**document, "interpreters": []})
+        parse_snapshot({**document, "interpreters": []})
     for name, wrong in (("name", None), ("kind", 7), ("address", "0x10")):
         strange = {**document["objects"][0], name: wrong}
         with pytest.raises(TypeError, match=f"{name} (is missing|cannot be)"):
-            snapshot_of({**document, "objects": [strange]})
+            parse_snapshot({**document, "objects": [strange]})
 
 
 def test_a_pause_is_as_long_as_its_caller_says() -> None:

@@ -28,10 +28,10 @@ ONE = 1 << 2
 SHARED = 16
 
 
-@pytest.fixture(params=[two_pass.SINGLY, 0], ids=["few", "many"], autouse=True)
+@pytest.fixture(params=[two_pass.MAX_SINGLE_SLOTS, 0], ids=["few", "many"], autouse=True)
 def singly(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read what moves on its own, or with all the rest as where much moves."""
-    monkeypatch.setattr(two_pass, "SINGLY", request.param)
+    monkeypatch.setattr(two_pass, "MAX_SINGLE_SLOTS", request.param)
 
 
 class MovingProcess:

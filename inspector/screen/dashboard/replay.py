@@ -9,7 +9,7 @@ from inspector.analysis.history import History
 from inspector.screen.dashboard.state import Playing, State, add_snapshot, arrange_rows
 
 if TYPE_CHECKING:
-    from inspector.snapshots.recording import Reader
+    from inspector.snapshots.recording import RecordingReader
 
 __all__ = ["Replay", "begin_replay"]
 
@@ -26,7 +26,7 @@ class Replay:
     ``hurry`` leaves out the waiting.
     """
 
-    def __init__(self, reader: Reader, *, hurry: bool = False) -> None:
+    def __init__(self, reader: RecordingReader, *, hurry: bool = False) -> None:
         self._reader = reader
         self._shown = -1
         self._hurry = hurry
@@ -75,7 +75,7 @@ class Replay:
         return arrange_rows(replace(state, history=replace(history, baseline=baseline)))
 
 
-def begin_replay(state: State, reader: Reader, number: int, speed: float) -> State:
+def begin_replay(state: State, reader: RecordingReader, number: int, speed: float) -> State:
     """Return the state to begin a replay with, at a reading from 0."""
     first = reader.read(0)
     kind = next(iter(first)).kind if len(first) else "type"

@@ -16,17 +16,17 @@ from inspector.errors import Reentered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Turns"]
+__all__ = ["ReadingLock"]
 
-PATIENCE: Final = 1.0
+MAX_WAIT: Final = 1.0
 """Seconds to wait for another thread's reading, which may itself wait for the waiting one."""
 
-MOST: Final = 2
+MAX_NESTED: Final = 2
 """Readings of one thread inside each other: each of them may run the hook that began it, and
 a third one would be the first of thousands."""
 
 
-class Turns:
+class ReadingLock:
     """The readings through one target that are under way."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Turns:
         """
         thread = threading.get_ident()
         depth = self._depths.get(thread, 0)
-        if depth >= MOST:
+        if depth >= MAX_NESTED:
             raise Reentered(
                 "this thread is reading already, and again inside of that",
                 hint="what a reading calls (a signal handler, a finalizer, an audit hook, a "
@@ -57,7 +57,7 @@ class Turns:
         # so by stores, which call nothing, and by the one call that is left.
         try:
             self._depths[thread] = depth + 1
-            alone = not depth and self._lock.acquire(timeout=0 if self._overdue else PATIENCE)
+            alone = not depth and self._lock.acquire(timeout=0 if self._overdue else MAX_WAIT)
             if alone:
                 self._overdue = False
             yield alone

@@ -17,7 +17,7 @@ from inspector.regular_file import open_regular
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Sink", "compressing", "failed", "plain"]
+__all__ = ["CountingFile", "make_file_error", "open_compressor", "open_decompressed"]
 
 GZIP, ZSTD = ".gz", ".zst"
 MAGIC: Final = {b"\x1f\x8b": GZIP, b"\x28\xb5": ZSTD}
@@ -26,7 +26,7 @@ WITH_HEADER: Final = 16 + zlib.MAX_WBITS
 CHUNK: Final = 1 << 16
 
 
-class Sink(FileIO):
+class CountingFile(FileIO):
     """A file that hands all it is given to the kernel, and says how much that was.
 
     A pipe, too, which cannot be asked, and takes a part when a signal comes in between.
@@ -45,18 +45,18 @@ class Sink(FileIO):
         return whole
 
 
-def compressing(raw: IO[bytes], path: str) -> IO[bytes]:
+def open_compressor(raw: IO[bytes], path: str) -> IO[bytes]:
     """Return what compresses into a file, as its name says."""
     suffix = Path(path).suffix.lower()
     if suffix == GZIP:
         # No name and time in it: the same readings are the same file.
         return gzip.GzipFile("", "wb", 6, raw, mtime=0)  # type: ignore[return-value]
     if suffix == ZSTD:
-        return _zstd(path).ZstdFile(raw, "wb")  # type: ignore[no-any-return]
+        return _import_zstd(path).ZstdFile(raw, "wb")  # type: ignore[no-any-return]
     return raw
 
 
-def plain(path: str, start: bytes) -> IO[bytes]:
+def open_decompressed(path: str, start: bytes) -> IO[bytes]:
     """Open a file; one that is compressed is unpacked, as far as it goes, into a nameless one.
 
     Of one that does not begin with ``start`` no more is unpacked than tells so.  Raises
@@ -68,14 +68,21 @@ def plain(path: str, start: bytes) -> IO[bytes]:
         suffix = MAGIC.get(file.read(2))
         file.seek(0)
     except (OSError, ValueError) as error:
-        raise failed("read", path, error) from error
+        raise make_file_error("read", path, error) from error
     if suffix is None:
         return file
     with file:
-        return _unpacked(file, _Member() if suffix == GZIP else _Frames(_zstd(path)), path, start)
+        return _decompress_file(
+            file,
+            _GzipDecoder() if suffix == GZIP else _ZstdDecoder(_import_zstd(path)),
+            path,
+            start,
+        )
 
 
-def _unpacked(file: IO[bytes], machine: _Member | _Frames, path: str, start: bytes) -> IO[bytes]:
+def _decompress_file(
+    file: IO[bytes], machine: _GzipDecoder | _ZstdDecoder, path: str, start: bytes
+) -> IO[bytes]:
     """Return what is in a compressed file, as a file."""
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - handed on
     begin = b""
@@ -88,18 +95,18 @@ def _unpacked(file: IO[bytes], machine: _Member | _Frames, path: str, start: byt
                 begin += piece[: len(start) - len(begin)]
                 if not start.startswith(begin):
                     break
-    except (OSError, zlib.error, _Damaged) as error:
+    except (OSError, zlib.error, _DamagedData) as error:
         unpacked.close()
-        raise failed("read", path, error) from error
+        raise make_file_error("read", path, error) from error
     unpacked.seek(0)
     return unpacked
 
 
-class _Damaged(Exception):
+class _DamagedData(Exception):
     """Zstandard found what it cannot have written."""
 
 
-class _Member:
+class _GzipDecoder:
     """The first member of a gzip file: a recorder writes one."""
 
     def __init__(self) -> None:
@@ -114,7 +121,7 @@ class _Member:
             yield piece
 
 
-class _Frames:
+class _ZstdDecoder:
     """Frames of Zstandard, one after the other, as several recorders would leave them."""
 
     def __init__(self, zstd: Any) -> None:  # noqa: ANN401 - a module that not every Python has
@@ -132,10 +139,10 @@ class _Frames:
                 if self._machine.eof and not data:
                     return
         except self._zstd.ZstdError as error:
-            raise _Damaged(error) from error
+            raise _DamagedData(error) from error
 
 
-def _zstd(path: str) -> Any:  # noqa: ANN401 - a module that not every Python has
+def _import_zstd(path: str) -> Any:  # noqa: ANN401 - a module that not every Python has
     for module in ("compression.zstd", "backports.zstd"):
         try:
             return importlib.import_module(module)
@@ -148,7 +155,7 @@ def _zstd(path: str) -> Any:  # noqa: ANN401 - a module that not every Python ha
     )
 
 
-def failed(what: str, path: str, error: Exception) -> FileError:
+def make_file_error(what: str, path: str, error: Exception) -> FileError:
     """Return the error for a file that cannot be read or written."""
     reason = getattr(error, "strerror", None) or error
     return FileError(f"cannot {what} {path}: {reason}", path=path)

@@ -28,7 +28,7 @@ from inspector.reader.kinds import classify_objects
 if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
 
-__all__ = ["PythonProcess", "Survey", "survey"]
+__all__ = ["PythonProcess", "Survey", "survey_processes"]
 
 FIRST_FREE_THREADED: Final = 13
 """Minor version; it publishes its layout too."""
@@ -88,7 +88,7 @@ class Survey:
         return {"processes": [each.as_dict() for each in self.processes], "hidden": self.hidden}
 
 
-def survey() -> Survey:
+def survey_processes() -> Survey:
     """Look at every process once; those that end meanwhile are left out."""
     found = []
     hidden = 0
@@ -96,10 +96,10 @@ def survey() -> Survey:
         if pid == os.getpid():
             continue
         try:
-            facts = _look(pid)
-            each = None if facts is None else _process(pid, facts)
+            facts = _read_facts(pid)
+            each = None if facts is None else _describe_process(pid, facts)
         except AccessDenied as refusal:
-            each = _process(pid, Facts(reason=str(refusal), hint=refusal.hint))
+            each = _describe_process(pid, Facts(reason=str(refusal), hint=refusal.hint))
             if each is not None and not _is_called_python(each):
                 hidden += 1
                 each = None
@@ -108,7 +108,7 @@ def survey() -> Survey:
     return Survey(tuple(found), hidden)
 
 
-def _look(pid: int) -> Facts | None:
+def _read_facts(pid: int) -> Facts | None:
     """Return what the memory of a process says; None if it runs no CPython, or has ended.
 
     Raises :class:`AccessDenied`.
@@ -118,11 +118,11 @@ def _look(pid: int) -> Facts | None:
     except (AccessDenied, Exhausted):
         raise
     except UnsupportedVersion as refusal:
-        return _without_layout(pid, refusal)
+        return _guess_version(pid, refusal)
     except InspectorError:
         return None
     try:
-        facts = _read(process)
+        facts = _read_memory(process)
         process.check()
     except AccessDenied:
         raise
@@ -133,7 +133,7 @@ def _look(pid: int) -> Facts | None:
     return facts
 
 
-def _read(process: OtherProcess) -> Facts:
+def _read_memory(process: OtherProcess) -> Facts:
     """Read as much as can be; what fails becomes the reason for the rest."""
     memory = process.memory
     facts: dict[str, Any] = {}
@@ -148,13 +148,13 @@ def _read(process: OtherProcess) -> Facts:
         # The main interpreter is the oldest: at the end of the list.
         facts["gil_enabled"] = read_gil_enabled(memory, published, chain[-1]) if chain else None
         layout, _ = find_layout(process, pause_limit=0)
-        facts["heap_types"] = sum(_heap_types(process, layout, each) for each in chain)
+        facts["heap_types"] = sum(_count_heap_types(process, layout, each) for each in chain)
     except InspectorError as failure:
         facts |= {"reason": str(failure), "hint": failure.hint}
     return Facts(**facts)
 
 
-def _heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
+def _count_heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
     """Return how many types have a unique id of one interpreter."""
     memory = process.memory
     table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
@@ -162,7 +162,7 @@ def _heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
     return sum(kind == "type" for kind in kinds.values())
 
 
-def _without_layout(pid: int, refusal: UnsupportedVersion) -> Facts | None:
+def _guess_version(pid: int, refusal: UnsupportedVersion) -> Facts | None:
     """Tell by the names of its files which CPython this is; None if they do not."""
     try:
         paths = [
@@ -180,7 +180,7 @@ def _without_layout(pid: int, refusal: UnsupportedVersion) -> Facts | None:
     return Facts(version, free_threaded=False, gil_enabled=True, reason=reason, hint=refusal.hint)
 
 
-def _process(pid: int, facts: Facts) -> PythonProcess | None:
+def _describe_process(pid: int, facts: Facts) -> PythonProcess | None:
     """Return what the operating system says of a process; None if it has ended."""
     try:
         process = psutil.Process(pid)

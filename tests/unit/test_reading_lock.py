@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inspector.reader import turns
-from inspector.reader.turns import Turns
+from inspector.reader import reading_lock
+from inspector.reader.reading_lock import ReadingLock
 
 if TYPE_CHECKING:
     from types import FrameType
 
 
-def taken_in_another_thread(taken: Turns) -> bool:
+def taken_in_another_thread(taken: ReadingLock) -> bool:
     """Return whether another thread gets the turn."""
     found = []
 
@@ -31,13 +31,13 @@ def taken_in_another_thread(taken: Turns) -> bool:
 
 @pytest.mark.parametrize("call", ["acquire", "release"])
 def test_what_a_signal_handler_raises_at_the_end_of_a_call_leaves_nothing_taken(call: str) -> None:
-    taken = Turns()
+    taken = ReadingLock()
 
     def profile(frame: FrameType, event: str, arg: Any) -> None:  # noqa: ANN401 - sys's
         if (
             event == "c_return"
             and arg.__name__ == call
-            and frame.f_code.co_filename == turns.__file__
+            and frame.f_code.co_filename == reading_lock.__file__
         ):
             sys.setprofile(None)
             raise KeyboardInterrupt
@@ -60,11 +60,11 @@ def test_what_a_signal_handler_raises_at_the_end_of_a_call_leaves_nothing_taken(
 def test_where_one_thread_has_waited_in_vain_the_next_do_not_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    taken = Turns()
+    taken = ReadingLock()
     with taken.take():
-        monkeypatch.setattr(turns, "PATIENCE", 0.01)
+        monkeypatch.setattr(reading_lock, "MAX_WAIT", 0.01)
         assert not taken_in_another_thread(taken)
-        monkeypatch.setattr(turns, "PATIENCE", threading.TIMEOUT_MAX)
+        monkeypatch.setattr(reading_lock, "MAX_WAIT", threading.TIMEOUT_MAX)
         assert not taken_in_another_thread(taken)
         assert not taken_in_another_thread(taken)
     assert taken_in_another_thread(taken)
