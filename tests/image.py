@@ -145,7 +145,7 @@ class Image:
         pieces = self.read_many([*ranges, *others])
         return pieces[: len(ranges)], pieces[len(ranges) :], follow_lists(self, chains)
 
-    def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:  # noqa: ARG002 - no pause to be shorter
+    def prepare(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:  # noqa: ARG002 - no pause to be shorter
         """Return the bytes of ``before``."""
         return self.read_many(before)
 

@@ -1,7 +1,7 @@
-"""The functions of the C library that reading takes, each with its types fixed once.
+"""The functions of the C library that readings call, with their ctypes signatures.
 
-Of one library object: each one that ctypes makes is a new heap type, and a tool that
-counts types must not make any while it reads.
+All are from one library object: ctypes makes new heap types for each library, and a tool
+that counts heap types must not make any while it reads.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ __all__ = ["make_call", "make_hook_error", "memcmp", "memmove", "process_vm_read
 _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ulong
 
 
-def _unknown_call(*arguments: object) -> int:  # noqa: ARG001 - those of any function
-    """Fail with ``ENOSYS``, as a call that the kernel does not know."""
+def _unknown_call(*_: object) -> int:
+    """Fail with ``ENOSYS``, like a system call that the kernel does not know."""
     ctypes.set_errno(errno.ENOSYS)
     return -1
 
 
 def make_call(function: Callable[..., int], *arguments: int) -> int:
-    """Call a foreign function that may be called again.
+    """Call a foreign function, which must be harmless to call twice; return its result.
 
-    Raises :class:`AccessDenied` where an audit hook of the own program refuses that.
+    Raises :class:`AccessDenied` if an audit hook of the own program forbids the call.
     """
     try:
         return function(*arguments)
     except Exception:
-        # Of a hook; or of a signal handler right behind the call, and then it is not ours.
+        # Raised by a hook, or by a signal handler right after the call: the second try tells.
         try:
             function(*arguments)
         except Exception as refusal:
@@ -44,7 +44,7 @@ def make_call(function: Callable[..., int], *arguments: int) -> int:
 
 
 def make_hook_error(refusal: Exception) -> AccessDenied:
-    """Return the error for a foreign call that an audit hook did not let happen."""
+    """Return the error for a foreign call that an audit hook forbids."""
     return AccessDenied(
         f"an audit hook of this program forbids a call that reads memory: {refusal!r}",
         pid=os.getpid(),
@@ -53,7 +53,7 @@ def make_hook_error(refusal: Exception) -> AccessDenied:
 
 
 def _bind_functions() -> tuple[Callable[..., int], Callable[..., int], Callable[..., int]]:
-    """Return the functions; those that fail where there are none."""
+    """Return process_vm_readv, memcmp and memmove; on other systems, functions that fail."""
     load = ctypes.CDLL  # missing where another import of ctypes is interrupted by this one
     try:
         library = load(None, use_errno=True)

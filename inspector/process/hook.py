@@ -1,4 +1,4 @@
-"""Who is told what a reading does, to measure where its time goes: nobody, by default."""
+"""The hook through which the time of a reading is measured."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["NO_HOOK", "Hook"]
 
 
 class Hook:
-    """Hears of the phases and system calls of readings; this one does nothing with it.
+    """Is told of the phases and system calls of readings; this one ignores them.
 
     The phases are ``identity``, ``runtime``, ``published`` and ``discovery`` of attaching,
     and ``plan``, ``read``, ``stacks``, ``names``, ``threads`` and ``rows`` of a reading.
     """
 
     def phase(self, name: str) -> AbstractContextManager[object]:  # noqa: ARG002 - for others
-        """Return a context that lasts as long as a phase does."""
+        """Return a context that is entered for a phase."""
         return nullcontext()
 
     def note_call(self, moved: int) -> None:
-        """Take note of a system call that read memory: the bytes, negative where it failed."""
+        """Note a system call that read memory: the bytes moved, negative if it failed."""
 
 
 NO_HOOK: Final = Hook()

@@ -1,9 +1,8 @@
-"""Who a pid is, so that no number of one process is ever shown as another's.
+"""The identity of a process, so that no number of one process is shown as another's.
 
-Knows: that a pid is given to another process after an exit (told by the start
-time), and that an exec replaces the program under the same pid and start time
-(told by the 16 random bytes that the kernel lays on the stack of each new
-program, ``AT_RANDOM`` in getauxval(3)).
+After an exit the pid may go to another process, which has another start time.  An exec replaces
+the program under the same pid and start time; the 16 random bytes that the kernel puts on the
+stack of each new program then differ (``AT_RANDOM`` in getauxval(3)).
 """
 
 from __future__ import annotations
@@ -27,34 +26,34 @@ PF_KTHREAD: Final = 0x00200000
 """include/linux/sched.h: a thread of the kernel, without memory of its own."""
 
 ENDED: Final = frozenset("ZXx")
-"""States of a process that only waits to be collected."""
+"""State letters of a process that has ended."""
 
 
 class Image(NamedTuple):
-    """Where the random bytes of a program's start are, and what they say."""
+    """The random bytes of a program, and their address."""
 
     address: int
     random: bytes
 
 
 class Identity(NamedTuple):
-    """A process at one moment; ``pid`` and ``start_ticks`` name it for good."""
+    """A process at one moment; ``pid`` and ``start_ticks`` identify it for good."""
 
     pid: int
     start_ticks: int
     """Clock ticks from the machine's start to the process's."""
     image: Image | None
-    """Tells one program from the next that the same process runs; None if not readable."""
+    """Identifies the program among those that the process runs; None if unreadable."""
     name: str
-    """As the process calls itself, up to 15 bytes."""
+    """The name that the process chose, up to 15 bytes."""
     exe: str | None
-    """Path of the program as the target's mounts name it; None if not permitted."""
+    """Path of the program in the target's mount namespace; None if not permitted."""
     user: int
     """Effective user id."""
     state: str
     """``T`` is stopped by a signal and ``t`` by a tracer; both can be read."""
     tracer: int | None
-    """The process that traces it, which no other can do then."""
+    """The process that traces it; no other one can then."""
 
 
 def identify_process(pid: int) -> Identity:
@@ -93,10 +92,10 @@ def identify_process(pid: int) -> Identity:
 
 
 def check_identity(identity: Identity) -> None:
-    """Return if the process still is the one that was identified.
+    """Do nothing if the process is still the one that was identified.
 
-    Raises :class:`NoSuchTarget` when it ended, and :class:`TargetChanged` when
-    another took its pid or it runs another program.
+    Raises :class:`NoSuchTarget` if it ended, and :class:`TargetChanged` if another process
+    has its pid or it runs another program.
     """
     pid = identity.pid
     try:
@@ -171,7 +170,7 @@ def _read_program_path(pid: int) -> str | None:
 
 
 def _has_no_memory(pid: int) -> bool:
-    """Tell a process that is ending, whose memory is gone already."""
+    """Whether the memory of a process is gone already, because it is ending."""
     try:
         return not proc.read_file(f"/proc/{pid}/auxv", 1)
     except (FileNotFoundError, ProcessLookupError):

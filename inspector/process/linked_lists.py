@@ -1,8 +1,8 @@
-"""Linked lists of a target, followed as bytes.
+"""Linked lists in the memory of a target.
 
-Two ways: :func:`follow_lists` reads one node of every list at a time, for a target that
-holds still or may move; :class:`KernelWalk` prepares system calls that follow a list
-by themselves, for the moment in which no Python code may run.
+:func:`follow_lists` reads one node of every list at a time.  :class:`KernelWalk` prepares
+system calls that follow a list without any Python code between them: the own process is read
+that way while it is stopped.
 """
 
 from __future__ import annotations
@@ -20,29 +20,32 @@ if TYPE_CHECKING:
 __all__ = ["KernelWalk", "follow_lists"]
 
 
-def follow_lists(memory: Memory, chains: Sequence[LinkedList]) -> list[list[Node] | None]:
-    """Follow all chains side by side, one ``read_many`` per step.
+def follow_lists(memory: Memory, lists: Sequence[LinkedList]) -> list[list[Node] | None]:
+    """Return the nodes of each list; all lists are followed together, one node per step.
 
-    Returns None for a chain that did not end within its depth, or led nowhere or back.
+    None for a list that is longer than its limit, that leads to an unreadable address, or
+    that returns to a node of its own.
     """
-    heads = memory.read_many([(head, WORD if head else 0) for head, _, _ in chains])
+    sizes = [size for _, size, _ in lists]
+    limits = [limit for _, _, limit in lists]
+    heads = memory.read_many([(head, WORD if head else 0) for head, _, _ in lists])
     found: list[list[Node] | None] = [None if head is None else [] for head in heads]
     next_ = [int.from_bytes(head or b"", "little") for head in heads]
-    visited: list[set[int]] = [set() for _ in chains]
+    visited: list[set[int]] = [set() for _ in lists]
     running = [number for number, at in enumerate(next_) if at]
-    for step in range(1 + max((depth for _, _, depth in chains), default=0)):
+    for step in range(1 + max(limits, default=0)):
         if not running:
             break
-        nodes = memory.read_many([(next_[number], chains[number][1]) for number in running])
+        nodes = memory.read_many([(next_[number], sizes[number]) for number in running])
         rest = []
         for number, node in zip(running, nodes, strict=True):
-            words = node or _read_mapped_part(memory, next_[number], chains[number][1])
-            hops, address = found[number], next_[number]
+            words = node or _read_mapped_part(memory, next_[number], sizes[number])
+            nodes_found, address = found[number], next_[number]
             back = address in visited[number]
-            if hops is None or len(words) < 2 * WORD or step >= chains[number][2] or back:
+            if nodes_found is None or len(words) < 2 * WORD or step >= limits[number] or back:
                 found[number] = None
                 continue
-            hops.append((address, words))
+            nodes_found.append((address, words))
             visited[number].add(address)
             next_[number] = int.from_bytes(words[WORD : 2 * WORD], "little")
             if next_[number]:
@@ -52,25 +55,25 @@ def follow_lists(memory: Memory, chains: Sequence[LinkedList]) -> list[list[Node
 
 
 def _read_mapped_part(memory: Memory, address: int, size: int) -> bytes:
-    """Return as many of the bytes as are mapped: a node at the end of its mapping."""
+    """Return the bytes up to the end of the page, for a node at the end of a mapping."""
     end = min(size, PAGE - address % PAGE)
     return memory.read_many([(address, end)])[0] or b""
 
 
 class KernelWalk:
-    """The system calls that follow one chain, each prepared before any is made.
+    """The system calls that follow one list; all are prepared before the first is made.
 
-    The trick: a scattered read can put the link that it finds in a node straight
-    into the address of the next call's read.  Call 0 fetches the pointer to the
-    first node; call k reads node k, and its link becomes the address of call k + 1.
-    At the end of the list that address is NULL and all further calls fail.
+    Each call stores the link of the node that it reads into the iovec of the next call.
+    Call 0 reads the pointer to the first node; call k reads node k, and its link becomes the
+    address that call k + 1 reads.  Behind the last node that address is NULL, and all further
+    calls fail.
     """
 
-    def __init__(self, chain: LinkedList) -> None:
-        head, self._size, self._depth = chain
+    def __init__(self, linked_list: LinkedList) -> None:
+        head, self._size, self._depth = linked_list
         depth = self._depth
         self._buffer = array("B", bytes(max(1, depth * self._size)))
-        # Remote iovecs: the head, a node per step, and where the last link lands.
+        # Remote iovecs: the head, one node per step, and one that only takes the last link.
         self._remote = array("Q", (head, WORD, *(0, self._size) * (depth + 1)))
         remote = self._remote.buffer_info()[0]
         buffer = self._buffer.buffer_info()[0]
@@ -86,10 +89,10 @@ class KernelWalk:
             (local + 16 + 48 * step, 3, remote + 16 * (step + 1), 1) for step in range(depth)
         ]
 
-    def hops(self, moved: Sequence[int]) -> list[Node] | None:
+    def nodes(self, moved: Sequence[int]) -> list[Node] | None:
         """Return the nodes, given the bytes that each call moved.
 
-        None for a list that did not end within its depth, or led nowhere.
+        None for a list that is longer than its limit or leads to an unreadable address.
         """
         if moved[0] != WORD:
             return None

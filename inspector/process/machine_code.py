@@ -1,11 +1,11 @@
-"""C functions called one after the other by machine code, in one foreign call.
+"""Machine code that calls many C functions, all in one foreign call.
 
-Knows: that every call through :mod:`ctypes` raises an audit event, and so runs whatever
-Python code a program has hooked there; and how to make many calls of C functions for one
-such event, which is raised before the first of them.  Does not know what is called.
+Every call through :mod:`ctypes` raises an audit event, whose hooks may run any Python code.
+Here the one event is raised before the first of the C functions is called, and no Python code
+runs between them.
 
-The code is mapped once per process, writable first and executable afterwards, never both.
-A forked child has it, too.
+The code is mapped once per process, first writable and then executable, never both.  A forked
+child has it, too.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["CODE", "Caller", "Step", "find_address", "find_caller"]
 
 PAGE: Final = 1 << 16
-"""The largest page of either machine: what is mapped and protected are whole pages."""
+"""Bytes of the largest page of either machine; mmap and mprotect take whole pages."""
 
 READ, WRITE, EXECUTE = 1, 2, 4
 PRIVATE_ANONYMOUS: Final = 0x22
-"""``PROT_*`` and ``MAP_*`` of Linux on both machines.  The module mmap, which has them, has
-a type that would be in every census."""
+"""``PROT_*`` and ``MAP_*`` of Linux on both machines.  They are not taken
+from the module mmap, because that would create a heap type to be counted."""
 
 Step = tuple[int, int, int, int, int, int, int]
-"""A call: the address of a C function, and six arguments.  By the calling conventions of
-C on both machines a function does not see the arguments that it does not take."""
+"""A call: the address of a C function, and six arguments.  The calling conventions of both
+machines allow more arguments than the function takes."""
 
 WORDS: Final = 8
-"""Words of a step in memory: the function, its six arguments, and room for its result."""
+"""Words of a step in memory: the function, its six arguments, and its result."""
 
 NOT_MADE: Final = -(1 << 63)
-"""Stands in the room for a result until the call is made; none of our functions returns it."""
+"""The result of a step until its call is made; none of the functions returns it."""
 
 CODE: Final = {
     # void walk(step *each) { for (; each->function; each++) each->result = each->function(...); }
@@ -84,26 +84,26 @@ CODE: Final = {
         "c0 03 5f d6"  # 40  ret
     ),
 }
-"""By machine, as ``uname`` calls it, the code that goes through an array of steps up to one
-without a function.  Position-independent; keeps what C wants to be kept."""
+"""Code by machine (``uname -m``): calls each step of an array, up to one without a function.
+It is position-independent and preserves the registers that C expects to be preserved."""
 
 
 class Caller:
-    """Calls C functions one after the other; nothing but they runs from the first to the last."""
+    """Calls C functions one after the other, with no other code of the process between them."""
 
     def __init__(self, address: int) -> None:
-        """``address`` is where the code stands.
+        """``address`` is the address of the code.
 
-        The thread stays attached to the interpreter, as in any call through PyDLL: one that
-        stops the world would wait for itself otherwise.
+        PYFUNCTYPE keeps the thread attached to the interpreter: a detached thread that stops
+        the world would wait for itself.
         """
         self._walk = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(address)
 
     def call(self, steps: Iterable[Step]) -> list[int]:
         """Make all calls; return what each returned, as a signed word.
 
-        Raises :class:`AccessDenied` when an audit hook refuses, and then made none.
-        What a signal handler raises comes once all calls were made.
+        Raises :class:`AccessDenied` if an audit hook forbids it, before the first call.  An
+        exception of a signal handler is raised after all calls.
         """
         words = array("q")
         for step in steps:
@@ -120,20 +120,20 @@ class Caller:
 
 
 class Found(NamedTuple):
-    """What calls C functions, or why there is nothing that does."""
+    """The caller, or why there is none."""
 
     caller: Caller | None
     refusal: str
-    """Empty where there is one."""
+    """Empty if there is a caller."""
 
 
 @cache
 def find_caller() -> Found:
-    """Map the code, once; say why not where that is refused or the machine is another one."""
+    """Map the code, once per process; the refusal names an unknown machine or a sandbox."""
     machine = os.uname().machine
     code = CODE.get(machine)
     if code is None:
-        return Found(None, f"there is no machine code of inspector's for {machine}")
+        return Found(None, f"inspector has no machine code for {machine}")
     try:
         address = _map_code(code)
     except OSError as failure:
@@ -144,9 +144,9 @@ def find_caller() -> Found:
 def _map_code(code: bytes) -> int:
     """Return the address of a new page that holds the code, executable and not writable.
 
-    Raises OSError where that is forbidden: by ``PR_SET_MDWE`` (prctl(2)), by SELinux
-    (``execmem``), by a seccomp filter.  Caches of instructions are the kernel's business: it
-    makes them see a page when that becomes executable (``__sync_icache_dcache`` on aarch64).
+    Raises OSError if that is forbidden: by ``PR_SET_MDWE`` (prctl(2)), by SELinux
+    (``execmem``), or by a seccomp filter.  The kernel flushes the instruction caches when a
+    page becomes executable (``__sync_icache_dcache`` on aarch64).
     """
     library = ctypes.CDLL(None, use_errno=True)
     map_, protect, unmap = library.mmap, library.mprotect, library.munmap
@@ -170,5 +170,5 @@ def _make_os_error() -> OSError:
 
 
 def find_address(function: Callable[..., object]) -> int:
-    """Return where a C function of a ctypes library stands."""
+    """Return the address of a C function of a ctypes library."""
     return ctypes.c_void_p.from_address(ctypes.addressof(function)).value or 0  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""Memory of a process that belongs to no file, and which of its pages exist.
+"""The memory of a process that belongs to no file, and which of its pages exist.
 
-Knows: ``/proc/PID/maps``, and ``/proc/PID/pagemap``, one 64-bit word for each page
-(Documentation/admin-guide/mm/pagemap.rst).  Does not know what the memory is for.
+Sources: ``/proc/PID/maps``, and ``/proc/PID/pagemap``, one 64-bit word per page
+(Documentation/admin-guide/mm/pagemap.rst).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["find_anonymous_boundaries", "find_present_pages", "read_resident_bytes"]
 
 MOST_BOUNDARIES: Final = 1 << 17
-"""Addresses that are looked at: 4 TiB of memory at one for every 32 MiB."""
+"""Most addresses that are returned: 4 TiB of memory with one for every 32 MiB."""
 
-THERE: Final = 0b11 << 62
-"""Bits of a page that is in RAM (63) or in swap (62)."""
+PRESENT: Final = 0b11 << 62
+"""Bits of a page in RAM (63) or in swap (62)."""
 
 
 def find_anonymous_boundaries(pid: int, alignment: int) -> list[int]:
-    """Return the multiples of ``alignment`` in private memory that can be written.
+    """Return the multiples of ``alignment`` (bytes) in writable memory that has no file.
 
-    Huge reservations that nobody has touched are in it: see :func:`find_present_pages`.
+    Reserved memory that nothing has touched is included: see :func:`find_present_pages`.
     Raises what :func:`~inspector.process.os_errors.make_process_error` returns.
     """
     found: list[int] = []
@@ -45,10 +45,10 @@ def find_anonymous_boundaries(pid: int, alignment: int) -> list[int]:
 
 
 def find_present_pages(pid: int, addresses: Sequence[int]) -> list[int]:
-    """Return those addresses whose page exists, in RAM or in swap.
+    """Return the addresses whose page exists, in RAM or in swap.
 
-    All of them where the kernel does not tell; reading a page that does not exist makes
-    the kernel map a page of zeros for it, and tables that lead there.
+    Returns all of them if the kernel does not tell.  Reading a page that does not exist makes
+    the kernel map a page of zeros, with page tables that lead to it.
     """
     size = os.sysconf("SC_PAGE_SIZE")
     try:
@@ -64,7 +64,7 @@ def find_present_pages(pid: int, addresses: Sequence[int]) -> list[int]:
     return [
         address
         for address, word in zip(addresses, words, strict=True)
-        if int.from_bytes(word, "little") & THERE
+        if int.from_bytes(word, "little") & PRESENT
     ]
 
 

@@ -1,11 +1,8 @@
-"""Bytes of a live process, read without stopping or changing it.
+"""The memory of a live process, read without stopping or changing it.
 
-Knows: how to ask the kernel for many pieces of another address space with few
-system calls, and that a bad address is a :class:`~inspector.errors.MemoryFault`
-and never a crash, in the own process too.  Does not know what the bytes mean.
-
-``process_vm_readv(2)`` moves each piece separately: the bytes of one call are
-not one instant.  A reader that needs one instant stops the threads first
+A bad address is a :class:`~inspector.errors.MemoryFault` and never a crash, in the own
+process too.  ``process_vm_readv(2)`` copies each piece separately: the bytes of one call are
+not of one instant.  A reader that needs one instant stops the threads first
 (:mod:`inspector.process.own_world`, :mod:`inspector.process.stopped_world`).
 """
 
@@ -43,7 +40,7 @@ class ProcessMemory:
         self.pid = os.getpid() if pid is None else pid
         self._hook = hook
         self._file = -1
-        self._latest = RangesCache(BlockwiseRanges, steady=self.pid == os.getpid())
+        self._cache = RangesCache(BlockwiseRanges, steady=self.pid == os.getpid())
 
     def close(self) -> None:
         """Close ``/proc/PID/mem`` if it was needed."""
@@ -61,81 +58,81 @@ class ProcessMemory:
     def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
         """Return the bytes of each range, None where any of its bytes is unreadable.
 
-        One system call moves up to :data:`IOV_MAX` segments of neighbouring ranges.
-        It ends at a page that is not there, and another one reads on behind that.
+        One system call reads up to :data:`IOV_MAX` segments.  It ends at an unmapped page,
+        and the next call goes on behind that page.
         """
         if self._file >= 0:
             return [self._pread(address, size) for address, size in ranges]
         try:
             vectors = Vectors(ranges)
         except MemoryFault:
-            # More bytes than any reading takes: one range, or some, lie about their size.
+            # More bytes than any reading takes: some ranges have a corrupt size.
             middle = len(ranges) // 2
             if not middle:
                 return [None]
             return self.read_many(ranges[:middle]) + self.read_many(ranges[middle:])
-        holes = self._fill(vectors)
+        holes = self._read_pages(vectors)
         if self._file >= 0:
             return self.read_many(ranges)
-        return vectors.pieces_but(holes) if holes else list[bytes | None](vectors.pieces())
+        return vectors.pieces_without(holes) if holes else list[bytes | None](vectors.pieces())
 
     def read_again(self, ranges: Sequence[Range]) -> list[bytes | None]:
-        """Do what :meth:`read_many` does, for many ranges that are read again and again.
+        """Return what :meth:`read_many` returns, for many ranges that are read repeatedly.
 
-        What reads as it did is the very object of the time before.
+        A range whose bytes did not change is the same object as in the last reading.
         """
         try:
-            kept = self._latest.of(ranges)
+            kept = self._cache.find_or_make(ranges)
         except MemoryFault:
             return self.read_many(ranges)
-        pieces = kept.read(self._moved) if self._file < 0 else None
+        pieces = kept.read(self._make_call) if self._file < 0 else None
         return self.read_many(ranges) if pieces is None else pieces
 
-    def _moved(self, pieces: Call) -> int:
-        """Make a call; return the bytes that it moved, negative for none.
+    def _make_call(self, pieces: Call) -> int:
+        """Make a call; return the bytes that it moved, or a negative number if it failed.
 
-        Raises :class:`AccessDenied` where an audit hook forbids foreign calls.
+        Raises :class:`AccessDenied` if an audit hook forbids foreign calls.
         """
         moved = make_call(process_vm_readv, self.pid, *pieces, 0)
         self._hook.note_call(moved)
         return moved
 
-    def _fill(self, vectors: Vectors) -> set[int]:
-        """Read into a buffer; return the pages, as they lie in it, that are not there."""
+    def _read_pages(self, vectors: Vectors) -> set[int]:
+        """Fill the buffer; return the pages of the buffer that could not be read."""
         holes: set[int] = set()
         for number, length in enumerate(vectors.lengths):
-            moved = self._moved(vectors.calls[number])
+            moved = self._make_call(vectors.calls[number])
             if moved != length:
                 self._read_around(vectors, number, moved, holes)
         return holes
 
-    def move(self, vectors: Vectors) -> bool:
-        """Fill the buffer of vectors; False where not everything was read.
+    def fill(self, vectors: Vectors) -> bool:
+        """Fill the buffer of vectors; False if anything was unreadable.
 
-        :meth:`read_many` of the same ranges then tells why.
+        :meth:`read_many` of the same ranges then tells what.
         """
-        return self._file < 0 and vectors.filled(self._moved)
+        return self._file < 0 and vectors.fill(self._make_call)
 
     def _read_around(self, vectors: Vectors, number: int, moved: int, holes: set[int]) -> None:
-        """Read what a call did not move; add the pages that are not there to ``holes``."""
+        """Read what a call did not move; add the pages that are unreadable to ``holes``."""
         page = vectors.first_page(number)
         end = page + vectors.lengths[number] // PAGE
         while True:
             if moved < 0 and not self._is_fault(ctypes.get_errno()):
                 return
-            # A call moves what is before the first page that is not there, and no more.
+            # A call stops at the first page that is unreadable.
             page += max(0, moved) // PAGE
             if page >= end:
                 return
-            behind = min(end, vectors.behind(page))
+            behind = min(end, vectors.find_resume_page(page))
             holes.update(range(page, behind))
             page = behind
             if page == end:
                 return
-            moved = self._moved(vectors.after(number, page))
+            moved = self._make_call(vectors.make_rest_call(number, page))
 
     def _is_fault(self, code: int) -> bool:
-        """Tell a bad address from a forbidden call; the latter switches to the file."""
+        """Whether ``errno`` ``code`` means a bad address; a forbidden call switches to the file."""
         if code == errno.EFAULT:
             return True
         if code in (errno.ENOSYS, errno.EPERM) and self._open():
@@ -143,7 +140,7 @@ class ProcessMemory:
         raise make_process_error(code, self.pid)
 
     def _open(self) -> bool:
-        """Open the memory file; False when that too is refused."""
+        """Open ``/proc/PID/mem``; False if that is refused, too."""
         try:
             self._file = os.open(f"/proc/{self.pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -151,7 +148,7 @@ class ProcessMemory:
         return True
 
     def _pread(self, address: int, size: int) -> bytes | None:
-        """Read one range from the memory file; None when any of it is unreadable."""
+        """Read one range from ``/proc/PID/mem``; None if any of it is unreadable."""
         if not size:
             return b""
         if not 0 <= address < 1 << 63 or size > MAX_BYTES:

@@ -1,7 +1,6 @@
-"""What the kernel's ``errno`` means for the process that was to be read.
+"""Errors for the ``errno`` of system calls on a process.
 
-The one place that translates it; permissions are looked into only when the
-kernel refuses.
+Permissions are examined only after the kernel has refused something.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_exhaustion", "make_exhausted_error", "make_process_error"]
 
-# 0: nothing was moved, and nothing was wrong with the call: the memory is gone already.
+# 0: the call was right but moved nothing, because the memory of the process is gone already.
 MISSING = (errno.ESRCH, errno.ENOENT, 0)
 REFUSED = (errno.EPERM, errno.EACCES)
 EXHAUSTED: Final = {
@@ -32,7 +31,7 @@ EXHAUSTED: Final = {
     errno.EMFILE: "this process may open no more files; see ulimit -n",
     errno.ENFILE: "the machine may open no more files; see fs.file-max",
 }
-"""What the reader lacks, whatever it tried."""
+"""Hints for resources that the reader lacks, whatever it tried."""
 
 
 def make_process_error(code: int | None, pid: int, action: str = "read") -> InspectorError:
@@ -46,7 +45,7 @@ def make_process_error(code: int | None, pid: int, action: str = "read") -> Insp
             hint="inspector reads 64-bit Linux processes",
         )
     if code in REFUSED:
-        from inspector.process.permission import advise_access, read_permission  # noqa: PLC0415 - rarely needed
+        from inspector.process.permission import advise_access, read_permission
 
         hint = advise_access(read_permission(pid))
         if not hint and action != "read":
@@ -63,12 +62,12 @@ def make_process_error(code: int | None, pid: int, action: str = "read") -> Insp
 
 
 def is_exhaustion(failure: OSError) -> bool:
-    """Whether a failure is for want of something, whatever was tried."""
+    """Whether the reader lacks memory or files, whatever it tried."""
     return failure.errno in EXHAUSTED
 
 
 def make_exhausted_error(failure: MemoryError | OSError) -> Exhausted:
-    """Return the error for a failure of Python's own."""
+    """Return the error for an exception of Python."""
     if isinstance(failure, MemoryError):
         return Exhausted("out of memory", hint=EXHAUSTED[errno.ENOMEM])
     reason = failure.strerror or str(failure)
@@ -77,7 +76,7 @@ def make_exhausted_error(failure: MemoryError | OSError) -> Exhausted:
 
 
 def _make_missing_error(pid: int) -> TargetError:
-    """Tell a process that is not there from one that is hidden."""
+    """Return the error for a process that does not exist, or that ``/proc`` hides."""
     try:
         os.getpgid(pid)
     except (OSError, OverflowError):

@@ -1,4 +1,4 @@
-"""Another process: who it is, where its runtime is, how it is read and paused."""
+"""Another process, as a target: its identity, its runtime, its memory and its pauses."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["OtherProcess"]
 
-NAMES_LAST: Final = 1.0
-"""Seconds for which the names of the same threads are taken to stay."""
+NAMES_LIFETIME: Final = 1.0
+"""Seconds for which the names of the same threads are not read again."""
 
 
 class OtherProcess:
     """A process that does not run this code, read from outside."""
 
     def __init__(self, pid: int, hook: Hook = NO_HOOK) -> None:
-        """Raise what keeps the process from being read: who it is, or our rights."""
+        """Raise :class:`TargetError` for a process that cannot be read."""
         self.pid = pid
         self.hook = hook
         with hook.phase("identity"):
@@ -40,7 +40,7 @@ class OtherProcess:
         self._names: dict[int, str] = {}
 
     def _find_runtime(self) -> int:
-        """Find it, or tell that the process ended or became another while it was looked for."""
+        """Find the runtime; raise :class:`TargetChanged` if the process was replaced meanwhile."""
         try:
             return find_runtime(self.pid, self.memory)
         except InspectorError:
@@ -48,44 +48,44 @@ class OtherProcess:
             raise
 
     def check(self) -> None:
-        """Raise if the process ended, or is another one or another program by now."""
+        """Raise :class:`NoSuchTarget` or :class:`TargetChanged` if it ended or was replaced."""
         with self.hook.phase("identity"):
             identity.check_identity(self.identity)
 
     def apart(self) -> OtherProcess:
-        """Return the same process with a buffer of its own, to read it at the same time."""
+        """Return the same process with a separate buffer, for another thread."""
         other = copy(self)
         other.memory = ProcessMemory(self.pid)
         return other
 
     def close(self) -> None:
-        """Close what reading it opened."""
+        """Close the files that readings opened."""
         self.memory.close()
 
     def thread_names(self) -> dict[int, str]:
-        """Return the kernel's names, by native id as the target sees it.
+        """Return the kernel's thread names by native id, as the target sees the id.
 
-        What a thread is called is asked once a second: that takes three calls for each.
+        They are read once a second, because that takes three system calls per thread.
         """
         now = time.monotonic()
         try:
             tasks = proc.list_tasks(self.pid)
         except OSError as failure:
             raise make_process_error(failure.errno, self.pid) from None
-        if tasks != self._named or now > self._asked + NAMES_LAST:
+        if tasks != self._named or now > self._asked + NAMES_LIFETIME:
             self._named, self._asked = tasks, now
             self._names = identity.read_thread_names(self.pid)
         return self._names
 
     def command(self) -> str:
-        """Return the command line, as far as it can be printed."""
+        """Return the command line, with unprintable characters replaced."""
         try:
             return proc.read_command(self.pid)
         except OSError as failure:
             raise make_process_error(failure.errno, self.pid) from None
 
     def stopped(self, limit: float) -> StoppedWorld:
-        """Return a memory that stops the process for each reading, ``limit`` seconds at most."""
-        from inspector.process.stopped_world import StoppedWorld  # noqa: PLC0415 - seldom asked for
+        """Return a memory that stops the process for each reading, at most ``limit`` seconds."""
+        from inspector.process.stopped_world import StoppedWorld
 
         return StoppedWorld(self.memory, limit)

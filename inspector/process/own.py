@@ -1,4 +1,4 @@
-"""The own process: always readable, exact for the interpreter that asks."""
+"""The own process, as a target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class OwnProcess:
     """The process that runs this code."""
 
     def __init__(self, hook: Hook = NO_HOOK) -> None:
-        """Raise what keeps this interpreter from being read, before anything is touched."""
+        """Raise :class:`TargetError` for an interpreter that cannot be read."""
         self.pid = os.getpid()
         self.hook = hook
         _refuse_unsupported_python(self.pid)
@@ -32,7 +32,7 @@ class OwnProcess:
             """Address of ``_PyRuntime``."""
 
     def check(self) -> None:
-        """Raise :class:`TargetChanged` in a forked child, which is another process."""
+        """Raise :class:`TargetChanged` in a child that was forked after the start."""
         if os.getpid() != self.pid:
             raise TargetChanged(
                 f"this is a child of process {self.pid}, which was attached to",
@@ -41,24 +41,24 @@ class OwnProcess:
             )
 
     def apart(self) -> OwnProcess:
-        """Return the same process with buffers of its own, to read it at the same time."""
+        """Return the same process with separate buffers, for another thread."""
         return OwnProcess()
 
     def close(self) -> None:
-        """Close what reading it opened."""
+        """Close the files that readings opened."""
         self.memory.close()
         self.world.close()
 
     def thread_names(self) -> dict[int, str]:
-        """Return names by native id: those of :mod:`threading`, for other threads the kernel's."""
+        """Return thread names by native id, of :mod:`threading` or else of the kernel."""
         names = {
             thread.native_id: thread.name
             for thread in threading.enumerate()
             if thread.native_id is not None
         }
         with suppress(OSError):
-            # Not scandir, which would move the counts of its own types.
-            tasks = map(int, os.listdir(f"/proc/{self.pid}/task"))  # noqa: PTH208
+            # scandir would change the counts of its own types.
+            tasks = map(int, os.listdir(f"/proc/{self.pid}/task"))
             for task in names.keys() ^ {*names, *tasks}:
                 with suppress(OSError):  # it has ended
                     names[task] = read_task_name(self.pid, task)
@@ -70,7 +70,7 @@ class OwnProcess:
 
 
 def _refuse_unsupported_python(pid: int) -> None:
-    """Refuse interpreters whose counts stand elsewhere, or where nobody looked."""
+    """Raise for an interpreter that is not free-threaded CPython 3.14+ on 64-bit Linux."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.implementation.name != "cpython":
         raise NotPython(

@@ -1,14 +1,11 @@
-"""The own interpreter stopped for one reading, in one foreign call.
+"""The memory of the own process, read while all other threads of the interpreter are stopped.
 
-Knows: how to stop every other thread of the own interpreter, read, and start
-them again without deadlock.  Does not know what is read.
-
-Between ``_PyEval_StopTheWorld`` and ``_PyEval_StartTheWorld`` (Python/pystate.c, 3.14
-and 3.15) no Python code may run, nobody's: neither bytecode, at the end of whose calls
-*this* thread may be suspended under its own stop when another thread asked for one at the
-same time, nor an audit hook, which may wait for a lock that a stopped thread holds.  So the
-stop, the reads and the start are steps of machine code, one foreign call in all
-(:mod:`inspector.process.machine_code`).  Where that cannot be had nothing is stopped.
+No Python code may run between ``_PyEval_StopTheWorld`` and ``_PyEval_StartTheWorld``
+(Python/pystate.c, 3.14 and 3.15).  Bytecode could suspend *this* thread under its own stop,
+when another thread asked for a stop at the same time.  An audit hook could wait for a lock
+that a stopped thread holds.  Either is a deadlock.  The stop, the reads and the start are
+therefore steps of machine code, run by one foreign call
+(:mod:`inspector.process.machine_code`).  Where such code cannot run, nothing is stopped.
 """
 
 from __future__ import annotations
@@ -17,7 +14,6 @@ import ctypes
 import os
 from array import array
 from contextlib import nullcontext
-from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 from inspector.errors import MemoryFault
@@ -39,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["OwnWorld"]
 
 PASSES_BEFORE: Final = 2
-"""Passes over all bytes before a pause.  From the second one on, most of them come from a
-cache of the processor; a third one changes nothing."""
+"""Passes over all bytes before a pause.  From the second pass on, most bytes come from a
+cache of the processor.  A third pass did not make the pause shorter."""
 
 MONOTONIC: Final = 1
 """``CLOCK_MONOTONIC`` (include/uapi/linux/time.h)."""
@@ -50,38 +46,37 @@ SECOND: Final = 10**9
 
 
 class OwnWorld:
-    """Reads of the own process at one instant of the calling thread's interpreter.
+    """The own process, read at one instant of the calling thread's interpreter.
 
-    A :class:`~inspector.process.protocols.Memory` whose ``read_many`` is one instant
-    as far as this interpreter's threads go: they are stopped for it.  ``read``
-    does not stop anything.  Where ``refusal`` says why nothing can be stopped, only
-    ``read`` can be called.
+    A :class:`~inspector.process.protocols.StillMemory`: ``read_many`` and ``read_all`` stop
+    the threads of this interpreter, and of no other one.  ``read`` stops nothing.  If
+    ``refusal`` is not empty, ``read`` is the only one of them that may be called.
     """
 
     def __init__(self, hook: Hook = NO_HOOK) -> None:
         self._hook = hook
         self._memory = ProcessMemory(hook=hook)
-        self._latest = RangesCache(DoubleBufferedRanges, steady=True)
+        self._cache = RangesCache(DoubleBufferedRanges, steady=True)
         # Through CDLL the caller would be detached, parked by its own stop, and hang.
         library = ctypes.PyDLL(None)
         current = library.PyInterpreterState_Get
         current.argtypes, current.restype = [], ctypes.c_void_p
         self.interpreter: int = current()
         self._caller, refusal = find_caller()
-        self._stop = find_address(library._PyEval_StopTheWorld)  # noqa: SLF001 - CPython's name
-        self._start = find_address(library._PyEval_StartTheWorld)  # noqa: SLF001 - CPython's name
+        self._stop = find_address(library["_PyEval_StopTheWorld"])
+        self._start = find_address(library["_PyEval_StartTheWorld"])
         self._clock = find_address(library.clock_gettime)
         self._readv = find_address(library.process_vm_readv)
         self._gather = find_address(library.process_vm_writev)
         self._times = array("q", bytes(32))
-        """Two ``struct timespec``: when the stop was asked for, and when all ran again."""
-        self.refusal = refusal or self._refused()
-        """Why nothing can be read in a pause; empty where it can be."""
+        """Two ``struct timespec``: before the request to stop, and after the start."""
+        self.refusal = refusal or self._test_calls()
+        """Why this process cannot be stopped for a reading; empty if it can be."""
         self.pause_ns = 0
-        """Nanoseconds of the last pause, from the request until all ran again."""
+        """Nanoseconds of the last pause, from the request until all threads ran again."""
 
-    def _refused(self) -> str:
-        """Return why nothing could be read in a pause: a sandbox may forbid the calls for it."""
+    def _test_calls(self) -> str:
+        """Return which of the system calls for a pause a sandbox forbids; empty for none."""
         at = self._times.buffer_info()[0]
         place = array("Q", (at, WORD))
         one = place.buffer_info()[0]
@@ -92,77 +87,79 @@ class OwnWorld:
         return f"this system refuses {' and '.join(names)}" if names else ""
 
     def close(self) -> None:
-        """Close what reading without a pause opened."""
+        """Close the files that reads without a pause opened."""
         self._memory.close()
 
     def read(self, address: int, size: int) -> bytes:
-        """Return ``size`` bytes without a pause; raise :class:`MemoryFault`."""
+        """Return ``size`` bytes, not in a pause; raise :class:`MemoryFault`."""
         return self._memory.read(address, size)
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
-        """Return the bytes of all ranges at one instant, or None where unreadable."""
+        """Return the bytes of each range at one instant, None for an unreadable range."""
         return self.read_all(ranges, (), ())[0]
 
     def read_all(
         self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[LinkedList]
     ) -> tuple[list[bytes | None], list[bytes | None], list[list[Node] | None]]:
-        """Read ranges and others, and follow chains, at one and the same instant.
+        """Read ranges and others, and follow linked lists, all at one instant.
 
-        See :func:`inspector.process.linked_lists.follow_lists` for what is returned of chains.
+        Returns the bytes of ``ranges``, the bytes of ``others``, and the nodes of each list
+        as :func:`inspector.process.linked_lists.follow_lists` does.
         """
-        chases = [KernelWalk(chain) if chain[0] else None for chain in chains]
-        calls = [call for chase in chases if chase for call in chase.calls]
+        walks = [KernelWalk(chain) if chain[0] else None for chain in chains]
+        calls = [call for walk in walks if walk for call in walk.calls]
         pieces, others_pieces, moved = self._read(ranges, others, calls)
         start = 0
         found: list[list[Node] | None] = []
-        for chase in chases:
-            end = start + (len(chase.calls) if chase else 0)
-            found.append(chase.hops(moved[start:end]) if chase else [])
+        for walk in walks:
+            end = start + (len(walk.calls) if walk else 0)
+            found.append(walk.nodes(moved[start:end]) if walk else [])
             start = end
         return pieces, others_pieces, found
 
-    def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
-        """Return the bytes of ``before``, and go through those of ranges, all without a pause.
+    def prepare(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
+        """Read ``before`` and return its bytes; read ``ranges`` to make the next pause shorter.
 
-        The next pause is shorter for it: pages that were swapped out are back, and the
-        bytes in the processor's caches.
+        Nothing is stopped.  Reading brings pages back that were swapped out, and bytes into
+        the caches of the processor.
         """
         pieces = self._memory.read_again(before)
-        self._call(PASSES_BEFORE * self._gathering(self._latest.of(ranges).next))
+        self._call(PASSES_BEFORE * self._make_gather_steps(self._cache.find_or_make(ranges).next))
         return pieces
 
-    def _gathering(self, vectors: Vectors) -> list[Step]:
-        """Return the calls that fill a buffer of the own process from all over it.
+    def _make_gather_steps(self, vectors: Vectors) -> list[Step]:
+        """Return the steps that copy scattered ranges of the own process into a buffer.
 
-        The buffer is the remote side of ``process_vm_writev``: its pages are looked up,
-        and the pieces are copied as those of any system call.  The other way round each
-        piece costs the kernel more than a page of bytes.
+        ``process_vm_writev`` "writes" the ranges into the buffer, which is the remote side:
+        the kernel looks up the pages of the buffer only, and copies the ranges directly.
+        With ``process_vm_readv`` the kernel looks up the page of every range, which costs
+        more than copying a page of bytes.
         """
         pid = os.getpid()
-        return [(self._gather, pid, *call, 0) for call in vectors.gathering]
+        return [(self._gather, pid, *call, 0) for call in vectors.gather_calls]
 
     def hold(self) -> AbstractContextManager[None]:
-        """Hold nothing: no Python code may run while the own world is stopped."""
+        """Return a context that does nothing: no Python code may run during the own pause."""
         return nullcontext()
 
     def _read(
         self, ranges: Sequence[Range], others: Sequence[Range], more: Sequence[Call]
     ) -> tuple[list[bytes | None], list[bytes | None], list[int]]:
-        """Read ranges and others, and make more calls; return the bytes, and what those moved."""
-        kept, loose = self._latest.of(ranges), Vectors(others, apart=True)
+        """Read ranges and others and make more calls; return the bytes, and what each moved."""
+        kept, loose = self._cache.find_or_make(ranges), Vectors(others, apart=True)
         pid = os.getpid()
-        chase = [(self._readv, pid, *call, 0) for call in more]
-        gather = self._gathering(kept.next) + self._gathering(loose)
-        moved = self._run([*gather, *chase])
+        walk = [(self._readv, pid, *call, 0) for call in more]
+        gather = self._make_gather_steps(kept.next) + self._make_gather_steps(loose)
+        moved = self._run([*gather, *walk])
         if moved[: len(gather)] == [*kept.next.lengths, *loose.lengths]:
             return kept.pieces(), [*loose.pieces()], moved[len(gather) :]
-        # A range went away after it was planned.  Leave out what cannot be read
-        # now, and take the rest at a new instant.
+        # A range was unmapped after the reading was planned.  Leave it out, and read the
+        # others at a new instant.
         both = [*ranges, *others]
         alive = [piece is not None for piece in self._memory.read_many(both)]
-        vectors = Vectors(list(compress(both, alive)))
+        vectors = Vectors([one for one, readable in zip(both, alive, strict=True) if readable])
         pages = [(self._readv, pid, *call, 0) for call in vectors.calls]
-        moved = self._run([*pages, *chase])
+        moved = self._run([*pages, *walk])
         if moved[: len(pages)] != vectors.lengths:
             raise MemoryFault(*both[0])
         there = iter(vectors.pieces())
@@ -170,7 +167,7 @@ class OwnWorld:
         return pieces[: len(ranges)], pieces[len(ranges) :], moved[len(pages) :]
 
     def _run(self, calls: Sequence[Step]) -> list[int]:
-        """Stop, make every call, start; return the bytes that each call moved."""
+        """Stop the threads, make every call, start them; return the bytes that each call moved."""
         nothing = (0, 0, 0, 0, 0)
         began = self._times.buffer_info()[0]
         ended = began + 16
@@ -190,7 +187,7 @@ class OwnWorld:
         return moved
 
     def _call(self, steps: Sequence[Step]) -> list[int]:
-        """Make calls one after the other; return what each returned."""
+        """Make all calls; return the result of each."""
         if self._caller is None:
             raise RuntimeError(self.refusal)
         return self._caller.call(steps)

@@ -1,18 +1,16 @@
-"""Another process stopped for one reading, and never longer than a limit.
+"""A pause of another process, never longer than a limit.
 
-Knows: how to keep the promise that the target runs on, whatever happens to the
-reader.  A thread of its own stops the target, waits, and ends: signal handlers of
-Python run in the main thread only, so Ctrl-C cannot interrupt it; it ends by
-itself when the limit is over; and the kernel releases the threads of a target
-whose tracer has ended, be it this thread or the whole reader that was killed.
-(The option that would kill the target instead is not used.)
+The target continues whatever happens to the reader.  A separate thread stops the target,
+waits, and ends.  Ctrl-C cannot interrupt it, because signal handlers of Python run in the main
+thread only.  It ends by itself when the limit is over.  When it ends, or when the reader is
+killed, the kernel releases the threads of the target (``PTRACE_O_EXITKILL``, which would kill
+them, is not set).
 
-Both threads wait in the kernel, for events and not for locks: a lock of a
-free-threaded Python first yields the processor some dozen times, which takes long
-beside a busy target.
+Both threads wait for events in the kernel and not for locks: a lock of a free-threaded Python
+yields the processor some dozen times first, which takes long beside a busy target.
 
-What a target can notice: the time, and on Linux a few system calls, epoll_wait
-among them, return ``EINTR`` after a stop, see signal(7).  Python calls them again.
+The target can notice the time that passed.  A few system calls, such as epoll_wait, return
+``EINTR`` after a stop (signal(7)); Python calls them again.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pause", "pause_process"]
 
-LATER: Final = frozenset(
+DELAYED_SIGNALS: Final = frozenset(
     {
         signal.SIGINT,
         signal.SIGTERM,
@@ -44,26 +42,25 @@ LATER: Final = frozenset(
         signal.SIGTTOU,
     }
 )
-"""Signals that the calling thread takes after the pause."""
+"""Signals that are blocked in the calling thread until the pause is over."""
 
 EXIT_PATIENCE, EXIT_POLL = 1.0, 50e-6
-"""Seconds to wait for the kernel to end a thread that has nothing left to do, and between looks."""
+"""Seconds to wait for the end of the separate thread, in all and between two checks."""
 
 STUCK: Final = 0.02
-"""Seconds without an answer after which the thread that stops may be stuck."""
+"""Seconds without an answer after which the separate thread may hang in the kernel."""
 
 
 def pause_process(pid: int, limit: float) -> Pause:
-    """Return a context in which every thread of process ``pid`` stands still.
+    """Return a context in which every thread of process ``pid`` is stopped.
 
-    The target runs on when the context is left, whatever the reason, and at the
-    latest ``limit`` seconds after it was entered.  Entering raises
-    :class:`NoSuchTarget`, :class:`AccessDenied`, :class:`TargetChanged` for an
-    exec meanwhile, or :class:`Unsettled` when threads did not stop in time;
-    leaving raises :class:`Unsettled` when the limit ended the pause first.
+    The target continues when the context is left, and at the latest ``limit`` seconds after
+    it was entered.  Entering raises :class:`NoSuchTarget`, :class:`AccessDenied`,
+    :class:`TargetChanged` for an exec, or :class:`Unsettled` if threads did not stop in time.
+    Leaving raises :class:`Unsettled` if the limit ended the pause before.
 
-    While a child of the own process is stopped no other thread may wait for it:
-    ``waitpid`` would report the stop as if it were the child's end.
+    While a child of the own process is stopped, no other thread may wait for it: ``waitpid``
+    would report the stop as if the child had ended.
     """
     return Pause(pid, limit)
 
@@ -76,27 +73,27 @@ class Pause:
         self.limit = limit
         """Seconds."""
         self.ns = 0
-        """Nanoseconds from the first interruption until the target is let go; 0 until then.
+        """Nanoseconds from the first interruption until the target was released.
 
-        The kernel takes some tenths of a millisecond more until all threads run.
+        0 before the end.  Some tenths of a millisecond pass until all threads run again.
         """
         self.threads = 0
         """How many threads were stopped."""
         self._overrun = False
         self._failure: BaseException | None = None
         self._task = 0
-        """The thread that holds the target, as the kernel numbers it."""
+        """Native id of the thread that holds the target; 0 until it has begun."""
         self._mask: set[signal.Signals] | set[int] = set()
 
     def __enter__(self) -> Self:
-        """Stop the target; raise what prevents it."""
+        """Stop the target; see :func:`pause_process` for errors."""
         if self.pid == os.getpid():
             raise AccessDenied(
                 "a process cannot stop itself with ptrace",
                 pid=self.pid,
                 hint="the threads of the own process are stopped through its interpreter",
             )
-        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, LATER)
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, DELAYED_SIGNALS)
         self._ready, self._finish = os.eventfd(0), os.eventfd(0)
         try:
             tracees = Tracees(self.pid)
@@ -112,7 +109,7 @@ class Pause:
             try:
                 raise failure
             finally:
-                # It holds this frame, and all that was read until now with it.
+                # The error refers to this frame, and so to everything that was read until now.
                 del failure
         return self
 
@@ -122,7 +119,7 @@ class Pause:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let the target go; raise :class:`Unsettled` if the limit had done so before."""
+        """Release the target; raise :class:`Unsettled` if the limit had ended the pause before."""
         self._end()
         if self._overrun and (error is None or isinstance(error, Exception)):
             raise Unsettled(
@@ -132,7 +129,7 @@ class Pause:
             ) from error
 
     def _end(self) -> None:
-        """Let the target go and wait until it is; take the signals that came meanwhile."""
+        """Release the target, wait until that is done, and unblock the signals."""
         try:
             os.eventfd_write(self._finish, 1)
             if self._await_end():
@@ -142,7 +139,7 @@ class Pause:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _hold(self, tracees: Tracees) -> None:
-        """Stop, wait for the reader or the limit, let go; runs in the pause's own thread."""
+        """Stop the target, wait for the reader or the limit, release it: the separate thread."""
         self._task = _thread.get_native_id()
         until = time.monotonic() + self.limit
         try:
@@ -153,15 +150,15 @@ class Pause:
         except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
             self._failure = failure
         finally:
-            tracees.hand_back()
+            tracees.deliver_signals()
             if tracees.begin_ns:
                 self.ns = time.perf_counter_ns() - tracees.begin_ns
             os.eventfd_write(self._ready, 1)
 
     def _await_end(self) -> bool:
-        """Wait until the kernel has ended our thread, and with it all that it held.
+        """Wait until the kernel has ended the separate thread, and so released the target.
 
-        False when it cannot be found out in time; the thread may not have begun.
+        False if that did not happen in time, or if the thread has not begun.
         """
         until = time.monotonic() + EXIT_PATIENCE
         while not self._task or os.access(f"/proc/self/task/{self._task}", os.F_OK):
@@ -172,7 +169,7 @@ class Pause:
 
 
 def _is_set(event: int, until: float) -> bool:
-    """Wait for an event until a time of ``time.monotonic``; tell whether it came."""
+    """Wait for an eventfd until a time of ``time.monotonic``; True if the event came."""
     poll = select.poll()
     poll.register(event, select.POLLIN)
     return bool(poll.poll(max(0.0, until - time.monotonic()) * 1000))

@@ -1,9 +1,8 @@
-"""May this process read that one, and if not, what would change that.
+"""Whether this process may read another one, and what would give it the right.
 
-Knows: the rules of the kernel's ``__ptrace_may_access`` (kernel/ptrace.c), of
-Yama and of capabilities, as facts that anyone may look up under ``/proc``.
-Does not know whether a security module or a sandbox interferes until the kernel
-refuses: ``readable`` is the kernel's own answer.
+The facts are those that ``__ptrace_may_access`` (kernel/ptrace.c), Yama and capabilities decide
+by, as found under ``/proc``.  Security modules and sandboxes may refuse in spite of them:
+``readable`` is the kernel's own answer.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ CAP_SYS_PTRACE: Final = 1 << 19
 """include/uapi/linux/capability.h"""
 
 ANCESTORS: Final = 1 << 10
-"""More generations than any process has; ends the search if one changes meanwhile."""
+"""Most generations of parents that are followed; parents may change meanwhile."""
 
 SCOPE_DESCENDANTS, SCOPE_CAPABILITY, SCOPE_NOBODY = 1, 2, 3
 """Values of ``kernel.yama.ptrace_scope`` beyond 0, which leaves all to the kernel's own rules."""
@@ -37,17 +36,17 @@ CONTAINER_MARKS: Final = ("docker", "containerd", "kubepods", "libpod", "lxc", "
 
 @dataclass(frozen=True)
 class Permission:
-    """What decides over the right to read a process; None where it cannot be told."""
+    """What decides whether a process may be read; None for what is unknown."""
 
     pid: int
     readable: bool | None
     """The kernel's answer to an attempt to open the process's memory, reading nothing."""
     own_user: int
-    """Real user id, which is the one that counts here."""
+    """Real user id of the reader, which the kernel compares."""
     target_user: int | None
     """Effective user id."""
     same_user: bool | None
-    """All user and group ids of the target are those of the reader."""
+    """All user and group ids of the target equal those of the reader."""
     capable: bool
     """The reader has ``CAP_SYS_PTRACE``."""
     capabilities_covered: bool | None
@@ -63,15 +62,15 @@ class Permission:
     sandboxed: bool
     """System calls of the reader pass a seccomp filter."""
     container: str | None
-    """What the reader seems to run in, such as ``docker``."""
+    """The kind of container that the reader seems to run in, such as ``docker``."""
     security_label: str | None
     """Of the reader, by AppArmor, SELinux or the like; None when unconfined."""
     tracer: int | None
-    """The process that traces the target: only one can, and only it can stop it."""
+    """The process that traces the target; no other one can stop it then."""
 
 
 def read_permission(pid: int) -> Permission:
-    """Look up what decides over reading process ``pid``; never raises."""
+    """Read what decides whether process ``pid`` may be read; never raises."""
     own = _try_reading(lambda: proc.read_status("self")) or {}
     target = _try_reading(lambda: proc.read_status(pid)) or {}
     target_users = _parse_ids(target.get("Uid", ""))
@@ -102,14 +101,14 @@ def read_permission(pid: int) -> Permission:
 
 
 def advise_access(facts: Permission) -> str:
-    """Return one line that says what gives the right; empty when it is there or nothing is."""
+    """Return one line that says how to get the right; empty if nothing is missing."""
     if facts.readable is not False:
         return ""
     return _advise_beyond_root(facts) or _advise_on_capability(facts) or _advise_on_sandbox(facts)
 
 
 def _advise_beyond_root(facts: Permission) -> str:
-    """Say what no capability of the reader would change."""
+    """Return what to do where no capability of the reader would help."""
     if facts.ptrace_scope == SCOPE_NOBODY:
         return (
             "kernel.yama.ptrace_scope is 3: nobody may read other processes until the machine is "
@@ -146,7 +145,7 @@ def _advise_on_capability(facts: Permission) -> str:
 
 
 def _advise_on_sandbox(facts: Permission) -> str:
-    """Say who else may refuse what the kernel's own rules allow."""
+    """Return who else may refuse what the kernel's own rules allow."""
     if facts.sandboxed:
         return (
             "a seccomp filter of the sandbox may forbid it: in a container add "
@@ -163,7 +162,7 @@ def _advise_on_sandbox(facts: Permission) -> str:
 def _make_sudo_command() -> str:
     """Return the line that runs the present command as root."""
     program, *arguments = sys.argv or [""]
-    # A script's own first line finds its interpreter; anything else needs it spelled.
+    # The first line of an executable script names its interpreter; other commands need it.
     if os.access(program, os.X_OK) and program.startswith("/"):
         command = [program, *arguments]
     else:
@@ -172,7 +171,7 @@ def _make_sudo_command() -> str:
 
 
 def _try_reading(look: Callable[[], T]) -> T | None:
-    """Return what ``look`` finds, None if the kernel does not tell."""
+    """Return what ``look`` returns, None if it fails."""
     try:
         return look()
     except (OSError, ValueError):
@@ -181,11 +180,11 @@ def _try_reading(look: Callable[[], T]) -> T | None:
 
 def _parse_ids(text: str) -> tuple[int, ...]:
     """Return the ids of a line of ``/proc/PID/status``: real, effective, saved, file system."""
-    return tuple(int(each) for each in text.split())
+    return tuple(int(word) for word in text.split())
 
 
 def _can_open(path: str) -> bool | None:
-    """Tell whether a file can be opened for reading; None if it is not there."""
+    """Whether a file can be opened for reading; None if it does not exist."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except PermissionError:
@@ -196,7 +195,7 @@ def _can_open(path: str) -> bool | None:
 
 
 def _is_dumpable(pid: int, users: tuple[int, ...]) -> bool | None:
-    """Tell by the owner of the process's files, which is root for one that hides its memory."""
+    """Whether the process shows its memory: root owns the files of one that hides it."""
     owner = _try_reading(lambda: proc.read_owner(f"/proc/{pid}/environ"))
     if owner is None or not users or users[1] == 0:
         return None
@@ -204,7 +203,7 @@ def _is_dumpable(pid: int, users: tuple[int, ...]) -> bool | None:
 
 
 def _is_descendant(pid: int) -> bool:
-    """Follow the parents of a process up to the reader or to the first process."""
+    """Whether the reader is an ancestor of a process, or the process itself."""
     for _ in range(ANCESTORS):
         if pid == os.getpid():
             return True
@@ -215,7 +214,7 @@ def _is_descendant(pid: int) -> bool:
 
 
 def _same_namespace(pid: int, kind: str) -> bool | None:
-    """Tell whether both live in one namespace of a kind, such as ``user``."""
+    """Whether both are in the same namespace of a kind, such as ``user``."""
     theirs = _try_reading(lambda: proc.read_link(f"/proc/{pid}/ns/{kind}"))
     return (
         None
@@ -225,7 +224,7 @@ def _same_namespace(pid: int, kind: str) -> bool | None:
 
 
 def _guess_container() -> str | None:
-    """Guess what the reader runs in from the marks that container engines leave."""
+    """Guess the container of the reader from the marks that container engines leave."""
     if os.access("/.dockerenv", os.F_OK):
         return "docker"
     if os.access("/run/.containerenv", os.F_OK):

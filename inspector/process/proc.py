@@ -1,9 +1,8 @@
-"""Files under ``/proc`` as text and lists; what the fields mean is others' business.
+"""Reads files under ``/proc`` (proc(5)).
 
-Knows: paths and formats of proc(5), and that a process may rename itself to
-anything.  Every function raises the plain ``OSError`` of the kernel; callers
-translate it with :func:`inspector.process.os_errors.make_process_error` or treat it as
-"not known".
+A process may choose any name for itself, so text is made printable.  Every function raises the
+plain ``OSError`` of the kernel; callers translate it with
+:func:`inspector.process.os_errors.make_process_error` or treat it as "unknown".
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ __all__ = [
 ]
 
 LIMIT: Final = 1 << 26
-"""Bytes of the largest file that is read: the map of a process with 500,000 mappings."""
+"""Most bytes of a file that are read: the maps of a process with 500,000 mappings."""
 
 COMMAND_LIMIT: Final = 1 << 16
-"""Bytes of a command line that are of use to anyone."""
+"""Most bytes of a command line that are read."""
 
 COMM: Final = 2
-"""Fields of ``/proc/PID/stat`` before those that :class:`Stat` counts from."""
+"""Fields of ``/proc/PID/stat`` up to the name, which is parsed by itself."""
 
 
 def read_file(path: str, limit: int = LIMIT) -> bytes:
@@ -53,19 +52,19 @@ def read_file(path: str, limit: int = LIMIT) -> bytes:
 
 
 def read_link(path: str) -> str:
-    """Return where a link of ``/proc`` leads, with ``(deleted)`` as the kernel spells it."""
-    return os.readlink(path)  # noqa: PTH115 - pathlib costs more than a whole reading
+    """Return the target of a link in ``/proc``; the kernel appends ``(deleted)`` to some."""
+    return os.readlink(path)
 
 
 def read_owner(path: str) -> int:
     """Return the user id that a file belongs to."""
-    return os.stat(path).st_uid  # noqa: PTH116 - as above
+    return os.stat(path).st_uid
 
 
 def make_printable(raw: bytes) -> str:
-    """Return text that a process chose, safe to show: no control characters."""
+    """Return text that a process chose, with control characters replaced."""
     text = raw.decode(errors="replace")
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class Stat(NamedTuple):
@@ -111,13 +110,13 @@ def read_status(pid: int | str, task: int | None = None) -> dict[str, str]:
 
 
 def read_command(pid: int) -> str:
-    """Return the command line on one line, whatever its arguments; empty if it has none."""
+    """Return the command line on one line; empty if the process has none."""
     raw = read_file(f"/proc/{pid}/cmdline", COMMAND_LIMIT)
     return make_printable(b" ".join(raw.replace(b"\0", b" ").split()))
 
 
 def list_tasks(pid: int) -> list[int]:
-    """Return the ids of the threads of a process, as the reader's namespace counts them."""
+    """Return the thread ids of a process, in the reader's pid namespace."""
     with os.scandir(f"/proc/{pid}/task") as entries:
         return [int(entry.name) for entry in entries]
 
@@ -140,7 +139,7 @@ class Mapping(NamedTuple):
 
 
 def read_mappings(pid: int) -> Iterator[Mapping]:
-    """Yield the mappings of a process that can be read, in the order of addresses."""
+    """Yield the readable mappings of a process by address."""
     # Not splitlines: a path may contain a carriage return.
     for line in filter(None, read_file(f"/proc/{pid}/maps").split(b"\n")):
         span, access, offset, _, inode, *rest = line.split(None, 5)

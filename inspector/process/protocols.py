@@ -1,4 +1,4 @@
-"""What bytes can be read from, and what may be asked of it; types, and nothing that runs."""
+"""The types that readers of memory share.  Nothing in here runs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 __all__ = ["LinkedList", "Memory", "Node", "RepeatableMemory", "StillMemory"]
 
 LinkedList = tuple[int, int, int]
-"""A linked list to follow: where the pointer to its first node stands (0 for no list
-at all), bytes to read of each node, and the most nodes that are followed.  The
-second word of a node points to the next; NULL ends the list."""
+"""A linked list in the target: (address of the pointer to its first node, bytes to read of
+each node, most nodes).  An address of 0 means an empty list.  The second word of a node
+points to the next one; NULL ends the list."""
 
 Node = tuple[int, bytes]
-"""A node of a chain: its address, and its bytes, fewer where its memory ended."""
+"""A node of a linked list: (address, bytes).  Fewer bytes where its mapping ends."""
 
 
 class Memory(Protocol):
-    """Anything that yields bytes for addresses: a process, a pause, a test's image."""
+    """Bytes by address: of a process, of a stopped process, or of an image made by a test."""
 
     def read(self, address: int, size: int) -> bytes:
         """Return ``size`` bytes; raise :class:`MemoryFault` when any is unreadable."""
@@ -34,39 +34,40 @@ class Memory(Protocol):
 
 
 class RepeatableMemory(Memory, Protocol):
-    """A memory of which the same ranges are read again and again."""
+    """A memory that reads the same ranges again and again at low cost."""
 
     def read_again(self, ranges: Sequence[Range]) -> list[bytes | None]:
-        """Do what :meth:`read_many` does, for many ranges that are read again and again.
+        """Return what :meth:`read_many` returns, for many ranges that are read repeatedly.
 
-        What reads as it did is the very object of the time before.
+        A range whose bytes did not change is the same object as in the last reading.
         """
         ...
 
 
 class StillMemory(Memory, Protocol):
-    """A memory whose reads are one instant of the threads that it concerns."""
+    """A memory that stops threads for a reading, so that it shows one instant of them."""
 
     pause_ns: int
-    """Nanoseconds that those threads stood still."""
+    """Nanoseconds that the threads were stopped."""
 
     def read_all(
         self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[LinkedList]
     ) -> tuple[list[bytes | None], list[bytes | None], list[list[Node] | None]]:
-        """Read ranges and others, and follow chains, at one and the same instant.
+        """Read ranges and others, and follow linked lists, all at one instant.
 
-        ``ranges`` may well be read again, ``others`` not.
-        See :func:`inspector.process.linked_lists.follow_lists` for what is returned of chains.
+        ``ranges`` are expected to be read again, ``others`` are not.  Returns the bytes of
+        both, and the nodes of each list as
+        :func:`inspector.process.linked_lists.follow_lists` does.
         """
         ...
 
-    def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
-        """Return the bytes of ``before``; make the pause of a :meth:`read_all` of ranges shorter.
+    def prepare(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
+        """Read ``before`` and return its bytes; make the next ``read_all(ranges, ...)`` shorter.
 
-        Neither is one instant.
+        Nothing is stopped, so the bytes are not of one instant.
         """
         ...
 
     def hold(self) -> AbstractContextManager[None]:
-        """Make all reads in the context one instant, where that is possible."""
+        """Return a context in which all reads show one instant, where that is possible."""
         ...

@@ -1,10 +1,13 @@
-"""ptrace(2) and its numbers: only what stops threads and lets them go."""
+"""ptrace(2) and those of its constants that stop threads and let them run again."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "PTRACE_DETACH",
@@ -29,14 +32,13 @@ SIGINFO_SIZE: Final = 128
 """Bytes of ``siginfo_t``."""
 
 STOPS: Final = frozenset({os.CLD_TRAPPED, os.CLD_STOPPED})
-"""What ``si_code`` says of a thread that has not ended; a tracer is told unasked."""
+"""Values of ``si_code`` that report a stop; all others report that the thread ended."""
 
 WALL: Final = 0x40000000
 """``__WALL`` of include/uapi/linux/wait.h: threads as well as processes."""
 
 
-def _bind_ptrace() -> Any:  # noqa: ANN401 - ctypes has no public type for it
-    """Return ``ptrace`` with its types fixed once."""
+def _bind_ptrace() -> Callable[..., int]:
     function = ctypes.CDLL(None, use_errno=True).ptrace
     function.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
     function.restype = ctypes.c_long

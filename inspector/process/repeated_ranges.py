@@ -1,18 +1,17 @@
-"""Ranges that are read again and again: what did not change is not taken apart again.
+"""Ranges that are read repeatedly: only those whose bytes changed are copied out again.
 
-Knows: which bytes of a reading are not those of the reading before, found by comparing
-them a block at a time.  Does not know what is read, nor by whom.
+The buffer of the last reading is compared with the new bytes a block at a time.  A range
+without a change is returned as the same object as before.
 """
 
 from __future__ import annotations
 
 from array import array
 from functools import cached_property
-from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from inspector.process.c_functions import make_call, memcmp, memmove
-from inspector.process.vectors import IOV_MAX, PAGE, Vectors
+from inspector.process.vectors import IOV_MAX, IOVEC_SIZE, PAGE, Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,54 +21,54 @@ if TYPE_CHECKING:
 __all__ = ["BlockwiseRanges", "DoubleBufferedRanges", "RangesCache"]
 
 BLOCK: Final = 1 << 17
-"""Bytes that are compared as a whole first, and the most that one block has."""
+"""Most bytes of a block, which is compared as a whole first."""
 
 MAX_SETS: Final = 4
-"""Sets of ranges that are kept: one per interpreter that is read, nearly always."""
+"""Sets of ranges that are kept: one for each of the interpreters that nearly all targets have."""
 
 
 class _RepeatedRanges:
-    """The bytes of some ranges as they were read last."""
+    """Ranges, and the bytes of their last reading."""
 
     apart = False
 
     def __init__(self, ranges: Sequence[Range]) -> None:
-        """Lay out the ranges; raise :class:`MemoryFault` for more bytes than are ever read."""
+        """Lay out the ranges; raise :class:`MemoryFault` for more than ``MAX_BYTES``."""
         self.ranges = ranges
         self._last = Vectors(ranges, apart=self.apart)
         self._pieces: list[bytes] | None = None
 
-    def _take(self) -> list[bytes] | None:
-        """Return the pieces of the reading before, and forget them.
+    def _take_pieces(self) -> list[bytes] | None:
+        """Return the pieces of the last reading, and forget them.
 
-        What interrupts a reading between here and its end, such as a signal handler that
-        raises, leaves a buffer that is not theirs any more.
+        A signal handler that raises in the middle of a reading leaves a buffer that no
+        longer agrees with them.
         """
         pieces, self._pieces = self._pieces, None
         return pieces
 
-    def _first(self) -> list[bytes | None]:
-        """Return the bytes of each range once all of the buffer has been filled."""
+    def _cut_all(self) -> list[bytes | None]:
+        """Return the bytes of each range, all copied out of the full buffer."""
         self._pieces = self._last.pieces()
         return list(self._pieces)
 
-    def _later(self, known: list[bytes] | None, pages: Iterable[int]) -> list[bytes | None]:
-        """Return the bytes of each range, given those known and the pages that changed since.
+    def _update_pieces(self, known: list[bytes] | None, pages: Iterable[int]) -> list[bytes | None]:
+        """Return the bytes of each range, given the last pieces and the pages that changed.
 
-        Of a range that reads as it did, that is the very object of the reading before:
-        whoever compares the two is done at once.
+        A range that did not change keeps its object, so that callers can compare the two
+        readings by identity.
         """
         if known is None:
-            return self._first()
-        numbers = self._ranges_on(pages)
-        for number, piece in zip(numbers, self._last.some(numbers), strict=True):
+            return self._cut_all()
+        numbers = self._find_ranges_on(pages)
+        for number, piece in zip(numbers, self._last.pieces_of(numbers), strict=True):
             if piece != known[number]:
                 known[number] = piece
         self._pieces = known
         return list(known)
 
-    def _renewed(self, start: int, fresh: int, size: int) -> list[int]:
-        """Take over bytes from address ``fresh``; return the pages that were others."""
+    def _copy_changed(self, start: int, fresh: int, size: int) -> list[int]:
+        """Copy pages from address ``fresh`` that differ into the buffer; return their numbers."""
         last = self._last.buffer[0]
         if not make_call(memcmp, last + start, fresh, size):
             return []
@@ -81,14 +80,16 @@ class _RepeatedRanges:
                 pages.append(at // PAGE)
         return pages
 
-    def _ranges_on(self, pages: Iterable[int]) -> list[int]:
-        """Return the ranges that have a byte on one of these pages of the buffer."""
-        found = chain.from_iterable(self._by_page.get(page, ()) for page in pages)
-        return list(dict.fromkeys(found))
+    def _find_ranges_on(self, pages: Iterable[int]) -> list[int]:
+        """Return the numbers of the ranges with a byte on one of these pages of the buffer."""
+        found: dict[int, None] = {}
+        for page in pages:
+            found.update(dict.fromkeys(self._by_page.get(page, ())))
+        return list(found)
 
     @cached_property
     def _by_page(self) -> dict[int, list[int]]:
-        """Page of the buffer -> the ranges that have a byte on it."""
+        """Page of the buffer -> numbers of the ranges with a byte on it."""
         found: dict[int, list[int]] = {}
         for number, (start, end) in enumerate(self._last.places):
             for page in range(start // PAGE, (end - 1) // PAGE + 1):
@@ -97,19 +98,19 @@ class _RepeatedRanges:
 
 
 class Blocks(NamedTuple):
-    """Calls to be made one after the other, each of which is to move so many bytes."""
+    """System calls, and the bytes that each is to move."""
 
     calls: list[Call]
     lengths: list[int]
     held: tuple[array[int], array[int]]
-    """What the calls point into."""
+    """The iovec arrays that the calls point to."""
 
 
 class BlockwiseRanges(_RepeatedRanges):
-    """Ranges that are read block after block into the same few pages.
+    """Ranges that are read block by block into one small buffer, and compared there.
 
-    These, and what is compared with them, stay in the processor's cache; what all is read
-    into would not.
+    The block and its last bytes stay in the cache of the processor, where a buffer for all
+    ranges would not.
     """
 
     def __init__(self, ranges: Sequence[Range]) -> None:
@@ -118,81 +119,86 @@ class BlockwiseRanges(_RepeatedRanges):
         self._blocks = _plan_blocks(self._last.segments, self._fresh.buffer_info()[0])
 
     def read(self, move: Callable[[Call], int]) -> list[bytes | None] | None:
-        """Return the bytes of each range, None if not everything could be moved."""
-        known = self._take()
+        """Return the bytes of each range; None if a call moved fewer bytes than it was to."""
+        known = self._take_pieces()
         if known is None:
-            return self._first() if self._last.filled(move) else None
+            return self._cut_all() if self._last.fill(move) else None
         pages = []
         start = 0
         fresh = self._fresh.buffer_info()[0]
         for call, size in zip(self._blocks.calls, self._blocks.lengths, strict=True):
             if move(call) != size:
                 return None
-            pages += self._renewed(start, fresh, size)
+            pages += self._copy_changed(start, fresh, size)
             start += size
-        return self._later(known, pages)
+        return self._update_pieces(known, pages)
 
 
 class DoubleBufferedRanges(_RepeatedRanges):
-    """Ranges that are read in one go, each by itself, and compared afterwards."""
+    """Ranges that are all read into a second buffer, and compared with the first afterwards."""
 
     apart = True
 
     def __init__(self, ranges: Sequence[Range]) -> None:
         super().__init__(ranges)
-        self.next = self._last.twin()
-        """To be filled."""
+        self.next = self._last.copy_layout()
+        """The buffer to fill."""
 
     def pieces(self) -> list[bytes | None]:
-        """Return the bytes of each range once all of ``next`` has been filled."""
-        known = self._take()
+        """Return the bytes of each range, after ``next`` has been filled."""
+        known = self._take_pieces()
         fresh, size = self.next.buffer
         pages: list[int] = []
         for start in range(0, size, BLOCK):
-            pages += self._renewed(start, fresh + start, min(BLOCK, size - start))
-        return self._later(known, pages)
+            pages += self._copy_changed(start, fresh + start, min(BLOCK, size - start))
+        return self._update_pieces(known, pages)
 
 
 AnyRanges = TypeVar("AnyRanges", bound=_RepeatedRanges)
 
 
 class RangesCache(Generic[AnyRanges]):
-    """The latest ranges that were read: those that stay are not laid out again."""
+    """The sets of ranges that were read last, so that equal ones are not laid out again."""
 
     def __init__(self, kind: type[AnyRanges], *, steady: bool = False) -> None:
-        """Be ``steady`` in the process that is read: as many objects are held at any time."""
+        """``steady``: hold one set at all times, so that no own reading changes what it counts."""
         self._kind = kind
         self._most = 1 if steady else MAX_SETS
         self._kept = [kind(())] if steady else []
 
-    def of(self, ranges: Sequence[Range]) -> AnyRanges:
-        """Return what was read of these ranges last, the same object for equal ones."""
-        for place, each in enumerate(self._kept):
-            if each.ranges is ranges or each.ranges == ranges:
+    def find_or_make(self, ranges: Sequence[Range]) -> AnyRanges:
+        """Return the object for these ranges, the one from before if it is still kept."""
+        for place, kept in enumerate(self._kept):
+            if kept.ranges is ranges or kept.ranges == ranges:
                 self._kept.insert(0, self._kept.pop(place))
-                return each
+                return kept
         made = self._kind(ranges)
         self._kept = [made, *self._kept[: self._most - 1]]
         return made
 
 
 def _plan_blocks(segments: array[int], buffer: int) -> Blocks:
-    """Return calls that read segments a block at a time, each into the same buffer."""
-    parts = list(_cut_segments(segments))
-    remote = array("Q", chain.from_iterable(chain.from_iterable(parts)))
-    lengths = [sum(size for _, size in part) for part in parts]
-    local = array("Q", chain.from_iterable((buffer, length) for length in lengths))
-    (ours, _), (theirs, _) = local.buffer_info(), remote.buffer_info()
-    starts = accumulate(map(len, parts), initial=0)
-    calls = [
-        (ours + 16 * number, 1, theirs + 16 * start, len(part))
-        for number, (part, start) in enumerate(zip(parts, starts, strict=False))
-    ]
+    """Return the calls that read segments a block at a time, each into the same buffer."""
+    local, remote = array("Q"), array("Q")
+    counts, lengths = [], []
+    for block in _cut_segments(segments):
+        for address, size in block:
+            remote.extend((address, size))
+        length = sum(size for _, size in block)
+        local.extend((buffer, length))
+        counts.append(len(block))
+        lengths.append(length)
+    calls = []
+    local_iovec, remote_iovec = local.buffer_info()[0], remote.buffer_info()[0]
+    for count in counts:
+        calls.append((local_iovec, 1, remote_iovec, count))
+        local_iovec += IOVEC_SIZE
+        remote_iovec += count * IOVEC_SIZE
     return Blocks(calls, lengths, (local, remote))
 
 
 def _cut_segments(segments: array[int]) -> Iterator[list[Range]]:
-    """Cut segments (address, size, address, size, ...) into lists of a block at most."""
+    """Cut segments (address, size, address, size, ...) into blocks of at most ``BLOCK`` bytes."""
     block: list[Range] = []
     left = BLOCK
     for address, size in zip(segments[::2], segments[1::2], strict=True):

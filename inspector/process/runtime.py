@@ -1,12 +1,10 @@
-"""The address of ``_PyRuntime``, from which everything else is reached.
+"""Finds the address of ``_PyRuntime``, from which everything else is reached.
 
-Knows: that CPython 3.13 and newer start ``_PyRuntime`` with the cookie
-``xdebugpy``, and lay it into an ELF section of its own, ``.PyRuntime``, of the
-program or of libpython (``Python/pylifecycle.c``, ``_PyRuntime``).  Does not know
-what follows the cookie.
+CPython 3.13 and newer begin ``_PyRuntime`` with the cookie ``xdebugpy``, and put it into the
+ELF section ``.PyRuntime`` of the program or of libpython (``Python/pylifecycle.c``).
 
-An address counts only if the cookie is there in memory: files may have been
-replaced since they were mapped, and names prove nothing.
+An address is accepted only if the cookie is there in memory: a file may have been replaced
+since it was mapped, and file names prove nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ FIRST_WITH_COOKIE: Final = 13
 
 SCAN_PIECE: Final = 1 << 20
 SCAN_LIMIT: Final = 1 << 26
-"""Bytes of initialised data that are searched, many times what real programs map."""
+"""Most bytes of initialised data that are searched; real programs map far fewer."""
 
 VERSION_IN_NAME: Final = re.compile(r"python-?(3)\.?(\d{1,2})")
 """``libpython3.12.so.1.0``, ``_json.cpython-312-x86_64-linux-gnu.so``, ``bin/python3.12``."""
@@ -50,11 +48,11 @@ NOT_CPYTHON: Final = re.compile(r"pypy|graalpy", re.IGNORECASE)
 
 
 def find_own_runtime() -> int:
-    """Return the address in the own process; raise :class:`NotPython` outside of CPython.
+    """Return its address in the own process; raise :class:`NotPython` outside of CPython.
 
-    CPython 3.12 and older have the symbol too, without a cookie behind it.
+    CPython 3.12 and older have the symbol too, but no cookie at it.
     """
-    import ctypes  # noqa: PLC0415 - not needed for other processes
+    import ctypes
 
     try:
         symbol = ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime")
@@ -68,9 +66,9 @@ def find_own_runtime() -> int:
 def find_runtime(pid: int, memory: Memory) -> int:
     """Return the address of ``_PyRuntime`` in process ``pid``.
 
-    Raises :class:`UnsupportedVersion` for CPython 3.12 and older and for 32-bit
-    processes, :class:`TargetChanged` for a newer one that is just starting or ending,
-    :class:`NotPython` for all others, and what reading raises.
+    Raises :class:`UnsupportedVersion` for CPython 3.12 and older and for 32-bit processes,
+    :class:`TargetChanged` for a newer CPython that is starting or ending, :class:`NotPython`
+    for all other programs, and :class:`NoSuchTarget` or :class:`AccessDenied`.
     """
     try:
         exe = proc.read_link(f"/proc/{pid}/exe")
@@ -94,7 +92,7 @@ def find_runtime(pid: int, memory: Memory) -> int:
 
 
 def guess_python_version(paths: Iterable[str]) -> str | None:
-    """Tell by the names of a process's files which CPython it runs, such as ``3.12``."""
+    """Return the version of CPython in the names of mapped files, such as ``3.12``."""
     for path in paths:
         found = VERSION_IN_NAME.search(_file_name(path))
         if found:
@@ -103,7 +101,7 @@ def guess_python_version(paths: Iterable[str]) -> str | None:
 
 
 def _is_narrow(pid: int) -> bool:
-    """Tell whether the program of a process is a 32-bit one."""
+    """Whether the program of a process is a 32-bit one."""
     handle = open_regular(f"/proc/{pid}/exe")
     try:
         return is_32_bit(handle)
@@ -112,7 +110,7 @@ def _is_narrow(pid: int) -> bool:
 
 
 def _find_sections(pid: int, exe: str, mapped: Sequence[Mapping]) -> dict[str, Section]:
-    """Find the section in the program and in what may be libpython, by path."""
+    """Return the section of the program, and of files that may be libpython, by path."""
     names: dict[str, list[str]] = {exe: [f"/proc/{pid}/exe"]}
     for each in mapped:
         if "python" in _file_name(each.path):
@@ -124,7 +122,7 @@ def _find_sections(pid: int, exe: str, mapped: Sequence[Mapping]) -> dict[str, S
 
 
 def _find_section_in(names: Iterable[str]) -> Section | None:
-    """Look into the first of several names of a file that has the section."""
+    """Return the section in the first of several names of a file that opens and has it."""
     for name in names:
         try:
             handle = open_regular(name)
@@ -140,7 +138,7 @@ def _find_section_in(names: Iterable[str]) -> Section | None:
 
 
 def _find_places(sections: dict[str, Section], mapped: Sequence[Mapping]) -> Iterator[int]:
-    """Yield where in memory the sections are mapped, writable mappings first."""
+    """Yield the addresses of the sections in memory, those in writable mappings first."""
     for each in sorted(mapped, key=lambda each: not each.writable):
         section = sections.get(each.path)
         if section and each.offset <= section.offset < each.offset + each.end - each.start:
@@ -148,7 +146,7 @@ def _find_places(sections: dict[str, Section], mapped: Sequence[Mapping]) -> Ite
 
 
 def _scan_for_cookie(memory: Memory, mapped: Sequence[Mapping]) -> Iterator[int]:
-    """Search the initialised data of all files for the cookie: section headers can be stripped."""
+    """Yield where the cookie is in initialised data: section headers may be stripped."""
     left = SCAN_LIMIT
     for each in mapped:
         if not each.writable:
@@ -165,7 +163,7 @@ def _scan_for_cookie(memory: Memory, mapped: Sequence[Mapping]) -> Iterator[int]
 
 
 def _is_runtime(memory: Memory, address: int) -> bool:
-    """Tell whether the cookie is at an address, and a version of CPython 3 behind it."""
+    """Whether the cookie is at an address, followed by a version of CPython 3."""
     (words,) = memory.read_many([(address, len(COOKIE) + 8)])
     if words is None or words[:8] != COOKIE:
         return False
@@ -173,7 +171,7 @@ def _is_runtime(memory: Memory, address: int) -> bool:
 
 
 def _make_not_found_error(pid: int, paths: Sequence[str], *, is_python: bool) -> TargetError:
-    """Say what the process runs instead, as far as its files tell."""
+    """Return the error that says what the process runs instead, judged by its files."""
     version = guess_python_version(paths)
     program = _file_name(paths[0])
     if any(NOT_CPYTHON.search(_file_name(path)) for path in paths):

@@ -1,4 +1,4 @@
-"""Another process read while it stands still: one short pause for each reading."""
+"""The memory of another process, read while all of its threads are stopped."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ __all__ = ["StoppedWorld"]
 
 
 class StoppedWorld:
-    """Reads of another process at one instant of all of its threads.
+    """Another process, read at one instant of all of its threads.
 
-    A :class:`~inspector.process.protocols.StillMemory`: each ``read_many`` and
-    ``read_all`` stops the target, reads, and lets it go, unless it is held.
+    A :class:`~inspector.process.protocols.StillMemory`: each ``read_many`` and ``read_all``
+    stops the target, reads, and lets it run again.  Inside of :meth:`hold`, the target stays
+    stopped between them.  ``limit`` is the longest pause, in seconds.
     """
 
     def __init__(self, memory: ProcessMemory, limit: float) -> None:
@@ -30,30 +31,30 @@ class StoppedWorld:
         self._limit = limit
         self._held = False
         self.pause_ns = 0
-        """Nanoseconds that the target has been stopped in all."""
+        """Nanoseconds that the target was stopped, summed over all pauses."""
 
     def read(self, address: int, size: int) -> bytes:
-        """Return ``size`` bytes, without a pause of its own."""
+        """Return ``size`` bytes, not in a pause; raise :class:`MemoryFault`."""
         return self._memory.read(address, size)
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes | None]:
-        """Return the bytes of all ranges at one instant, or None where unreadable."""
+        """Return the bytes of each range at one instant, None for an unreadable range."""
         return self.read_all(ranges, (), ())[0]
 
     def read_all(
         self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[LinkedList]
     ) -> tuple[list[bytes | None], list[bytes | None], list[list[Node] | None]]:
-        """Read ranges and others, and follow chains, at one and the same instant."""
+        """Read ranges and others, and follow linked lists, all at one instant."""
         if not self._held:
             with self.hold():
                 return self.read_all(ranges, others, chains)
         memory = self._memory
         return memory.read_again(ranges), memory.read_many(others), follow_lists(memory, chains)
 
-    def ready(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
-        """Return the bytes of ``before``, and read ranges, all without a pause.
+    def prepare(self, ranges: Sequence[Range], before: Sequence[Range]) -> list[bytes | None]:
+        """Read ``before`` and return its bytes; read ``ranges`` to make the next pause shorter.
 
-        The next pause then takes apart only what changed.
+        Nothing is stopped.  In the pause only the ranges that changed since are copied.
         """
         self._memory.read_again(ranges)
         return self._memory.read_many(before)

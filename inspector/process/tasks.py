@@ -1,4 +1,4 @@
-"""One thread of another process, as far as the kernel tells anybody."""
+"""What ``/proc`` tells about one thread of another process."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = [
 
 
 DEAD: Final = frozenset({"Z", "X", "x", ""})
-"""Letters of threads that have ended; empty for one that is gone."""
+"""State letters of threads that have ended; empty for a thread that is gone."""
 
 
 def read_state(pid: int, task: int) -> str:
-    """Return the letter of a thread's state, empty if it is gone."""
+    """Return the state letter of a thread (proc(5)), empty if it is gone."""
     try:
         return proc.read_stat(pid, task).state
     except OSError:
@@ -39,7 +39,7 @@ def is_stopped_by_signal(pid: int) -> bool:
 
 
 def read_tracer(pid: int, task: int) -> int | None:
-    """Return who traces a thread, 0 for nobody; None if the thread is gone."""
+    """Return the native id of a thread's tracer, 0 for none; None if the thread is gone."""
     try:
         return int(proc.read_status(pid, task)["TracerPid"])
     except OSError:
@@ -47,7 +47,7 @@ def read_tracer(pid: int, task: int) -> int | None:
 
 
 def describe_process_of(task: int) -> str:
-    """Return the process that a thread belongs to, with its name."""
+    """Return the pid and name of the process that a thread belongs to, as text."""
     try:
         group = int(proc.read_status(task)["Tgid"])
         return f"process {group} ({proc.read_stat(group).name})"
@@ -56,12 +56,12 @@ def describe_process_of(task: int) -> str:
 
 
 def make_vanished_error(pid: int) -> InspectorError:
-    """Say why a thread is gone without a report: another one called exec, or all ended."""
+    """Return the error for a thread that vanished: another one called exec, or all ended."""
     try:
         main = proc.read_stat(pid)
     except OSError as failure:
         return make_process_error(failure.errno, pid, "stop")
-    # While others are there, a main thread that has ended is about to be replaced.
+    # With other threads left, an ended main thread is about to be replaced by an exec.
     if main.state in DEAD and main.threads == 1:
         return NoSuchTarget(f"process {pid} has ended", pid=pid)
     return TargetChanged(

@@ -1,12 +1,11 @@
-"""The threads of another process, stopped one by one by ptrace(2).
+"""Stops the threads of another process with ptrace(2), one by one.
 
-Knows: how to stop threads that come and go until none runs, and how each goes on
-exactly as it was: with the signal that was on its way, or still stopped if a
-signal had stopped it before.
+Threads may start and end meanwhile.  Each thread continues exactly as it was: a signal on its
+way is delivered, and a thread that a signal had stopped before stays stopped.
 
-The kernel ties tracees to the OS thread that seized them: all methods of one
-object but ``let_exec_pass`` are called from one thread, and when that ends, whether
-it was done or not, the kernel releases them (``exit_ptrace`` in kernel/ptrace.c).
+The kernel ties tracees to the OS thread that seized them.  All methods of one object, except
+``let_exec_pass``, must be called from one thread.  When that thread ends, for whatever reason,
+the kernel releases the tracees (``exit_ptrace`` in kernel/ptrace.c).
 """
 
 from __future__ import annotations
@@ -51,17 +50,17 @@ __all__ = ["Tracees"]
 T = TypeVar("T")
 
 POLL_FIRST, POLL_LAST = 20e-6, 1e-3
-"""Seconds between looks at threads that still run: twice as long each time."""
+"""Seconds between checks of threads that still run, doubled from the first to the last."""
 
 REFUSALS: Final = 100
-"""In a row, after which the refusal of a thread is final: about a tenth of a second."""
+"""Refusals in a row of one thread that are final: about a tenth of a second."""
 
 RUNNING: Final = -1
-"""In place of the signal to hand back: this thread is not stopped yet."""
+"""Stands for the signal to deliver while a thread is not stopped yet."""
 
 
 class Tracees:
-    """The threads of process ``pid`` as far as they are seized."""
+    """The threads of process ``pid`` that have been seized."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -73,15 +72,14 @@ class Tracees:
         self._siginfo = array("i", bytes(SIGINFO_SIZE))
 
     def __len__(self) -> int:
-        """Return how many threads are held."""
+        """Return how many threads are seized."""
         return len(self._signals)
 
     def stop(self, until: float) -> None:
         """Stop every thread; ``until`` is the ``time.monotonic`` to give up at.
 
-        Raises :class:`Unsettled` when some thread did not stop in time,
-        :class:`NoSuchTarget`, :class:`TargetChanged`, or :class:`AccessDenied`.
-        Threads are held after an error too.
+        Raises :class:`Unsettled` if a thread did not stop in time, :class:`NoSuchTarget`,
+        :class:`TargetChanged`, or :class:`AccessDenied`.  Threads stay seized after an error.
         """
         delay = POLL_FIRST
         while not self._complete():
@@ -97,26 +95,26 @@ class Tracees:
         if not self._signals:
             raise NoSuchTarget(f"process {self.pid} has ended", pid=self.pid)
 
-    def hand_back(self) -> None:
-        """Let the threads go on that a signal was on its way to, with their signals.
+    def deliver_signals(self) -> None:
+        """Detach the threads that have a signal on its way, and deliver it.
 
-        All others go on when the calling thread ends: the kernel then releases
-        them together, while detaching them one by one would leave the last ones
-        waiting behind the first, which run again and want the processor.
+        All other threads continue when the calling thread ends.  The kernel then releases
+        them together.  Detaching one by one would keep the last ones stopped longer, because
+        the first ones compete for the processor again.
         """
         for task, signal in self._signals.items():
             if signal > 0:
                 ptrace(PTRACE_DETACH, task, None, signal)
 
     def let_exec_pass(self) -> None:
-        """Take the ends of threads while the tracing thread may be stuck in the kernel.
+        """Collect threads that have ended while the tracing thread may hang in the kernel.
 
-        A thread in exec holds the lock that ``PTRACE_SEIZE`` waits for, and waits itself
-        until the tracer has taken note that the threads it ended are gone (``de_thread``
-        in fs/exec.c), for ever.  Any thread of the tracer's process may take note.
+        A deadlock otherwise: a thread in exec holds the lock that ``PTRACE_SEIZE`` waits for,
+        and waits itself until the tracer has collected the threads that the exec ended
+        (``de_thread`` in fs/exec.c).  Any thread of the tracer's process may collect them.
         """
         ends = os.WEXITED | os.WNOHANG | WALL
-        for task in list(self._signals):  # in one step, whatever that thread does
+        for task in list(self._signals):  # a copy: the tracing thread may change it
             if task != self.pid:
                 with suppress(ChildProcessError):
                     if os.waitid(os.P_PID, task, ends | os.WNOWAIT):
@@ -124,13 +122,13 @@ class Tracees:
                         os.waitid(os.P_PID, task, ends)
 
     def _complete(self) -> bool:
-        """Seize threads that are new; True if all threads there are have stopped.
+        """Seize new threads; True if all threads of the process have stopped.
 
-        The kernel's list is no proof: it is walked without a lock, and ends early
-        at a thread that is just ending.  Its count is: once as many threads stand
-        still as there are, none is left that could start another.  Each is asked
-        after the count, because a thread that calls exec takes the id of the main
-        thread and ends all the others.
+        The kernel's list of threads proves nothing: it is walked without a lock, and ends
+        early at a thread that is just ending.  The kernel's count of threads does: once as
+        many threads are stopped, none is left that could start another.  Each thread is asked
+        again after the count, because a thread that calls exec takes the id of the main
+        thread and ends all others.
         """
         listed = self._ask(proc.list_tasks)
         seized = [task for task in listed if task not in self._signals and self._seize(task)]
@@ -139,7 +137,7 @@ class Tracees:
         for task in seized:
             ptrace(PTRACE_INTERRUPT, task, None, None)
         main = self._ask(proc.read_stat)
-        # A main thread that has ended cannot be seized, and is counted to the last.
+        # A main thread that has ended cannot be seized, but is counted as long as others run.
         ended = main.state in DEAD and self.pid not in self._signals
         if RUNNING in self._signals.values() or len(self._signals) + ended != main.threads:
             return False
@@ -147,7 +145,7 @@ class Tracees:
         return RUNNING not in self._signals.values()
 
     def _ask(self, look: Callable[[int], T]) -> T:
-        """Return what ``/proc`` says of the process, or raise what its refusal means."""
+        """Return what ``look`` reads of the process; raise the error that its ``OSError`` means."""
         try:
             return look(self.pid)
         except OSError as failure:
@@ -156,10 +154,10 @@ class Tracees:
     def _seize(self, task: int) -> bool:
         """Become the tracer of one thread; False if it has ended, or cannot be seized yet.
 
-        The kernel looks a thread up, waits while its process is in the middle of an exec,
-        and refuses the thread that was replaced like one that may not be traced at all
-        (``ptrace_attach`` in kernel/ptrace.c).  Who keeps calling exec is met like that
-        many times; time says nothing, for where processors are scarce one time is long.
+        ``PTRACE_SEIZE`` waits while the process is in the middle of an exec, and then refuses
+        the thread that was replaced, with the error of a thread that may not be traced at all
+        (``ptrace_attach`` in kernel/ptrace.c).  Only many refusals tell the two apart.  They
+        are counted and not timed, because on a busy machine a single one can take long.
         """
         if ptrace(PTRACE_SEIZE, task, None, None) == 0:
             self._signals[task] = RUNNING
@@ -188,10 +186,10 @@ class Tracees:
             )
 
     def _poll(self) -> bool:
-        """Note which threads stopped or ended; True if any did.
+        """Note which threads have stopped or ended; True if any has.
 
-        Stopped threads are looked at too: a kill ends them, and an exec in another
-        thread waits for us to notice that it ended them.
+        Stopped threads are checked too: a kill ends them, and an exec in another thread ends
+        them and waits until we collect them.
         """
         before = list(self._signals.items())
         for task, signal in before:
@@ -202,10 +200,10 @@ class Tracees:
         return before != list(self._signals.items())
 
     def _stop_signal(self, task: int) -> int:
-        """Return the signal to hand back to a thread, 0 for none; RUNNING unless it is stopped.
+        """Return the signal to deliver to a thread, 0 for none; RUNNING unless it is stopped.
 
-        Asked of the thread itself: the kernel reports a stop only once, and for a
-        child of the own process to any thread that happens to wait for the child.
+        ``waitid`` does not serve for it: the kernel reports a stop only once, and the report
+        of a child of ours goes to any thread that waits for the child.
         """
         if ptrace(PTRACE_GETSIGINFO, task, None, self._siginfo.buffer_info()[0]) != 0:
             return RUNNING
@@ -213,11 +211,11 @@ class Tracees:
         return 0 if code >> 8 == PTRACE_EVENT_STOP else number
 
     def _has_ended(self, task: int) -> bool:
-        """Take what the kernel reports of a thread, and tell whether it has ended.
+        """Collect the kernel's report on a thread; True if the thread has ended.
 
-        Stops are taken so that nobody else gets them.  The end of a main thread is
-        left to be collected by the process's parent: when that is us, whoever
-        started the process waits for its exit status.
+        Reports of stops are collected so that no other code of this program gets them.  The
+        end of the main thread is not: if the process is a child of ours, the code that
+        started it waits for its exit status.
         """
         ends = os.WEXITED if task != self.pid else os.WEXITED | os.WNOWAIT
         try:
@@ -233,13 +231,13 @@ class Tracees:
         return False
 
     def _refuse_replaced(self) -> None:
-        """Raise if a thread that does not stop is no longer the one that was seized."""
+        """Raise if a thread that does not stop is traced no more: an exec replaced it."""
         for task, signal in self._signals.items():
             if signal == RUNNING and read_tracer(self.pid, task) == 0:
                 raise make_vanished_error(self.pid)
 
     def _unsettled(self) -> Unsettled:
-        """Say how many threads kept running, and why as far as the kernel tells."""
+        """Return the error for threads that did not stop, with the reason if the kernel tells."""
         running = [task for task, signal in self._signals.items() if signal == RUNNING]
         asleep = sum(read_state(self.pid, task) == "D" for task in running)
         reason = f", {asleep} of them in an uninterruptible system call" if asleep else ""

@@ -1,7 +1,7 @@
-"""The arrays of scattered reads: which pages, into which buffer, in how many calls.
+"""The iovec arrays and the buffer of a scattered read.
 
-Built from ``array`` and not from ctypes arrays: every length of a ctypes array is
-a new heap type, and a tool that counts types must not create any.
+They are ``array`` objects and not ctypes arrays: ctypes makes a new heap type for every
+length of an array, and a tool that counts heap types must not create any.
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ from inspector.errors import MemoryFault
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-__all__ = ["IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "Call", "Range", "Vectors"]
+__all__ = ["IOVEC_SIZE", "IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "Call", "Range", "Vectors"]
 
 WORD: Final = 8
 """Bytes of a pointer and of ``Py_ssize_t``: only LP64 targets are read."""
 
 IOV_MAX: Final = 1024
-"""Pieces that Linux moves in one call (``UIO_MAXIOV``, include/uapi/linux/uio.h)."""
+"""Most pieces that Linux moves in one call (``UIO_MAXIOV``, include/uapi/linux/uio.h)."""
+
+IOVEC_SIZE: Final = 16
+"""Bytes of ``struct iovec`` {iov_base, iov_len}."""
 
 PAGE_BITS: Final = 12
 PAGE: Final = 1 << PAGE_BITS
-"""The smallest page of any machine that CPython's LP64 layout is read on."""
+"""Bytes of the smallest page of any machine that is read."""
 
 ADDRESS_END: Final = (1 << 64) - (1 << 40)
-"""No process has memory from here on; keeps sums of address and size in 64 bits."""
+"""No process has memory above this; it keeps sums of address and size within 64 bits."""
 
 MAX_BYTES: Final = 1 << 30
-"""More than one reading of any real target takes; a lying size ends here."""
+"""More than any real reading takes; a corrupt size is refused here."""
 
 Range = tuple[int, int]
 """A piece of memory: (address, size in bytes)."""
@@ -45,31 +48,30 @@ Call = tuple[int, int, int, int]
 class Vectors:
     """The two iovec arrays and the buffer of one scattered read.
 
-    Whole pages are read, those that follow each other as one segment: a piece of
-    its own costs the kernel as much as half a page of bytes.  No page is touched
-    that no range needs.  ``apart``, each range is a segment of its own: for
-    :attr:`gathering`, which costs less for a piece than for a page.
+    Whole pages are read, and neighbouring pages form one segment: each further segment costs
+    the kernel as much as half a page of bytes.  Only pages with a byte of a range are read.
+    With ``apart`` each range is a segment of its own, for :attr:`gather_calls`, where a
+    segment costs less than a page.
 
-    ``calls`` holds one tuple (local, local count, remote, remote count) per
-    system call, ``lengths`` the bytes each is to move; the arrays live as long as
-    this object does, and the calls can be made again.  ``places`` says for each range
-    where it (start, end) lies in the buffer.
+    ``calls`` holds one tuple (local, local count, remote, remote count) per system call, and
+    ``lengths`` the bytes that each is to move.  They can be made again as long as this object
+    lives.  ``places`` holds the (start, end) of each range in the buffer.
     """
 
     def __init__(self, ranges: Sequence[Range], *, apart: bool = False) -> None:
         if sum(size for _, size in ranges) > MAX_BYTES:
             raise MemoryFault(*max(ranges, key=lambda item: item[1]))
         segments, self.places = _lay_out_separately(ranges) if apart else _lay_out_pages(ranges)
-        self._long = [each for each in self.places if each[1] - each[0] > PAGE]
+        self._long = [(start, end) for start, end in self.places if end - start > PAGE]
         self._remote = array("Q", segments)
         self.lengths = [
             sum(segments[start + 1 : start + 2 * IOV_MAX : 2])
             for start in range(0, len(segments), 2 * IOV_MAX)
         ]
-        self._allot()
+        self.allot_buffer()
 
-    def _allot(self) -> None:
-        """Make the buffer, and the calls that fill it."""
+    def allot_buffer(self) -> None:
+        """Make a new buffer, and the calls that fill it."""
         self._buffer = array("B", b"\0") * sum(self.lengths)
         self._local = array("Q")
         offset = self._buffer.buffer_info()[0]
@@ -80,38 +82,38 @@ class Vectors:
         self._rest = self._local, self._remote
         self.calls = [
             (
-                local + number * 16,
+                local + number * IOVEC_SIZE,
                 1,
-                remote + number * IOV_MAX * 16,
+                remote + number * IOV_MAX * IOVEC_SIZE,
                 min(IOV_MAX, len(self._remote) // 2 - number * IOV_MAX),
             )
             for number in range(len(self.lengths))
         ]
 
     @property
-    def gathering(self) -> list[Call]:
-        """The calls with their sides changed: what ``process_vm_writev`` of the own process takes.
+    def gather_calls(self) -> list[Call]:
+        """The calls for ``process_vm_writev`` of the own process: the same, with sides swapped.
 
-        The scattered side is then the local one, which the kernel copies from as from the
-        bytes of any system call; the remote one, whose pages it has to look up, is the buffer.
+        The ranges are the local side, which the kernel reads directly.  The buffer is the
+        remote side, whose pages the kernel has to look up.
         """
         return [(remote, count, local, one) for local, one, remote, count in self.calls]
 
-    def filled(self, move: Callable[[Call], int]) -> bool:
-        """Make every call by ``move``, which returns bytes; False once one moved not all of its."""
+    def fill(self, move: Callable[[Call], int]) -> bool:
+        """Make every call with ``move``, which returns bytes; False if one moved too few."""
         return all(
             move(call) == length for call, length in zip(self.calls, self.lengths, strict=True)
         )
 
-    def twin(self) -> Vectors:
-        """Return vectors of the same ranges with a buffer of their own."""
+    def copy_layout(self) -> Vectors:
+        """Return vectors of the same ranges with another buffer."""
         made = copy(self)
-        made._allot()  # noqa: SLF001 - of the same class
+        made.allot_buffer()
         return made
 
     @property
     def segments(self) -> array[int]:
-        """Address and size of each segment, one behind the other."""
+        """Address, size, address, size, ... of the segments."""
         return self._remote
 
     @property
@@ -121,27 +123,27 @@ class Vectors:
         return address, size
 
     def pieces(self) -> list[bytes]:
-        """Return the bytes of each range once every call has moved all of its part."""
+        """Return the bytes of each range, after all calls have been made."""
         with memoryview(self._buffer) as data:
             return [data[start:end].tobytes() for start, end in self.places]
 
-    def some(self, numbers: Iterable[int]) -> list[bytes]:
-        """Return the bytes of some ranges, given by their numbers."""
+    def pieces_of(self, numbers: Iterable[int]) -> list[bytes]:
+        """Return the bytes of the ranges with these numbers."""
         with memoryview(self._buffer) as data:
             return [data[slice(*self.places[number])].tobytes() for number in numbers]
 
     def words(self) -> memoryview[int]:
-        """Return the buffer as signed words, which change with every reading."""
+        """Return a view of the buffer as signed words; every reading changes it."""
         return memoryview(self._buffer).cast("q")
 
-    def numbers(self) -> list[int]:
-        """Return where in :meth:`words` each range begins; ranges must be aligned."""
+    def word_indices(self) -> list[int]:
+        """Return the index in :meth:`words` of each range; ranges must be aligned."""
         return [start // WORD for start, _ in self.places]
 
-    def pieces_but(self, holes: Collection[int]) -> list[bytes | None]:
-        """Return the bytes of each range, None where it has a page that is a hole.
+    def pieces_without(self, holes: Collection[int]) -> list[bytes | None]:
+        """Return the bytes of each range, None for a range with a page in ``holes``.
 
-        Pages are numbered as they lie in the buffer.
+        Pages are numbered by their place in the buffer.
         """
         return [
             None
@@ -154,17 +156,17 @@ class Vectors:
         """Return the number of the first page of a call."""
         return sum(self.lengths[:number]) >> PAGE_BITS
 
-    def behind(self, page: int) -> int:
-        """Return the page at which reading goes on where one could not be read.
+    def find_resume_page(self, page: int) -> int:
+        """Return the page from which to read on, behind ``page``, which is unreadable.
 
-        That is the next one, or the last one of a range of many pages: what is in
-        between is of no use, and a range that lies about its size has many of them.
+        It is the next page, or the last page of the longest range that has this page: the
+        rest of such a range is lost anyway, and a range with a corrupt size has many pages.
         """
-        longest = max((end for _, end in self._places_of(page)), default=0)
+        longest = max((end for _, end in self._long_places_on(page)), default=0)
         return max(page + 1, _page_after(longest) - 1)
 
-    def after(self, number: int, page: int) -> Call:
-        """Return a call for what call ``number`` is to read from a page on."""
+    def make_rest_call(self, number: int, page: int) -> Call:
+        """Return a call that does the rest of call ``number``, from a page on."""
         segments = self._remote[2 * IOV_MAX * number : 2 * IOV_MAX * (number + 1)]
         done = (page - self.first_page(number)) << PAGE_BITS
         ends = list(accumulate(segments[1::2]))
@@ -177,19 +179,19 @@ class Vectors:
         self._rest = local, remote
         return local.buffer_info()[0], 1, remote.buffer_info()[0], len(remote) // 2
 
-    def _places_of(self, page: int) -> list[Range]:
-        """Return the places, as (start, end), of ranges of many pages that have this one."""
+    def _long_places_on(self, page: int) -> list[Range]:
+        """Return the places (start, end) of ranges of several pages that include this page."""
         at = page << PAGE_BITS
-        return [each for each in self._long if each[0] < at + PAGE and at < each[1]]
+        return [(start, end) for start, end in self._long if start < at + PAGE and at < end]
 
 
 def _page_after(end: int) -> int:
-    """Return the number of the page behind the last one of a place."""
+    """Return the number of the page behind one that ends at ``end``."""
     return (end - 1 >> PAGE_BITS) + 1
 
 
 def _lay_out_separately(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:
-    """Return each range as a segment, and its place; see :func:`_lay_out_pages`."""
+    """Return one segment per range, and the places; see :func:`_lay_out_pages`."""
     ends = list(accumulate(size for _, size in ranges))
     segments = [min(at, ADDRESS_END) for at in chain.from_iterable(ranges)]
     return segments, list(zip([0, *ends], ends, strict=False))
@@ -198,8 +200,8 @@ def _lay_out_separately(ranges: Sequence[Range]) -> tuple[list[int], list[Range]
 def _lay_out_pages(ranges: Sequence[Range]) -> tuple[list[int], list[Range]]:
     """Return the segments (address, size, address, size, ...) and each range's place.
 
-    A segment is a run of pages that all have a byte of some range.  A place is the
-    (start, end) of a range in the bytes of all segments.
+    A segment is a run of pages that each have a byte of a range.  A place is the (start, end)
+    of a range in the concatenated segments.
     """
     if ranges and max(ranges)[0] >= ADDRESS_END:
         ranges = [(at if at < ADDRESS_END else 0, size) for at, size in ranges]

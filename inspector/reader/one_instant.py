@@ -66,7 +66,7 @@ def _read_once(
         instant, before = split = plan.split or split_plan(plan)
         plan = plan._replace(split=split) if plan.split is None else plan
     with state.hook.phase("read"):
-        structures = still.ready(instant, before) if prepared else []
+        structures = still.prepare(instant, before) if prepared else []
         pieces, stack_pieces, hops = still.read_all(instant, stack_plan.ranges, stack_plan.chains)
         if before:
             pieces = _join_structures(pieces, structures)

@@ -233,7 +233,7 @@ def test_a_signal_that_is_caught_on_its_way_arrives(native: Callable[[str], Path
         os.kill(target.pid, signal.SIGRTMIN)
         seized.stop(time.monotonic() + LONG)
         held.extend(seized._signals.values())
-        seized.hand_back()
+        seized.deliver_signals()
 
     with Native(native("counting"), "0") as target:
         thread = threading.Thread(target=catch)

@@ -58,9 +58,9 @@ def step_by_step(chain: LinkedList) -> list[Node] | None:
 
 def chased(chain: LinkedList) -> list[Node] | None:
     """Follow a chain with prepared calls."""
-    chase = KernelWalk(chain)
+    kernel_walk = KernelWalk(chain)
     pid = os.getpid()
-    return chase.hops([process_vm_readv(pid, *call, 0) for call in chase.calls])
+    return kernel_walk.nodes([process_vm_readv(pid, *call, 0) for call in kernel_walk.calls])
 
 
 both = pytest.mark.parametrize("walk", [step_by_step, chased], ids=["follow", "Chase"])

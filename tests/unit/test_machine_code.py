@@ -66,7 +66,7 @@ def test_another_machine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_code, "CODE", {})
     assert find_caller() == (
         None,
-        f"there is no machine code of inspector's for {os.uname().machine}",
+        f"inspector has no machine code for {os.uname().machine}",
     )
 
 

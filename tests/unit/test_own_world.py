@@ -38,7 +38,7 @@ def test_pieces_from_all_over_are_read_at_once(ground: tuple[mmap.mmap, int]) ->
     others = [(at + 3, 8), (0, 0), (at + PAGE - 4, 8)]
     expected = [pages[start - at : start - at + size] if size else b"" for start, size in ranges]
     world = OwnWorld()
-    assert world.ready(ranges, others) == [pages[3:11], b"", pages[PAGE - 4 : PAGE + 4]]
+    assert world.prepare(ranges, others) == [pages[3:11], b"", pages[PAGE - 4 : PAGE + 4]]
     assert world.pause_ns == 0
     for _ in range(3):
         pieces, rest, chains = world.read_all(ranges, others, [])
@@ -57,7 +57,7 @@ def test_what_cannot_be_read_is_none_and_nothing_else_is(
     pages, at = ground
     ranges = [(at, 8), (bad, 16), (at + 100, 8)]
     world = OwnWorld()
-    assert world.ready(ranges, ranges) == [pages[:8], None, pages[100:108]]
+    assert world.prepare(ranges, ranges) == [pages[:8], None, pages[100:108]]
     pieces, others, _ = world.read_all(ranges, ranges, [])
     assert pieces == others == [pages[:8], None, pages[100:108]]
 

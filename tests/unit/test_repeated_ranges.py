@@ -72,7 +72,7 @@ def in_blocks(ranges: list[Range]) -> list[bytes | None]:
 
 def at_once(ranges: list[Range]) -> list[bytes | None]:
     """Read ranges of the own process that were read before, in one go."""
-    one = latest.of(ranges)
+    one = latest.find_or_make(ranges)
     for call, size in zip(one.next.calls, one.next.lengths, strict=True):
         assert process_vm_readv(os.getpid(), *call, 0) == size
     return one.pieces()
@@ -172,11 +172,11 @@ def test_a_range_may_end_where_a_block_does(ground: Ground, size: int) -> None:
 def test_several_sets_of_ranges_are_kept_beside_each_other(ground: Ground) -> None:
     vectors = RangesCache(BlockwiseRanges)
     sets = [[(ground.at + 8 * n, 8) for n in range(start, start + 600)] for start in range(6)]
-    made = [vectors.of(ranges) for ranges in sets[:MAX_SETS]]
-    assert [vectors.of(list(ranges)) for ranges in sets[:MAX_SETS]] == made
-    vectors.of(sets[-1])
-    assert vectors.of(sets[1]) is made[1]
-    assert vectors.of(sets[0]) is not made[0]
+    made = [vectors.find_or_make(ranges) for ranges in sets[:MAX_SETS]]
+    assert [vectors.find_or_make(list(ranges)) for ranges in sets[:MAX_SETS]] == made
+    vectors.find_or_make(sets[-1])
+    assert vectors.find_or_make(sets[1]) is made[1]
+    assert vectors.find_or_make(sets[0]) is not made[0]
 
 
 def test_steady_vectors_hold_as_many_objects_at_any_time(ground: Ground) -> None:
@@ -188,7 +188,7 @@ def test_steady_vectors_hold_as_many_objects_at_any_time(ground: Ground) -> None
     seen = [held()]
     for start in range(3):
         for _ in range(3):
-            each = vectors.of([(ground.at + 8 * n, 8) for n in range(start, start + 600)])
+            each = vectors.find_or_make([(ground.at + 8 * n, 8) for n in range(start, start + 600)])
             each.pieces()
             seen.append(held())
     assert seen == [[2]] * len(seen)

@@ -43,8 +43,8 @@ def bare(target: inspector.Target) -> tuple[int, int]:
     assert latest is not None
     assert latest.plan.split is not None
     ranges, _ = latest.plan.split
-    kept, vectors = world._latest.of(ranges).next, Vectors(ranges, apart=True)
-    own = [(GATHER, target.pid, *call, 0) for call in kept.gathering]
+    kept, vectors = world._cache.find_or_make(ranges).next, Vectors(ranges, apart=True)
+    own = [(GATHER, target.pid, *call, 0) for call in kept.gather_calls]
     reads = [(READV, target.pid, *call, 0) for call in vectors.calls]
     return made(own), made(reads)
 
