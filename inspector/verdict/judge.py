@@ -134,6 +134,9 @@ def _judge_loss(evidence: Evidence, lost: int, least: float) -> Verdict:
         return Verdict.KEPT
     if lost <= evidence.ended and not 0 < (evidence.calls or 0) <= lost:
         return Verdict.GROWING  # per thread, not per call
+    if evidence.beside and (evidence.header or 0) >= lost:
+        # What a busy thread counts right before a collection stops it stands with the header.
+        return Verdict.GROWING
     repeated = evidence.stated or len(evidence.runs) > 1
     taken = max(evidence.contributed or 0, evidence.total or 0)
     if evidence.collected and (repeated or lost >= MOST * taken):

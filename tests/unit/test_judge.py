@@ -134,6 +134,10 @@ CASES = {
         Evidence(total=30, runs=(10, 10, 10), beside=40, own=30, held=0, collected=True),
         Verdict.LEAKING,
     ),
+    "what a busy thread beside may have counted in the header is no proof of a leak": (
+        Evidence(total=3, stated=True, beside=2, header=1, held=2, collected=True),
+        Verdict.GROWING,
+    ),
     "what grows while nothing runs is another thread's doing": (
         Evidence(total=30, runs=(10, 10, 10), idle=True),
         Verdict.BACKGROUND,
@@ -264,6 +268,7 @@ def test_missing_evidence_makes_a_verdict_weaker_never_another_one() -> None:
     weaker = {
         Verdict.LEAKING: {Verdict.GROWING, Verdict.CHANGED, None},
         Verdict.KEPT: {Verdict.GROWING, Verdict.CHANGED, None},
+        Verdict.GROWING: {Verdict.CHANGED, None},
         Verdict.OVER_DECREF: {Verdict.CHANGED, None},
         Verdict.PLAIN_DECREF: {Verdict.HOT_HEADER, None},
     }
