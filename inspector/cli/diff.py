@@ -111,7 +111,7 @@ def _read_snapshot(name: str, kind: str | None, *, blocking: bool, last: bool = 
     document = read_document(name)
     if not last:
         raise FileError(
-            f"{name} is no recording: there is only one reading in it",
+            f"{name} is not a recording: there is only one reading in it",
             path=name,
             hint="give a second file, or a PID",
         )

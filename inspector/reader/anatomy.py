@@ -1,4 +1,4 @@
-"""One type in full: its words, its structure, the formula with its numbers."""
+"""One type in full: its count, its raw words, its structure, and how it is counted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Anatomy", "CountingPath", "read_anatomy"]
 
 @dataclass(frozen=True)
 class CountingPath:
-    """How CPython counts one kind of reference to the type."""
+    """How CPython counts one kind of reference to a type."""
 
     what: str
     how: str
@@ -32,11 +32,11 @@ class CountingPath:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One type of a target, at one reading and as its structure was right after it."""
+    """One type of a target: its count in a snapshot, and its structure right after that."""
 
     count: ObjectCount
     header: Header
-    """The raw words, read right after the counts: a busy type's have moved on."""
+    """The raw words, read after the snapshot: those of a busy type differ from its count."""
     owner_name: str
     """The name of the thread that owns the header; empty for none."""
     thread_names: Mapping[int, str]
@@ -49,17 +49,17 @@ class Anatomy:
     subclasses: tuple[str, ...]
     paths: tuple[CountingPath, ...]
     suspended: int | None = None
-    """References in suspended generators, part of no count; None where not known."""
+    """References in suspended generators, which no count includes; None where unknown."""
     gil_enabled: bool | None = None
 
     @property
     def judged(self) -> Judgement | None:
-        """What this one reading comes to; None where only time can tell."""
+        """The verdict on this one reading; None where one reading shows nothing."""
         return judge_reading(self.count, gil_enabled=self.gil_enabled)
 
     @property
     def formula(self) -> str:
-        """The sum, written out with its numbers; ``?`` for what was not read."""
+        """The sum that gives the count, with its numbers; ``?`` for what was not read."""
         count = self.count
         if count.local is None or count.shared is None:
             return "not counted"
@@ -100,14 +100,14 @@ def read_anatomy(
     count: ObjectCount,
     suspended: int | None,
 ) -> Anatomy:
-    """Return everything about one type.
+    """Return everything about one type, which ``snapshot`` has as ``count``.
 
-    ``snapshot`` lists static types too, for the names of bases; ``interpreter`` is
-    the address of the type's interpreter.  Raises
-    :class:`~inspector.errors.MemoryFault` where the type went away.
+    ``snapshot`` has static types too, for the names of bases.  ``interpreter`` is the address
+    of the type's interpreter, ``suspended`` the number for :attr:`Anatomy.suspended`.  Raises
+    :class:`~inspector.errors.MemoryFault` if the type is gone.
     """
-    types = [each.address for each in snapshot if each.kind == "type"]
-    names = {each.address: each.name for each in snapshot}
+    types = [row.address for row in snapshot if row.kind == "type"]
+    names = {row.address: row.name for row in snapshot}
     structure = read_structure(
         memory, layout, interpreter, count.address, find_python_dealloc(memory, layout, types)
     )
@@ -122,8 +122,8 @@ def read_anatomy(
         metatype=names.get(header.ob_type, f"{header.ob_type:#x}"),
         basicsize=structure.basicsize,
         flags=tuple(flag_names(structure.flags)),
-        bases=tuple(names.get(each, f"{each:#x}") for each in structure.mro),
-        subclasses=tuple(names.get(each, f"{each:#x}") for each in structure.subclasses),
+        bases=tuple(names.get(base, f"{base:#x}") for base in structure.mro),
+        subclasses=tuple(names.get(derived, f"{derived:#x}") for derived in structure.subclasses),
         paths=_describe_paths(
             count, names.get(owner, "?"), owner, static=structure.dealloc_is_static
         ),
@@ -135,7 +135,7 @@ def read_anatomy(
 def _describe_paths(
     count: ObjectCount, owner_name: str, owner: int, *, static: bool
 ) -> tuple[CountingPath, ...]:
-    """Say how references to the type are counted, as far as its structure tells."""
+    """Return how references to the type are counted, as far as its structure shows."""
     if count.total is None:
         return (CountingPath("all references", "?", "the type is not counted"),)
     if not count.unique_id:

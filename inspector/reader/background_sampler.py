@@ -1,4 +1,4 @@
-"""Headers sampled in a thread, in what time there is between two readings."""
+"""Headers sampled in a thread of its own, between two readings."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 __all__ = ["SHARE", "Background"]
 
 SHARE: Final = 0.08
-"""Of one core, at most."""
+"""Share of one core that sampling takes, at most."""
 
 SLICE: Final = 0.1
-"""Seconds of sampling until the thread looks whether it is to end."""
+"""Seconds of sampling until the thread checks whether it should end."""
 
 
 class Background:
-    """Samples another process from the first reading on, until :meth:`close`.
+    """Samples another process from its first reading on, until :meth:`close`.
 
-    The process must be another one: the thread would be part of what it samples.
+    It cannot sample its own process: its thread would change the headers there.
     """
 
     def __init__(self, make: Callable[[Snapshot], HeaderSampler], share: float = SHARE) -> None:
-        """``make`` returns a sampler of the objects of a snapshot."""
+        """Keep ``make``, which returns a sampler of the objects of a snapshot."""
         self._make = make
         self._share = share
-        # Held for each sample; and waited for while there is nothing to sample.
+        # Held during each sample, and waited for while there is nothing to sample.
         self._turn = threading.Condition()
         self._sampler: HeaderSampler | None = None
         self._objects: object = None
@@ -42,7 +42,10 @@ class Background:
         self._thread: threading.Thread | None = None
 
     def renew(self, snapshot: Snapshot) -> HeaderSamples | None:
-        """Return what was sampled since the last call, and go on with what a snapshot has."""
+        """Return the samples since the last call; go on with the objects of a new snapshot.
+
+        None on the first call, and after one whose objects could not be sampled.
+        """
         objects = (
             snapshot.column("address"),
             [thread.native_id for thread in snapshot.threads],
@@ -55,7 +58,7 @@ class Background:
                 try:
                     self._sampler = self._make(snapshot)
                 except InspectorError:
-                    # The next reading tells what is wrong, or finds it gone.
+                    # If the process has ended, the next reading raises the error.
                     self._sampler = None
                 self._turn.notify()
         if self._thread is None:

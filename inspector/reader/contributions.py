@@ -1,7 +1,7 @@
-"""Every thread's array as counts per object, brought up to date and not made anew.
+"""The contributions of all threads per object, updated from one reading to the next.
 
-Most threads rest most of the time: an array whose bytes are those of the reading
-before costs one comparison.
+Most threads are idle most of the time: an array with the bytes of the reading before costs
+one comparison.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ __all__ = [
 ]
 
 FEW_OBJECTS: Final = 32
-"""Objects that are looked up one by one, rather than among all words of a table."""
+"""Up to so many objects are looked up one by one, without decoding the whole table."""
 
 
 class Contributions:
-    """The contributions of one interpreter's threads, as the latest reading saw them."""
+    """The contributions of one interpreter's threads in the latest reading."""
 
     def __init__(self) -> None:
         self._arrays: dict[tuple[int, int], bytes] = {}
         self._by_index: dict[int, dict[int, int]] = {}
         self.changed: set[int] = set()
-        """The indices of which the latest update changed something."""
+        """Pool indices whose contributions the latest update changed."""
 
     def update(
         self, threads: Sequence[Thread], arrays: Sequence[bytes]
     ) -> Mapping[int, dict[int, int]]:
-        """Return pool index -> native thread id -> count, without the zeros.
+        """Return pool index -> native thread id -> count, without zeros.
 
-        The inner dictionaries of earlier readings stay as they were.
+        Does not change the inner dictionaries that it returned for earlier readings.
         """
-        # Forgotten until it is done: what interrupts it leaves nothing that is half true.
+        # Cleared until the update is done, so that an interrupted one leaves no wrong state.
         before, self._arrays = self._arrays, {}
         by_index, self._by_index = self._by_index, {}
         now: dict[tuple[int, int], bytes] = {}
@@ -92,11 +92,11 @@ def find_counting_slots(arrays: Sequence[bytes]) -> set[int]:
 def _note_changes(
     changes: dict[int, dict[int, int]], native_id: int, before: bytes, now: bytes
 ) -> None:
-    """Add what a thread's counts changed by."""
+    """Add the changes of one thread's counts to ``changes``."""
     for index in find_differing(before, now):
         change = read_slot(now, index) - read_slot(before, index)
-        of = changes.setdefault(index, {})
-        of[native_id] = of.get(native_id, 0) + change
+        by_thread = changes.setdefault(index, {})
+        by_thread[native_id] = by_thread.get(native_id, 0) + change
 
 
 def find_slots(table: bytes, addresses: Sequence[int]) -> list[int]:
@@ -104,13 +104,13 @@ def find_slots(table: bytes, addresses: Sequence[int]) -> list[int]:
     if len(addresses) <= FEW_OBJECTS:
         return [_find_word(table, address) for address in addresses]
     words = decode_unsigned(table)
-    # The words of free entries lie inside the table, where no object does.
+    # A free entry points into the table, where no object is.
     found = dict(zip(words, range(len(words)), strict=True))
     return [found.get(address, -1) for address in addresses]
 
 
 def _find_word(table: bytes, word: int) -> int:
-    """Return the index of a word, -1 where it is missing, without a list of all of them."""
+    """Return the index of a word in a table, -1 if it is not there."""
     sought = word.to_bytes(WORD, "little")
     at = table.find(sought)
     while at >= 0 and at % WORD:

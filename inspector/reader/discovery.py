@@ -24,11 +24,11 @@ TRIES: Final = 12
 def find_layout(
     process: OwnProcess | OtherProcess, pause_limit: float
 ) -> tuple[Layout, int | None]:
-    """Return the layout, and for how many nanoseconds another process was stopped for it.
+    """Return the layout, and for how many nanoseconds another process was stopped to find it.
 
-    A process that is too busy to be understood while it runs is stopped briefly;
-    None says that it was not, a ``pause_limit`` of 0 that it must not.  A version that
-    is not known is tried, and refused if its layout does not validate.  Raises what
+    The nanoseconds are None if it was not stopped.  A process whose structures change too fast
+    is stopped for at most ``pause_limit`` seconds at a time, and never for 0.  An unknown
+    version of CPython is tried, and refused if its layout does not validate.  Raises what
     :func:`~inspector.cpython.published.read_published` and
     :func:`~inspector.cpython.layout_discovery.discover_layout` raise.
     """
@@ -48,7 +48,7 @@ def find_layout(
 def _discover_layout(
     process: OwnProcess | OtherProcess, published: Published, pause_limit: float
 ) -> tuple[Layout, int | None]:
-    """Discover the layout, in a pause if it cannot be done without."""
+    """Discover the layout, in a pause if it is not found without one."""
     own = isinstance(process, OwnProcess)
     stops = isinstance(process, OwnProcess) and not process.world.refusal
     memory = process.world if isinstance(process, OwnProcess) and stops else process.memory
@@ -62,7 +62,7 @@ def _discover_layout(
             if own and not stops:
                 wait_before_retry(TRIES - left)
         else:
-            # What is hidden by motion may be seen at the next try.
+            # An offset that changes have hidden may be found at the next try.
             if last or layout.c_stack_refs is not None:
                 return layout, None
     assert not isinstance(process, OwnProcess)  # noqa: S101 - returned or raised above
@@ -72,7 +72,7 @@ def _discover_layout(
             with world.hold():
                 return discover_layout(process.memory, published, process.runtime), world.pause_ns
         except (LayoutError, MemoryFault):
-            # Stopped in the middle of a collection, or no layout that we know.
+            # It was stopped during a garbage collection, or its layout is unknown.
             wait_before_retry(number)
     with world.hold():
         return discover_layout(process.memory, published, process.runtime), world.pause_ns

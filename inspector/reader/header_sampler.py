@@ -1,9 +1,9 @@
 """How busy headers are: sampled many times a second between two readings.
 
-Plain references that come and go in equal numbers leave no trace in two readings; the
-header shows them only by moving.  A collection, and a thread that ends, move headers
-as well, and are nobody's use of a type: an interval in which the collector worked, an
-array was merged or replaced, or a thread began, counts for nothing.
+Plain references that come and go in equal numbers leave no trace in two readings; only
+samples show that the header changed.  A garbage collection, and a thread that ends, change
+headers as well, although nobody uses the type.  Samples are therefore discarded during a
+collection, and when an array was merged or replaced or a thread began since the one before.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class HeaderSampler:
     def __init__(
         self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int], snapshot: Snapshot
     ) -> None:
-        """``interpreters`` are the addresses of those that the snapshot is of."""
+        """Sample the objects of a snapshot of the interpreters at these addresses."""
         counted = [row for row in snapshot if row.shared is not None and row.state != "immortal"]
         self._places = {row.key: place for place, row in enumerate(counted)}
         self._flags: list[tuple[int, int]] = []
@@ -60,7 +60,7 @@ class HeaderSampler:
     def _state_words(
         self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int]
     ) -> list[int]:
-        """Return the words that tell of merges; note those of which bits must be 0."""
+        """Return the addresses of words that show merges; note the bits that must be 0 in them."""
         published = layout.published
         words: list[int] = []
         for each in interpreters:
@@ -80,8 +80,8 @@ class HeaderSampler:
     def sample(self) -> None:
         """Take one sample.
 
-        Raises :class:`~inspector.errors.MemoryFault` when an object or a thread is gone
-        with its page, and what reading a process raises.
+        Raises :class:`~inspector.errors.MemoryFault` if the page of an object or a thread is
+        gone, and what reading a process raises.
         """
         words = self._words.read()
         before, self._before = self._before, words
@@ -108,8 +108,8 @@ class HeaderSampler:
     ) -> None:
         """Sample for some time, at most ``rate`` times a second.
 
-        Takes at most a ``share`` of one core, and then samples less often.  ``turn`` is
-        held for each sample, for others to :meth:`take` in between.
+        Takes at most a ``share`` of one core, and samples less often if it has to.  ``turn``
+        is held during each sample, so that other threads can :meth:`take` in between.
         """
         turn = nullcontext() if turn is None else turn
         begin = due = time.monotonic()
@@ -120,12 +120,12 @@ class HeaderSampler:
                 self.sample()
             taken += 1
             cost = (time.thread_time() - used) / taken
-            # What was missed is not made up for: samples are to be evenly spread.
+            # Missed samples are not made up for: samples should be evenly spread.
             due = max(due + max(1 / rate, cost / share), now)
             time.sleep(max(0.0, min(due, begin + seconds) - time.monotonic()))
 
     def take(self) -> HeaderSamples:
-        """Return what was sampled since this was last called."""
+        """Return the samples since the last call."""
         sampled = HeaderSamples(
             self._places, self._moved, self._samples, self._left_out, self._seconds
         )

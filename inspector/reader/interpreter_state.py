@@ -1,4 +1,4 @@
-"""What earlier readings of one interpreter have left for the next one."""
+"""State of one interpreter that is kept from one reading to the next."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["InterpreterState", "read_interpreter_ids", "update_states"]
 
 
 class InterpreterState:
-    """One interpreter that is read again and again, and what was seen of it so far."""
+    """One interpreter that is read repeatedly, and what its readings share."""
 
     def __init__(
         self,
@@ -36,17 +36,17 @@ class InterpreterState:
         hook: Hook = NO_HOOK,
     ) -> None:
         self.address = address
-        """Of its ``PyInterpreterState``."""
+        """Address of its ``PyInterpreterState``."""
         self.id = identifier
-        """CPython's id of it, which no other interpreter of the process ever has."""
+        """CPython's id of it, which is never reused in the process."""
         self.memory = memory
-        """For all that needs no single instant."""
+        """For everything that need not be read at one instant."""
         self.layout = layout
         self.hook = hook
         self._rows = Rows(memory, layout, identifier, hook)
         self.followed = FollowedThreads()
         self.latest: Reading | None = None
-        """The latest reading, if that was not of single types only."""
+        """The latest reading of all objects; readings of single types are not kept."""
         self._churn = PoolChurn()
 
     def make_rows(self, reading: Reading) -> list[Row]:
@@ -55,7 +55,7 @@ class InterpreterState:
             return self._rows.make_rows(reading)
 
     def count_interpreter(self, reading: Reading, names: Mapping[int, str]) -> InterpreterCount:
-        """Return what a reading says beside its objects; ``names`` are threads' by native id."""
+        """Return the interpreter's part of a snapshot; ``names`` are thread names by native id."""
         only = reading.plan.request.only
         return InterpreterCount(
             id=self.id,
@@ -79,7 +79,7 @@ class InterpreterState:
 
 
 def _count_pool(reading: Reading) -> PoolCount:
-    """Return the occupancy of a pool, by kind unless single objects were asked for."""
+    """Return how many ids are in use, by kind unless only single objects were read."""
     plan, table = reading.plan, reading.table
     size, used = plan.pool.size, len(table)
     if plan.request.only:
@@ -90,7 +90,7 @@ def _count_pool(reading: Reading) -> PoolCount:
 
 
 def read_interpreter_ids(memory: Memory, layout: Layout) -> dict[int, int]:
-    """Return the address of every interpreter there is -> CPython's id of it."""
+    """Return address -> id of every interpreter of the process."""
     at = layout.published["interpreter_state.id"]
     chain = read_interpreters(memory, layout.published, layout.runtime)
     return {address: read_pointer(memory, address + at) for address in chain}
@@ -102,10 +102,10 @@ def update_states(
     process: OwnProcess | OtherProcess,
     layout: Layout,
 ) -> dict[int, InterpreterState]:
-    """Return the state of each interpreter (address -> id), by address.
+    """Return the state of each interpreter in ``ids`` (address -> id), by address.
 
-    Those that are gone are forgotten.  One that stands where another one stood is new:
-    nothing that was seen of that other one is true of it.
+    Keeps the states of interpreters in ``before`` that still exist.  An interpreter at the
+    address of an ended one has another id, and gets a new state.
     """
     states = {}
     for address, identifier in ids.items():

@@ -1,4 +1,4 @@
-"""What the objects of a pool are, and how much of each is read: types, code, dictionaries."""
+"""Kinds of objects with a unique id (types, code objects, dictionaries), and their sizes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["STATIC", "Member", "classify_objects", "holds_id", "list_structure_sizes"]
 
 STATIC: Final = "static"
-"""The kind of a type that is no heap type."""
+"""The kind of static types."""
 
 Member = tuple[int, int, str]
-"""An object that is to be read: unique id (0 for one in no pool), address, kind.
+"""An object to be read: unique id (0 for one in no pool), address, kind.
 
-A plain tuple: there is one per object while the world is stopped, and instances
-of a class of ours would show up in the very reading that they are made for.
+A plain tuple: there is one per object while the world is stopped, and the reading would
+count instances of a class.
 """
 
 
@@ -31,7 +31,7 @@ def classify_objects(
 ) -> dict[tuple[int, int], str]:
     """Return the kind of each object (index -> address), by index and address.
 
-    Left out is what is neither type nor code object nor dictionary.
+    Leaves out objects that are neither types nor code objects nor dictionaries.
     """
     at = layout.published["pyobject.ob_type"]
     ob_types = read_words(memory, [address + at for address in objects.values()])
@@ -44,7 +44,7 @@ def classify_objects(
 
 
 def list_structure_sizes(layout: Layout) -> dict[str, int]:
-    """Return, per kind, the bytes from an object's start to the end of its unique id."""
+    """Return kind -> bytes from the start of an object to the end of its unique id."""
     return {
         "type": layout.type_unique_id + 8,
         "code": layout.code_unique_id + 8,
@@ -54,7 +54,7 @@ def list_structure_sizes(layout: Layout) -> dict[str, int]:
 
 
 def holds_id(layout: Layout, member: Member, words: bytes) -> bool:
-    """Whether an object's structure holds the id under which the pool lists it."""
+    """Whether an object's structure has the unique id under which the pool lists it."""
     unique_id, _, kind = member
     if not unique_id:
         return bool(words)

@@ -147,7 +147,7 @@ class Rows:
         if sources and not reading.plan.request.only:
             members = zip(reading.members, reading.structures, strict=True)
             types = (words for (_, _, kind), words in members if kind == "type")
-            self._deallocators.learn(types, epoch)
+            self._deallocators.learn_types(types, epoch)
         named = {address: name for (_, address, _), name in zip(objects, names, strict=True)}
         for place, source in sources.items():
             member = reading.members[place]
@@ -190,7 +190,7 @@ class Rows:
                 bounds = (row["total"] - doubtful, row["total"])
         row["bounds"] = bounds
         row["settled"] = bounds is None and not header.torn
-        if kind == "type" and (freed := self._deallocators.of(words)):
+        if kind == "type" and (freed := self._deallocators.find(words)):
             row["deallocator"], base = freed
             row["deallocator_of"] = self._find_name(base, named) if base else None
         return tuple(row.values())

@@ -1,4 +1,4 @@
-"""Files that are compressed, as their names say, and read as if they were not."""
+"""Files that are written compressed, by the suffix of their name, and read decompressed."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ __all__ = ["CountingFile", "make_file_error", "open_compressor", "open_decompres
 GZIP, ZSTD = ".gz", ".zst"
 MAGIC: Final = {b"\x1f\x8b": GZIP, b"\x28\xb5": ZSTD}
 WITH_HEADER: Final = 16 + zlib.MAX_WBITS
-"""What tells zlib that its data is a gzip file."""
+"""``wbits`` of zlib for data in the format of gzip."""
 CHUNK: Final = 1 << 16
 
 
 class CountingFile(FileIO):
-    """A file that hands all it is given to the kernel, and says how much that was.
+    """An unbuffered file that counts its bytes, and writes all of them in one call.
 
-    A pipe, too, which cannot be asked, and takes a part when a signal comes in between.
+    The position of a pipe cannot be asked, and a signal can cut a write to it short.
     """
 
     size = 0
-    """Bytes so far."""
+    """Bytes written so far."""
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - a buffer, which 3.11 has no name for
-        """Write all of it; return how many bytes that are."""
+        """Write all of the data; return its number of bytes."""
         rest = memoryview(data)
         whole = rest.nbytes
         while rest:
@@ -46,10 +46,13 @@ class CountingFile(FileIO):
 
 
 def open_compressor(raw: IO[bytes], path: str) -> IO[bytes]:
-    """Return what compresses into a file, as its name says."""
+    """Return a file that compresses into ``raw``, by the suffix of its path, or ``raw`` itself.
+
+    Raises :class:`FileError` for ``.zst`` where this Python has no Zstandard.
+    """
     suffix = Path(path).suffix.lower()
     if suffix == GZIP:
-        # No name and time in it: the same readings are the same file.
+        # Without a name and a time, so that equal recordings are equal files.
         return gzip.GzipFile("", "wb", 6, raw, mtime=0)  # type: ignore[return-value]
     if suffix == ZSTD:
         return _import_zstd(path).ZstdFile(raw, "wb")  # type: ignore[no-any-return]
@@ -57,11 +60,11 @@ def open_compressor(raw: IO[bytes], path: str) -> IO[bytes]:
 
 
 def open_decompressed(path: str, start: bytes) -> IO[bytes]:
-    """Open a file; one that is compressed is unpacked, as far as it goes, into a nameless one.
+    """Open a file; a compressed one is decompressed into a temporary file.
 
-    Of one that does not begin with ``start`` no more is unpacked than tells so.  Raises
-    :class:`FileError` where it cannot be read, or is damaged before its end; nothing but a
-    regular file can be: pipes and devices may never end, or never begin.
+    A file that breaks off is read up to there.  Stops decompressing once the content does not
+    begin with ``start``.  Raises :class:`FileError` for a file that cannot be read, that is
+    damaged, or that is not a regular file: a pipe or a device may never end.
     """
     try:
         file = os.fdopen(open_regular(path), "rb")
@@ -83,12 +86,11 @@ def open_decompressed(path: str, start: bytes) -> IO[bytes]:
 def _decompress_file(
     file: IO[bytes], machine: _GzipDecoder | _ZstdDecoder, path: str, start: bytes
 ) -> IO[bytes]:
-    """Return what is in a compressed file, as a file."""
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - handed on
     begin = b""
     try:
-        # Piece by piece, which gives all that there is where whoever wrote it was killed,
-        # and takes no more memory for a byte that stands for many.
+        # In pieces: a file whose writer was killed gives all that it has, and a small file
+        # that decompresses to a huge one takes no memory.
         while start.startswith(begin) and (data := file.read(CHUNK)):
             for piece in machine.pieces(data):
                 unpacked.write(piece)
@@ -103,17 +105,17 @@ def _decompress_file(
 
 
 class _DamagedData(Exception):
-    """Zstandard found what it cannot have written."""
+    """Zstandard cannot decompress the data."""
 
 
 class _GzipDecoder:
-    """The first member of a gzip file: a recorder writes one."""
+    """Decompresses the first member of a gzip file; a recorder writes only one."""
 
     def __init__(self) -> None:
         self._machine = zlib.decompressobj(WITH_HEADER)
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """Yield what can be told so far."""
+        """Yield what can be decompressed so far, in chunks."""
         piece = bytes(CHUNK)
         while not self._machine.eof and (data or len(piece) == CHUNK):
             piece = self._machine.decompress(data, CHUNK)
@@ -122,14 +124,14 @@ class _GzipDecoder:
 
 
 class _ZstdDecoder:
-    """Frames of Zstandard, one after the other, as several recorders would leave them."""
+    """Decompresses the frames of a Zstandard file, one after the other."""
 
     def __init__(self, zstd: Any) -> None:  # noqa: ANN401 - a module that not every Python has
         self._zstd = zstd
         self._machine = zstd.ZstdDecompressor()
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """Yield what can be told so far."""
+        """Yield what can be decompressed so far, in chunks."""
         try:
             while data or not self._machine.needs_input:
                 if self._machine.eof:
@@ -156,6 +158,6 @@ def _import_zstd(path: str) -> Any:  # noqa: ANN401 - a module that not every Py
 
 
 def make_file_error(what: str, path: str, error: Exception) -> FileError:
-    """Return the error for a file that cannot be read or written."""
+    """Return the error for a file that cannot be read or written; ``what`` is the verb."""
     reason = getattr(error, "strerror", None) or error
     return FileError(f"cannot {what} {path}: {reason}", path=path)

@@ -1,7 +1,7 @@
-"""Snapshots out of their JSON documents; pure.
+"""Snapshots from JSON documents; pure.
 
-Knows: what :meth:`Snapshot.as_dict` writes, by this release or another one: what is
-missing is unknown, and what is not known is left out.
+Reads what :meth:`Snapshot.as_dict` of this or another release writes: fields that are missing
+are unknown, and fields that this release does not have are ignored.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["PARSE_ERRORS", "parse_row", "parse_snapshot"]
 
 PARSE_ERRORS: Final = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
-"""What reading JSON that is no snapshot, or is nested too deep, raises."""
+"""What parsing raises for JSON that is not a snapshot, or is nested too deep."""
 
 Value = TypeVar("Value", TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount)
 
 WORD: Final = 1 << 64
-"""No number of a snapshot is further from 0."""
+"""Absolute numbers in a snapshot are smaller."""
 
 
 def _is_number(value: object) -> bool:
@@ -59,16 +59,16 @@ VALUE_CHECKS: Final[dict[str, Callable[[object], bool]]] = {
     "Mapping[int, int]": _is_count_by_thread,
     "tuple[int, int]": _is_pair,
 }
-"""By annotation of a field, what tells whether a value out of a file can stand there."""
+"""Annotation of a field -> check whether a value from a file fits it."""
 
 OPTIONAL: Final = " | None"
 
 
 def _list_field_checks(kind: type) -> dict[str, tuple[Callable[[object], bool], bool]]:
-    """Return the test of each field of a frozen value, and whether it may be None."""
+    """Return the check for each field of a class, and whether the field may be None."""
     found = {}
     for name, annotation in kind.__annotations__.items():
-        # Named tuples keep what is written as a reference to be resolved.
+        # Named tuples keep an annotation in quotes as a ForwardRef.
         word = str(getattr(annotation, "__forward_arg__", annotation))
         test = VALUE_CHECKS.get(word.removesuffix(OPTIONAL))
         if test is not None:
@@ -83,11 +83,11 @@ FIELD_CHECKS: Final[dict[type, dict[str, tuple[Callable[[object], bool], bool]]]
 
 
 def _check_fields(kind: type, values: dict[str, Any]) -> None:
-    """Raise TypeError for a value that cannot stand in its field."""
+    """Raise TypeError for a value that does not fit its field."""
     for name, (test, optional) in FIELD_CHECKS[kind].items():
         value = values.get(name)
         if value is None:
-            # What is missing may have a default, which is no business of a row's.
+            # A missing field may have a default; rows have no defaults.
             if optional or (name not in values and kind is not ObjectCount):
                 continue
             raise TypeError(f"{name} is missing")
@@ -98,15 +98,15 @@ def _check_fields(kind: type, values: dict[str, Any]) -> None:
 def parse_snapshot(
     document: dict[str, Any], rows: tuple[tuple[Any, ...], ...] | None = None
 ) -> Snapshot:
-    """Return the snapshot of a document; ``rows`` stand for its objects, if given.
+    """Return the snapshot of a JSON document; ``rows``, if given, replace its objects.
 
-    Raises one of :data:`PARSE_ERRORS` for what is no such document.
+    Raises one of :data:`PARSE_ERRORS` for a document that is not a snapshot.
     """
     for name in ("pause_ns", "taken_ns", "tries"):
         if not _is_number(document.get(name, 0)) and (name, document[name]) != ("pause_ns", None):
             raise TypeError(f"{name} is no number")
     if rows is None:
-        rows = tuple(parse_row(each) for each in document["objects"])
+        rows = tuple(parse_row(values) for values in document["objects"])
     interpreters = tuple(map(_make_interpreter, document["interpreters"]))
     if not interpreters:
         raise ValueError("a snapshot has an interpreter")
@@ -127,7 +127,10 @@ def _text_or_none(value: object) -> str | None:
 
 
 def parse_row(values: dict[str, Any]) -> tuple[Any, ...]:
-    """Return the fields of one row out of its JSON form."""
+    """Return the fields of an :class:`ObjectCount` from its JSON form.
+
+    Raises one of :data:`PARSE_ERRORS`.
+    """
     row: dict[str, Any] = {name: values.get(name) for name in ObjectCount._fields}
     _check_fields(ObjectCount, row)
     row["contributions"] = _parse_thread_counts(row["contributions"])
@@ -139,7 +142,7 @@ def parse_row(values: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _parse_thread_counts(values: dict[str, int]) -> dict[int, int]:
-    """Return what JSON has with texts for keys."""
+    """Return counts by thread id; JSON has the ids as strings."""
     return {int(thread): number for thread, number in values.items()}
 
 
@@ -158,6 +161,6 @@ def _make_interpreter(values: dict[str, Any]) -> InterpreterCount:
 
 
 def _make_value(kind: type[Value], values: dict[str, Any]) -> Value:
-    """Return a frozen value of the fields that it knows."""
+    """Return an instance of a class, from the fields that it has."""
     _check_fields(kind, values)
     return kind(**{name: values[name] for name in kind._fields if name in values})

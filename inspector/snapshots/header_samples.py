@@ -1,4 +1,4 @@
-"""What was sampled of headers between two readings."""
+"""How often headers changed between two readings, by samples."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ __all__ = ["HeaderSamples"]
 
 
 class HeaderSamples(NamedTuple):
-    """What was sampled between two readings."""
+    """Samples of headers that were taken between two readings."""
 
     places: Mapping[ObjectKey, int]
+    """ObjectKey -> index in ``moved``."""
     moved: Sequence[int]
-    """Per object, in its place: samples in which its header had moved."""
+    """Per object: samples in which ``ob_ref_shared`` was another than in the sample before."""
     samples: int
-    """That could be compared with the one before."""
+    """Samples that were compared with the one before."""
     left_out: int = 0
-    """In which headers may have moved by a merge."""
+    """Samples that were discarded: contributions may have been merged into headers."""
     seconds: float = 0.0
-    """From sample to sample, those left out aside."""
+    """Seconds from sample to sample, without discarded ones."""

@@ -1,4 +1,4 @@
-"""What a reading saw beside the objects: the process, its interpreters, pools and threads."""
+"""The process of a reading, its interpreters, pools and threads."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class PoolCount(NamedTuple):
     in_use: int
     free: int
     types: int | None = None
-    """Of those in use; None where the objects were not looked at."""
+    """Types among those in use; None where the objects were not read."""
     codes: int | None = None
     dicts: int | None = None
 
 
 class PoolLife(NamedTuple):
-    """What came and went since the target was first read by this attachment.
+    """Changes of a pool since the first reading of this attachment.
 
-    Seen in samples: every number is "at least".
+    Changes between two readings can be missed: every number is a lower bound.
     """
 
     reused: int = 0
-    """Ids that a new object took over from a dead one."""
+    """Ids of dead objects that new objects got."""
     types_born: int = 0
     types_gone: int = 0
     collections: int = 0
@@ -44,9 +44,9 @@ class ThreadCount(NamedTuple):
     name: str
     interpreter: int
     array_size: int
-    """Slots of its array; an id beyond is counted in the object's header."""
+    """Slots of its array; objects with larger ids are counted in their headers."""
     finalized: bool
-    """Its counts were merged for good: it counts in headers only."""
+    """Its counts were merged for good: from then on it counts in headers only."""
 
 
 class InterpreterCount(NamedTuple):
@@ -58,14 +58,14 @@ class InterpreterCount(NamedTuple):
     pool: PoolCount
     collections: int | None
     """Garbage collections since the interpreter began; each moves all contributions
-    into headers.  None where that could not be read."""
+    into headers.  None where it could not be read."""
     threads: tuple[ThreadCount, ...]
     life: PoolLife = PoolLife()
     threads_started: int | None = None
     """Thread states since the interpreter began, those that ended included: each that
     ends moves its own contributions.  None where that could not be read."""
     merging: bool = False
-    """Contributions may have moved into headers while this was read."""
+    """Contributions may have moved into headers during the reading."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""

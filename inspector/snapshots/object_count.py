@@ -14,15 +14,14 @@ KINDS: Final = ("type", "code", "dict", "static")
 
 
 ObjectKey = tuple[int, int, str]
-"""Interpreter, address and name: an address alone may be another object's by now."""
+"""Interpreter id, address and name: a dead object's address may be reused."""
 
 
 class ObjectCount(NamedTuple):
     """The references to one object, as the words of one reading say.
 
     ``counted`` is ``local + shared - bias + sum(contributions)``; ``total`` adds
-    ``deferred`` where that is known.  Every count is None where it could not be
-    told, never 0.
+    ``deferred`` where that is known.  A count that is unknown is None, never 0.
     """
 
     name: str
@@ -38,7 +37,7 @@ class ObjectCount(NamedTuple):
     state: str
     """``immortal``, or the flag bits of ``ob_ref_shared``: ``owned`` (a thread still
     counts in ``local``), ``weakref``, ``queued`` (for merging), ``merged``; ``?`` where
-    it could not be told."""
+    it is unknown."""
     owner: int | None
     """Native id of the thread that counts in ``local``; None when merged or gone."""
     local: int | None
@@ -47,30 +46,30 @@ class ObjectCount(NamedTuple):
     """``ob_ref_shared`` as a count, the bias of a deferred object included."""
     bias: int
     """What CPython adds to ``shared`` for deferred counting, and the merge queue's own
-    reference: no reference that anybody holds."""
+    reference; nobody holds these."""
     contributions: Mapping[int, int]
     """Native thread id -> signed count since the last merge; zeros are left out."""
     counted: int | None
     deferred: int | None
-    """References on thread stacks that nobody counts; None when they were not read."""
+    """Uncounted references on thread stacks; None if the stacks were not read."""
     total: int | None
     settled: bool
     """The words of this row belong to one instant."""
     bounds: tuple[int, int] | None
     """The smallest and largest count seen of a row that is not settled."""
     stacks: Mapping[int, int] | None
-    """Native thread id -> references on its stack that nobody counts, which together
-    are ``deferred``; None when they were not read."""
+    """Native thread id -> uncounted references on its stack; their sum is ``deferred``.
+    None if the stacks were not read."""
     deallocator: str | None
     """Where the type's deallocator gives the reference to it back: ``header`` or ``per
-    thread``; None where that is not known, and for what is no type."""
+    thread``; None where that is unknown, and for objects that are no types."""
     deallocator_of: str | None
     """Name of the base whose ``tp_dealloc``, written in C, frees the type's instances; None
     where that is its own or CPython's, or is not known."""
 
     @property
     def key(self) -> ObjectKey:
-        """What the object is known by from reading to reading."""
+        """What identifies the object in several readings."""
         return self.interpreter, self.address, self.name
 
     @property
@@ -82,7 +81,7 @@ class ObjectCount(NamedTuple):
 
     @property
     def contributed(self) -> int | None:
-        """The sum of all threads' contributions, signed; None where it could not be told."""
+        """The sum of all threads' contributions, signed; None where it is unknown."""
         return None if self.state == "?" else sum(self.contributions.values())
 
     @property

@@ -1,4 +1,4 @@
-"""Types of the own process, told by what they are: no code of theirs or a metaclass's runs."""
+"""Types of the own process, examined without running code of theirs or their metaclass."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _qualname_of = type.__dict__["__qualname__"].__get__
 
 
 def is_type(subject: object) -> TypeGuard[type]:
-    """Whether an object is a type, whatever it says of its ``__class__``."""
+    """Whether an object is a type, whatever its ``__class__`` claims."""
     return issubclass(type(subject), type)
 
 
 def name_of(subject: type) -> str:
-    """Return ``module.qualname``; the qualified name alone where the module is no text."""
+    """Return ``module.qualname``; the qualified name alone if the module is not a string."""
     try:
         module: object = _module_of(subject)
     except AttributeError:

@@ -1,11 +1,11 @@
 """Recordings: snapshots over time in a file, one reading in a line of JSON.
 
-The first line tells the target and its layout.  After that, a reading in
-:data:`WHOLE_EVERY` has every object; the others have what is not as it was in the
-reading before, and which objects are gone.  Each line is handed to the kernel before
-the next reading begins: whatever kills the recorder, only the last line can be torn.
+The first line describes the target and its layout.  After that, one reading in
+:data:`WHOLE_EVERY` has every object; the others have the objects that changed since the
+reading before, and the keys of those that are gone.  Each line is written before the next
+reading begins: if the recorder is killed, only the last line can be incomplete.
 
-Nothing is kept in memory but the reading before, however long it takes.
+Only the latest reading is kept in memory.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["RecordingReader", "RecordingWriter", "is_recording", "read_document"
 
 FORMAT: Final = 1
 WHOLE_EVERY: Final = 60
-"""Readings from one that is whole to the next: what a seek has to go through."""
+"""Readings from one whole reading to the next; a seek reads at most so many lines."""
 
 START: Final = b'{"inspector": "recording"'
 WHOLE: Final = b'{"whole": true'
@@ -44,14 +44,14 @@ COLUMNS: Final = ObjectCount._fields
 
 LONGEST_HEAD, LONGEST_LINE = 1 << 20, 1 << 29  # a million objects take half as many bytes
 DOCUMENT: Final = b"{"
-"""What a document of ``dump --json`` begins with."""
+"""Beginning of a document of ``dump --json``."""
 
 
 class RecordingWriter:
-    """A file that takes readings; ``.gz`` and ``.zst`` as its suffix compress it.
+    """Writes readings to a file; the suffixes ``.gz`` and ``.zst`` compress it.
 
-    Raises :class:`FileError` where the file cannot be written, exists already (unless
-    ``force``), or cannot be compressed that way by this Python.
+    Raises :class:`FileError` if the file cannot be written, exists already (unless
+    ``force``), or this Python lacks the compression.
     """
 
     def __init__(self, path: str, layout: Mapping[str, Any], *, force: bool = False) -> None:
@@ -172,19 +172,19 @@ class RecordingReader:
         first = max(whole for whole in self._whole if whole <= number)
         if first <= self._at <= number:
             first = self._at + 1
-        each = number
+        current = number
         try:
-            for each in range(first, number + 1):
-                self._apply(self._line(each))
-                self._at = each
+            for current in range(first, number + 1):
+                self._apply(self._line(current))
+                self._at = current
             return parse_snapshot(self._reading, tuple(self._rows.values()))
         except PARSE_ERRORS as error:
             self._at = -1
-            text = f"{self.path}: reading {each + 1} is damaged"
+            text = f"{self.path}: reading {current + 1} is damaged"
             raise FileError(text, path=self.path) from error
 
     def _apply(self, document: dict[str, Any]) -> None:
-        """Make the next reading of the one before."""
+        """Turn the current reading into the next one."""
         if document["whole"]:
             self._rows = {}
         for interpreter, address, name in document["gone"]:
@@ -200,7 +200,7 @@ class RecordingReader:
         return document
 
     def _index(self) -> None:
-        """Find where every line starts, and which are whole."""
+        """Check the first line; find where every reading starts, and which readings are whole."""
         head = self._file.readline(LONGEST_HEAD)
         try:
             self.header: dict[str, Any] = json.loads(head)
@@ -210,7 +210,9 @@ class RecordingReader:
             known = False
         if not known:
             raise FileError(
-                f"{self.path} is no recording", path=self.path, hint="inspector record writes one"
+                f"{self.path} is not an inspector recording",
+                path=self.path,
+                hint="inspector record writes one",
             )
         if self.header.get("format") != FORMAT:
             raise FileError(
@@ -233,13 +235,19 @@ class RecordingReader:
 
 
 def is_recording(path: str) -> bool:
-    """Whether a file begins as a recording does; raise :class:`FileError` if it cannot be read."""
+    """Whether a file begins as a recording does.
+
+    Raises :class:`FileError` if it cannot be read.
+    """
     with open_decompressed(path, START) as file:
         return file.read(len(START)) == START
 
 
 def read_document(path: str) -> Snapshot:
-    """Return the snapshot of the last line of a file, as ``dump --json`` writes it, or raise."""
+    """Return the snapshot in the last line of a file that ``dump --json`` wrote.
+
+    Raises :class:`FileError` for any other file.
+    """
     line = b""
     try:
         with open_decompressed(path, DOCUMENT) as file:

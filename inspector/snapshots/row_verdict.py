@@ -1,4 +1,4 @@
-"""What one reading of an object is evidence of; pure."""
+"""Verdicts on single readings of objects; pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["judge_reading", "make_judged_document", "read_evidence"]
 
 
 def read_evidence(row: ObjectCount, *, gil_enabled: bool | None) -> Evidence:
-    """Return what one reading of an object is evidence of: nothing that takes time."""
+    """Return the evidence in one reading of an object; what takes two readings is None."""
     from inspector.verdict.evidence import Evidence
 
     return Evidence(
@@ -28,10 +28,10 @@ def read_evidence(row: ObjectCount, *, gil_enabled: bool | None) -> Evidence:
 
 
 def judge_reading(row: ObjectCount, *, gil_enabled: bool | None) -> Judgement | None:
-    """Return what one reading of an object comes to, mostly nothing.
+    """Return the verdict on one reading of an object; None where that shows nothing.
 
-    The judge is asked, and imported, only for what is not as most objects are: mortal,
-    with an id, and a count that is not below zero.  Of those one reading says nothing.
+    The judge is imported only for an object that is immortal, has no unique id, or has a
+    count below zero.  One reading of any other object shows nothing.
     """
     if row.unique_id and row.state != "immortal" and not _is_negative(row):
         return None
@@ -41,9 +41,9 @@ def judge_reading(row: ObjectCount, *, gil_enabled: bool | None) -> Judgement | 
 
 
 def make_judged_document(row: ObjectCount, *, gil_enabled: bool | None) -> dict[str, Any]:
-    """Return the JSON form of an object: its fields, and ``verdict``, null for none.
+    """Return the JSON form of an object: its fields and ``verdict``, which may be null.
 
-    ``evidence`` and ``advice`` are there with a verdict only.
+    With a verdict there are also ``evidence`` and ``advice``.
     """
     judged = judge_reading(row, gil_enabled=gil_enabled)
     verdict = {"verdict": None} if judged is None else judged.as_dict()

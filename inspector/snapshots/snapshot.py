@@ -1,8 +1,8 @@
 """One reading of a process as frozen values; no I/O, no addresses followed.
 
-Rows are kept as plain tuples and become :class:`ObjectCount` only when they are
-looked at: a snapshot that a program keeps for hours would otherwise be
-thousands of instances of a heap type, and show up in the next one.
+Rows are kept as plain tuples and become :class:`ObjectCount` when they are asked for.
+Otherwise a snapshot that a program keeps would be thousands of instances of a heap type,
+which the next snapshot would count.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ __all__ = [
 
 
 class Snapshot:
-    """What one reading saw: iterable, and indexed by type, name or address."""
+    """One reading of a process: iterable, and indexed by type, name or address."""
 
     target: TargetInfo
     exact: bool
-    """Every interpreter was read in one stop; else see each row's ``settled``."""
+    """Every interpreter was read at one instant; otherwise see ``settled`` of each row."""
     pause_ns: int | None
-    """Nanoseconds from the request to stop until all ran again; None without a pause."""
+    """Nanoseconds from the request to stop until all threads ran again; None without a pause."""
     interpreters: tuple[InterpreterCount, ...]
     taken_ns: int
     """``time.time_ns()`` of the reading."""
     tries: int
-    """Readings that were needed until one was consistent."""
+    """Attempts until a reading was consistent."""
     rows: tuple[tuple[Any, ...], ...]
     """The fields of each :class:`ObjectCount`, in their order."""
     why_not_exact: str | None
-    """What keeps the own process from being stopped; None for another process."""
+    """Why the own process cannot be stopped; None if it can, and for another process."""
 
-    # By hand: what makes dataclasses takes a tenth of the time of `inspector dump --json`,
-    # and a tuple cannot be indexed by name.
+    # Not a dataclass, whose import takes a tenth of the time of `inspector dump --json`, and
+    # not a tuple, which cannot be indexed by name.
     _fields: Final = (
         *("target", "exact", "pause_ns", "interpreters", "taken_ns", "tries", "rows"),
         "why_not_exact",
@@ -90,7 +90,7 @@ class Snapshot:
     @property
     def threads(self) -> tuple[ThreadCount, ...]:
         """Every thread of every interpreter."""
-        return tuple(thread for each in self.interpreters for thread in each.threads)
+        return tuple(thread for found in self.interpreters for thread in found.threads)
 
     @property
     def pool(self) -> PoolCount:
@@ -98,7 +98,7 @@ class Snapshot:
         return self.interpreters[0].pool
 
     def column(self, field: str) -> list[Any]:
-        """Return one field of every row, by its name: sooner than looking at each row."""
+        """Return one field of every row, by its name; faster than making the rows."""
         place = ObjectCount._fields.index(field)
         return [row[place] for row in self.rows]
 
@@ -167,9 +167,9 @@ class Snapshot:
             "pause_ns": self.pause_ns,
             "taken_ns": self.taken_ns,
             "tries": self.tries,
-            "interpreters": [each.as_dict() for each in self.interpreters],
+            "interpreters": [interpreter.as_dict() for interpreter in self.interpreters],
             "objects": [
-                make_judged_document(each, gil_enabled=self.target.gil_enabled) for each in self
+                make_judged_document(row, gil_enabled=self.target.gil_enabled) for row in self
             ],
         }
 

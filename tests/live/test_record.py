@@ -173,9 +173,9 @@ def names(path: Path) -> Any:  # noqa: ANN401 - JSON
     ("words", "status", "text"),
     [
         (["replay", "/nowhere"], 2, "cannot read /nowhere: No such file or directory"),
-        (["replay", "/etc/passwd"], 2, "/etc/passwd is no recording"),
+        (["replay", "/etc/passwd"], 2, "/etc/passwd is not an inspector recording"),
         (["diff", "/etc/passwd", "/etc/passwd"], 2, "neither a recording nor a document"),
-        (["diff", "/etc/passwd"], 2, "there is only one reading in it"),
+        (["diff", "/etc/passwd"], 2, "neither a recording nor a document"),
         (["record", "999999999", "-o", "/nowhere/x"], 3, "does not exist"),
         (["attach", "1", "--sort", "size"], 2, "is none of total"),
         (["attach", "1", "--export", "x.png"], 2, "ends in none of"),
