@@ -29,8 +29,7 @@ The tree::
       FaultFound
 
 The message states one fact, the hint says what to do about it.  Only the
-command line turns an error into an exit status; ``exit_code`` is the status it
-uses, so that the two can never drift apart.
+command line turns an error into an exit status, which is ``exit_code``.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ __all__ = [
 
 
 class InspectorError(Exception):
-    """The root: anything inspector could not do, with what to do about it."""
+    """The base of all errors: a message, and a hint what to do about it."""
 
     exit_code = 1
 
@@ -75,7 +74,7 @@ class InspectorError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Return the fact alone; the command line prints the hint on its own line."""
+        """Return the message alone; the command line prints the hint on a line of its own."""
         return self.message
 
 
@@ -90,7 +89,7 @@ class TargetError(InspectorError):
 
 
 class NoSuchTarget(TargetError, ProcessLookupError):
-    """No such process, or it ended."""
+    """The process does not exist, or has ended."""
 
     exit_code = 3
 
@@ -102,11 +101,11 @@ class AccessDenied(TargetError, PermissionError):
 
 
 class NotPython(TargetError):
-    """The process does not run CPython, or hides where its runtime is."""
+    """The process does not run CPython, or its runtime cannot be found."""
 
 
 class NotFreeThreaded(TargetError):
-    """The interpreter was built with the GIL: its refcounts are in one place."""
+    """The interpreter was built with the GIL, where ``sys.getrefcount`` is the truth."""
 
 
 class UnsupportedVersion(TargetError):
@@ -114,7 +113,7 @@ class UnsupportedVersion(TargetError):
 
 
 class TargetChanged(TargetError):
-    """The process was replaced, is finalizing, or changed under the reader."""
+    """The process was replaced, is finalizing, or changed while it was read."""
 
     exit_code = 3
 
@@ -130,7 +129,7 @@ class SubjectError(InspectorError):
 
 
 class NotAType(SubjectError, TypeError):
-    """An object that is no type was given where a type is needed."""
+    """An object was given that is not a type."""
 
 
 class NotCounted(SubjectError, ValueError):
@@ -173,7 +172,7 @@ UNKNOWN_LAYOUT = (
 
 
 class LayoutError(InspectorError):
-    """CPython's private structures do not look the way they must."""
+    """A private structure of CPython is not as expected."""
 
     exit_code = 7
 
@@ -187,7 +186,7 @@ class LayoutError(InspectorError):
 
 
 class Unsettled(InspectorError):
-    """The target moved faster than it could be read, in every one of ``tries``."""
+    """The target changed faster than it could be read, in each of ``tries``."""
 
     exit_code = 8
 
@@ -197,11 +196,11 @@ class Unsettled(InspectorError):
 
 
 class Exhausted(InspectorError):
-    """The reader may take no more memory or files, or the system refused it something else."""
+    """The reader has reached a limit of memory or files, or the system refused a resource."""
 
 
 class Reentered(InspectorError):
-    """Asked for by code that interrupts the very same thing: a signal handler, a hook."""
+    """A signal handler or a hook asked for what it had interrupted."""
 
 
 class ProgramError(InspectorError):
@@ -235,7 +234,7 @@ class NotImportable(InspectorError):
 
 
 class ExpressionError(InspectorError):
-    """An expression that was to make instances is none, or does not run."""
+    """An expression that was to make instances does not compile, or raised an exception."""
 
     exit_code = 2
 
@@ -245,16 +244,16 @@ class ExpressionError(InspectorError):
 
 
 class UnknownName(ExpressionError):
-    """An expression was given for a type that nothing that is audited has."""
+    """An expression was given for a type that is not among the audited ones."""
 
 
 class GrowthFound(InspectorError):
-    """What must not grow did: ``inspector diff --fail-on``."""
+    """A type grew that must not: ``inspector diff --fail-on``."""
 
     exit_code = 9
 
 
 class FaultFound(InspectorError):
-    """A type has a verdict that it must not have, or none: ``inspector audit --fail-on``."""
+    """A type has a verdict that it must not have, or no verdict: ``inspector audit --fail-on``."""
 
     exit_code = 9

@@ -1,4 +1,4 @@
-"""Opening files that a stranger named."""
+"""Opens regular files, and nothing else, by a path that is not trusted."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["open_regular"]
 
 
 def open_regular(path: str) -> int:
-    """Open a file that a stranger named; return its descriptor.
+    """Open a regular file for reading; return its descriptor.
 
-    Opened without touching it first: opening a device or a FIFO can have effects
-    or hang, and the name may change meaning between a check and the opening.
-    Raises ``OSError`` for anything that is no regular file.
+    ``O_PATH`` comes first: to open a device or a FIFO can have effects or hang, and between a
+    check by path and the opening the path may come to mean another file.
+    Raises ``OSError`` for anything but a regular file.
     """
     handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:

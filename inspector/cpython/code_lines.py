@@ -1,4 +1,4 @@
-"""The line of source that a frame is at.
+"""Finds the source line of a frame.
 
 Sources: ``PyCodeObject`` (Include/cpython/code.h), ``_PyInterpreterFrame``
 (Include/internal/pycore_interpframe_structs.h), ``_PyCodeArray`` of thread-local bytecode
@@ -33,7 +33,7 @@ ONE_LINE, NO_COLUMNS, LONG, NONE = 10, 13, 14, 15
 
 
 class _Code(NamedTuple):
-    """What is kept of a code object; ``identity`` are the words that make it the same one."""
+    """A code object; ``identity`` holds the words that no other code object would have."""
 
     identity: tuple[int, int, int]
     file: str
@@ -45,7 +45,7 @@ class _Code(NamedTuple):
 
 
 class CodeLines:
-    """The code objects of a process whose lines were asked for."""
+    """The source lines of frames; code objects are read once."""
 
     def __init__(self, memory: Memory, published: Published) -> None:
         self._memory = memory
@@ -59,8 +59,7 @@ class CodeLines:
     def find(self, frames: Sequence[tuple[int, int, int]]) -> list[CodeLocation | None]:
         """Return where each frame is, given its code object, ``instr_ptr`` and ``tlbc_index``.
 
-        None for a frame that moved on while it was read: its instruction is none of its
-        code's.
+        None for a frame that changed meanwhile, so that its instruction is not in its code.
         """
         order = list(dict.fromkeys(code for code, _, _ in frames))
         pieces = self._memory.read_many([(code, self._head) for code in order])
@@ -78,7 +77,7 @@ class CodeLines:
         return found
 
     def _find_start(self, code: int, head: bytes, index: int) -> int | None:
-        """Return where the instructions of a code object begin, those of one thread if it has any.
+        """Return the address of the instructions of a code object, or of the copy of one thread.
 
         ``_PyCodeArray`` {size, entries[]}; entry 0 is the code object's own.
         """
@@ -91,7 +90,7 @@ class CodeLines:
         return word_at(entry, 0) or None
 
     def _learn(self, heads: dict[int, bytes]) -> None:
-        """Read what is new of these code objects."""
+        """Read those of the code objects that are new."""
         published = self._published
         places = [published[f"code_object.{name}"] for name in ("filename", "qualname")]
         new = []

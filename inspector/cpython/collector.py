@@ -1,4 +1,4 @@
-"""The garbage collector's state of one interpreter: is it at work, how often was it.
+"""Reads whether a garbage collection is under way, and how many there were.
 
 Sources: ``struct _gc_runtime_state`` and ``struct gc_generation_stats``
 (Include/internal/pycore_interp_structs.h).  In 3.14 the statistics of the three
@@ -37,14 +37,14 @@ _STATS_315: Final = 216
 """``sizeof(struct gc_stats)`` in 3.15, as published."""
 
 _OFFSETS: Final = {_STATS_314: (0, 24, 48), _STATS_315: (16, 88, 160)}
-"""By that size, where each generation has its number of collections."""
+"""Size of the statistics -> offsets of the number of collections of each generation."""
 
 PLAUSIBLE: Final = 1 << 40
-"""More than anything that is counted one by one gets to."""
+"""More than any count of single events reaches."""
 
 
 class Collector(NamedTuple):
-    """What one reading saw of the collector."""
+    """The state of the collector."""
 
     collecting: bool
     """A collection is under way; finalizers may run in it while other threads do."""
@@ -53,7 +53,7 @@ class Collector(NamedTuple):
 
 
 def plan_collector(memory: Memory, published: Published, interpreter: int) -> tuple[Range, Range]:
-    """Return where ``collecting`` and the statistics stand; (0, 0) if those are unknown."""
+    """Return the ranges of ``collecting`` and of the statistics; (0, 0) if those are unknown."""
     gc = interpreter + published["interpreter_state.gc"]
     collecting = gc + published["gc.collecting"]
     stats: Range = (0, 0)
@@ -69,7 +69,7 @@ def plan_collector(memory: Memory, published: Published, interpreter: int) -> tu
 
 
 def decode_collector(pieces: Sequence[bytes | None]) -> Collector:
-    """Decode what :func:`plan_collector` names."""
+    """Decode the bytes of the two ranges of :func:`plan_collector`."""
     flag, stats = pieces
     collecting = flag is None or any(flag)
     if not stats:
@@ -81,7 +81,7 @@ def decode_collector(pieces: Sequence[bytes | None]) -> Collector:
 def locate_collector_words(
     memory: Memory, published: Published, interpreter: int
 ) -> tuple[int, list[int]]:
-    """Return where ``collecting`` stands, and the numbers of collections where known."""
+    """Return the addresses of ``collecting``, and of the numbers of collections if known."""
     (collecting, _), (stats, size) = plan_collector(memory, published, interpreter)
     return collecting, [stats + offset for offset in _OFFSETS.get(size, ())]
 

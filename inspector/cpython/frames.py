@@ -1,10 +1,10 @@
-"""References on thread stacks that nobody counts, from the bytes of frames.
+"""Counts the references on thread stacks that no reference count includes.
 
 The collector visits, for every thread, the list ``c_stack_refs`` and the frames
 from ``current_frame`` on: ``f_executable`` and the slots of ``localsplus`` up to
 the stack pointer (Python/gc_free_threading.c, ``gc_visit_thread_stacks``; 3.14
-and 3.15).  So does this module, and like the collector it does not look at
-``f_funcobj``: a function can be freed while its frame still runs.
+and 3.15).  This module visits the same, and like the collector not
+``f_funcobj``, because a function can be freed while its frame still runs.
 """
 
 from __future__ import annotations
@@ -39,26 +39,29 @@ C_STACK_REF_SIZE: Final = 16
 """``struct _PyCStackRef`` {ref, next} (Include/internal/pycore_stackref.h)."""
 
 MOST_SLOTS: Final = 1 << 16
-"""More than any frame has; a lying stack pointer ends here."""
+"""More than any frame has; a corrupt stack pointer is refused here."""
+
+INT_TAG: Final = 3
+"""``Py_INT_TAG`` (Include/internal/pycore_stackref.h)."""
 
 FIRST_SLOTS: Final = 48
-"""Slots of a frame that are read until a frame is seen to have more."""
+"""Slots that are read of each frame until a frame has more."""
 
 
 class Stack(NamedTuple):
-    """What one thread's stack was seen to hold."""
+    """The uncounted references on one thread's stack."""
 
     references: Counter[int]
-    """Address of an object -> references to it that nobody counts."""
+    """Address of an object -> uncounted references to it."""
     doubtful: Counter[int]
-    """Of these, the ones in a frame that was caught while it ran: its stack pointer
-    is where it was at the last call."""
+    """Those of them in a frame that was running when it was read: its stack pointer is that
+    of its last call."""
     complete: bool
-    """False where a frame hid its slots, and the collector too would not know them."""
+    """False if a frame had no valid stack pointer, which the collector would need as well."""
 
 
 class TooShort(Exception):
-    """A chain went on, or a frame had more slots, than were read."""
+    """A list had more nodes, or a frame more slots, than were read."""
 
     def __init__(self, slots: int) -> None:
         super().__init__(slots)
@@ -66,41 +69,37 @@ class TooShort(Exception):
 
 
 def select_uncounted(words: Sequence[int]) -> list[int]:
-    """Return the objects behind the stack references that nobody counts.
+    """Return the objects of those stack references that are not counted.
 
     ``Py_TAG_REFCNT`` (bit 0) marks a reference that is not counted on the object;
     1 alone is NULL; both low bits set are a small integer (pycore_stackref.h).
     """
-    return [
-        word & ~1
-        for word in words
-        if word & 1 and word != 1 and word & 3 != 3  # noqa: PLR2004 - Py_INT_TAG
-    ]
+    return [word & ~1 for word in words if word & 1 and word != 1 and word & INT_TAG != INT_TAG]
 
 
 def plan_stack(
     layout: Layout, thread: int, depths: tuple[int, int], slots: int
 ) -> tuple[LinkedList, LinkedList]:
-    """Return the chains of a thread state: its frames, its C stack references.
+    """Return the linked lists of a thread state: its frames, its C stack references.
 
-    ``depths`` are the longest that each may be, ``slots`` the most of one frame.
+    ``depths`` are the most nodes of each, ``slots`` the most slots of one frame.
     ``_PyInterpreterFrame.previous`` and ``_PyCStackRef.next`` are both the second word.
     """
     published = layout.published
     size = published["interpreter_frame.localsplus"] + 8 * slots
     frames, refs = depths
     head = thread + published["thread_state.current_frame"]
-    # Without the offset of c_stack_refs there is nothing to follow: a chain of none.
+    # Without the offset of c_stack_refs, the second list is empty.
     at = thread + layout.c_stack_refs if layout.c_stack_refs is not None else 0
     return (head, size, frames), (at, C_STACK_REF_SIZE, refs)
 
 
 def count_used_slots(published: Published, address: int, words: bytes) -> int | None:
-    """Return how many slots of a frame the collector visits, None where it cannot tell.
+    """Return how many slots of a frame the collector visits, None if that is unknown.
 
-    While a thread runs, or closes a reference (gh-129236), the stack pointer of its
-    frame can be NULL; at the end of a mapping it may not be there to read.  Entry
-    frames have no slots in use.
+    The stack pointer of a frame can be NULL while its thread runs, or closes a reference
+    (gh-129236).  ``words`` may be too short at the end of a mapping.  Entry frames use no
+    slots.
     """
     if len(words) < published["interpreter_frame.localsplus"]:
         return None
@@ -116,9 +115,9 @@ def count_deferred_references(
 ) -> Stack:
     """Count the references in the frames and C stack references of one thread.
 
-    ``running`` says that it was caught in the middle of its top frame.
+    ``running``: the thread was running its top frame when that was read.
 
-    Raises :class:`TooShort` where not all slots of a frame were read.
+    Raises :class:`TooShort` if not all slots of a frame were read.
     """
     found: Counter[int] = Counter()
     doubtful: Counter[int] = Counter()

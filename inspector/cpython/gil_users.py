@@ -1,4 +1,4 @@
-"""Extension modules that asked for the GIL when they were imported.
+"""Lists the extension modules that asked for the GIL when they were imported.
 
 Source: ``PyModuleObject`` (Include/internal/pycore_moduleobject.h).  3.14 keeps ``md_def`` and
 ``md_gil``, which is NULL for ``Py_MOD_GIL_USED``; 3.15 keeps ``md_requires_gil`` and
@@ -32,9 +32,9 @@ _FIELDS: Final = {(3, 14): _ModuleFields(40, 72, 80), (3, 15): _ModuleFields(104
 
 
 def list_gil_users(memory: Memory, published: Published, interpreter: int) -> list[str]:
-    """Return the names of the modules in ``sys.modules`` that want the GIL, in order.
+    """Return the names of the modules in ``sys.modules`` that ask for the GIL, in order.
 
-    Empty for a version whose modules are not known.
+    Empty for a version whose module structure is unknown.
     """
     fields = _FIELDS.get(published.minor)
     if fields is None:

@@ -1,4 +1,4 @@
-"""Where types, code objects and dictionaries keep their unique id.
+"""Discovers where types, code objects and dictionaries keep their unique id.
 
 Sources: ``PyHeapTypeObject.unique_id`` (Include/cpython/object.h),
 ``PyCodeObject._co_unique_id`` (Include/cpython/code.h),
@@ -27,22 +27,21 @@ if TYPE_CHECKING:
 __all__ = ["IdOffsets", "TypeOffsets", "classify_types", "find_id_offsets", "read_type_offsets"]
 
 SAMPLE: Final = 1536
-"""Members, at most, that are asked for their id: chance agreement is long excluded."""
+"""Most members of the pool that are examined; fewer would exclude chance as well."""
 
 MAX_BASICSIZE: Final = 1 << 13
 
 
 class TypeOffsets(NamedTuple):
-    """What is needed before anything else is known."""
+    """Published offsets in ``PyTypeObject``, in bytes."""
 
     tp_flags: int
-    """Offset of ``PyTypeObject.tp_flags``."""
     tp_name: int
     tp_basicsize: int
 
 
 class IdOffsets(NamedTuple):
-    """Where members of the pool hold their own id, in bytes."""
+    """Offsets at which members of the pool hold their own id, in bytes."""
 
     type_unique_id: int
     code_unique_id: int
@@ -50,9 +49,9 @@ class IdOffsets(NamedTuple):
     code_type: int
     """Address of ``PyCode_Type``."""
     members: int
-    """That were looked at."""
+    """How many members were examined."""
     offsets: tuple[Offset, ...]
-    """The same, each with what speaks for it."""
+    """The same offsets, each with its evidence."""
 
 
 def read_type_offsets(published: Published) -> TypeOffsets:
@@ -93,7 +92,7 @@ def classify_types(
 
 
 def _is_code(memory: Memory, name: int) -> bool:
-    """Whether ``tp_name`` at this address spells the type of code objects."""
+    """Whether the C string at this address is ``code``."""
     try:
         return memory.read(name, 5) == b"code\0"
     except MemoryFault:
@@ -103,17 +102,17 @@ def _is_code(memory: Memory, name: int) -> bool:
 def find_id_offsets(
     memory: Memory, published: Published, types: TypeOffsets, pool: Pool
 ) -> IdOffsets:
-    """Return where members hold their id, if ``pool`` is the pool.
+    """Return the offsets at which the members of ``pool`` hold their id.
 
-    Raises :class:`LayoutError` when some member is no type, dictionary or code
-    object, or when no offset, or more than one, holds every member's id.
+    Raises :class:`LayoutError` if a member is not a type, dictionary or code object, which
+    means that this is not the pool, or if no offset, or more than one, holds every id.
     """
     members = read_table(memory, pool)
     kinds, by_kind = _classify_members(memory, types, pool, _pick_sample(members))
     if not all(by_kind.values()):
-        # A hundred thousand of one kind leave none of another one in a sample.
-        kinds, everyone = _classify_members(memory, types, pool, members)
-        by_kind = {kind: found or everyone[kind] for kind, found in by_kind.items()}
+        # In a pool with very many members of one kind, a sample may miss another kind.
+        kinds, all_by_kind = _classify_members(memory, types, pool, members)
+        by_kind = {kind: found or all_by_kind[kind] for kind, found in by_kind.items()}
     sizes = {
         "type": (published["type_object.size"], _read_heap_type_size(memory, types, kinds)),
         "code": (HEADER_SIZE, published["code_object.size"]),
@@ -139,15 +138,15 @@ def find_id_offsets(
 def _classify_members(
     memory: Memory, types: TypeOffsets, pool: Pool, members: dict[int, int]
 ) -> tuple[dict[int, str], dict[str, dict[int, int]]]:
-    """Return the kind of each type that members have, and the members (index -> address) of each.
+    """Return the kind by type of the members, and the members (index -> address) by kind.
 
-    Raises :class:`LayoutError` when they are something else.
+    Raises :class:`LayoutError` for members of any other kind.
     """
     headers = _read_members(memory, pool, members, (0, HEADER_SIZE))
     decoded = {index: decode_header(words) for index, words in headers.items()}
     kinds, others = classify_types(memory, types, {header.ob_type for header in decoded.values()})
     right = [i for i, h in decoded.items() if h.deferred and not h.immortal and h.ob_type in kinds]
-    # A new member has its id before its deferred bit: one in a hundred may be new.
+    # A new object gets its id before its deferred bit: one in a hundred may be new.
     if others or len(right) < 0.99 * len(decoded) or not right:
         raise LayoutError(
             "PyInterpreterState.unique_ids",
@@ -165,11 +164,11 @@ _FIELDS: Final[dict[str, Callable[[int], int]]] = {
     "PyCodeObject._co_unique_id": lambda word: word,
     "PyDictObject._ma_watcher_tag": lambda word: word >> 32,
 }
-"""How the word of each field shows the id."""
+"""How the id follows from the word at each field."""
 
 
 def _pick_sample(members: dict[int, int]) -> dict[int, int]:
-    """Return members (index -> address) spread evenly over the table, all if they are few."""
+    """Return up to ``SAMPLE`` members (index -> address), spread evenly over the table."""
     return dict(list(members.items())[:: 1 + len(members) // SAMPLE])
 
 
@@ -178,17 +177,16 @@ def _read_members(
 ) -> dict[int, bytes]:
     """Return one part (offset, size) of each member, by index.
 
-    Left out are members that died while they were read.  The collector gives an id
-    back before it frees the object, so that one whose id is still in the table
-    *after* it was read was alive when it was.
+    Leaves out members that died meanwhile.  CPython releases an id before it frees the
+    object, so a member that is still in the table *after* it was read was alive then.
     """
     offset, size = part
     pieces = memory.read_many([(address + offset, size) for address in members.values()])
-    there = read_table(memory, pool)
+    alive = read_table(memory, pool)
     return {
         index: piece
         for (index, address), piece in zip(members.items(), pieces, strict=True)
-        if piece is not None and there.get(index) == address
+        if piece is not None and alive.get(index) == address
     }
 
 
@@ -197,7 +195,7 @@ def _read_heap_type_size(memory: Memory, types: TypeOffsets, kinds: dict[int, st
 
     ``type`` is the one type that is an instance of itself.
     """
-    address = next((each for each, kind in kinds.items() if kind == "type"), 0)
+    address = next((candidate for candidate, kind in kinds.items() if kind == "type"), 0)
     for _ in range(16):
         metatype = decode_header(memory.read(address, HEADER_SIZE)).ob_type
         if metatype == address:
@@ -216,19 +214,19 @@ def _find_one_offset(
     bounds: tuple[int, int],
     field: str,
 ) -> tuple[int, int]:
-    """Return the only offset at which all members show their id, and how many there are."""
+    """Return the only offset at which all members hold their id, and how many agree."""
     start, end = bounds
     count = max(0, end - start) // 8
     shown = _FIELDS[field]
     pieces = _read_members(memory, pool, members, (start, 8 * count))
     rows = [(index + 1, words) for index, words in pieces.items()]
-    # Nearly all offsets are out after a few rows; only the rest is worth counting.
+    # A few members exclude nearly all offsets; only the others are counted over all members.
     few = [(id_, decode_unsigned(words)) for id_, words in rows[:8]]
     slots = {slot for id_, words in few for slot in range(count) if shown(words[slot]) == id_}
     votes = {
         slot: sum(shown(word_at(words, 8 * slot)) == id_ for id_, words in rows) for slot in slots
     }
-    winners = [slot for slot, each in votes.items() if each == len(rows)]
+    winners = [slot for slot, agreeing in votes.items() if agreeing == len(rows)]
     if len(winners) != 1:
         raise LayoutError(
             field,

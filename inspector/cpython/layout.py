@@ -1,9 +1,9 @@
-"""Where CPython keeps what it does not publish, for one process.
+"""The offsets of one process that CPython does not publish.
 
 A :class:`Layout` is what :mod:`inspector.cpython.layout_discovery` found and validated
-in a process; it holds for the life of that process.  The few offsets that
-follow from CPython's public headers stand here, each with its struct; they are
-checked against live objects before a layout is accepted.
+in a process; it is valid for the life of that process.  The few offsets that follow from
+CPython's public headers are defined here, each with its struct; they are checked against live
+objects before a layout is accepted.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ _MODULE_BEFORE_UNIQUE_ID: Final = 48
 
 
 class Offset(NamedTuple):
-    """One offset, where it came from, and what speaks for it."""
+    """One offset, its source, and its evidence."""
 
     field: str
     value: int | None
-    """Bytes from the start of its structure; None where it was not found."""
+    """Bytes from the start of its structure; None if it was not found."""
     source: str
     """``published`` by the target, ``discovered`` in it, or from a public ``header``."""
     evidence: str
@@ -78,7 +78,7 @@ class Layout(NamedTuple):
     refcounts: int
     """``_PyThreadStateImpl.refcounts``."""
     c_stack_refs: int | None
-    """``_PyThreadStateImpl.c_stack_refs``; None when it could not be told apart."""
+    """``_PyThreadStateImpl.c_stack_refs``; None if it was not found."""
     type_unique_id: int
     """``PyHeapTypeObject.unique_id``."""
     code_unique_id: int

@@ -1,17 +1,15 @@
-"""Find CPython's unpublished offsets in a live process, by structure.
+"""Discovers the offsets that CPython does not publish, by the structure of live memory.
 
-Offsets inside ``PyInterpreterState`` and ``_PyThreadStateImpl`` move between
-patch releases (a newer vendored mimalloc was enough) and with build options, so
-no table of them is right.  What does not move is how the structures refer to
-each other: thousands of objects hold their own place in the pool, and a free id
-has no count in any thread.  An offset is accepted only when it is the single one
-at which every such statement holds.
+Offsets inside ``PyInterpreterState`` and ``_PyThreadStateImpl`` change with patch releases (a
+newer vendored mimalloc was enough) and with build options, so no table of them can be right.
+How the structures refer to each other does not change: every object with a unique id holds its
+own index in the pool, and a free id has no count in any thread.  An offset is accepted only if
+it is the only one for which all of these statements hold.
 
-The steps stand in three modules: the pool here, the ids that objects hold in
-:mod:`~inspector.cpython.id_offsets`, thread states in
-:mod:`~inspector.cpython.thread_offsets`.  A target that moves between two reads
-can make a true offset fail; it cannot make a false one pass.  The caller tries
-again, or reads through a memory that is still.
+The pool is found here, the ids in objects by :mod:`~inspector.cpython.id_offsets`, and the
+fields of thread states by :mod:`~inspector.cpython.thread_offsets`.  If the target changes
+between two reads, a true offset may be refused, but a false one is never accepted.  The caller
+then tries again, or reads a stopped target.
 """
 
 from __future__ import annotations
@@ -41,9 +39,9 @@ _POOL_SIZES: Final = frozenset(1 << power for power in range(3, 27))
 def discover_layout(memory: Memory, published: Published, runtime: int) -> Layout:
     """Return the validated layout of the process behind ``memory``.
 
-    ``runtime`` is the address of ``_PyRuntime``.  Raises :class:`LayoutError` with
-    the first field that no offset satisfies, or that more than one does, and
-    :class:`MemoryFault` when the target moved away under the reader.
+    ``runtime`` is the address of ``_PyRuntime``.  Raises :class:`LayoutError` with the first
+    field for which no offset, or more than one, fits, and :class:`MemoryFault` if the target
+    freed memory meanwhile.
     """
     chain = read_interpreters(memory, published, runtime)
     if not chain:
@@ -57,7 +55,7 @@ def discover_layout(memory: Memory, published: Published, runtime: int) -> Layou
         try:
             ids = find_id_offsets(memory, published, types, pool)
         except LayoutError as refusal:
-            # With the frames that it came through it would hold itself, by way of this one.
+            # Its traceback would refer to this frame, and so to the list that holds the error.
             refused.append(refusal.with_traceback(None))
         else:
             found.append((offset, ids))
@@ -97,7 +95,7 @@ def discover_layout(memory: Memory, published: Published, runtime: int) -> Layou
 def _find_pool_candidates(
     memory: Memory, published: Published, interpreter: int
 ) -> list[tuple[int, Pool]]:
-    """Return every (offset, pool) of the interpreter's structure that is shaped like a pool."""
+    """Return (offset, pool) of each place in ``PyInterpreterState`` that looks like a pool."""
     size = published["interpreter_state.size"] // 8 * 8
     data = memory.read(interpreter, size)
     found = []
@@ -116,9 +114,9 @@ def _find_pool_candidates(
 
 
 def _is_pool(memory: Memory, pool: Pool) -> bool:
-    """Whether the table's free entries are just those that the free list visits."""
+    """Whether the free entries of the table are those that the free list visits."""
     try:
-        # Only the last free entry holds NULL: most of what is no pool is not read whole.
+        # Only the last free entry holds NULL, so a first page with more of them is no table.
         head = decode_unsigned(memory.read(pool.table, min(PAGE, 8 * pool.size)))
         words = decode_unsigned(memory.read(*pool.table_range)) if head.count(0) <= 1 else []
     except MemoryFault:

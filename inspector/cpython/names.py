@@ -1,7 +1,7 @@
-"""What the objects of a pool are called: types, code objects, module dictionaries.
+"""Reads the names of types, code objects and module dictionaries.
 
-A name is read once per object and kept as long as the object stays the same one:
-the bytes of its structure that name it must not have changed.
+A name is read once per object.  It is kept as long as the bytes of the object's structure that
+lead to the name do not change.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["SINGLETON_SAMPLE", "Named", "Names"]
 
 Named = tuple[str, int, bytes]
-"""An object of which the name is asked: kind, address, and its structure from the
-start up to its unique id (empty where it could not be read)."""
+"""An object to be named: (kind, address, bytes of its structure up to its unique id, which are
+empty if unreadable).  The kind is a key of ``Names._identity``."""
 
 UNKNOWN: Final = "?"
-"""The name of what could not be read."""
+"""The name of an object that could not be read."""
 
 MAX_TP_NAME: Final = 1 << 12
 """Bytes of a static type's name that are read."""
@@ -36,7 +36,7 @@ SINGLETON_SAMPLE: Final = 64
 
 
 class _Known(NamedTuple):
-    """A name and what it rests on."""
+    """A name, and what it was read from."""
 
     kind: str
     identity: object
@@ -45,7 +45,7 @@ class _Known(NamedTuple):
 
 
 class Names:
-    """The names of one interpreter's objects, read where they are new."""
+    """The names of one interpreter's objects; only those of new objects are read."""
 
     def __init__(self, memory: Memory, layout: Layout) -> None:
         self._memory = memory
@@ -60,9 +60,8 @@ class Names:
         self._qualname = published["code_object.qualname"]
         self._filename = published["code_object.filename"]
         self._line = published["code_object.firstlineno"]
-        # The bytes that stay while the object does.  A type's version tag is never
-        # given to another type.  Names of code objects are interned, hence immortal
-        # in a free-threaded build.
+        # The bytes that identify an object.  No two types ever have the same version tag.
+        # Names of code objects are interned, and so immortal in a free-threaded build.
         self._identity: dict[str, Callable[[bytes], object]] = {
             "type": _make_slicer((self._tag.start, self._tp_dict, self._ht_qualname)),
             "code": _make_slicer((self._qualname, self._filename, self._line)),
@@ -73,45 +72,48 @@ class Names:
     def of(self, objects: Sequence[Named], epoch: int | None = None) -> list[str]:
         """Return the name of each object, ``?`` where it could not be read.
 
-        ``epoch`` counts collections: no object can have died in the same one.
+        ``epoch`` is the number of collections: only a collection frees such objects.
         """
         if not objects:
             return []
         new: dict[str, list[Named]] = {kind: [] for kind in self._identity}
-        for each in objects:
-            before = self._known.get(each[1])
-            if before is None or not self._same(each, before, epoch):
-                new[each[0]].append(each)
+        for named in objects:
+            kind, address, _ = named
+            before = self._known.get(address)
+            if before is None or not self._is_same(named, before, epoch):
+                new[kind].append(named)
         readers = {
-            "type": self._types,
-            "code": self._codes,
-            "dict": self._dicts,
-            "static": self._static_types,
+            "type": self._name_types,
+            "code": self._name_codes,
+            "dict": self._name_dicts,
+            "static": self._name_static_types,
         }
         for kind, group in new.items():
-            for each, name in zip(group, readers[kind](group), strict=True):
-                self._known[each[1]] = _Known(kind, self._identity[kind](each[2]), epoch, name)
+            identify = self._identity[kind]
+            for (_, address, words), name in zip(group, readers[kind](group), strict=True):
+                self._known[address] = _Known(kind, identify(words), epoch, name)
         return [self._known[address].name for _, address, _ in objects]
 
     def forget_others(self, addresses: Collection[int]) -> None:
-        """Forget the names of all objects but these, once they are many."""
+        """Forget the names of all other objects, once there are many."""
         if len(self._known) > 2 * len(addresses) + 1000:
-            self._known = {each: self._known[each] for each in addresses if each in self._known}
+            known = self._known
+            self._known = {address: known[address] for address in addresses if address in known}
 
-    def _same(self, each: Named, before: _Known, epoch: int | None) -> bool:
-        """Whether the object at this address is surely the one that was named before.
+    def _is_same(self, named: Named, before: _Known, epoch: int | None) -> bool:
+        """Whether the object at this address is certainly the one that was named before.
 
-        A type without a version tag (0) may have taken the place, the dictionary
-        and the name's address of a dead one; a dictionary may, at any time.
+        A type without a version tag (0) may have the address, the dictionary and the name's
+        address of a freed one.  So may a dictionary, at any time.
         """
-        kind, _, words = each
+        kind, _, words = named
         if kind != before.kind or self._identity[kind](words) != before.identity:
             return False
         if epoch is not None and epoch == before.epoch:
             return True
         return kind in ("code", "static") or (kind == "type" and any(words[self._tag]))
 
-    def _types(self, objects: Sequence[Named]) -> list[str]:
+    def _name_types(self, objects: Sequence[Named]) -> list[str]:
         """Return ``module.qualname`` as ``type.__module__`` and ``__qualname__`` give it."""
         dicts = [word_at(words, self._tp_dict) for _, _, words in objects]
         modules = self._texts_under("__module__", dicts)
@@ -119,8 +121,8 @@ class Names:
         qualnames = read_strings(self._memory, self._published, places)
         return [_join_type_name(*parts) for parts in zip(modules, qualnames, strict=True)]
 
-    def _static_types(self, objects: Sequence[Named]) -> list[str]:
-        """Return ``tp_name``, with its module where it has none: ``builtins``."""
+    def _name_static_types(self, objects: Sequence[Named]) -> list[str]:
+        """Return ``tp_name``, preceded by ``builtins.`` if it names no module."""
         at = self._published["type_object.tp_name"]
         places = [word_at(words, at) for _, _, words in objects]
         names = []
@@ -131,7 +133,7 @@ class Names:
             )
         return names
 
-    def _codes(self, objects: Sequence[Named]) -> list[str]:
+    def _name_codes(self, objects: Sequence[Named]) -> list[str]:
         """Return ``qualname (file:line)``."""
         places = [
             word_at(words, offset)
@@ -146,8 +148,8 @@ class Names:
             names.append(f"{_or_unknown(qualname)} ({_or_unknown(filename)}:{line})")
         return names
 
-    def _dicts(self, objects: Sequence[Named]) -> list[str]:
-        """Return the ``__name__`` in each: only module dictionaries have a unique id."""
+    def _name_dicts(self, objects: Sequence[Named]) -> list[str]:
+        """Return the ``__name__`` in each; dictionaries with a unique id are those of modules."""
         texts = self._texts_under("__name__", [address for _, address, _ in objects])
         return [_or_unknown(text) for text in texts]
 
@@ -160,7 +162,7 @@ class Names:
         values = read_values(self._memory, self._published, dicts, keys)
         missing = [number for number, value in enumerate(values) if value is None]
         if missing:
-            # A key that a program spelled anew is not the one that CPython keeps.
+            # The key may be another string object with the same text.
             some = [dicts[number] for number in missing]
             others = find_key(self._memory, self._published, some, key)
             again = read_values(self._memory, self._published, some, others)
@@ -170,15 +172,14 @@ class Names:
 
 
 def _join_type_name(module: str | None, qualname: str | None) -> str:
-    """Return a type's name: any text is one, the empty one too; a module may be missing."""
+    """Return ``module.qualname``, or ``qualname`` alone for a type without a module."""
     return _or_unknown(qualname) if module is None or qualname is None else f"{module}.{qualname}"
 
 
 def _or_unknown(text: str | None) -> str:
-    """Return a text, ``?`` where it could not be read."""
     return UNKNOWN if text is None else text
 
 
 def _make_slicer(offsets: tuple[int, int, int]) -> Callable[[bytes], object]:
-    """Return a function that cuts the words at these offsets out of a structure."""
+    """Return a function that returns the words at these offsets of a structure."""
     return itemgetter(*(slice(offset, offset + 8) for offset in offsets))

@@ -1,7 +1,7 @@
-"""Whether published offsets can be those of a CPython that is read here.
+"""Limits for the offsets that a target publishes.
 
-What they say decides how much is read, and where in it something is looked up: a
-block that lies, or one of a version that put things elsewhere, must end here.
+Offsets decide how many bytes are read, and where in them a field is looked up.  A corrupt block,
+or one of a version with another order, is refused here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STRUCT_LIMITS: Final = {
     "gen_object.size": 1 << 12,
     "unicode_object.size": 1 << 7,
 }
-"""Upper bounds in bytes, many times the real sizes: a lying block must not make us read more."""
+"""Largest sizes in bytes that are believed, many times the real ones."""
 
 OFFSET_LIMIT: Final = 1 << 24
 
@@ -48,13 +48,14 @@ READ_TOGETHER: Final = {
         "unicode_object.state": 4,
     },
 }
-"""What is read together and ends here: a member's offset, and the bytes of those before."""
+"""Last member of a read -> members that must lie before it, with their sizes in bytes."""
 
 ADJACENT: Final = {
-    # _PyInterpreterFrame.previous is the second word, as the link of any chain that is followed.
+    # The link of a list must be the second word of its nodes (process/linked_lists.py).
     "interpreter_frame.previous": ("interpreter_frame.executable", 8),
     "dict_object.ma_values": ("dict_object.ma_keys", 8),
 }
+"""Member -> the member that must stand before it, and their distance in bytes."""
 
 
 def check_offsets(offsets: Mapping[str, int]) -> None:
@@ -79,7 +80,6 @@ def check_offsets(offsets: Mapping[str, int]) -> None:
 
 
 def _make_offset_error(name: str, expected: str, found: int) -> LayoutError:
-    """Return the error for an offset."""
     return LayoutError(
         name,
         expected=expected,

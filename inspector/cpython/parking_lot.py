@@ -1,10 +1,10 @@
-"""Threads that wait for a lock: CPython's parking lot.
+"""Reads which threads wait for which lock: CPython's parking lot.
 
 Source: Python/parking_lot.c, 3.14 and 3.15.  ``buckets`` is a static table of 257 records
 {``_PyRawMutex mutex``, ``struct llist_node root``, ``size_t num_waiters``}, 32 bytes each.  A
 ``struct wait_entry`` {``park_arg``, ``addr``, ``_PySemaphore sema``, ``struct llist_node node``,
-``is_unparking``} stands on the stack of each thread that waits; ``addr`` is what it waits for,
-and its bucket is ``addr % 257``.
+``is_unparking``} is on the C stack of each waiting thread; ``addr`` is the address that it waits
+for, and its bucket is ``addr % 257``.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ SCAN_PIECE: Final = 1 << 20
 
 
 class Waiter(NamedTuple):
-    """One thread that waits in the parking lot."""
+    """One waiting thread."""
 
     entry: int
     """Address of its ``struct wait_entry``, on its C stack."""
     address: int
-    """What it waits for: a mutex, an event, or a thread's state."""
+    """The address that it waits for: a mutex, an event, or a thread's state."""
 
 
 def find_buckets(memory: Memory, writable: Iterable[Range]) -> list[int]:
-    """Return every address in these ranges at which ``buckets`` can stand: one in practice.
+    """Return every address in these ranges that may be ``buckets``: one in practice.
 
     An empty bucket's ``root`` points at itself twice and its ``num_waiters`` is 0; where most
     are empty, what stands before and behind the table cannot be a bucket.  Where many threads
@@ -152,10 +152,10 @@ def _is_pointer(word: int) -> bool:
 
 
 def read_waiters(memory: Memory, buckets: int, table: bytes) -> list[Waiter]:
-    """Return the waiters of a table that was just read, as far as their entries hold together.
+    """Return the waiters of a table that was just read.
 
-    The lists change while they are read: an entry whose address is not of its bucket, or
-    which is not there any more, ends its list.
+    The lists change while they are read.  An entry that is unreadable, or whose address
+    belongs to another bucket, ends its list.
     """
     words = decode_unsigned(table)
     found = []

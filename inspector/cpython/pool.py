@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOCKED",
+    "POOL_MIN_SIZE",
     "Pool",
     "follow_freelist",
     "read_pool",
@@ -26,10 +27,16 @@ __all__ = [
 ]
 
 LOCKED: Final = 1
-"""``_Py_LOCKED`` of a pool's mutex: a thread that ends may be merging its counts."""
+"""``_Py_LOCKED`` of the mutex: a thread that ends may be merging its counts."""
+
+HAS_PARKED: Final = 2
+"""``_Py_HAS_PARKED`` of the mutex: threads wait for it."""
+
+POOL_MIN_SIZE: Final = 8
+"""Entries of the smallest table (Python/uniqueid.c)."""
 
 MAX_POOL: Final = 1 << 26
-"""Ids of one interpreter; half a gigabyte of table."""
+"""Most ids of one interpreter that are read: a table of half a gigabyte."""
 
 
 class Pool(NamedTuple):
@@ -50,18 +57,18 @@ class Pool(NamedTuple):
 
     @property
     def table_range(self) -> Range:
-        """Where the table stands: eight bytes per id."""
+        """Address and size of the table, eight bytes per id."""
         return self.table, 8 * self.size
 
     @property
     def plausible(self) -> bool:
-        """Whether a pool that CPython made can look like this."""
+        """Whether this may be a pool of CPython."""
         if self.size == 0:
             return self.table == 0 and self.freelist == 0
         end = self.table + 8 * self.size
         return (
-            self.mutex <= 3  # noqa: PLR2004 - _Py_LOCKED | _Py_HAS_PARKED
-            and 8 <= self.size <= MAX_POOL  # noqa: PLR2004 - POOL_MIN_SIZE
+            self.mutex <= LOCKED | HAS_PARKED
+            and POOL_MIN_SIZE <= self.size <= MAX_POOL
             and self.size & (self.size - 1) == 0
             and self.table > 0
             and self.table % 8 == 0
@@ -71,20 +78,19 @@ class Pool(NamedTuple):
 
 
 def read_pool(memory: Memory, address: int) -> Pool:
-    """Read a pool; whether it can be one is not asked."""
+    """Read a pool, which need not be plausible."""
     return Pool.decode(memory.read(address, POOL_SIZE))
 
 
 def read_table(memory: Memory, pool: Pool) -> dict[int, int]:
-    """Read the table of a pool; raise :class:`MemoryFault` where it is not there."""
+    """Read the table of a pool; raise :class:`MemoryFault` if it is unreadable."""
     return split_table(memory.read(*pool.table_range), pool)
 
 
 def split_table(words: bytes, pool: Pool) -> dict[int, int]:
     """Return index (unique id minus one) -> address of each object in a pool's table.
 
-    All other indices are free.  A free entry holds NULL or the address of another entry,
-    and no object lies inside the table, so that a look at each entry is enough.
+    All other indices are free: a free entry holds NULL or the address of another entry.
     """
     start, end = pool.table, pool.table + 8 * pool.size
     entries = enumerate(decode_unsigned(words))
@@ -92,7 +98,7 @@ def split_table(words: bytes, pool: Pool) -> dict[int, int]:
 
 
 def follow_freelist(words: list[int], pool: Pool) -> set[int] | None:
-    """Return the indices that the free list visits, None if it leaves the table or loops."""
+    """Return the indices on the free list, None if it leaves the table or has a cycle."""
     visited: set[int] = set()
     entry = pool.freelist
     while entry:

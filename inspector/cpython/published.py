@@ -1,9 +1,9 @@
 """The ``_Py_DebugOffsets`` block that CPython puts at the start of ``_PyRuntime``.
 
 Source: ``Include/internal/pycore_debug_offsets.h``.  The block is a row of
-64-bit words; which word means what changes per minor version, and the tables
-here are the only place that knows.  A version that is newer than all tables is
-read with the newest one, and is refused later if the layout does not validate.
+64-bit words, whose meaning changes with the minor version and is defined by the tables in
+here.  A version newer than all tables is read with the newest table, and is refused later if
+the layout does not validate.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ debugger_support: eval_breaker remote_debugger_support remote_debugging_enabled
 
 
 def _flatten_table(table: str) -> tuple[str, ...]:
-    """Flatten a table to ``group.member`` in the order of the words."""
+    """Return ``group.member`` for each word of the block, in order."""
     names = []
     group = ""
     for word in table.split():
@@ -113,14 +113,14 @@ class Published(dict[str, int]):
         """``PY_VERSION_HEX``."""
 
     def __missing__(self, name: str) -> int:
-        """Raise :class:`LayoutError`: this version does not publish it."""
+        """Raise :class:`LayoutError` for an offset that this version does not publish."""
         raise LayoutError(
             name, expected="a published offset", found=f"none in {spell_version(self.version)}"
         )
 
     @property
     def known(self) -> bool:
-        """Whether the offsets of this very minor version are known, not only guessed."""
+        """Whether there is a table for this minor version."""
         return self.version >> 16 in _TABLES
 
     @property
@@ -130,17 +130,17 @@ class Published(dict[str, int]):
 
 
 def spell_version(version: int) -> str:
-    """Spell ``PY_VERSION_HEX``: 0x030f00c2 is ``3.15.0rc2``."""
+    """Return ``PY_VERSION_HEX`` as text: 0x030f00c2 is ``3.15.0rc2``."""
     level = {0xA: "a", 0xB: "b", 0xC: "rc"}.get(version >> 4 & 0xF, "")
     text = f"{version >> 24}.{version >> 16 & 0xFF}.{version >> 8 & 0xFF}"
     return f"{text}{level}{version & 0xF}" if level else text
 
 
 def read_version(memory: Memory, address: int) -> tuple[int, bool]:
-    """Return (``PY_VERSION_HEX``, free-threaded build) of the runtime at ``address``.
+    """Return (``PY_VERSION_HEX``, is a free-threaded build) of the runtime at ``address``.
 
-    Raises :class:`LayoutError` when the cookie is not there: no ``_PyRuntime``, or
-    one of 3.12 or older, which publishes nothing.
+    Raises :class:`LayoutError` if there is no cookie: this is not ``_PyRuntime``, or one of
+    3.12 or older, which publishes nothing.
     """
     words = memory.read(address, 24)
     if words[:8] != COOKIE:
@@ -153,7 +153,7 @@ def read_published(memory: Memory, address: int, pid: int | None = None) -> Publ
     """Read the block of the runtime at ``address``.
 
     Raises :class:`NotPython`, :class:`NotFreeThreaded`, :class:`UnsupportedVersion`
-    with ``pid``, and :class:`LayoutError` for offsets that cannot be.
+    with ``pid``, and :class:`LayoutError` for offsets beyond their limits.
     """
     try:
         version, free_threaded = read_version(memory, address)
@@ -194,7 +194,7 @@ def read_published(memory: Memory, address: int, pid: int | None = None) -> Publ
 def make_newer_version_error(
     published: Published, pid: int | None, failure: Exception
 ) -> UnsupportedVersion:
-    """Return the error for a version that is not known and did not validate."""
+    """Return the error for a version without a table, whose layout did not validate."""
     return UnsupportedVersion(
         f"CPython {spell_version(published.version)} is newer than this inspector, "
         f"which does not understand it ({failure})",

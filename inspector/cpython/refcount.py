@@ -1,4 +1,4 @@
-"""Header words to a reference count; pure integers, nothing of this package.
+"""Decodes an object's header to its reference count.
 
 Source: ``Include/object.h`` and ``Include/refcount.h`` (struct ``_object``,
 ``_Py_REF_*``), ``Include/internal/pycore_gc.h`` (``_PyGC_BITS_*``) and
@@ -22,7 +22,7 @@ BIAS: Final = (2**63 - 1) // 8
 """``_Py_REF_DEFERRED`` in references: what deferred counting adds to ``ob_ref_shared``."""
 
 SHARED_SHIFT: Final = 2
-"""``_Py_REF_SHARED_SHIFT``: below are the two flag bits."""
+"""``_Py_REF_SHARED_SHIFT``: the lower two bits are flags."""
 
 GC_DEFERRED: Final = 64
 """``_PyGC_BITS_DEFERRED``: the object's references on stacks are not counted."""
@@ -35,7 +35,7 @@ _HEADER: Final = struct.Struct("=QHBBIqQ")
 
 
 class Header(NamedTuple):
-    """The words of one object's header, as they stand in memory."""
+    """The fields of one object's header."""
 
     ob_tid: int
     """``_Py_ThreadId()`` of the owner, 0 when merged or immortal; during a
@@ -50,17 +50,17 @@ class Header(NamedTuple):
 
     @property
     def immortal(self) -> bool:
-        """CPython counts no references to this object."""
+        """Whether CPython counts no references to this object."""
         return self.ob_ref_local == IMMORTAL_LOCAL
 
     @property
     def deferred(self) -> bool:
-        """References on thread stacks are not counted, and the bias is added."""
+        """Whether references on thread stacks are not counted, and the bias is added."""
         return bool(self.ob_gc_bits & GC_DEFERRED)
 
 
 class Count(NamedTuple):
-    """What a header says of its object's references."""
+    """The reference counts in a header."""
 
     owner: int
     """``ob_tid``."""
@@ -70,22 +70,21 @@ class Count(NamedTuple):
     shared: int
     """Without the flag bits, the bias included."""
     bias: int
-    """What is in ``shared`` that nobody holds: :data:`BIAS` for a deferred object, and
-    the reference of the merge queue (Python/brc.c) for a queued one."""
+    """The part of ``shared`` that is no reference of the program: :data:`BIAS` for a deferred
+    object, and 1, the reference of the merge queue (Python/brc.c), for a queued one."""
     net: int | None
     """``local + shared - bias``, signed; None for an immortal object."""
     torn: bool
-    """The deferred bit is set and its constant not yet added.
+    """The deferred bit is set, but the bias is not added yet.
 
-    ``PyUnstable_Object_EnableDeferredRefcount`` sets the bit before it adds the
-    constant: an unsynchronised reader can see a count near ``-BIAS``."""
+    ``PyUnstable_Object_EnableDeferredRefcount`` sets the bit first, so that a reader can see
+    a count near ``-BIAS`` in between."""
 
 
 def decode_count(words: bytes) -> Count:
     """Decode the counts of one header.
 
-    Immortal objects carry the deferred bit without the constant, which is why they
-    are told apart first.
+    Immortal objects may have the deferred bit without the bias, so they come first.
     """
     owner, _, _, gc_bits, local, word, _ = _HEADER.unpack_from(words)
     shared = word >> SHARED_SHIFT

@@ -1,7 +1,7 @@
-"""The chains of CPython's structures, as bounded lists of addresses.
+"""The linked lists of CPython's runtime: interpreters, and the thread states of each.
 
-What is read may be moving or lying: every walk has an upper bound and detects
-cycles.  Nothing here follows an object; the callers decide what to read of it.
+The target may change the lists meanwhile, and memory may be corrupt: every walk has an upper
+bound and detects cycles.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ MAX_THREADS: Final = 1 << 16
 ACTIVE: Final = 1 << 4
 """``PyThreadState._status.active`` (Include/cpython/pystate.h, 3.14 and 3.15)."""
 STAGES, BOUND = 0b1110_0111, 0b0000_0011
-"""Of the same bits: ``initialized`` and ``bound`` are set, and ``unbound``, ``finalizing``,
-``cleared`` and ``finalized`` are not."""
+"""Mask of the same bits, and its value for a thread in use: ``initialized`` and ``bound`` are set,
+and ``unbound``, ``finalizing``, ``cleared`` and ``finalized`` are not."""
 
 
 class Thread(NamedTuple):
-    """A thread state and its array of contributions, as one reading saw them."""
+    """A thread state, and its array of per-thread reference counts."""
 
     address: int
     next: int
@@ -53,12 +53,12 @@ class Thread(NamedTuple):
     size: int
     finalized: bool
     attached: bool
-    """It runs Python code, or could at any moment: its top frame is in motion."""
+    """It runs Python code, or may at any moment: its top frame is changing."""
     bound: bool
-    """Its OS thread has begun and is not ending: all of the structure is as it should be."""
+    """Its OS thread has begun and is not ending: the structure is complete."""
 
     def fits(self, pool: Pool) -> bool:
-        """Whether its array can be one of CPython's: never longer than the pool's table."""
+        """Whether its array can be real: it is never longer than the table of the pool."""
         return 0 <= self.size <= pool.size
 
 
@@ -68,7 +68,7 @@ def read_pointer(memory: Memory, address: int) -> int:
 
 
 def _refuse_endless(field: str, address: int, found: Collection[int], most: int) -> None:
-    """Refuse a chain that comes back to where it was, or does not end."""
+    """Raise :class:`LayoutError` for a list with a cycle or more than ``most`` nodes."""
     if address in found or len(found) == most:
         raise LayoutError(
             field,
@@ -78,7 +78,7 @@ def _refuse_endless(field: str, address: int, found: Collection[int], most: int)
 
 
 def read_interpreters(memory: Memory, published: Published, runtime: int) -> list[int]:
-    """Return the addresses of all ``PyInterpreterState``, the newest first."""
+    """Return the addresses of all ``PyInterpreterState``, the newest first, the main one last."""
     found: list[int] = []
     address = read_pointer(memory, runtime + published["runtime_state.interpreters_head"])
     while address:
@@ -89,7 +89,7 @@ def read_interpreters(memory: Memory, published: Published, runtime: int) -> lis
 
 
 def read_gil_enabled(memory: Memory, published: Published, interpreter: int) -> bool | None:
-    """Return whether the interpreter's GIL is on at this moment; None if that is unreadable.
+    """Return whether the GIL of an interpreter is on; None if that is unreadable.
 
     ``struct _gil_runtime_state.enabled`` (Include/internal/pycore_gil.h, 3.14 and 3.15).
     """
@@ -102,13 +102,13 @@ def read_gil_enabled(memory: Memory, published: Published, interpreter: int) -> 
 
 
 def plan_thread(published: Published, refcounts: int, address: int) -> tuple[Range, Range]:
-    """Return what to read of a thread state: its fixed members, its ``refcounts``."""
+    """Return the ranges to read of a thread state: its published part, its ``refcounts``."""
     size = published["thread_state.native_thread_id"] + 8
     return (address, size), (address + refcounts, REFCOUNTS_SIZE)
 
 
 def decode_thread(published: Published, address: int, words: bytes, counts: bytes) -> Thread:
-    """Decode what :func:`plan_thread` names."""
+    """Decode the bytes of the two ranges of :func:`plan_thread`."""
     values, size, finalized = struct.unpack_from("=Qqi", counts)
     status = words[published["thread_state.status"]]
     return Thread(
@@ -133,9 +133,9 @@ def read_threads(
 ) -> list[Thread]:
     """Return the thread states of one interpreter, in the order of CPython's list.
 
-    ``known`` are the threads of an earlier walk, which are read at once; the chain
-    is followed all the same.  Raises :class:`LayoutError` for a chain that cannot
-    be, and :class:`MemoryFault` where a thread state went away under the reader.
+    ``known`` are threads of an earlier reading, which are read in one call; the links are
+    followed all the same.  Raises :class:`LayoutError` for a list with a cycle or of another
+    interpreter, and :class:`MemoryFault` if a thread state was freed meanwhile.
     """
     head = interpreter + published["interpreter_state.threads_head"]
     ranges: list[Range] = [(head, 8)]

@@ -1,4 +1,4 @@
-"""Stops of the world: where CPython notes that one is asked for, and by whom.
+"""Finds and decodes the state of a stop of the world: requested, stopped, by whom.
 
 Sources: ``struct _stoptheworld_state`` (Include/internal/pycore_interp_structs.h) of each
 interpreter and of the runtime, ``struct _qsbr_shared`` (pycore_qsbr.h) which follows it in
@@ -48,11 +48,11 @@ class StopState(NamedTuple):
     """One ``struct _stoptheworld_state`` as it was read."""
 
     requested: bool
-    """Somebody asked for a stop that is not over."""
+    """A stop was requested and is not over."""
     stopped: bool
-    """All threads but the requester stand still."""
+    """All threads but the requester are stopped."""
     requester: int
-    """Address of the thread state that asked; NULL for a thread that was detached then."""
+    """Address of the requesting thread state; NULL for a detached thread."""
 
     @classmethod
     def decode(cls, words: bytes) -> StopState:
@@ -62,7 +62,7 @@ class StopState(NamedTuple):
 
 
 class StopOffsets(NamedTuple):
-    """Where the states of stops are; None for one that could not be told apart."""
+    """Offsets of the two states, in bytes; None for one that was not found."""
 
     interpreter: int | None
     """``PyInterpreterState.stoptheworld``."""
@@ -74,10 +74,10 @@ class StopOffsets(NamedTuple):
 def find_stop_offsets(
     memory: Memory, published: Published, runtime: int, interpreters: list[int]
 ) -> StopOffsets:
-    """Find both by what follows each of them; no stop has to happen for it."""
+    """Find both states by the structures that follow them, without a stop having to happen."""
     places = [
-        _find_before_qsbr(memory, each, published["interpreter_state.size"])
-        for each in interpreters
+        _find_before_qsbr(memory, interpreter, published["interpreter_state.size"])
+        for interpreter in interpreters
     ]
     common = set.intersection(*places) if places else set()
     in_interpreter = common.pop() if len(common) == 1 else None
@@ -118,14 +118,14 @@ def _find_before_qsbr(memory: Memory, interpreter: int, size: int) -> set[int]:
         if not threads or threads % QSBR_ENTRY or not 0 <= threads - raw < PAGE:
             continue
         (array,) = memory.read_many([(threads, QSBR_ENTRY * min(number, QSBR_SAMPLE))])
-        # Entries that no thread has had yet do not point anywhere.
+        # Entries that no thread has used yet hold NULL.
         if array is not None and interpreter + 8 * place in decode_unsigned(array):
             found.add(8 * place - STOP_SIZE)
     return found
 
 
 def _find_before_preconfig(memory: Memory, runtime: int, size: int) -> int | None:
-    """Return the offset of the state that is global, right before ``PyPreConfig``."""
+    """Return the offset of the state with ``is_global``, right before ``PyPreConfig``."""
     words = _read_words(memory, runtime, min(size, SCANNED))
     found = []
     for place in range(len(words) - PRECONFIG_INTS // 2 - 3):
@@ -136,13 +136,13 @@ def _find_before_preconfig(memory: Memory, runtime: int, size: int) -> int | Non
             f"={PRECONFIG_INTS // 2}Q", *words[place + 3 : place + 3 + PRECONFIG_INTS // 2]
         )
         numbers = struct.unpack(f"={PRECONFIG_INTS}i", config)
-        if numbers[0] in (1, 2, 3) and all(-1 <= each <= PRECONFIG_MOST for each in numbers):
+        if numbers[0] in (1, 2, 3) and all(-1 <= number <= PRECONFIG_MOST for number in numbers):
             found.append(8 * place)
     return found[0] if len(found) == 1 else None
 
 
 def _read_words(memory: Memory, address: int, size: int) -> list[int]:
-    """Return the words of a structure, as far as its pages are mapped."""
+    """Return the words of a structure, up to an unmapped page."""
     ranges = []
     end = address + size
     while address < end:

@@ -1,8 +1,8 @@
-"""All types of an interpreter, found by walking from ``object`` to its subclasses.
+"""Finds all types of an interpreter, from ``object`` on through subclasses.
 
-The pool lists only objects with a unique id.  A class that was made through its
-metatype's ``tp_alloc`` (pybind11 does), or that came back from cyclic garbage, has
-none; but every type stands among the subclasses of its bases.
+The pool lists only objects with a unique id.  A class that was made through its metatype's
+``tp_alloc`` (pybind11 does that), or that a finalizer resurrected, has none.  But every type is
+among the subclasses of its bases.
 
 Sources: ``tp_subclasses`` is a dictionary {address: weak reference} in a heap
 type, and an index plus one in a static type that the interpreter manages, whose
@@ -36,7 +36,7 @@ MAX_INDEX: Final = 512
 """There are about 200 managed static types; no dictionary has so low an address."""
 
 MAX_BASES: Final = 1 << 10
-"""More than any type has; ends a chain of bases that comes back to itself."""
+"""More than any type has; ends a cycle of bases."""
 
 WR_OBJECT: Final = 32
 """``offsetof(PyWeakReference, wr_object)`` (Include/cpython/weakrefobject.h)."""
@@ -44,7 +44,7 @@ WR_OBJECT: Final = 32
 MAX_TYPES: Final = 1 << 20
 
 KEPT_SINCE: Final = (3, 15)
-"""From here on a class that comes back from garbage still is a subclass of its bases."""
+"""Since this version a resurrected class is still a subclass of its bases."""
 
 State = tuple[int, int, int]
 """Three words of what may be a ``managed_static_type_state``: type, dictionary, subclasses."""
@@ -67,11 +67,10 @@ def walk_types(
 ) -> dict[int, bool]:
     """Return every type's address, and whether it is a heap type.
 
-    ``some_type`` is any type of the interpreter; :class:`MemoryFault` is raised
-    where it went away.  ``namespaces`` are module dictionaries: before 3.15 the collector
-    clears weak references to a class before a finalizer brings it back, and then only
-    the names that hold it lead to it.  What is created while the walk goes on may be
-    missed; what dies may be listed.
+    ``some_type`` is any type of the interpreter; raises :class:`MemoryFault` if it was freed.
+    ``namespaces`` are module dictionaries: before 3.15 the collector clears weak references
+    to a class before a finalizer resurrects it, and then only the names that hold the class
+    lead to it.  Types that are created or freed meanwhile may be missing or listed.
     """
     states = _find_managed_states(memory, layout, interpreter)
     known: dict[int, bool] = {}
@@ -94,7 +93,7 @@ def read_subclasses(memory: Memory, layout: Layout, interpreter: int, address: i
 def _read_level(
     memory: Memory, layout: Layout, states: list[State], level: list[int], known: dict[int, bool]
 ) -> set[int]:
-    """Return what the subclasses of some types refer to; note which are heap types."""
+    """Return the objects in ``tp_subclasses`` of types; add the types to ``known``."""
     subclasses_at = layout.type_field("tp_subclasses")
     flags_at = layout.published["type_object.tp_flags"]
     start = min(subclasses_at, flags_at)
@@ -113,11 +112,11 @@ def _read_level(
             managed.append(address)
     dicts += _find_managed_subclasses(memory, layout, states, managed)
     references = list(_read_dict_values(memory, layout, dicts))
-    return set(read_words(memory, [each + WR_OBJECT for each in references]))
+    return set(read_words(memory, [reference + WR_OBJECT for reference in references]))
 
 
 def _find_managed_states(memory: Memory, layout: Layout, interpreter: int) -> list[State]:
-    """Return every place in an interpreter that may be the state of a managed static type."""
+    """Return all words of an interpreter that may be a ``managed_static_type_state``."""
     words = decode_unsigned(
         memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8)
     )
@@ -160,7 +159,7 @@ def _select_types(memory: Memory, layout: Layout, objects: set[int]) -> list[int
 def _select_by_flag(memory: Memory, layout: Layout, objects: set[int], flag: int) -> set[int]:
     """Return the objects whose type has a flag that all its instances share."""
     published = layout.published
-    # In their order, neighbours are read together.
+    # Sorted, so that neighbours are read together.
     order = sorted(each for each in objects if each % 8 == 0)
     types = read_words(memory, [each + published["pyobject.ob_type"] for each in order])
     distinct = list(set(types))

@@ -1,4 +1,4 @@
-"""Strings and dictionary entries of a target, read in few vectored rounds.
+"""Reads strings and dictionary entries of a target, many at a time.
 
 Sources: ``PyASCIIObject`` and ``struct _PyUnicodeObject_state``
 (Include/cpython/unicodeobject.h), ``struct _dictkeysobject`` and its entries
@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["MAX_TEXT", "find_key", "read_c_strings", "read_dicts", "read_strings", "read_values"]
 
 MAX_TEXT: Final = 1 << 12
-"""Characters of a string that are read; a longer one ends in an ellipsis."""
+"""Most characters of a string that are read; the text of a longer one ends in ``…``."""
 
 C_PIECE: Final = 64
-"""Bytes of a C string that are read at once: nearly all of them are shorter."""
+"""Bytes of a C string that are read per step: nearly all of them are shorter."""
 
 FIRST_READ: Final = 160
 """Bytes that hold the header of a string and nearly always all of its text."""
 
 MAX_ENTRIES: Final = 1 << 16
+MAX_LOG2_INDEX_BYTES: Final = 40
+"""``dk_log2_index_bytes`` of any dictionary that fits in memory is less."""
 
 _UTF: Final = {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}
 
@@ -48,14 +50,14 @@ _GENERAL, _UNICODE = 0, 1
 def read_strings(
     memory: Memory, published: Published, addresses: Sequence[int]
 ) -> list[str | None]:
-    """Return the text of each ``str`` object, None where there is none.
+    """Return the text of each ``str`` object, None for an address that holds none.
 
     Text of more than :data:`MAX_TEXT` characters is cut, and ends in ``…``.
     """
     # Many classes share the string that names their module.
     order = list(dict.fromkeys(addresses))
     heads = memory.read_many([(address, FIRST_READ) for address in order])
-    # A short string at the end of a mapping: its own header is all that is there.
+    # A short string may be at the end of a mapping: then only its header is read.
     size = published["unicode_object.asciiobject_size"]
     texts: dict[int, str | None] = dict.fromkeys(order)
     rest: list[tuple[int, int, int, int]] = []
@@ -85,7 +87,7 @@ def _read_less(memory: Memory, address: int, size: int) -> bytes | None:
 
 
 def _decode_text_header(published: Published, head: bytes, address: int) -> tuple[int, int, int]:
-    """Return (bytes per character, address of the text, characters); 0 bytes if no string."""
+    """Return (bytes per character, address of the text, characters); all 0 if no string."""
     length = struct.unpack_from("=q", head, published["unicode_object.length"])[0]
     state = struct.unpack_from("=I", head, published["unicode_object.state"])[0]
     kind = state >> _KIND_SHIFT & 7
@@ -100,10 +102,10 @@ def _decode_text_header(published: Published, head: bytes, address: int) -> tupl
 
 
 def read_c_strings(memory: Memory, addresses: Sequence[int], most: int) -> list[bytes | None]:
-    """Return what is before the NUL at each address, ``most`` bytes of it; None for nothing."""
+    """Return up to ``most`` bytes of each C string; None for an unreadable address."""
     found: dict[int, bytes | None] = dict.fromkeys(addresses, b"")
     rest = {address: address for address in found}
-    """Where it goes on, by where the string begins."""
+    """Address of a string -> address from which to read on."""
     while rest:
         ranges = [(at, min(C_PIECE, PAGE - at % PAGE)) for at in rest.values()]
         pieces = memory.read_many(ranges)
@@ -119,21 +121,21 @@ def read_c_strings(memory: Memory, addresses: Sequence[int], most: int) -> list[
 
 
 def _decode_text(data: bytes, kind: int, length: int) -> str | None:
-    """Decode text that may hold lone surrogates; None for what are no characters."""
+    """Decode text, which may hold lone surrogates; None for bytes that are no characters."""
     try:
         text = data.decode(_UTF[kind], "surrogatepass" if kind > 1 else "strict")
     except UnicodeDecodeError:
-        return None  # The string died, and its memory is used for something else.
+        return None  # The string was freed, and its memory is used for something else.
     return text if length <= MAX_TEXT else text + "…"
 
 
 def read_values(
     memory: Memory, published: Published, dicts: Sequence[int], keys: set[int]
 ) -> list[int | None]:
-    """Return, per dictionary, the value object under the key; None where it has none.
+    """Return the address of the value under a key in each dictionary; None for no value.
 
-    ``keys`` are the addresses that the key object can have: CPython's own names
-    are singletons, so that comparing addresses is enough.
+    ``keys`` are the addresses that the key object can have.  CPython's own names are
+    singletons, so it is enough to compare addresses.
     """
     found: list[int | None] = [None] * len(dicts)
     for number, words, width in read_dicts(memory, published, dicts):
@@ -175,7 +177,11 @@ def read_dicts(
             continue
         index_bytes, kind = head[9], head[10]
         count = struct.unpack_from("=q", head, 24)[0]
-        if kind not in (_GENERAL, _UNICODE) or not 0 < count <= MAX_ENTRIES or index_bytes > 40:  # noqa: PLR2004 - dk_log2_index_bytes of a dictionary that fits in memory
+        if (
+            kind not in (_GENERAL, _UNICODE)
+            or not 0 < count <= MAX_ENTRIES
+            or index_bytes > MAX_LOG2_INDEX_BYTES
+        ):
             continue
         width = 3 if kind == _GENERAL else 2
         ranges.append((keys + _KEYS_HEADER + (1 << index_bytes), 8 * width * count))

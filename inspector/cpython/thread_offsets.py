@@ -1,11 +1,10 @@
-"""Where a thread state keeps its array of contributions.
+"""Discovers where a thread state keeps its array of per-thread reference counts.
 
 Source: ``_PyThreadStateImpl`` (Include/internal/pycore_tstate.h) and
 ``struct _brc_thread_state`` (pycore_brc.h), 3.14 and 3.15: ``refcounts`` follows
 ``brc``, five words that begin with the links of a list and the thread's id.
 ``c_stack_refs`` follows ``qsbr`` and the head of ``mem_free_queue``.
-All of these lists are closed rings, and that is what is tested: a neighbour's
-link must lead back.
+These lists are closed rings, which is tested: the links of both neighbours must lead back.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import REFCOUNTS_SIZE, Offset
-from inspector.cpython.pool import read_pool, split_table
+from inspector.cpython.pool import POOL_MIN_SIZE, read_pool, split_table
 from inspector.cpython.runtime_lists import Thread, read_threads
 from inspector.cpython.words import decode_signed, decode_unsigned
 from inspector.errors import LayoutError, MemoryFault
@@ -26,17 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["ThreadOffsets", "find_thread_offsets"]
 
 SCAN: Final = 10 * 4096
-"""Bytes behind ``PyThreadState`` that are searched; real offsets are below 20,000."""
+"""Bytes after ``PyThreadState`` that are searched; real offsets are below 20,000."""
 
 BLOCK: Final = 4096
 SAMPLE: Final = 8
-"""Thread states that are searched; the offset found is then tested in all."""
+"""Most thread states that are searched; the offset is then validated in all of them."""
 
 BRC_SIZE: Final = 40
 """Bytes of ``struct _brc_thread_state``."""
 
 QSBR_SCAN: Final = 64
-"""Words behind ``PyThreadState`` in which ``qsbr`` is looked for; it is within 25."""
+"""Words after ``PyThreadState`` in which ``qsbr`` is searched; it is among the first 25."""
 
 MAX_ID_DISTANCE: Final = 1 << 16
 
@@ -44,7 +43,7 @@ MAX_CONTRIBUTION: Final = 1 << 40
 
 
 class ThreadOffsets(NamedTuple):
-    """The offsets of ``_PyThreadStateImpl`` that were found, and what speaks for them."""
+    """Offsets in ``_PyThreadStateImpl``, in bytes, and their evidence."""
 
     refcounts: int
     c_stack_refs: int | None
@@ -52,7 +51,7 @@ class ThreadOffsets(NamedTuple):
 
 
 class _Image(NamedTuple):
-    """The words of one thread state from its published part on."""
+    """The words of one thread state after its published part."""
 
     thread: Thread
     words: list[int]
@@ -61,10 +60,10 @@ class _Image(NamedTuple):
 def find_thread_offsets(
     memory: Memory, published: Published, interpreter: int, where: int
 ) -> ThreadOffsets:
-    """Return the offsets, for the pool at address ``where`` of this interpreter.
+    """Return the offsets; ``where`` is the address of this interpreter's pool.
 
-    Raises :class:`LayoutError` when no offset, or more than one, fits all thread
-    states, and :class:`MemoryFault` when one of them went away.
+    Raises :class:`LayoutError` if no offset, or more than one, fits all thread states, and
+    :class:`MemoryFault` if one of them was freed meanwhile.
     """
     start = published["thread_state.size"]
     bound = [
@@ -73,10 +72,12 @@ def find_thread_offsets(
     if not bound:
         raise LayoutError("threads_head", expected="a thread state that is bound", found="none")
     pool = read_pool(memory, where)
-    images = [_read_image(memory, start, each) for each in bound[:: max(1, len(bound) // SAMPLE)]]
+    images = [
+        _read_image(memory, start, thread) for thread in bound[:: max(1, len(bound) // SAMPLE)]
+    ]
     length = min(len(image.words) for image in images)
     slots = range(BRC_SIZE // 8, length - REFCOUNTS_SIZE // 8)
-    # Without the id, words that are all 0 behind another ring would do as well.
+    # Without the test of the id, zeros behind any other ring would fit, too.
     slots_left = [
         slot for slot in _find_slots_behind_ids(images[0], slots) if _hold_ids(images, slot - 3)
     ]
@@ -121,7 +122,7 @@ def find_thread_offsets(
 
 
 def _read_image(memory: Memory, start: int, thread: Thread) -> _Image:
-    """Read what follows the published part of a thread state, as far as it is mapped."""
+    """Read what follows the published part of a thread state, up to an unmapped page."""
     ranges = []
     address = thread.address + start
     end = address + SCAN
@@ -138,14 +139,14 @@ def _read_image(memory: Memory, start: int, thread: Thread) -> _Image:
 
 
 def _is_array(words: list[int], slot: int, pool_size: int) -> bool:
-    """Whether {values, size, is_finalized} can stand at this slot."""
+    """Whether {values, size, is_finalized} may be at this slot."""
     values, size, third = words[slot : slot + 3]
     finalized = third & 0xFFFF_FFFF
     if values == 0:
         return size == 0 and finalized <= 1
     return (
         finalized == 0
-        and 8 <= size <= pool_size  # noqa: PLR2004 - POOL_MIN_SIZE
+        and POOL_MIN_SIZE <= size <= pool_size
         and size & (size - 1) == 0
         and values % 8 == 0
     )
@@ -165,7 +166,7 @@ def _in_ring(memory: Memory, image: _Image, start: int, slot: int) -> bool:
 
 
 def _find_slots_behind_ids(image: _Image, slots: range) -> list[int]:
-    """Return the slots that may be behind the id of one thread: few of thousands."""
+    """Return the slots whose word before may be the id of a thread: few of thousands."""
     identity = image.thread.thread_id
     before = image.words[slots.start - 3 : slots.stop - 3]
     near = range(identity - MAX_ID_DISTANCE, identity + MAX_ID_DISTANCE)
@@ -175,8 +176,8 @@ def _find_slots_behind_ids(image: _Image, slots: range) -> list[int]:
 def _hold_ids(images: list[_Image], slot: int) -> bool:
     """Whether the word at this slot is each thread's ``_Py_ThreadId()``.
 
-    ``PyThreadState.thread_id`` is ``pthread_self()``: the same on x86-64, and
-    elsewhere as far away in each thread, by no more than ``struct pthread`` is long.
+    ``PyThreadState.thread_id`` is ``pthread_self()``.  On x86-64 both are equal; elsewhere
+    their distance is the same in each thread, and at most the size of ``struct pthread``.
     """
     distances = {image.words[slot] - image.thread.thread_id for image in images}
     return len(distances) == 1 and abs(distances.pop()) < MAX_ID_DISTANCE
@@ -185,10 +186,10 @@ def _hold_ids(images: list[_Image], slot: int) -> bool:
 def _validate_arrays(
     memory: Memory, published: Published, interpreter: int, where: int, refcounts: int
 ) -> int:
-    """Test the array of every thread; return how many have one.
+    """Validate the array of every thread; return how many threads have one.
 
-    A free id has no count in any thread: ids are only given back by the collector,
-    after it has merged all arrays.  A handful may be taken while this is read.
+    A free id has no count in any thread, because the collector releases ids only after it
+    has merged all arrays.  A few ids may be taken between the reads.
     """
     chain = read_threads(memory, published, interpreter, refcounts)
     pool = read_pool(memory, where)
@@ -214,14 +215,11 @@ def _validate_arrays(
 
 
 def _count_stray_ids(array: bytes, free: set[int]) -> tuple[int, int]:
-    """Return how many free ids an array counts, and the largest of its counts.
-
-    Most of an array is 0, page by page.
-    """
+    """Return how many free ids have a count, and the largest count of the array."""
     stray = largest = 0
     for start in range(0, len(array), BLOCK):
         page = array[start : start + BLOCK]
-        if not page.strip(b"\0"):
+        if not page.strip(b"\0"):  # most pages are zeros
             continue
         values = decode_signed(page)
         first = start // 8
@@ -232,10 +230,10 @@ def _count_stray_ids(array: bytes, free: set[int]) -> tuple[int, int]:
 
 
 def _find_c_stack_refs(memory: Memory, images: list[_Image], start: int, end: int) -> int | None:
-    """Return the offset of the word behind ``qsbr`` and the ring ``mem_free_queue``.
+    """Return the offset of the word after ``qsbr`` and the ring ``mem_free_queue``.
 
-    ``struct _qsbr_thread_state`` (pycore_qsbr.h) leads back to its thread state
-    with its third word.
+    The third word of ``struct _qsbr_thread_state`` (pycore_qsbr.h) points back to the thread
+    state.
     """
     found = [
         slot

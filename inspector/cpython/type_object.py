@@ -1,4 +1,4 @@
-"""What one type's structure says: its flags, bases, subclasses, and who frees its instances.
+"""Reads one type: its flags, bases, subclasses, and which base frees its instances.
 
 Sources: ``PyTypeObject`` (Include/cpython/object.h), ``Py_TPFLAGS_*``
 (Include/object.h), ``subtype_dealloc`` (Objects/typeobject.c), ``PyTupleObject``;
@@ -48,11 +48,11 @@ FLAGS: Final = {
     30: "BASE_EXC_SUBCLASS",
     31: "TYPE_SUBCLASS",
 }
-"""``Py_TPFLAGS_*`` by bit; bits that say nothing to a reader are left out."""
+"""``Py_TPFLAGS_*`` by bit; bits of no use to users are left out."""
 
 
 class TypeStructure(NamedTuple):
-    """The structure of one type as it was read."""
+    """The fields of one type."""
 
     basicsize: int
     """Bytes of an instance, without items."""
@@ -61,9 +61,10 @@ class TypeStructure(NamedTuple):
     """Addresses, from the type itself to ``object``."""
     subclasses: list[int]
     dealloc_owner: int
-    """The nearest base that frees instances by a function of its own; 0 if unknown."""
+    """The nearest base, or the type itself, with another ``tp_dealloc`` than classes have; 0 if
+    unknown."""
     dealloc_is_static: bool
-    """That base is a static type: Python's own code drops the reference to the type."""
+    """That base is a static type; then ``subtype_dealloc`` drops the reference to the type."""
 
 
 def flag_names(flags: int) -> list[str]:
@@ -72,9 +73,9 @@ def flag_names(flags: int) -> list[str]:
 
 
 def find_python_dealloc(memory: Memory, layout: Layout, types: Sequence[int]) -> int:
-    """Return the address of ``subtype_dealloc``: what frees instances of Python classes.
+    """Return the address of ``subtype_dealloc``, which frees instances of Python classes.
 
-    It is static in CPython, and found as what most heap types have.
+    The function has no exported symbol: it is the most frequent ``tp_dealloc`` of the types.
     """
     at = layout.type_field("tp_dealloc")
     pieces = memory.read_many([(address + at, 8) for address in types])
@@ -85,7 +86,7 @@ def find_python_dealloc(memory: Memory, layout: Layout, types: Sequence[int]) ->
 def read_structure(
     memory: Memory, layout: Layout, interpreter: int, address: int, subtype_dealloc: int
 ) -> TypeStructure:
-    """Read one type; raise :class:`MemoryFault` where it went away."""
+    """Read one type; raise :class:`MemoryFault` if it was freed."""
     published = layout.published
     words = memory.read(address, published["type_object.size"])
     flags_at = published["type_object.tp_flags"]

@@ -1,7 +1,7 @@
 """Bytes to machine words (LP64, little endian).
 
-Not ``struct.unpack`` with the length in its format: that keeps an instance of a
-heap type for every length it has seen, which a census of heap types then counts.
+``struct.unpack`` with the length in its format is not used: it caches an instance of a heap
+type for every length, and a tool that counts heap types would count them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["decode_signed", "decode_unsigned", "find_differing", "read_words", "word_at"]
 
 BLOCK: Final = 1 << 12
-"""Bytes that are compared as a whole first."""
+"""Bytes of a block, which is compared as a whole first."""
 
 
 def decode_unsigned(data: bytes) -> list[int]:
@@ -39,13 +39,13 @@ def word_at(data: bytes, offset: int) -> int:
 
 
 def find_differing(before: bytes, after: bytes) -> list[int]:
-    """Return the indices of words that differ; what is shorter goes on with zeros."""
+    """Return the indices of the words that differ; the shorter one is padded with zeros."""
     if before == after:
         return []
     size = max(len(before), len(after))
     before, after = before.ljust(size, b"\0"), after.ljust(size, b"\0")
     found: list[int] = []
-    # Nearly all blocks are the same, and comparing those needs no words.
+    # Nearly all blocks are equal, and equal blocks need no words.
     for start in range(0, size, BLOCK):
         old, new = before[start : start + BLOCK], after[start : start + BLOCK]
         if old != new:
@@ -56,9 +56,9 @@ def find_differing(before: bytes, after: bytes) -> list[int]:
 
 
 def read_words(memory: Memory, addresses: Sequence[int]) -> list[int]:
-    """Return the ``uint64_t`` at each address; 0 where it is unreadable or misaligned.
+    """Return the ``uint64_t`` at each address; 0 for an unreadable or misaligned one.
 
-    For pointers of thousands of objects: whole pages are read, and indexed.
+    Reads whole pages, which is fast for pointers in thousands of objects.
     """
     numbers = sorted({address // PAGE for address in addresses})
     pieces = memory.read_many([(number * PAGE, PAGE) for number in numbers])

@@ -24,7 +24,7 @@ BLOCK: Final = 1 << 17
 """Most bytes of a block, which is compared as a whole first."""
 
 MAX_SETS: Final = 4
-"""Sets of ranges that are kept: one for each of the interpreters that nearly all targets have."""
+"""Most sets of ranges that are kept: one per interpreter, and few targets have more."""
 
 
 class _RepeatedRanges:
