@@ -1,4 +1,4 @@
-"""A process that ends, or ended, while it was read: said as such, whatever failed by it."""
+"""Turns the errors of reading a process that is ending into the error that says so."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ FAILURES = (
     Unsettled,
     UnsupportedVersion,
 )
-"""What memory that is being taken apart, or is another program's, can look like."""
+"""What reading raises in memory that is being torn down, or is another program's by now."""
 
 
 @contextmanager
 def report_end(
     process: OwnProcess | OtherProcess, published: Published | None = None
 ) -> Iterator[None]:
-    """Turn what fails in the context into the end of the process, if that is the reason.
+    """Replace an error in the context by that of the process's end, if that is the cause.
 
-    Raises :class:`NoSuchTarget` or :class:`TargetChanged` then, else what failed.
-    That it is finalizing can be told once its published offsets are known.
+    Raises :class:`NoSuchTarget` or :class:`TargetChanged` then, and otherwise the error
+    itself.  A process that is finalizing is recognised once its published offsets are known.
     """
     try:
         yield
     except FAILURES:
         if published:
-            # A process whose memory has just gone has ended, which is looked for next.
+            # If this memory is gone, too, the process has ended: check() raises that.
             with suppress(MemoryFault):
                 refuse_finalizing(process, published)
         process.check()
@@ -57,7 +57,7 @@ def report_end(
 
 
 def refuse_finalizing(process: OwnProcess | OtherProcess, published: Published) -> None:
-    """Raise :class:`TargetChanged` when ``_PyRuntime`` is being torn down."""
+    """Raise :class:`TargetChanged` if the interpreter is being torn down."""
     at = process.runtime + published["runtime_state.finalizing"]
     if read_pointer(process.memory, at):
         raise finalizing_error(process.pid)

@@ -1,4 +1,4 @@
-"""Names of objects that a module holds under a name of its own: ``app.LOCK``."""
+"""Names of objects that are attributes of modules, as ``app.LOCK``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["find_module_attributes"]
 def find_module_attributes(
     memory: Memory, published: Published, modules: Mapping[int, str], wanted: Collection[int]
 ) -> dict[int, str]:
-    """Return ``module.attribute`` of the objects among ``wanted`` that modules hold.
+    """Return address -> ``module.attribute`` of those ``wanted`` objects that modules hold.
 
-    ``modules`` are names of modules by the addresses of their dictionaries.
+    ``modules`` are the names of modules by the addresses of their dictionaries.
     """
     dicts = list(modules)
     places: dict[int, tuple[str, int]] = {}

@@ -1,4 +1,4 @@
-"""Readings of an interpreter that stands still, with its stacks, all at one instant."""
+"""Readings of an interpreter and its stacks at one instant, while it is stopped."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["read_still"]
 
 UNPAUSED_TRIES: Final = 3
-"""Tries, the first ones, that stop another process only once all is planned."""
+"""First tries that plan before they stop another process; later ones plan in the pause."""
 
 
 def read_still(
     state: InterpreterState, request: Request, still: StillMemory, *, own: bool
 ) -> Reading:
-    """Read an interpreter through ``still``.
+    """Read an interpreter while ``still`` keeps its threads stopped.
 
-    In the own process no thread can be stopped in the middle of a merge; another
-    process can (``own`` False), and is then read again.
+    Another process (``own`` False) can be stopped in the middle of a merge, and is then read
+    again.  In the own process threads stop between two instructions.
 
     Raises what :func:`~inspector.reader.retries.retry_reading` raises.
     """
@@ -51,14 +51,15 @@ def read_still(
 def _read_once(
     state: InterpreterState, request: Request, still: StillMemory, number: int, *, own: bool
 ) -> Reading:
-    """Plan and read; raise :class:`OutdatedPlan` for what is not one instant's."""
+    """Plan and read once; raise :class:`OutdatedPlan` if the plan did not hold until the pause."""
     memory, layout = state.memory, state.layout
     last = state.latest.plan if state.latest else None
     with state.hook.phase("plan"):
         plan = make_plan(memory, layout, state.address, request, last)
     with state.hook.phase("stacks"):
         stack_plan = plan_stacks(memory, layout, plan.threads, state.followed)
-    # What takes longer until the pause is sooner overtaken: it is done once.
+    # Reading structures before the pause takes time in which the plan can become outdated, so
+    # only the first try does it.
     prepared = number == 1 and not request.only
     instant: list[Range] = plan.ranges
     before: list[Range] = []
@@ -91,7 +92,8 @@ def _read_once(
 def _join_structures(instant: list[bytes | None], before: list[bytes | None]) -> list[bytes | None]:
     """Return the bytes of a plan's ranges, given those of its two parts.
 
-    A structure whose header did not change in between is the very object of ``before``.
+    Keeps the bytes object of ``before`` if the header did not change since: it is compared by
+    identity later.
     """
     first = len(instant) - len(before)
     joined = instant[:first]
@@ -106,11 +108,11 @@ def _join_structures(instant: list[bytes | None], before: list[bytes | None]) ->
 
 
 def _holds_same_objects(layout: Layout, reading: Reading, last: Plan | None) -> bool:
-    """Whether both parts are of the same objects: none can have died, and none was half made."""
+    """Whether both parts are of the same objects: none died or was created in between."""
     plan = reading.plan
     if reading.collector.collections != plan.epoch:
         return False
     if last is not None and last.split is plan.split:
-        return True  # they were told to be whole by the reading before
+        return True  # the reading before has checked them
     pairs = zip(plan.members, reading.structures, strict=True)
     return all(holds_id(layout, member, words) for member, words in pairs)

@@ -1,4 +1,4 @@
-"""What is asked of a reading, and what to read for it: ranges, and which bytes are which."""
+"""Requests for readings, and plans: the memory ranges that a reading consists of."""
 
 from __future__ import annotations
 
@@ -18,54 +18,54 @@ if TYPE_CHECKING:
 __all__ = ["RETRIES", "Pieces", "Plan", "Request", "plan_slots", "sort_pieces", "split_plan"]
 
 RETRIES: Final = 4
-"""Passes, after the first two, for what did not agree in them."""
+"""Further passes over what the first two passes did not agree on."""
 
 
 class Request(NamedTuple):
-    """What is to be read of which interpreters; equal requests may share a plan."""
+    """What to read, and of which interpreters; equal requests can share a plan."""
 
     kinds: tuple[str, ...]
-    """Of :data:`~inspector.snapshots.snapshot.KINDS`; none to read the pool and all slots of
-    the threads' arrays, and no object."""
+    """Kinds of objects, of :data:`~inspector.snapshots.snapshot.KINDS`.  Without any, the pool
+    and all slots of the threads' arrays are read, and no object."""
     only: frozenset[int] = frozenset()
-    """Addresses, also of objects in no pool; empty for every object of the kinds."""
+    """Addresses of the only objects that are read; empty for all objects of the kinds."""
     unlisted: bool = False
-    """Types that are in no pool too: heap types without a unique id."""
+    """Whether heap types without a unique id are read, too."""
     interpreter: int | None = None
     """CPython's id of the only interpreter that is read; None for all."""
     retries: int = RETRIES
-    """Passes, after the first two, over objects of an interpreter that runs on."""
+    """As :data:`RETRIES`, of an interpreter that runs on."""
 
 
 class Plan(NamedTuple):
-    """What to read of one interpreter."""
+    """The memory ranges to read of one interpreter, and what their order means."""
 
     interpreter: int
     """Address of the ``PyInterpreterState``."""
     request: Request
     epoch: int | None
-    """Collections so far; None while one is under way, or where that is unknown."""
+    """Garbage collections so far; None during one, or if unknown.  In one epoch no object dies."""
     pool: Pool
     table_words: bytes
     table: dict[int, int]
     """Pool index -> address of the object that has this id."""
     kinds: dict[tuple[int, int], str]
-    """(pool index, address) -> kind, of all objects of the pool that were looked at."""
+    """(pool index, address) -> kind, of all objects of the pool that were examined."""
     kind_counts: dict[str, int]
-    """How many entries of the table there are of each kind."""
+    """Kind -> number of entries of the table."""
     threads: list[Thread]
     members: list[Member]
     places: dict[int, int]
-    """Address of each member -> where it stands in ``members``."""
+    """Address of each member -> its index in ``members``."""
     ranges: list[Range]
     """In the order of :class:`Pieces`."""
     slots: list[list[int]] | None = None
-    """Per thread the indices of its array that are read; None for whole arrays."""
+    """Per thread, the indices of its array that are read; None for whole arrays."""
     split: tuple[list[Range], list[Range]] | None = None
-    """The ranges as :func:`split_plan` returns them, once that was asked for."""
+    """The result of :func:`split_plan`, once that was called."""
 
     def find_places(self, indices: Iterable[int]) -> list[int]:
-        """Return where in ``members`` the objects at these pool indices stand, if they do."""
+        """Return the indices in ``members`` of the objects with these pool indices."""
         addresses = map(self.table.get, indices)
         return [self.places[address] for address in addresses if address in self.places]
 
@@ -113,12 +113,12 @@ def sort_pieces(plan: Plan, pieces: list[bytes | None]) -> Pieces:
 
 
 def split_plan(plan: Plan) -> tuple[list[Range], list[Range]]:
-    """Return what has to be read at one instant, and what may be read before.
+    """Return the ranges that must be read at one instant, and those that may be read before.
 
-    Counts change at any time, and stand in the first words of an object.  What follows
-    them, names and flags, is true of the object for as long as it lives.  So the first
-    part is all that is of no member, then each member's header; the second is each
-    member's structure, header included.  The pause moves a tenth of the bytes.
+    The counts in an object's header change at any time; the rest of its structure does not
+    change while it lives.  The first part has all ranges that belong to no member, then each
+    member's header; the second has each member's structure, including its header.  A pause
+    then copies a tenth of the bytes.
     """
     first = len(plan.ranges) - len(plan.members)
     before = plan.ranges[first:]
@@ -126,7 +126,7 @@ def split_plan(plan: Plan) -> tuple[list[Range], list[Range]]:
 
 
 def plan_slots(whole: Plan, places: Iterable[int]) -> Plan:
-    """Return a plan for the headers of some members and their slots of the arrays."""
+    """Return a plan for some members of a whole plan: their headers and slots of the arrays."""
     members = [whole.members[place] for place in places]
     indices = sorted(unique_id - 1 for unique_id, _, _ in members if unique_id)
     slots = [[index for index in indices if index < thread.size] for thread in whole.threads]

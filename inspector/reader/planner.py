@@ -1,4 +1,4 @@
-"""Plans for a reading, made without any pause by following pointers."""
+"""Makes plans for readings by following pointers, without a pause."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def make_plan(
 ) -> Plan:
     """Return what to read of the interpreter at an address.
 
-    ``last`` is the plan of the reading before: where no collection was since, no
-    object can have died, and what was known of each still holds.
+    ``last`` is the plan of the reading before.  Without a collection since then no object
+    has died, and the kinds of its objects are reused.
 
-    Raises :class:`LayoutError` for what cannot be an interpreter's, :class:`OutdatedPlan`
-    for a thread that got a new array meanwhile, and :class:`MemoryFault`.
+    Raises :class:`LayoutError` if there is no pool of ids, :class:`OutdatedPlan` if a thread
+    got a new array meanwhile, and :class:`MemoryFault`.
     """
     published = layout.published
     gc_ranges = plan_collector(memory, published, interpreter)
@@ -79,14 +79,14 @@ def make_plan(
 
 
 def reuse_table(words: bytes, pool: Pool, last: Plan | None) -> dict[int, int]:
-    """Return what a table says: that of the plan before, where its words are the same."""
+    """Return pool index -> address; reuses that of the last plan if the words are the same."""
     if last is not None and (last.pool.table, last.table_words) == (pool.table, words):
         return last.table
     return split_table(words, pool)
 
 
 def _is_in_place(last: Plan, pool: Pool, table: dict[int, int], chain: list[Thread]) -> bool:
-    """Whether everything that is to be read stands where it stood."""
+    """Whether the pool and the arrays are where the last plan has them."""
     return (
         last.pool.table_range == pool.table_range
         and last.table == table
@@ -105,7 +105,7 @@ def _find_members(
     kinds: dict[tuple[int, int], str],
     table: dict[int, int],
 ) -> list[Member]:
-    """Return the objects of the pool that are asked for; add the kinds of new ones."""
+    """Return the requested objects of the pool; add the kinds of new ones to ``kinds``."""
     wanted = table if request.kinds else {}
     if request.only:
         wanted = {index: at for index, at in wanted.items() if at in request.only}
@@ -126,7 +126,7 @@ def _find_unlisted(
     kinds: Mapping[tuple[int, int], str],
     table: dict[int, int],
 ) -> list[Member]:
-    """Return the objects that are in no pool and are asked for, as members without an id."""
+    """Return the requested objects that are in no pool, as members with id 0."""
     if request.only:
         strangers = dict(enumerate(request.only.difference(table.values())))
         found = classify_objects(memory, layout, strangers)
@@ -147,7 +147,7 @@ def _find_unlisted(
 
 
 def count_kinds(kinds: Mapping[tuple[int, int], str], table: dict[int, int]) -> dict[str, int]:
-    """Return how many entries of a table there are of each kind."""
+    """Return kind -> number of entries of a table."""
     counts = {"type": 0, "code": 0, "dict": 0}
     for entry in table.items():
         kind = kinds.get(entry)
@@ -164,7 +164,7 @@ def _list_ranges(
     chain: list[Thread],
     ids: int,
 ) -> list[Range]:
-    """List what is read besides objects; of each array the first ``ids`` slots."""
+    """Return the ranges that belong to no object; of each array the first ``ids`` slots."""
     published = layout.published
     ranges: list[Range] = [
         (layout.runtime + published["runtime_state.finalizing"], 8),

@@ -1,4 +1,4 @@
-"""How ids, classes and threads come and go between the readings of one interpreter."""
+"""How ids, types and threads come and go between the readings of one interpreter."""
 
 from __future__ import annotations
 
@@ -13,38 +13,37 @@ __all__ = ["PoolChurn"]
 
 
 class PoolChurn:
-    """What was seen of one interpreter's pool since it was first read.
+    """Counts changes of one interpreter's pool since its first reading.
 
-    Readings are samples: what came and went between two of them was not seen, so
-    that every number here is "at least".
+    Objects that came and went between two readings are missed: every number is a lower bound.
     """
 
     def __init__(self) -> None:
         self._before: Reading | None = None
         self._used: set[int] = set()
-        """Indices that any object ever had."""
-        self._life = PoolLife()
+        """Pool indices that any object has had."""
+        self._changes = PoolLife()
 
     def update(self, reading: Reading) -> PoolLife:
-        """Take note of a reading of the whole pool; return all that was seen so far."""
+        """Add a reading of the whole pool; return all changes so far."""
         before, self._before = self._before, reading
         if before is None:
             self._used.update(reading.table)
-            return self._life
+            return self._changes
         if reading.table is not before.table:
             self._note_objects(before, reading)
         self._note_merges(before, reading)
-        return self._life
+        return self._changes
 
     def _note_objects(self, before: Reading, now: Reading) -> None:
         born = now.table.items() - before.table.items()
         gone = before.table.items() - now.table.items()
         old, new = before.plan.kinds, now.plan.kinds
-        life = self._life
-        self._life = life._replace(
-            reused=life.reused + sum(index in self._used for index, _ in born),
-            types_born=life.types_born + sum(new.get(entry) == "type" for entry in born),
-            types_gone=life.types_gone + sum(old.get(entry) == "type" for entry in gone),
+        so_far = self._changes
+        self._changes = so_far._replace(
+            reused=so_far.reused + sum(index in self._used for index, _ in born),
+            types_born=so_far.types_born + sum(new.get(entry) == "type" for entry in born),
+            types_gone=so_far.types_gone + sum(old.get(entry) == "type" for entry in gone),
         )
         self._used.update(now.table)
 
@@ -56,10 +55,10 @@ class PoolChurn:
         if not collections and now.threads is before.threads:
             return
         ended = _thread_keys(before) - _thread_keys(now)
-        life = self._life
-        self._life = life._replace(
-            collections=life.collections + collections,
-            threads_ended=life.threads_ended + len(ended),
+        so_far = self._changes
+        self._changes = so_far._replace(
+            collections=so_far.collections + collections,
+            threads_ended=so_far.threads_ended + len(ended),
         )
 
 

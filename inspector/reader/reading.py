@@ -1,7 +1,7 @@
-"""One interpreter as its bytes say: decoded, and checked against the plan.
+"""Readings of one interpreter: the bytes of a plan, decoded and checked against it.
 
-The bytes of one scattered read count only if nothing that the plan rests on has
-changed: the thread list, each thread's array, the pool and its table.
+A reading is valid only if the thread list, the address of each thread's array, the pool and
+its table are still those of the plan.
 """
 
 from __future__ import annotations
@@ -29,57 +29,57 @@ if TYPE_CHECKING:
 __all__ = ["Bounds", "Reading", "decode_reading", "match_members", "read_plan"]
 
 Bounds = tuple[int, int]
-"""The smallest and the largest count that was seen of an object in motion."""
+"""The smallest and the largest count that was seen of an object that did not settle."""
 
 _NONE: Final[Mapping[int, Any]] = MappingProxyType({})
 
 
 class Reading(NamedTuple):
-    """What was read of one interpreter, by its plan."""
+    """One interpreter, read by a plan."""
 
     plan: Plan
     pool_locked: bool
-    """A thread held the pool's mutex, as one does that ends and merges its counts."""
+    """A thread held the pool's mutex, as it does when it ends and merges its counts."""
     collector: Collector
     finalizing: bool
     threads_started: int | None
-    """Thread states that were ever made; None where that is unknown."""
+    """Thread states so far; None if unknown."""
     states: list[bytes | None]
     """Two per thread: its fixed members, and its ``refcounts``."""
     threads: list[Thread]
     table_words: bytes
     table: dict[int, int]
-    """As :attr:`Plan.table`, by the time of the reading."""
+    """As :attr:`Plan.table`, at the time of the reading."""
     arrays: list[bytes]
-    """Per thread, its array, or the planned slots of it."""
+    """Per thread, its array, or the slots of it that were planned."""
     members: list[Member]
-    """Those of the plan, without what died before it was read, and with what was born."""
+    """Members of the plan, without objects that died before they were read, and with new ones."""
     structures: list[bytes]
     """Per member, its structure up to the unique id; empty where it could not be read."""
     reread: Mapping[int, dict[int, int]] = _NONE
-    """Pool index -> native thread id -> count, of what had to be read again to settle."""
+    """Pool index -> native thread id -> count, of objects that were read again to settle."""
     bounds: Mapping[int, Bounds] = _NONE
-    """Address -> the counts that were seen, of objects that did not settle."""
+    """Address -> bounds of the count, of objects that did not settle."""
     stacks: Stacks | None = None
-    """Deferred references per thread; None where they were not read."""
+    """Deferred references per thread; None if they were not read."""
     exact: bool = False
-    """It is of one instant."""
+    """Everything was read at one instant."""
     tries: int = 1
     merging: bool = False
-    """Contributions may have moved into headers while it was read."""
+    """Contributions may have moved into headers during the reading."""
 
     @property
     def quiet(self) -> bool:
         """Whether no merge of contributions can have been under way.
 
-        The collector merges while ``collecting`` is set, a thread that ends while it
-        holds the pool's mutex; in between a count stands in both places.
+        The collector merges while ``collecting`` is set, and a thread that ends while it
+        holds the pool's mutex.  During a merge a count is in both places for a moment.
         """
         return not self.collector.collecting and not self.pool_locked
 
     @property
     def merges(self) -> tuple[int | None, int | None]:
-        """What is not the same any more once contributions have moved into headers."""
+        """Counters that change whenever contributions move into headers."""
         return self.collector.collections, self.threads_started
 
 
@@ -95,9 +95,9 @@ def read_plan(
 def decode_reading(
     layout: Layout, plan: Plan, pieces: list[bytes | None], last: Reading | None = None
 ) -> Reading:
-    """Check and decode the bytes of a plan's ranges; ``last`` spares what did not change.
+    """Check and decode the bytes of a plan's ranges; reuse what did not change since ``last``.
 
-    Raises :class:`OutdatedPlan`, and :class:`MemoryFault` where the interpreter is gone.
+    Raises :class:`OutdatedPlan`, and :class:`MemoryFault` if the interpreter is gone.
     """
     found = sort_pieces(plan, pieces)
     if found.finalizing is None or found.pool is None or found.thread_list is None:
@@ -132,13 +132,13 @@ def decode_reading(
 
 def _replace_unread(pieces: list[bytes | None]) -> list[bytes]:
     """Return the pieces, empty where nothing could be read."""
-    if all(pieces):  # nearly always, and sooner seen than done
+    if all(pieces):  # nearly always, and a test is faster than a copy
         return cast("list[bytes]", pieces)
     return [words or b"" for words in pieces]
 
 
 def _decode_threads(layout: Layout, plan: Plan, states: list[bytes | None]) -> list[Thread]:
-    """Return the threads as read; they must be the planned ones with the planned arrays."""
+    """Return the threads; raise :class:`OutdatedPlan` if they or their arrays have changed."""
     chain = []
     following = [*(thread.address for thread in plan.threads), 0][1:]
     for planned, next_, words, counts in zip(
@@ -154,7 +154,7 @@ def _decode_threads(layout: Layout, plan: Plan, states: list[bytes | None]) -> l
 
 
 def _join_arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
-    """Return each thread's array; of some slots, one behind the other, if so planned."""
+    """Return each thread's array, or its planned slots as one piece."""
     if plan.slots is None:
         if None in pieces:
             raise OutdatedPlan
@@ -164,7 +164,7 @@ def _join_arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
 
 
 def match_members(memory: Memory, layout: Layout, reading: Reading) -> Reading:
-    """Leave out objects that died before they were read; add those born since, unread."""
+    """Remove objects that died before they were read; add new ones without their structure."""
     plan, now, before = reading.plan, reading.table, reading.plan.table
     if now is before or now == before:
         return reading

@@ -1,8 +1,8 @@
-"""Whose turn it is to read through a target: one reading at a time, and nobody waits for himself.
+"""Allows one reading of a target at a time, without deadlocks.
 
-Knows: that a reading runs Python code of the program's at many points, all but its pause:
-signal handlers, finalizers, audit hooks, trace functions.  Such code may read, too, in the
-thread whose reading it interrupts, and may hold a lock that this reading waits for.
+Except in its pause, a reading can run Python code of the program at any point: signal
+handlers, finalizers, audit hooks, trace functions.  That code may itself read, in the thread
+whose reading it interrupts, or hold a lock that this reading waits for.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 __all__ = ["ReadingLock"]
 
 MAX_WAIT: Final = 1.0
-"""Seconds to wait for another thread's reading, which may itself wait for the waiting one."""
+"""Seconds to wait for another thread's reading, which may itself wait for this thread."""
 
 MAX_NESTED: Final = 2
-"""Readings of one thread inside each other: each of them may run the hook that began it, and
-a third one would be the first of thousands."""
+"""Nested readings of one thread.  A hook that reads is called by its own reading, and would
+start thousands of nested ones."""
 
 
 class ReadingLock:
-    """The readings through one target that are under way."""
+    """The current readings of one target."""
 
     def __init__(self) -> None:
         # Knows its owner: a signal handler may raise between its acquisition and a note of that.
         self._lock = threading.RLock()
         self._overdue = False
-        """A thread has waited in vain: the next ones need not."""
+        """A thread has waited in vain; the next ones do not wait."""
         self._depths: dict[int, int] = {}
-        """Thread -> its readings inside each other."""
+        """Thread -> number of its nested readings."""
 
     @contextmanager
     def take(self) -> Iterator[bool]:
-        """Yield whether what readings keep is this one's as long as the context lasts.
+        """Yield whether the shared state of readings may be used in the context.
 
-        It is not inside another reading of the same thread, nor where another thread's takes
-        too long: then read with buffers of your own.  Raises :class:`Reentered` for a
-        reading inside a reading that is inside one itself.
+        It may not inside another reading of the same thread, or while another thread's takes
+        longer than :data:`MAX_WAIT`; then the reading needs buffers of its own.  Raises
+        :class:`Reentered` inside more than one other reading.
         """
         thread = threading.get_ident()
         depth = self._depths.get(thread, 0)

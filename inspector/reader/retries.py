@@ -1,4 +1,4 @@
-"""Attempts to read a target that moves meanwhile: how many, and how long to wait between them."""
+"""Repeated attempts to read a process that changes meanwhile, and the waits between them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 __all__ = ["MAX_TRIES", "OutdatedPlan", "retry_reading", "wait_before_retry"]
 
 MAX_TRIES: Final = 24
-"""Readings that may fail because the target moved, before that is an error."""
+"""Attempts before it is an error that the target does not hold still."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.0002, 0.1
-"""Seconds between two tries."""
+"""Seconds between two attempts: doubled each time, up to the longest."""
 
 Result = TypeVar("Result")
 
 
 class OutdatedPlan(Exception):
-    """What a plan rests on changed before it was read."""
+    """The interpreter changed between planning and reading."""
 
 
 def wait_before_retry(number: int) -> None:
-    """Let the target get on before try ``number + 1``: longer each time."""
+    """Wait before attempt ``number + 1``, longer each time."""
     time.sleep(min(FIRST_WAIT * 2**number, LONGEST_WAIT))
 
 
 def retry_reading(attempt: Callable[[int], Result], *, patient: bool, advice: str) -> Result:
-    """Call ``attempt`` with 1, 2, ... until it succeeds; ``patient`` waits in between.
+    """Call ``attempt`` with 1, 2, ... until it succeeds; wait in between if ``patient``.
 
     Raises :class:`Unsettled` with ``advice`` after :data:`MAX_TRIES` attempts, or the
     :class:`LayoutError` of the last one.
@@ -42,7 +42,7 @@ def retry_reading(attempt: Callable[[int], Result], *, patient: bool, advice: st
         except (OutdatedPlan, MemoryFault, LayoutError):
             pass
         if patient:
-            # A collection takes milliseconds to seconds, and all readings fail in it.
+            # A garbage collection takes milliseconds to seconds; readings fail until its end.
             wait_before_retry(number)
     try:
         return attempt(MAX_TRIES)

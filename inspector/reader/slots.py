@@ -1,7 +1,7 @@
-"""All slots of the threads' arrays of one interpreter, read without any object.
+"""Readings of all threads' arrays of one interpreter, without any object.
 
-For whoever knows the headers of objects otherwise, in the own process: a reading takes a
-few hundred microseconds, without a pause.
+For checks in the own process, which read the headers themselves.  A reading takes a few
+hundred microseconds, without a pause.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ Arrays = dict[tuple[int, int], bytes]
 
 
 class SlotReader:
-    """One interpreter's pool and arrays, read again and again."""
+    """Reads the pool and the arrays of one interpreter repeatedly."""
 
     def __init__(self, memory: RepeatableMemory, layout: Layout, interpreter: int) -> None:
         self._memory = memory
         self._layout = layout
         self._interpreter = interpreter
         self._plan: Plan | None = None
-        """The plan of the reading before; a reading says whether it still holds."""
+        """The plan of the reading before; reading it shows whether it is still right."""
 
     def read(self) -> Reading:
-        """Return what stands there now.
+        """Read the pool and the arrays.
 
-        Raises :class:`Unsettled` or :class:`LayoutError` when threads or classes come and
-        go too fast.
+        Raises :class:`Unsettled` or :class:`LayoutError` if threads or classes come and go too
+        fast.
         """
         return retry_reading(lambda _: self.read_once(), patient=False, advice=ADVICE)
 
     def read_once(self) -> Reading:
-        """Do what :meth:`read` does, in one try.
+        """Do what :meth:`read` does, in one attempt.
 
         Raises :class:`OutdatedPlan`, :class:`MemoryFault` or :class:`LayoutError`.
         """
@@ -66,7 +66,7 @@ class SlotReader:
         return reading
 
     def read_again(self, before: Reading) -> Reading:
-        """Read the same places once more; raise :class:`OutdatedPlan` when one has moved."""
+        """Read the ranges of a reading again; raise :class:`OutdatedPlan` if they have changed."""
         now = read_plan(self._memory, self._layout, before.plan, before)
         if now.table_words != before.table_words:
             raise OutdatedPlan

@@ -1,4 +1,4 @@
-"""One process, read again and again: snapshots, and what earlier ones spare the next."""
+"""Takes snapshots of one process, and keeps what the next one can reuse."""
 
 from __future__ import annotations
 
@@ -37,20 +37,23 @@ class SnapshotReader:
         self.process = process
         self._layout = layout
         self.states: dict[int, InterpreterState] = {}
-        """By address of the interpreter."""
+        """Address of an interpreter -> its state."""
 
     def apart(self) -> SnapshotReader:
-        """Return another reader of this process, which shares nothing that a reading changes."""
+        """Return another reader of this process that shares no mutable state with this one."""
         return SnapshotReader(self.process.apart(), self._layout)
 
     def read(self, request: Request, stopped: StillMemory | None) -> Snapshot:
-        """Read every interpreter, or one; ``stopped`` is another process, to be stopped for it."""
+        """Read the requested interpreters; ``stopped`` stops another process meanwhile, if given.
+
+        Raises what :meth:`inspector.reader.target.Target.snapshot` raises.
+        """
         self.process.check()
         taken = time.time_ns()
         ids = read_interpreter_ids(self.process.memory, self._layout)
         self.states = update_states(self.states, ids, self.process, self._layout)
         readings = self._read_interpreters(request, stopped)
-        # Numbers of a process that took this one's place are worth nothing.
+        # Another process may have taken the place of this one during the reading.
         self.process.check()
         self._refuse(readings, request.interpreter)
         if not request.only:
@@ -68,18 +71,19 @@ class SnapshotReader:
         return snapshot._replace(pause_ns=world.pause_ns)
 
     def _read_interpreters(self, request: Request, stopped: StillMemory | None) -> list[Reading]:
-        """Read the interpreters that are known, or one; the own one comes first.
+        """Read the requested interpreters, the own one first.
 
-        One that is closed meanwhile is left out.  The own one is read as any other is where
-        it cannot be stopped.
+        Leaves out interpreters that end meanwhile.  The own one is read like any other if it
+        cannot be stopped.
         """
         process, states = self.process, self.states
         world = process.world if isinstance(process, OwnProcess) else None
         own_at = world.interpreter if world is not None else 0
         instant = None if world is None or world.refusal else world
         readings = []
-        # The main interpreter before the others, the newest last.
-        for state in sorted(states.values(), key=lambda each: (each.address != own_at, each.id)):
+        # After the own interpreter by id: the main one first, the newest one last.
+        order = sorted(states.values(), key=lambda state: (state.address != own_at, state.id))
+        for state in order:
             own = state.address == own_at
             still = instant if own else stopped
             asked = request.interpreter in (None, state.id)
@@ -103,7 +107,7 @@ class SnapshotReader:
         return [reading for reading in readings if reading.plan.interpreter in there]
 
     def _refuse(self, readings: list[Reading], interpreter: int | None) -> None:
-        """Raise where there is nothing to report."""
+        """Raise if no interpreter was read, or one is finalizing."""
         if not readings:
             raise NoSuchObject(
                 f"no interpreter {interpreter} in process {self.process.pid}",
@@ -114,7 +118,7 @@ class SnapshotReader:
             raise finalizing_error(self.process.pid)
 
     def _assemble(self, readings: list[Reading], taken: int) -> Snapshot:
-        """Name the objects and threads, and freeze it all."""
+        """Make the snapshot of readings, with the names of objects and threads."""
         with self.process.hook.phase("threads"):
             names = self.process.thread_names()
         interpreters = []

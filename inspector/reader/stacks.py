@@ -1,8 +1,8 @@
-"""Deferred references of one interpreter: what its threads' stacks hold uncounted.
+"""Deferred references of one interpreter: uncounted references on its threads' stacks.
 
-Most threads rest most of the time: their frames are looked up without a pause, and
-read again, at one instant, where they were.  A thread whose stack was another one
-by then is followed link by link within the pause, from then on.
+Most threads are idle most of the time.  Their frames are located without a pause, and read
+again at one instant.  If the stack of a thread has changed by then, its frames are followed
+link by link within the pause from then on.
 """
 
 from __future__ import annotations
@@ -31,35 +31,35 @@ if TYPE_CHECKING:
 __all__ = ["FollowedThreads", "StackPlan", "Stacks", "StacksChanged", "count_stacks", "plan_stacks"]
 
 UNKNOWN_DEPTH: Final = 64
-"""Frames that are allowed for where a running thread's own could not be counted."""
+"""Frames that are assumed for a running thread whose frames could not be counted."""
 
 MAX_DEPTH: Final = 1 << 15
 
 MANY_THREADS: Final = 64
-"""Threads that are followed; from more on it is tried again which of them move."""
+"""If more threads are followed, the set is cleared, to find out which of them still run."""
 
 
 class Stacks(NamedTuple):
     """Deferred references of all threads."""
 
     by_thread: dict[int, Counter[int]]
-    """Native thread id -> address of an object -> references that nobody counts."""
+    """Native thread id -> address of an object -> uncounted references."""
     doubtful: Counter[int]
-    """Of these, per object, the ones in frames that were caught while they ran."""
+    """Address of an object -> those of them in frames that were running."""
 
 
 class FollowedThreads:
-    """Threads of one interpreter whose stacks do not hold still, and how far to look."""
+    """Threads of one interpreter whose stacks change, and how many frames to follow."""
 
     def __init__(self, own_thread: int = 0) -> None:
         self.own_thread = own_thread
-        """Native id of the thread that reads: its stack is never the same twice."""
+        """Native id of the thread that reads, whose stack always changes; 0 for none."""
         self.threads: set[int] = set()
         """Addresses of thread states."""
         self.frames, self.refs, self.slots = 16, 2, FIRST_SLOTS
 
     def add(self, threads: set[int], slots: int) -> None:
-        """Follow these threads from now on, further, with frames of at least so many slots."""
+        """Follow these threads from now on; if they were followed, further and with more slots."""
         if self.threads.issuperset(threads):
             self.frames, self.refs = 2 * self.frames, 2 * self.refs
             self.slots = max(self.slots, slots + 16)
@@ -69,20 +69,20 @@ class FollowedThreads:
 
 
 class StackPlan(NamedTuple):
-    """How the stacks of some threads are to be read."""
+    """How to read the stacks of some threads."""
 
     ranges: list[Range]
-    """The pointer to the first node of each list, and its nodes, of threads that rest."""
+    """Of idle threads: the pointer to the first node of each list, and the list's nodes."""
     rests: list[bool]
-    """Per thread, whether it does."""
+    """Per thread, whether it is idle."""
     lengths: list[tuple[int, int]]
-    """Per thread that rests, how many frames and C stack references it has."""
+    """Per idle thread, its numbers of frames and of C stack references."""
     chains: list[LinkedList]
-    """Two per thread that does not."""
+    """Two per thread that is followed."""
 
 
 class StacksChanged(Exception):
-    """Some stacks were not where they had been."""
+    """The stacks of some threads are not those of the plan."""
 
     def __init__(self, threads: set[int], slots: int) -> None:
         super().__init__(threads)
@@ -93,7 +93,7 @@ class StacksChanged(Exception):
 def plan_stacks(
     memory: Memory, layout: Layout, threads: Sequence[Thread], followed: FollowedThreads
 ) -> StackPlan:
-    """Look where the stacks are, without a pause."""
+    """Locate the stacks of threads, without a pause."""
     published = layout.published
     chains = [plan_stack(layout, each.address, (MAX_DEPTH, MAX_DEPTH), 0) for each in threads]
     hops = iter(follow_lists(memory, [chain for pair in chains for chain in pair]))
@@ -131,10 +131,10 @@ def count_stacks(
     *,
     own: bool,
 ) -> Stacks | None:
-    """Return the deferred references per thread; None where some could not be seen.
+    """Return the deferred references per thread; None if some of them cannot be found.
 
     In the own process (``own``) every thread was stopped between two instructions.
-    Raises :class:`StacksChanged` for stacks that have to be read again.
+    Raises :class:`StacksChanged` if stacks have to be read again.
     """
     rest = iter(zip(plan.ranges, pieces, strict=True))
     lengths, followed_lists = iter(plan.lengths), iter(hops)
@@ -142,7 +142,7 @@ def count_stacks(
     doubtful: Counter[int] = Counter()
     changed: set[int] = set()
     slots = 0
-    # Without the offset of c_stack_refs some references are where nobody can look.
+    # Without the offset of c_stack_refs the references in C code cannot be found.
     hidden = layout.c_stack_refs is None
     for thread, rests in zip(threads, plan.rests, strict=True):
         if rests:
@@ -171,7 +171,7 @@ def count_stacks(
 def _read_unchanged_list(
     rest: Iterator[tuple[Range, bytes | None]], depth: int
 ) -> list[Node] | None:
-    """Return a list's nodes if every link leads where it did; None otherwise."""
+    """Return a list's nodes if all links are unchanged; None otherwise."""
     _, link = next(rest)
     nodes = [next(rest) for _ in range(depth)]
     hops: list[Node] = []

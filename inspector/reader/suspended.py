@@ -1,8 +1,7 @@
 """References in suspended generators and coroutines, which CPython counts nowhere.
 
-Their frames are in no thread's chain, so the collector does not add what is
-tagged there to the counts of objects; it only follows it.  Whoever asks who holds
-a type wants to know of them all the same.
+Their frames are in no thread's chain.  The collector does not add their tagged references to
+the counts of objects, although they keep objects alive.
 
 Sources: ``PyGenObject`` and ``PyFrameState`` (Include/internal/pycore_frame.h).
 """
