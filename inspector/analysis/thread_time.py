@@ -1,4 +1,4 @@
-"""What threads spend their time on, from samples: running, stopped, waiting for locks."""
+"""How threads spend their time, from samples: running, stopped, waiting for locks."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ RUNNING: Final = "running"
 FUTEX: Final = "futex"
 
 QUEUES: Final = frozenset({"_queue.SimpleQueue"})
-"""Types whose waiters wait for something to do."""
+"""Types of queues: a thread that waits for one waits for something to do."""
 LOCK_TYPES: Final = frozenset({"_thread.lock", "_thread.RLock"})
 
 WAITING_FOR_WORK: Final = (
     ("threading.py", ("Condition.wait", "Event.wait", "Barrier.wait", "Thread.join", "_shutdown")),
     ("queue.py", ("Queue.get", "Queue.put", "Queue.join")),
 )
-"""Files of the standard library and functions in which a thread waits for another one to do
-something: nobody contends."""
+"""Files and functions of the standard library in which a thread waits for another one to do
+something.  This is no contention."""
 
 STOP_ADVICE: Final = (
     "every thread waits while one of these is done: assigning __name__, __qualname__, __doc__, "
@@ -44,11 +44,11 @@ STOP_ADVICE: Final = (
 Python/legacy_tracing.c, Modules/posixmodule.c, Python/gc_free_threading.c; 3.14 and 3.15)."""
 
 COMMON_LINES: Final = 5
-"""Lines that a finding names."""
+"""Lines that a finding names, at most."""
 
 
 class LineShare(NamedTuple):
-    """A line, and the share of a finding's samples that are at it."""
+    """A line of code, and the share of a finding's samples that are at it."""
 
     file: str
     line: int | None
@@ -57,19 +57,19 @@ class LineShare(NamedTuple):
 
 
 class ThreadTime(NamedTuple):
-    """Threads on average: how many did what."""
+    """Average numbers of threads by what they did."""
 
     number: float
     running: float
     stopped: float
-    """They waited for a stop of the world to begin or to end."""
+    """Waiting for a stop of the world to begin or to end."""
     locked: float
     gil: float
-    """They waited for the GIL."""
+    """Waiting for the GIL."""
     work: float
-    """They waited for something to do."""
+    """Waiting for something to do."""
     system: float
-    """They slept in a system call."""
+    """Sleeping in a system call."""
 
     @property
     def wanting(self) -> float:
@@ -78,12 +78,12 @@ class ThreadTime(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One cause that keeps threads apart."""
+    """One reason why threads wait for each other."""
 
     kind: str
     """``stop-the-world``, ``gil`` or ``lock``."""
     share: float | None
-    """Thread time lost, divided by that of all threads that ran or wanted to."""
+    """Thread time lost, divided by the time of all threads that ran or wanted to run."""
     name: str
     type: str
     threads: int
@@ -91,7 +91,7 @@ class Finding(NamedTuple):
     waiting: float
     """Threads that waited, on average."""
     lines: tuple[LineShare, ...]
-    """Where they waited; of stops of the world where these were asked for."""
+    """Lines where they waited; for stops of the world, lines that asked for a stop."""
     advice: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Finding(NamedTuple):
 
 @dataclass
 class LockTally:
-    """What was seen of the waiters of one mutex."""
+    """The waiters of one mutex, summed up over samples."""
 
     parked: ParkedOn
     waits: int = 0
@@ -114,7 +114,7 @@ class LockTally:
 
 
 class ThreadTally:
-    """Sums over samples."""
+    """What threads did, summed up over samples."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -124,9 +124,9 @@ class ThreadTally:
         self.stopped = 0
         self.work = 0
         self.requested = 0
-        """Samples in which a stop was asked for and not over."""
+        """Samples during a stop of the world, or while one was requested."""
         self.collecting = 0
-        """Of these, stops of the garbage collector."""
+        """Samples among these in which the garbage collector had asked for a stop."""
         self.stop_lines: Counter[CodeLocation] = Counter()
         self.unnamed_stops = 0
         """Stops by a thread without Python code, or one that moved on."""
@@ -138,7 +138,7 @@ class ThreadTally:
         self.sleeps: Counter[str] = Counter()
         """Names of system calls that threads slept in."""
         self.attached_sleeps = 0
-        """Threads that slept while they were attached, and so delay every stop."""
+        """Threads that slept while attached, and so delay every stop."""
 
     def add(self, sample: ThreadSample) -> None:
         """Add one sample."""
@@ -197,13 +197,13 @@ class ThreadTally:
 
     def owners(self) -> list[int]:
         """Return the addresses of the objects whose locks threads waited for."""
-        return [each.parked.owner for each in self.locks.values() if each.parked.owner is not None]
+        return [lock.parked.owner for lock in self.locks.values() if lock.parked.owner is not None]
 
     def average(self) -> ThreadTime:
         """Return what threads did on average.
 
-        The kernel is asked in some samples only: threads that were not parked are divided by
-        what those say.
+        Only some samples ask the kernel.  Threads that were not parked are divided in the
+        proportions of these samples.
         """
         samples = max(self.samples, 1)
         locked = sum(tally.waits for tally in self.locks.values())
@@ -225,14 +225,14 @@ class ThreadTally:
 
 
 def _waits_for_work(parked: ParkedOn, location: CodeLocation | None) -> bool:
-    """Whether a thread waits for something to do, not for others to leave something alone."""
+    """Whether a thread waits for something to do, and not for a contended lock."""
     if parked.owner_type in QUEUES:
         return True
     if location is None:
         return False
     for file, functions in WAITING_FOR_WORK:
         if location.file.rpartition("/")[2] == file and location.function in functions:
-            # A condition takes its own lock again when it was told: that is contention.
+            # After its notification a condition takes its lock again, which is contention.
             return parked.owner_type != "_thread.RLock"
     return False
 
@@ -240,9 +240,9 @@ def _waits_for_work(parked: ParkedOn, location: CodeLocation | None) -> bool:
 def find_delays(
     tally: ThreadTally, *, gil_users: Sequence[str] = (), names: Mapping[int, str] | None = None
 ) -> list[Finding]:
-    """Return what keeps the threads apart, what costs most first.
+    """Return why threads wait for each other, the most expensive reason first.
 
-    ``gil_users`` are the modules that wanted the GIL, ``names`` those of objects by address.
+    ``gil_users`` are the modules that asked for the GIL, ``names`` object names by address.
     """
     average = tally.average()
     wanting = average.wanting

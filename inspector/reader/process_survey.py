@@ -1,4 +1,4 @@
-"""Every CPython process of the machine, as far as each can be read without a pause."""
+"""All CPython processes of the machine, and what can be read of each without a pause."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from inspector.reader.kinds import classify_objects
 if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
 
-__all__ = ["PythonProcess", "Survey", "survey_processes"]
+__all__ = ["ProcessSurvey", "PythonProcess", "survey_processes"]
 
 FIRST_FREE_THREADED: Final = 13
-"""Minor version; it publishes its layout too."""
+"""Minor version of CPython; from this one on the layout is published."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a process's memory says; None for what could not be read."""
+class MemoryFacts:
+    """Facts from the memory of a process; None for what could not be read."""
 
     version: str | None = None
-    """As ``3.14.7``; of CPython 3.12 and older only ``3.12``, by the names of its files."""
+    """As ``3.14.7``; for CPython 3.12 and older only ``3.12``, from the names of its files."""
     free_threaded: bool | None = None
     gil_enabled: bool | None = None
     """Whether the GIL is on at this moment."""
     interpreters: int | None = None
     heap_types: int | None = None
-    """Types with a unique id, of all interpreters."""
+    """Types with a unique id in all interpreters."""
     reason: str | None = None
-    """Why something could not be read."""
+    """Why something could not be read; None if all was read."""
     hint: str | None = None
     """What to do about it."""
 
@@ -59,13 +59,13 @@ class PythonProcess:
     pid: int
     user: str | None
     threads: int | None
-    """Threads of the operating system, Python's or not."""
+    """Threads of the operating system, including those that run no Python code."""
     rss: int | None
     """Bytes of its memory that are in RAM."""
     cpu_percent: float | None
-    """Of one processor, on average over the life of the process."""
+    """Percent of one processor, on average since the process began."""
     command: str
-    facts: Facts = field(default_factory=Facts)
+    facts: MemoryFacts = field(default_factory=MemoryFacts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form, flat."""
@@ -75,21 +75,27 @@ class PythonProcess:
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What was found."""
+class ProcessSurvey:
+    """The result of :func:`survey_processes`."""
 
     processes: tuple[PythonProcess, ...]
-    """In the order of their pids, the reader itself left out."""
+    """CPython processes in the order of their pids, without the reader itself."""
     hidden: int
-    """Processes that may not be read, and whose names do not tell that they run Python."""
+    """Processes that must not be read and may or may not run Python, by their names."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document that ``inspector ps --json`` prints."""
-        return {"processes": [each.as_dict() for each in self.processes], "hidden": self.hidden}
+        return {
+            "processes": [process.as_dict() for process in self.processes],
+            "hidden": self.hidden,
+        }
 
 
-def survey_processes() -> Survey:
-    """Look at every process once; those that end meanwhile are left out."""
+def survey_processes() -> ProcessSurvey:
+    """Examine every process once; leave out those that end meanwhile.
+
+    Raises :class:`Exhausted` if there are too few file descriptors or memory.
+    """
     found = []
     hidden = 0
     for pid in psutil.pids():
@@ -97,19 +103,19 @@ def survey_processes() -> Survey:
             continue
         try:
             facts = _read_facts(pid)
-            each = None if facts is None else _describe_process(pid, facts)
+            process = None if facts is None else _describe_process(pid, facts)
         except AccessDenied as refusal:
-            each = _describe_process(pid, Facts(reason=str(refusal), hint=refusal.hint))
-            if each is not None and not _is_called_python(each):
+            process = _describe_process(pid, MemoryFacts(reason=str(refusal), hint=refusal.hint))
+            if process is not None and not _is_called_python(process):
                 hidden += 1
-                each = None
-        if each is not None:
-            found.append(each)
-    return Survey(tuple(found), hidden)
+                process = None
+        if process is not None:
+            found.append(process)
+    return ProcessSurvey(tuple(found), hidden)
 
 
-def _read_facts(pid: int) -> Facts | None:
-    """Return what the memory of a process says; None if it runs no CPython, or has ended.
+def _read_facts(pid: int) -> MemoryFacts | None:
+    """Return the facts from a process's memory; None if it runs no CPython, or has ended.
 
     Raises :class:`AccessDenied`.
     """
@@ -133,8 +139,8 @@ def _read_facts(pid: int) -> Facts | None:
     return facts
 
 
-def _read_memory(process: OtherProcess) -> Facts:
-    """Read as much as can be; what fails becomes the reason for the rest."""
+def _read_memory(process: OtherProcess) -> MemoryFacts:
+    """Read as much as possible; the first error becomes the reason why the rest is unknown."""
     memory = process.memory
     facts: dict[str, Any] = {}
     try:
@@ -148,26 +154,28 @@ def _read_memory(process: OtherProcess) -> Facts:
         # The main interpreter is the oldest: at the end of the list.
         facts["gil_enabled"] = read_gil_enabled(memory, published, chain[-1]) if chain else None
         layout, _ = find_layout(process, pause_limit=0)
-        facts["heap_types"] = sum(_count_heap_types(process, layout, each) for each in chain)
+        facts["heap_types"] = sum(
+            _count_heap_types(process, layout, interpreter) for interpreter in chain
+        )
     except InspectorError as failure:
         facts |= {"reason": str(failure), "hint": failure.hint}
-    return Facts(**facts)
+    return MemoryFacts(**facts)
 
 
 def _count_heap_types(process: OtherProcess, layout: Layout, interpreter: int) -> int:
-    """Return how many types have a unique id of one interpreter."""
+    """Return the number of types with a unique id in one interpreter."""
     memory = process.memory
     table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
     kinds = classify_objects(memory, layout, table)
     return sum(kind == "type" for kind in kinds.values())
 
 
-def _guess_version(pid: int, refusal: UnsupportedVersion) -> Facts | None:
-    """Tell by the names of its files which CPython this is; None if they do not."""
+def _guess_version(pid: int, refusal: UnsupportedVersion) -> MemoryFacts | None:
+    """Return the version of CPython by the names of the process's files; None if unknown."""
     try:
         paths = [
             proc.read_link(f"/proc/{pid}/exe"),
-            *(each.path for each in proc.read_mappings(pid)),
+            *(mapping.path for mapping in proc.read_mappings(pid)),
         ]
     except OSError:
         return None
@@ -175,13 +183,15 @@ def _guess_version(pid: int, refusal: UnsupportedVersion) -> Facts | None:
     if version is None:
         return None
     if int(version.partition(".")[2]) >= FIRST_FREE_THREADED:
-        return Facts(version, reason=str(refusal), hint=refusal.hint)
+        return MemoryFacts(version, reason=str(refusal), hint=refusal.hint)
     reason = f"CPython {version} publishes no layout"
-    return Facts(version, free_threaded=False, gil_enabled=True, reason=reason, hint=refusal.hint)
+    return MemoryFacts(
+        version, free_threaded=False, gil_enabled=True, reason=reason, hint=refusal.hint
+    )
 
 
-def _describe_process(pid: int, facts: Facts) -> PythonProcess | None:
-    """Return what the operating system says of a process; None if it has ended."""
+def _describe_process(pid: int, facts: MemoryFacts) -> PythonProcess | None:
+    """Add what the operating system knows of a process; None if it has ended."""
     try:
         process = psutil.Process(pid)
         known = process.as_dict(
@@ -205,6 +215,6 @@ def _describe_process(pid: int, facts: Facts) -> PythonProcess | None:
 
 
 def _is_called_python(process: PythonProcess) -> bool:
-    """Whether the first word of a command is a Python's name, paths aside."""
+    """Whether the program of a command, without its path, has a name like ``python3``."""
     words = process.command.split()
     return bool(words) and words[0].rpartition("/")[2].startswith("python")

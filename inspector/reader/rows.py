@@ -1,4 +1,4 @@
-"""Rows of a snapshot from the bytes of a reading: the formula, and what is kept of it."""
+"""Rows of a snapshot, made from the bytes of a reading, and kept for the next one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Source: TypeAlias = (
     "tuple[bytes, Mapping[int, int], Mapping[int, int] | None, int | None, Bounds | None, int]"
 )
 """What a row is made from: the object's structure, its contributions, its references on
-stacks, the native id of its owner, its bounds, and how many of those on stacks are doubtful."""
+stacks, the native id of its owner, its bounds, and how many references on stacks are doubtful."""
 
 _NOTHING: Final[dict[int, int]] = {}
 
@@ -50,12 +50,12 @@ def count_references(words: bytes, contributions: Mapping[int, int]) -> int | No
 
 
 class Rows:
-    """The rows of one interpreter, made anew only for objects that have changed."""
+    """Makes the rows of one interpreter; those of objects that did not change are reused."""
 
     def __init__(
         self, memory: Memory, layout: Layout, interpreter: int, hook: Hook = NO_HOOK
     ) -> None:
-        """Prepare rows of the interpreter with an id of CPython's."""
+        """Prepare the rows of an interpreter, which has CPython's id ``interpreter``."""
         self._layout = layout
         self._hook = hook
         self._interpreter = interpreter
@@ -68,16 +68,16 @@ class Rows:
         self._owners: dict[int, int] = {}
         self._sources: dict[int, Source] = {}
         self._rows: dict[int, Row] = {}
-        """Both by address."""
+        """Sources and rows by the object's address."""
         self._latest: list[Row] = []
 
     def make_rows(self, reading: Reading) -> list[Row]:
         """Return the fields of one :class:`ObjectCount` per member.
 
-        A member whose structure does not hold its id was read in the middle of a
-        change: its counts are None.
+        A member whose structure does not have its id was being created or freed: its
+        counts are None.
         """
-        # Forgotten until the next one is complete, in case this is interrupted.
+        # Cleared until the rows are complete, so that an interrupted call leaves no wrong state.
         before, self._before = self._before, None
         contributions = self._contributions.update(reading.threads, reading.arrays)
         owners = {thread.thread_id: thread.native_id for thread in reading.threads}
@@ -118,14 +118,14 @@ class Rows:
     def _find_suspects(
         self, before: Reading | None, now: Reading, owners: dict[int, int]
     ) -> Iterable[int] | None:
-        """Return the places of members whose rows may have changed; None for any of them."""
+        """Return the places of members whose rows may have changed; None if any may have."""
         if (
             before is None
             or now.members is not before.members
             or (now.stacks, owners) != (before.stacks, self._owners)
         ):
             return None
-        # What was read again had other contributions than the arrays of its reading.
+        # Objects that were read again have other contributions than the arrays.
         indices = self._contributions.changed | before.reread.keys() | now.reread.keys()
         found = set(now.plan.find_places(indices))
         found.update(now.plan.places[address] for address in {*before.bounds, *now.bounds})
@@ -135,7 +135,7 @@ class Rows:
         return sorted(found)
 
     def _make_new_rows(self, reading: Reading, sources: Mapping[int, Source]) -> None:
-        """Make the rows of members that are new or have changed."""
+        """Make the rows of members (by place) that are new or have changed."""
         epoch = reading.plan.epoch
         objects = [
             (kind, address, reading.structures[place])
@@ -159,8 +159,8 @@ class Rows:
         """Make the row of one object; ``named`` are the names of all whose rows are made."""
         unique_id, address, kind = member
         words, contributions, stacks, owner, bounds, doubtful = source
-        # A dictionary in the order of the fields is made in a third of the time that the
-        # keywords of a named tuple take, which is felt where thousands of rows are new.
+        # A dictionary in the order of the fields takes a third of the time of a named tuple
+        # with keywords, which matters for thousands of new rows.
         row: dict[str, Any] = {
             **_UNREAD,
             "name": named[address],
@@ -196,13 +196,13 @@ class Rows:
         return tuple(row.values())
 
     def _find_name(self, address: int, named: Mapping[int, str]) -> str | None:
-        """Return the name of another object of the reading; None for one that is not in it."""
+        """Return the name of any object of the reading; None for other objects."""
         if address in named or address not in self._rows:
             return named.get(address)
         return ObjectCount._make(self._rows[address]).name
 
     def _forget_others(self, members: list[Member]) -> None:
-        """Keep no more than the rows of these."""
+        """Keep only the rows of these members."""
         if len(self._rows) > len(members):
             addresses = [address for _, address, _ in members]
             self._rows = {address: self._rows[address] for address in addresses}

@@ -1,4 +1,4 @@
-"""A process that is read: attached once, read as often as one likes."""
+"""A process that is attached to once and read as often as needed."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]
 
 
 class Target(HeapTarget):
-    """A free-threaded CPython process, attached.
+    """A free-threaded CPython process that is attached to.
 
-    Attaching finds and validates the layout of CPython's structures; that holds
-    for the life of the process.  Nothing is started, changed or kept in the target.
+    Attaching finds and validates the layout of CPython's structures, which stays valid for
+    the life of the process.  Nothing is started or changed in the target.
     """
 
     def __init__(
@@ -44,15 +44,15 @@ class Target(HeapTarget):
         *,
         layout: Layout | None = None,
     ) -> None:
-        """Find the layout unless it is known; raise what keeps this process from being read.
+        """Find the layout, unless it is given; raise if the process cannot be read.
 
-        Another process that moves too fast for that is stopped for it, at most
-        ``pause_limit`` seconds at a time; 0 forbids it.
+        Another process whose structures change too fast is stopped for at most
+        ``pause_limit`` seconds at a time, and never for 0.
         """
         found, pause = (layout, None) if layout else find_layout(process, pause_limit)
         super().__init__(process, found)
         self.discovery_pause_ns = pause
-        """The nanoseconds tell for how long the process was stopped; None if it was not."""
+        """Nanoseconds for which the process was stopped to find its layout; None if it was not."""
         self._reader = SnapshotReader(process, self.layout)
 
     @property
@@ -77,21 +77,20 @@ class Target(HeapTarget):
     ) -> Snapshot:
         """Read all objects of some kinds (of :data:`KINDS`) in every interpreter, or in one.
 
-        Types without a unique id are found by walking from ``object`` to its
-        subclasses, which takes its time whenever classes or modules came or went; not
-        ``unlisted`` leaves them out.  The kind ``static`` lists types that nobody counts.
+        Types without a unique id are found by walking from ``object`` to its subclasses,
+        which is slow after classes or modules came or went; ``unlisted=False`` leaves them
+        out.  The kind ``static`` adds static types, which CPython does not count.
 
-        In the own process the calling thread's interpreter is read while all of its
-        threads are stopped, and exact, unless the snapshot says ``why_not_exact``; any other
-        runs on and is read until two passes agree, at most ``retries`` times more.  Another
-        process is read in the same way, or ``blocking``: stopped, for at most
-        ``pause_limit`` seconds.
+        In the own process the calling thread's interpreter is read while all of its threads
+        are stopped, and is exact, unless ``why_not_exact`` of the snapshot says why not.  All
+        other interpreters run on: each is read until two passes agree, with at most
+        ``retries`` further passes.  Another process runs on as well, or is stopped for at
+        most ``pause_limit`` seconds if ``blocking``.
 
-        Raises :class:`~inspector.errors.Unsettled` when the target moves too fast,
-        :class:`NoSuchTarget` or :class:`TargetChanged` when it went away,
-        :class:`NoSuchObject` for an interpreter that it does not have, and
-        :class:`~inspector.errors.Reentered` in a reading that a reading within a reading
-        calls, by a signal handler or a hook.
+        Raises :class:`~inspector.errors.Unsettled` if the target changes too fast,
+        :class:`NoSuchTarget` or :class:`TargetChanged` if it is gone, :class:`NoSuchObject`
+        for an unknown interpreter, and :class:`~inspector.errors.Reentered` inside more than
+        one other reading of the same thread (by a signal handler or a hook).
         """
         unknown = set(kinds).difference(KINDS)
         if unknown:
@@ -125,9 +124,8 @@ class Target(HeapTarget):
     def suspended(self) -> Mapping[int, int] | None:
         """Return references in suspended generators and coroutines: address -> how many.
 
-        CPython counts them nowhere, so they are part of no total.  They are found
-        through the heap, hence in the own process only: None for another one, and where
-        that cannot be stopped.
+        CPython counts them nowhere, and no total includes them.  They are found through
+        the collector: None for another process, and where this one cannot be stopped.
         """
         if not isinstance(self._process, OwnProcess) or self._process.world.refusal:
             return None
@@ -142,19 +140,19 @@ class Target(HeapTarget):
             return count_suspended_references(reader.process.world, self.layout, places)
 
     def sampler(self, snapshot: Snapshot) -> HeaderSampler:
-        """Return what samples the headers of a snapshot of this target, between two readings."""
+        """Return a sampler of the headers of the objects of a snapshot of this target."""
         from inspector.reader.header_sampler import HeaderSampler
 
-        wanted = {each.id for each in snapshot.interpreters}
+        wanted = {interpreter.id for interpreter in snapshot.interpreters}
         chain = read_interpreter_ids(self._process.memory, self.layout).items()
         chosen = [at for at, number in chain if number in wanted]
         return HeaderSampler(self._process.memory, self.layout, chosen, snapshot)
 
     def thread_sampler(self, types: Mapping[int, str]) -> ThreadSampler:
-        """Return what samples the threads of another process; ``types`` are names by address.
+        """Return a sampler of the threads of another process; ``types`` are names by address.
 
-        Raises :class:`NoSuchTarget` for the own process, whose threads would be
-        those that sample, and :class:`~inspector.errors.LayoutError`.
+        Raises :class:`NoSuchTarget` for the own process, and
+        :class:`~inspector.errors.LayoutError` if the state of threads is not found.
         """
         from inspector.reader.thread_sampler import ThreadSampler
 
@@ -167,7 +165,7 @@ class Target(HeapTarget):
         return ThreadSampler(self._process, self.layout, types)
 
     def gil_users(self) -> list[str]:
-        """Return the extension modules that asked for the GIL, of all interpreters."""
+        """Return the extension modules that asked for the GIL, in all interpreters."""
         from inspector.cpython.gil_users import list_gil_users
 
         memory, published = self._process.memory, self.layout.published
@@ -177,7 +175,7 @@ class Target(HeapTarget):
         return list(found)
 
     def name_objects(self, addresses: Collection[int]) -> dict[int, str]:
-        """Return ``module.attribute`` of the objects at these addresses that modules hold."""
+        """Return address -> ``module.attribute`` of those objects that modules hold."""
         from inspector.reader.module_attributes import (
             find_module_attributes,
         )
@@ -211,7 +209,7 @@ class Target(HeapTarget):
 
     @contextmanager
     def _reading(self) -> Iterator[SnapshotReader]:
-        """Yield what reads this process: the one that knows it, or another one beside it."""
+        """Yield the reader of this process, or a separate one while that is in use."""
         with self._turns.take() as alone:
             if alone:
                 yield self._reader

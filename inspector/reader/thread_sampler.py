@@ -1,4 +1,4 @@
-"""Samples of what the threads of a process do: run, wait for a lock, stand still."""
+"""Samples of what the threads of a process do: run, wait for a lock, wait for a stop."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ SHUTTING_DOWN: Final = 3
 
 
 class _Head(NamedTuple):
-    """The published part of a thread state, as one reading saw it."""
+    """The published part of a thread state in one reading."""
 
     thread: Thread
     interpreter: int
@@ -73,9 +73,8 @@ class _Head(NamedTuple):
 class ThreadSampler:
     """Samples another process; nothing is stopped or written.
 
-    ``types`` are names of types by address: an owner of a lock is named only if its type is
-    one of them.  Raises :class:`LayoutError` where the parking lot or a thread's state cannot
-    be found.
+    ``types`` are names of types by address; the owner of a lock is named if its type is one of
+    them.  Raises :class:`LayoutError` if the parking lot or the state of a thread is not found.
     """
 
     def __init__(self, process: OtherProcess, layout: Layout, types: Mapping[int, str]) -> None:
@@ -96,7 +95,7 @@ class ThreadSampler:
 
     @property
     def unproved(self) -> tuple[str, ...]:
-        """What cannot be seen because its place in memory was not found, in words."""
+        """What samples cannot show because its place in memory was not found, in words."""
         found = []
         if self.stop_offsets.interpreter is None:
             found.append("stops of the world of one interpreter")
@@ -146,7 +145,7 @@ class ThreadSampler:
         return offset
 
     def _read_threads(self, interpreter: int) -> list[Thread]:
-        """Return the threads of an interpreter; those of the last sample are read at once."""
+        """Return the threads of an interpreter; reuse the addresses of the last sample."""
         known = self._threads.get(interpreter, ())
         self._threads[interpreter] = read_threads(
             self._memory, self._published, interpreter, self._layout.refcounts, known
@@ -156,8 +155,8 @@ class ThreadSampler:
     def sample(self, *, with_activity: bool) -> ThreadSample:
         """Take one sample; ``with_activity`` also asks the kernel what each thread does.
 
-        Raises :class:`MemoryFault` or :class:`LayoutError` when threads come and go too fast
-        for it, and what reading a process raises.
+        Raises :class:`MemoryFault` or :class:`LayoutError` if threads come and go too fast,
+        and what reading a process raises.
         """
         heads = []
         requests = []
@@ -256,7 +255,7 @@ class ThreadSampler:
         return found
 
     def _describe(self, address: int, heads: list[_Head]) -> ParkedOn:
-        """Say what is at an address that a thread waits for."""
+        """Return what is at an address that a thread waits for."""
         if address in self._list_stop_addresses(heads):
             return ParkedOn(address, is_stop=True, owner=None, owner_type="")
         if address not in self._owners:
@@ -264,7 +263,7 @@ class ThreadSampler:
         return self._owners[address]
 
     def _list_stop_addresses(self, heads: list[_Head]) -> set[int]:
-        """Return what a thread can wait for in a stop of the world."""
+        """Return the addresses that a thread can wait for in a stop of the world."""
         found = {head.thread.address + self._state for head in heads}
         bases = [(each, self.stop_offsets.interpreter) for each in self._interpreters]
         bases.append((self._layout.runtime, self.stop_offsets.runtime))
@@ -274,7 +273,7 @@ class ThreadSampler:
         return found
 
     def _find_owner(self, address: int) -> ParkedOn:
-        """Return the object whose mutex is at an address, if its type is known."""
+        """Return the object with the mutex at an address; without a name if its type is unknown."""
         at = self._published["pyobject.ob_type"]
         for distance in (MUTEX_OF_OBJECT, MUTEX_OF_LOCK):
             owner = address - distance

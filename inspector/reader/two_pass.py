@@ -1,9 +1,9 @@
-"""Readings of an interpreter that runs on: what two passes agree on is true.
+"""Readings of an interpreter that runs on, in passes that must agree.
 
-Words that are the same in two passes were the same at the moment between the
-passes, all of them, so that their sum is the count of that moment.  What differs
-is read again, on its own and hence faster, until it agrees or the tries are used
-up; then the smallest and the largest sum that was seen are its bounds.
+Words that are equal in two passes all had these values at the moment between the passes,
+and their sum is the count of that moment.  Objects whose words differ are read again, without
+the others and hence faster, until two passes agree.  If they do not within the request's
+``retries``, the smallest and the largest sum are the bounds of the count.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["read_running", "read_until_settled"]
 
 MAX_SINGLE_SLOTS: Final = 2048
-"""Slots that are sooner read one by one than with all the others."""
+"""Up to so many slots are read one by one, which is faster than whole arrays."""
 
 
 def read_running(state: InterpreterState, request: Request) -> Reading:
@@ -61,7 +61,7 @@ def read_running(state: InterpreterState, request: Request) -> Reading:
 
 
 def _may_reuse(latest: Reading, request: Request) -> bool:
-    """Whether the plan of the reading before may do once more: nothing was seen to change it."""
+    """Whether the plan of the reading before can be used again: no change of it is known."""
     plan = latest.plan
     return latest.members is plan.members and plan.request == request and plan.epoch is not None
 
@@ -71,9 +71,8 @@ def read_until_settled(
 ) -> Reading:
     """Read a plan until its members agree in two passes, or the request's tries are used up.
 
-    ``before`` is an earlier reading of this plan.  Where no contribution was merged since
-    and no object came or went, it is as good as a first pass: what reads as it did then
-    was the same at every moment in between.
+    ``before`` is an earlier reading of this plan.  If no contribution was merged and no
+    object came or went since, it is used as the first pass.
 
     Raises :class:`~inspector.reader.retries.OutdatedPlan` when the plan no longer holds.
     """
@@ -88,7 +87,7 @@ def read_until_settled(
 
 
 def _has_same_objects(before: Reading, now: Reading) -> bool:
-    """Whether nothing was merged between two readings of one plan, and its objects are there."""
+    """Whether two readings of a plan have the same objects, and nothing was merged in between."""
     plan = now.plan
     return (
         before.quiet
@@ -100,7 +99,7 @@ def _has_same_objects(before: Reading, now: Reading) -> bool:
 
 
 def _find_moving(first: Reading, latest: Reading, *, quiet: bool) -> list[int]:
-    """Return the members whose words differ between two passes, or were half merged."""
+    """Return the members whose words differ in two passes, or may have been half merged."""
     indices = find_moved_slots(first.arrays, latest.arrays)
     if not quiet:
         indices |= find_counting_slots(latest.arrays)
@@ -114,17 +113,17 @@ def _find_moving(first: Reading, latest: Reading, *, quiet: bool) -> list[int]:
 
 
 class _Sample(NamedTuple):
-    """Some members as one pass has them."""
+    """Some members in one pass."""
 
     quiet: bool
     merges: tuple[int | None, int | None]
     headers: dict[int, bytes]
-    """By place; empty where it could not be read."""
+    """Place -> header; empty if it could not be read."""
     contributions: dict[int, dict[int, int]]
     """Place -> native thread id -> count, without the zeros."""
 
     def count_references(self, place: int) -> int | None:
-        """Return the references to one member; None where that cannot be told."""
+        """Return the references to one member; None if unknown."""
         header = self.headers[place]
         return count_references(header, self.contributions[place]) if header else None
 
@@ -132,7 +131,7 @@ class _Sample(NamedTuple):
 def _read_moving_again(
     memory: RepeatableMemory, layout: Layout, latest: Reading, moving: list[int]
 ) -> Reading:
-    """Read members that moved until two passes agree, of which ``latest`` may be one."""
+    """Read changing members until two passes agree; ``latest`` is the first of these passes."""
     plan = latest.plan
     structures = list(latest.structures)
     before = _sample_members(latest, moving)
@@ -148,11 +147,11 @@ def _read_moving_again(
         for place in moving:
             counts[place].append(now.count_references(place))
             words = now.headers[place]
-            # What cannot be read any more is gone, whatever was there before.
+            # An object that cannot be read any more is gone.
             structures[place] = words and words + structures[place][len(words) :]
             contributions[place] = mine = now.contributions[place]
             agree = words == before.headers[place] and mine == before.contributions[place]
-            # Without a contribution nothing can be half merged.
+            # An object without a contribution cannot be half merged.
             if not agree or (mine and not (before.quiet and now.quiet)):
                 still_moving.append(place)
         moving, before = still_moving, now
@@ -172,7 +171,7 @@ def _read_moving_again(
 def _read_members(
     memory: RepeatableMemory, layout: Layout, latest: Reading, places: list[int]
 ) -> Reading:
-    """Read some members: on their own, or with all others where those are few."""
+    """Read some members: alone, or with all others if they have too many slots."""
     plan = latest.plan
     if len(places) * len(plan.threads) <= MAX_SINGLE_SLOTS:
         plan = plan_slots(plan, places)
@@ -180,7 +179,7 @@ def _read_members(
 
 
 def _sample_members(reading: Reading, places: list[int]) -> _Sample:
-    """Return some members of a reading of all, or of a reading of just these."""
+    """Return some members, from a reading of all members or of only these."""
     plan = reading.plan
     headers: dict[int, bytes] = {}
     contributions: dict[int, dict[int, int]] = {}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from inspector.reader.process_survey import PythonProcess, Survey
+    from inspector.reader.process_survey import ProcessSurvey, PythonProcess
 
 __all__ = ["processes_view"]
 
@@ -49,7 +49,7 @@ NARROWEST: Final = 16
 """Cells that command lines have at least."""
 
 
-def processes_view(survey: Survey, width: int) -> Group:
+def processes_view(survey: ProcessSurvey, width: int) -> Group:
     """Return the processes as a table, and below it why some could not be read in full."""
     processes = survey.processes
     columns = {head: list(map(cell, processes)) for head, cell in CELLS.items()}
@@ -87,7 +87,7 @@ def _group_reasons(processes: Iterable[PythonProcess]) -> list[Text]:
     return [Text(f"{', '.join(those)}: {reason}") for reason, those in pids.items()]
 
 
-def _write_caption(survey: Survey) -> str:
+def _write_caption(survey: ProcessSurvey) -> str:
     """Return how many there are, and how many may be missing."""
     total = len(survey.processes)
     free = sum(each.facts.free_threaded is True for each in survey.processes)

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import inspector
-from inspector.reader.process_survey import Facts, PythonProcess, Survey
+from inspector.reader.process_survey import MemoryFacts, ProcessSurvey, PythonProcess
 from inspector.screen.processes import processes_view
 from tests.live.puppets import Puppet, inspect, is_running
 from tests.support import GIL_VARIABLE, NOBODY, interpreters, python_of, root_only
@@ -106,7 +106,9 @@ def test_the_table_says_what_is_not_known_and_why(python: str) -> None:
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120, 200])
 def test_the_table_fits_and_hostile_command_lines_are_harmless(width: int) -> None:
-    reason = Facts("3.13.1", free_threaded=False, gil_enabled=True, reason="has\x1b[31m a GIL")
+    reason = MemoryFacts(
+        "3.13.1", free_threaded=False, gil_enabled=True, reason="has\x1b[31m a GIL"
+    )
     processes = (
         PythonProcess(1, "root", 12, 3 * 2**30, 99.9, "python x\x1b]0;title\x07\n" + "y" * 300),
         PythonProcess(4_194_304, "somebody", 1, None, None, "p", reason),
@@ -114,7 +116,7 @@ def test_the_table_fits_and_hostile_command_lines_are_harmless(width: int) -> No
     )
     stream = StringIO()
     console = Console(file=stream, width=width)
-    console.print(processes_view(Survey(processes, hidden=3), width))
+    console.print(processes_view(ProcessSurvey(processes, hidden=3), width))
     text = stream.getvalue()
     assert max(map(cell_len, text.splitlines())) <= width
     assert text.replace("\n", "").isprintable()
