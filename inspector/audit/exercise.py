@@ -123,10 +123,10 @@ def _exercise_in_threads(
 ) -> Step:
     """Call the factory in so many threads and judge."""
     seen = measure_traffic(subject, factory, calls, threads)
-    if seen.move.total:
+    if seen.change.total:
         gc.unfreeze()  # who holds what is seen of all objects
     # What one run leaves may be a cache that it filled: only what every run leaves is lost.
-    lost = find_lost_by_calls(subject, factory, calls, threads) if seen.move.total else []
+    lost = find_lost_by_calls(subject, factory, calls, threads) if seen.change.total else []
     evidence = seen.evidence._replace(total=0)
     if lost:
         found = lost[0].evidence

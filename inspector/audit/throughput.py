@@ -115,7 +115,7 @@ def _time_run(text: str, calls: int, threads: int) -> int:
 def _measure_traffic(text: str, threads: int) -> list[dict[str, Any]]:
     """Return what so many threads count of each type, and the judge's verdict on that."""
     factory = compile_factory(text)
-    moved: dict[int, CountChange] = {}
+    changes: dict[int, CountChange] = {}
     refs = watch_types()
     with Tracker(refs) as tracker:
         call_in_threads(
@@ -123,15 +123,15 @@ def _measure_traffic(text: str, threads: int) -> list[dict[str, Any]]:
             TRAFFIC_CALLS,
             threads,
             tracker.restart,
-            lambda: moved.update(tracker.moves()[1]),
+            lambda: changes.update(tracker.read_changes()[1]),
         )
         window = Evidence(calls=TRAFFIC_CALLS * threads, merges=tracker.collections)
-        places = tracker.restart().places
+        slots = tracker.restart().slots
     rows = []
-    for number, move in moved.items():
+    for number, change in changes.items():
         subject = refs[number]()
         if subject is not None:
-            evidence = add_traffic(describe_type(subject, places, number, window), [move])
+            evidence = add_traffic(describe_type(subject, slots, number, window), [change])
             rows.append(_make_row(name_of(subject), evidence, threads))
     loud = [
         row for row in rows if max(abs(row["header"]), abs(row["contributed"])) >= LEAST_TRAFFIC

@@ -1,8 +1,8 @@
-"""Whether creating and freeing an instance both count in the thread that does it.
+"""Whether a thread that makes or frees an instance counts the reference in its own array.
 
-A type whose ``tp_dealloc`` ends in a plain ``Py_DECREF(tp)`` takes its references
-in the threads' arrays and gives them back in its header, so that the header falls
-by what the arrays rise.  Nothing is lost by that, but threads contend.
+For a type whose ``tp_dealloc`` ends in a plain ``Py_DECREF(tp)`` the references are taken
+in the threads' arrays and given back in the header: the header falls by as much as the
+arrays rise.  No reference is lost, but threads contend for the header.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ __all__ = [
 
 
 class Traffic(NamedTuple):
-    """What making and freeing instances of one type moved, in one run."""
+    """Where one run that made and freed instances of a type counted its references."""
 
     subject: type
-    move: CountChange
+    change: CountChange
     evidence: Evidence
     contributions: Mapping[str, int]
-    """``name (native id)`` -> counted by that thread."""
+    """``name (native id)`` -> signed references that this thread counted."""
 
 
 def check_balance_of_calls(
     factory: Callable[[], object], calls: int, threads: int
 ) -> list[Finding]:
-    """Return what keeps the type of ``factory()`` from being balanced: one finding, or none.
+    """Return the finding on the type of ``factory()``, or no finding if it is balanced.
 
     Raises :class:`NotCounted` when that type is static.
     """
@@ -69,13 +69,13 @@ def check_balance_of_calls(
     judged = judge_as(seen.evidence, COSTS)
     if judged is None:
         return []
-    return [_make_finding(subject, judged, seen.move.total, "call", seen.contributions)]
+    return [_make_finding(subject, judged, seen.change.total, "call", seen.contributions)]
 
 
 def find_lost_by_calls(
     subject: type, factory: Callable[[], object], calls: int, threads: int
 ) -> list[Finding]:
-    """Return what calls of a factory do to the total of a type in every run: one, or none."""
+    """Return the finding on a type whose total changes in every run of calls, or none."""
     load = Load(lambda: call_in_threads(factory, calls, threads), 3, "call", calls * threads)
     return measure_changes(load, Rules.make(wanted=(subject,)), (subject,))
 
@@ -83,32 +83,32 @@ def find_lost_by_calls(
 def measure_traffic(
     subject: type, factory: Callable[[], object], calls: int, threads: int
 ) -> Traffic:
-    """Call a factory and return who counted what; for builds that count per thread.
+    """Call a factory and return which thread counted what; for builds that count per thread.
 
-    The evidence has no total: one run does not tell a leak from a cache that it fills.
+    The evidence has no total: one run cannot tell a leak from a cache that is filled once.
     """
     with Tracker(watch_types((subject,))) as tracker:
-        move = CountChange(0, {})
+        change = CountChange(0, {})
 
         def look() -> None:
-            nonlocal move
-            move = tracker.moves()[1].get(0, move)
-            if move.total:  # garbage, if it is no leak, that has not been given back yet
+            nonlocal change
+            change = tracker.read_changes()[1].get(0, change)
+            if change.total:  # a leak, or garbage that has not been collected yet
                 collect_garbage()
-                move = tracker.moves()[1].get(0, CountChange(0, {}))
+                change = tracker.read_changes()[1].get(0, CountChange(0, {}))
 
         call_in_threads(factory, calls, threads, tracker.restart, look)
         window = Evidence(
             calls=calls * threads, merges=tracker.collections, header=0, contributed=0
         )
-        named = tracker.name_threads(move)
-        places = tracker.restart().places
-    evidence = add_traffic(describe_type(subject, places, 0, window), [move])
-    return Traffic(subject, move, evidence, named)
+        named = tracker.name_threads(change)
+        slots = tracker.restart().slots
+    evidence = add_traffic(describe_type(subject, slots, 0, window), [change])
+    return Traffic(subject, change, evidence, named)
 
 
 def _do_nothing() -> None:
-    """Look at nothing."""
+    pass
 
 
 def call_in_threads(
@@ -118,7 +118,11 @@ def call_in_threads(
     before: Callable[[], object] = _do_nothing,
     after: Callable[[], object] = _do_nothing,
 ) -> None:
-    """Call the factory in so many threads; look before and after, while all are there."""
+    """Call the factory ``calls`` times in each of ``threads`` threads.
+
+    ``before`` and ``after`` are called while all threads live; one thread is the caller's own.
+    Raises what the factory raises.
+    """
     if threads == 1:
         before()
         for _ in times(None, calls):
@@ -137,10 +141,10 @@ def call_in_threads(
         for worker in workers:
             worker.start()
         before()
-        barrier.wait()  # all begin
-        barrier.wait()  # all are done
+        barrier.wait()  # all threads begin
+        barrier.wait()  # all threads are done
         after()
-        barrier.wait()  # all may end
+        barrier.wait()  # all threads may end
     finally:
         barrier.abort()  # releases those that an error here left waiting
         for worker in workers:
@@ -156,7 +160,7 @@ def _call_together(
     barrier: threading.Barrier,
     failures: list[BaseException],
 ) -> None:
-    """Call the factory when all threads are there, and stay until all were looked at."""
+    """Call the factory once all threads have started; live until ``after`` has returned."""
     with contextlib.suppress(threading.BrokenBarrierError):
         barrier.wait()
         try:
@@ -169,10 +173,10 @@ def _call_together(
 
 
 def check_balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
-    """Return the types whose header every run moved, and those that have no unique id.
+    """Return findings on types whose header every run changed, and on types without a unique id.
 
-    A run's own threads may end in it.  What a collection hides while other threads
-    count on is left out of the account.
+    Threads that a run starts may end in it.  One reference per collection and other thread
+    may be a thread's that counted on during the collection: so small a change is ignored.
     """
     if not find_support().threads:
         return []
@@ -184,9 +188,11 @@ def check_balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
         for _ in range(load.repeat):
             tracker.restart()
             load.run()
-            _, moved = tracker.moves()
+            _, moved = tracker.read_changes()
             blurred = tracker.collections * max(len(tracker.labels) - 1, 0)
-            runs.append({n: move for n, move in moved.items() if _count_crossed(move) > blurred})
+            runs.append(
+                {n: change for n, change in moved.items() if _count_crossed(change) > blurred}
+            )
             merges += tracker.collections + tracker.ended_threads
         window = Evidence(stated=True, steps=load.repeat, merges=merges)
         findings = []
@@ -194,30 +200,29 @@ def check_balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
             subject = ref()
             if subject is None:
                 continue
-            evidence = describe_type(subject, before.places, number, window)
+            evidence = describe_type(subject, before.slots, number, window)
             steps = [moved[number] for moved in runs if number in moved]
             if len(steps) == load.repeat:
                 evidence = add_traffic(evidence, steps)
             if judged := judge_as(evidence, COSTS):
-                change = sum(move.total for move in steps)
+                total = sum(step.total for step in steps)
                 named: Counter[str] = Counter()
-                for move in steps:
-                    named.update(tracker.name_threads(move))
-                findings.append(_make_finding(subject, judged, change, load.unit, named))
+                for step in steps:
+                    named.update(tracker.name_threads(step))
+                findings.append(_make_finding(subject, judged, total, load.unit, named))
         return findings
 
 
-def _count_crossed(move: CountChange) -> int:
-    """Return the references that were taken in threads and given back in the header, or so."""
-    contributed = sum(move.contributions.values())
-    opposite = (move.header < 0) != (contributed < 0)
-    return min(abs(move.header), abs(contributed)) if opposite else 0
+def _count_crossed(change: CountChange) -> int:
+    """Return how many references arrays and header counted in opposite directions."""
+    contributed = sum(change.contributions.values())
+    opposite = (change.header < 0) != (contributed < 0)
+    return min(abs(change.header), abs(contributed)) if opposite else 0
 
 
 def _make_finding(
     subject: type, judged: Judgement, change: int, unit: str, contributions: Mapping[str, int]
 ) -> Finding:
-    """Return the finding on a type that is not balanced."""
     now = count_references(subject).total
     return Finding(
         name_of(subject), judged, now - change, now, unit, contributions=dict(contributions)

@@ -1,9 +1,9 @@
 """How many references there are to types at one moment.
 
 A reading takes the headers through ``sys.getrefcount``, which is one C call per
-type, and the threads' arrays from memory.  It makes two passes without a pause:
-what agrees in both was so at the moment between them.  The few types that other
-threads move meanwhile are read exactly, with the world stopped.
+type, and the threads' arrays from memory.  It makes two passes without a pause: a count
+that is the same in both was true at the moment between them.  The few types whose counts
+other threads change meanwhile are read again with the world stopped.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import gc
 import os
 import sys
 from functools import cache
-from itertools import compress
-from operator import ne
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import inspector
@@ -70,14 +68,14 @@ class Counts(NamedTuple):
 
     refs: WatchedTypes
     raw: list[int]
-    """``sys.getrefcount`` of each, taken from a list; meaningless for a type that is gone."""
-    places: TypeSlots
+    """``sys.getrefcount`` of each type; meaningless for a type that died."""
+    slots: TypeSlots
     arrays: Arrays
     exact: dict[int, TypeCount]
-    """What other threads moved meanwhile and was read on its own, by position."""
+    """Position -> count of a type that other threads used meanwhile, read on its own."""
 
     def at(self, number: int) -> TypeCount | None:
-        """Return the count of one type; None when it is gone."""
+        """Return the count of the type at a position; None for a type that died."""
         if number in self.exact:
             return self.exact[number]
         raw = self.raw[number]
@@ -86,20 +84,20 @@ class Counts(NamedTuple):
         header = raw - _OVERHEAD - (BIAS if raw > BIAS // 2 else 0)
         found: dict[int, int] = {}
         for (_, native), array in self.arrays.items():
-            if value := read_slot(array, self.places.of[number]):
+            if value := read_slot(array, self.slots.by_position[number]):
                 found[native] = found.get(native, 0) + value
         return TypeCount(header + sum(found.values()), header, found)
 
     def contributed(self) -> Iterator[tuple[int, int, int]]:
-        """Yield position, native thread id and count of what stands in the arrays."""
-        numbers = self.places.numbers
+        """Yield position, native thread id and count of each contribution in the arrays."""
+        numbers = self.slots.positions
         for (_, native), array in self.arrays.items():
-            for number in _find_moved_slots(numbers, b"", array):
-                yield number, native, read_slot(array, self.places.of[number])
+            for number in _find_changed_slots(numbers, b"", array):
+                yield number, native, read_slot(array, self.slots.by_position[number])
 
 
 def collect_garbage() -> None:
-    """Collect until nothing more is found, so that no garbage holds references."""
+    """Collect until a collection finds nothing, at most :data:`COLLECTIONS` times."""
     for _ in range(COLLECTIONS):
         if not gc.collect():
             return
@@ -108,33 +106,35 @@ def collect_garbage() -> None:
 def read_all_counts() -> Counts:
     """Watch and read all types.
 
-    Where there is a table of unique ids, a class without one that came after the others
-    were watched is watched no sooner than another one comes.
+    A new class without a unique id is missed until a class with one is made.
     """
-    # Nearly always they are the same as last time, and a table tells that without a walk.
-    if _last_watched and _last_watched[0].whole:
+    # The types are nearly always those of the last call; an unchanged table of unique ids
+    # tells so without a walk over all types.
+    if _last_watched and _last_watched[0].complete_table:
         now = read_counts(_last_watched[0])
-        if now.places.table == _last_watched[0].whole:
+        if now.slots.table == _last_watched[0].complete_table:
             return now
-    if not _last_watched or not _last_watched[0].complete():
+    if not _last_watched or not _last_watched[0].is_complete():
         _last_watched[:] = [watch_types()]
     [known] = _last_watched
     now = read_counts(known)
-    known.whole = now.places.table if now.places.table and known.complete() else b""
+    known.complete_table = now.slots.table if now.slots.table and known.is_complete() else b""
     return now
 
 
 _last_watched: list[WatchedTypes] = []
-"""All types as they were watched last."""
+"""The one element is what :func:`read_all_counts` watched last."""
 
 
 def read_counts(refs: WatchedTypes, *, exact: bool = True) -> Counts:
-    """Count the references to all watched types, and none of those that this takes.
+    """Count the references to all watched types, without those that the reading takes.
 
-    Without ``exact``, what other threads move meanwhile is as one pass saw it.
+    Without ``exact`` one pass is made, and counts that other threads change meanwhile may
+    be wrong.  Raises :class:`UnsupportedVersion` where nobody counts, and
+    :class:`Unsettled` for counts that do not settle.
     """
     if not require_support().threads:
-        return Counts(refs, _read_refcounts(refs.alive()), refs.places, {}, {})
+        return Counts(refs, _read_refcounts(refs.alive()), refs.slots, {}, {})
     reader = _slot_reader(os.getpid())
     return retry_reading(
         lambda _: _read_once(reader, refs, exact=exact), patient=False, advice=ADVICE
@@ -142,16 +142,16 @@ def read_counts(refs: WatchedTypes, *, exact: bool = True) -> Counts:
 
 
 def _read_once(reader: SlotReader, refs: WatchedTypes, *, exact: bool) -> Counts:
-    """Make both passes; raise what :meth:`SlotReader.read_once` raises."""
+    """Make one pass or two; raise what :meth:`SlotReader.read_once` raises."""
     first = reader.read_once()
     types = refs.alive()
-    places = refs.locate(first.table_words, types)
-    before = Counts(refs, _read_refcounts(types), places, key_arrays(first), {})
+    slots = refs.find_slots(first.table_words, types)
+    before = Counts(refs, _read_refcounts(types), slots, key_arrays(first), {})
     if len(first.threads) == 1 or not exact:
         return before
     latest = reader.read_again(first)
-    after = Counts(refs, _read_refcounts(types), places, key_arrays(latest), {})
-    # A thread that ends may be merging its counts: they stand in both places meanwhile.
+    after = Counts(refs, _read_refcounts(types), slots, key_arrays(latest), {})
+    # A thread that ends merges its counts: they are in its array and in the headers meanwhile.
     merging = first.pool_locked or latest.pool_locked
     for number in range(len(refs)) if merging else find_changes(before, after):
         subject = types[number]
@@ -162,19 +162,20 @@ def _read_once(reader: SlotReader, refs: WatchedTypes, *, exact: bool) -> Counts
 
 @cache
 def _slot_reader(pid: int) -> SlotReader:
-    """Return what reads the interpreter that runs this, in the process that runs this."""
+    """Return the reader of the interpreter that runs this; ``pid`` is the own process."""
     return SlotReader(ProcessMemory(pid), inspector.attach().layout, OwnWorld().interpreter)
 
 
 def _read_refcounts(types: Sequence[type | None]) -> list[int]:
-    """Return ``sys.getrefcount`` of each."""
+    """Return ``sys.getrefcount`` of each type."""
+    # A loop variable would hold one reference more to the type, and not on every build.
     return list(map(sys.getrefcount, types))
 
 
 def _measure_overhead() -> int:
     """Return how many references :func:`_read_refcounts` itself holds to each type."""
     alone: list[type | None] = [None]
-    # An object that nobody else holds, in the place of a type.
+    # Nobody else refers to this object: what is counted is the reading's own.
     alone[0] = cast("type", object())
     return _read_refcounts(alone)[0]
 
@@ -183,29 +184,30 @@ _OVERHEAD: Final = _measure_overhead()
 
 
 def _read_exactly(subject: type) -> TypeCount:
-    """Read one type with the world stopped, where it can be.
+    """Read one type, with the world stopped where that is possible.
 
-    Raises :class:`OutdatedPlan` where it cannot, and the type does not settle.
+    Raises :class:`OutdatedPlan` for a type whose count does not settle.
     """
     seen = inspector.refcount(subject)
     if seen.header is None or seen.counted is None:
         raise NotCounted(name_of(subject), subject=subject)
     if not seen.settled:
         raise OutdatedPlan
-    # This frame's and its callers' references are deferred: nobody counts them.
+    # The references of this frame and its callers are deferred: nobody counts them.
     return TypeCount(seen.counted, seen.header, dict(seen.contributions))
 
 
 def find_changes(before: Counts, after: Counts) -> dict[int, int]:
-    """Return position -> change of the total, of the types that moved and still live."""
+    """Return position -> change of the total, for types that changed and still live."""
     found: dict[int, int] = {}
-    for number in compress(range(len(before.raw)), map(ne, before.raw, after.raw)):
-        found[number] = after.raw[number] - before.raw[number]
+    for number, (old, new) in enumerate(zip(before.raw, after.raw, strict=True)):
+        if old != new:
+            found[number] = new - old
     for key in before.arrays.keys() | after.arrays.keys():
-        arrays = before.arrays.get(key, b""), after.arrays.get(key, b"")
-        for number in _find_moved(before, after, arrays):
-            old_place, new_place = before.places.of[number], after.places.of[number]
-            change = read_slot(arrays[1], new_place) - read_slot(arrays[0], old_place)
+        first, last = before.arrays.get(key, b""), after.arrays.get(key, b"")
+        for number in _find_changed(before, after, first, last):
+            old_slot, new_slot = before.slots.by_position[number], after.slots.by_position[number]
+            change = read_slot(last, new_slot) - read_slot(first, old_slot)
             found[number] = found.get(number, 0) + change
     for number in before.exact.keys() | after.exact.keys():
         was, now = before.at(number), after.at(number)
@@ -215,23 +217,23 @@ def find_changes(before: Counts, after: Counts) -> dict[int, int]:
     return {n: change for n, change in found.items() if change and refs[n]() is not None}
 
 
-def _find_moved(before: Counts, after: Counts, arrays: tuple[bytes, bytes]) -> Iterable[int]:
-    """Return the positions of types of which one thread's slot may have moved."""
-    if before.places is not after.places:
-        return range(len(after.places.of))
-    return _find_moved_slots(after.places.numbers, *arrays)
+def _find_changed(before: Counts, after: Counts, old: bytes, new: bytes) -> Iterable[int]:
+    """Return the positions of types that one thread, whose arrays these are, may have counted."""
+    if before.slots is not after.slots:
+        return range(len(after.slots.by_position))
+    return _find_changed_slots(after.slots.positions, old, new)
 
 
-def _find_moved_slots(numbers: Mapping[int, int], before: bytes, after: bytes) -> Iterable[int]:
-    """Return which of the positions, each by its slot, have another count now."""
+def _find_changed_slots(numbers: Mapping[int, int], before: bytes, after: bytes) -> Iterable[int]:
+    """Return the positions, given by slot, whose count differs between two arrays."""
     if len(numbers) <= FEW_OBJECTS:
         return [
             number
-            for place, number in numbers.items()
-            if read_slot(before, place) != read_slot(after, place)
+            for slot, number in numbers.items()
+            if read_slot(before, slot) != read_slot(after, slot)
         ]
-    # Slots of code objects and dictionaries belong to no type.
-    return [numbers[place] for place in find_differing(before, after) if place in numbers]
+    # Code objects and dictionaries have slots, too.
+    return [numbers[slot] for slot in find_differing(before, after) if slot in numbers]
 
 
 def count_references(subject: type) -> TypeCount:
@@ -245,7 +247,10 @@ def count_references(subject: type) -> TypeCount:
 
 
 def count_watched_type(refs: WatchedTypes) -> TypeCount:
-    """Count the references to the one type that is watched, which must live."""
+    """Count the references to the one type that is watched.
+
+    Raises :class:`ReferenceError` if it died.
+    """
     found = read_counts(refs).at(0)
     if found is None:
         raise ReferenceError("the type is gone")

@@ -1,4 +1,4 @@
-"""What a check saw of one type, as evidence for the judge, and which verdicts fail a check."""
+"""Evidence for the judge from what a check measured, and the verdicts that fail a check."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ COSTS: Final = frozenset({Verdict.NO_UNIQUE_ID, Verdict.PLAIN_DECREF, Verdict.HO
 
 
 def judge_as(evidence: Evidence, verdicts: Collection[Verdict]) -> Judgement | None:
-    """Return what the judge says, if a check that fails with these verdicts is concerned."""
+    """Return the judgement if its verdict is one of ``verdicts``, else None."""
     found = judge(evidence)
     return found if found is not None and found.verdict in verdicts else None
 
 
-def describe_type(subject: type, places: TypeSlots, number: int, window: Evidence) -> Evidence:
-    """Add what the type itself tells to the evidence of a window.
+def describe_type(subject: type, slots: TypeSlots, number: int, window: Evidence) -> Evidence:
+    """Add what the structure of a type tells to the evidence of a window.
 
-    ``places`` tells, at ``number``, whether it has a slot in the threads' arrays.
+    ``slots`` tells whether the type, at position ``number``, has a unique id.
     """
     where, owner = find_deallocator(subject)
     inherited = where == HEADER and owner is not subject
     return window._replace(
         state="immortal" if is_immortal(subject) else "",
-        unique_id=places.of[number] >= 0 if find_support().threads else None,
+        unique_id=slots.by_position[number] >= 0 if find_support().threads else None,
         deallocator=where,
         deallocator_of=name_of(owner) if inherited else "",
         gil_enabled=gil_is_enabled(),
@@ -69,20 +69,25 @@ def describe_type(subject: type, places: TypeSlots, number: int, window: Evidenc
 
 
 def add_traffic(
-    evidence: Evidence, moves: Sequence[CountChange], beside: Collection[int] = ()
+    evidence: Evidence, changes: Sequence[CountChange], beside: Collection[int] = ()
 ) -> Evidence:
-    """Add who counted what in each of several runs; ``beside`` are threads that nobody checks."""
-    if not moves or not find_support().threads:
+    """Add which thread counted what in each of several runs.
+
+    ``beside`` are the native ids of threads that ran already and are not what is checked.
+    """
+    if not changes or not find_support().threads:
         return evidence
     own = threading.get_native_id()
-    each = [move.contributions for move in moves]
-    side_by_side = max(min(_count_busy(move.contributions), move.together) for move in moves)
+    runs = [change.contributions for change in changes]
+    side_by_side = max(
+        min(_count_busy(change.contributions), change.together) for change in changes
+    )
     return evidence._replace(
-        header=sum(move.header for move in moves),
-        contributed=sum(sum(one.values()) for one in each),
+        header=sum(change.header for change in changes),
+        contributed=sum(sum(run.values()) for run in runs),
         threads=side_by_side or None,
-        beside=sum(count for one in each for native, count in one.items() if native in beside),
-        own=sum(one.get(own, 0) for one in each),
+        beside=sum(count for run in runs for native, count in run.items() if native in beside),
+        own=sum(run.get(own, 0) for run in runs),
     )
 
 
@@ -108,7 +113,7 @@ def add_holders(evidence: Evidence, before: Holders, after: Holders) -> Evidence
 
 
 def compare_counts(name: str, expected: int, found: int) -> Problem | None:
-    """Return the problem of a count that is not the stated one."""
+    """Return the problem if a count is not the expected one, else None."""
     if found == expected:
         return None
     evidence = Evidence(
@@ -123,7 +128,9 @@ def compare_counts(name: str, expected: int, found: int) -> Problem | None:
 
 
 def split_findings(findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """Part the findings into those that fail a check and those that explain themselves."""
-    everything = list(findings)
-    noticed = tuple(each for each in everything if each.verdict is Verdict.BACKGROUND)
-    return tuple(each for each in everything if each not in noticed), noticed
+    """Return the findings that fail a check, and those that other threads explain."""
+    failing: list[Finding] = []
+    noticed: list[Finding] = []
+    for finding in findings:
+        (noticed if finding.verdict is Verdict.BACKGROUND else failing).append(finding)
+    return tuple(failing), tuple(noticed)

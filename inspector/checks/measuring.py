@@ -77,7 +77,7 @@ def confirm_suspects(load: Load, rules: Rules, suspects: Suspects) -> list[Findi
             if not run.steps and not any(run.classes().values()):
                 return []
         seconds = time.perf_counter() - begin
-        _, moved = tracker.moves()
+        _, moved = tracker.read_changes()
         merges = tracker.collections + tracker.ended_threads
         window = Evidence(
             seconds=seconds, collected=True, merges=merges, ended=tracker.ended_threads
@@ -151,7 +151,7 @@ class _RepeatedRuns:
         steps = tuple(self.steps[number])
         if subject is None or counted is None:
             return window
-        of_type = describe_type(subject, first.places, number, window)
+        of_type = describe_type(subject, first.slots, number, window)
         return of_type._replace(
             runs=steps,
             total=sum(steps),

@@ -116,7 +116,7 @@ class Screen:
             allowed = None if subject is None else rules.allowed(subject)
             if allowed is not None and abs(change) >= load.repeat * (allowed * load.calls + 1):
                 found[id(ref)] = ref
-        more = self._types is None and self._before.refs.born(now.places.table) >= load.repeat
+        more = self._types is None and self._before.refs.count_new(now.slots.table) >= load.repeat
         return Suspects(list(found.values()), classes=more)
 
     def _collecting(self, phase: str, info: dict[str, int]) -> None:

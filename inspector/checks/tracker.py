@@ -1,6 +1,7 @@
-"""Who counted what of some types between two moments, collections and ended threads included.
+"""Which thread counted how many references to some types between two moments.
 
-Adds what stands in headers and arrays to what :mod:`inspector.checks.merges` saw merged.
+Adds up headers, arrays, and the contributions that collections and ended threads merged
+meanwhile (:mod:`inspector.checks.merges`).
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ __all__ = ["CountChange", "Tracker", "thread_labels"]
 
 
 class CountChange(NamedTuple):
-    """What the references to one type did since a tracker was begun anew."""
+    """How the references to one type changed since a tracker was restarted."""
 
     header: int
-    """Counted in the header by whoever did it; merged contributions are not in here."""
+    """Signed references counted in the header, merged contributions left out."""
     contributions: dict[int, int]
-    """Native thread id -> counted by that thread, merged since or not."""
+    """Native thread id -> signed references that this thread counted, merged since or not."""
     together: int = 1
-    """Most of these threads that counted side by side: all, or once one has ended, those
-    that did so between two merges or starts of a thread."""
+    """Most threads that counted at the same time: all of them or, once a thread has ended,
+    those that counted between two merges or starts of a thread."""
 
     @property
     def total(self) -> int:
@@ -40,14 +41,14 @@ class CountChange(NamedTuple):
 class Tracker:
     """A context manager that follows the references to some types.
 
-    With ``threads``, every thread that :mod:`threading` starts meanwhile is heard when it
-    ends.
+    With ``threads`` it also reads what each thread that :mod:`threading` starts meanwhile
+    has counted when it ends.
     """
 
     def __init__(self, refs: WatchedTypes, *, threads: bool = False) -> None:
         self._refs = refs
         self.labels: dict[int, str] = {}
-        """Native thread id -> ``name (native id)``, of all threads that were seen."""
+        """Native thread id -> ``name (native id)`` of every thread seen so far."""
         wanted = {id(subject) for subject in refs.alive() if subject is not None}
         self._merges = Merges(wanted, threads=threads, on_merge=self._label)
         self._begin: Counts
@@ -67,23 +68,23 @@ class Tracker:
 
     @property
     def collections(self) -> int:
-        """Collections since the tracker was begun, or begun anew."""
+        """Collections since the last restart."""
         return self._merges.collections
 
     @property
     def ended_threads(self) -> int:
-        """Threads that were heard to end since then."""
+        """Threads that ended since the last restart."""
         return self._merges.ended
 
     def restart(self) -> Counts:
-        """Begin anew from now on, and return the counts of now."""
-        self._begin, _ = self._read(anew=True)
+        """Count changes from now on; return the counts of now."""
+        self._begin, _ = self._read(restart=True)
         return self._begin
 
-    def moves(self) -> tuple[Counts, dict[int, CountChange]]:
-        """Return the counts of now, and what each type that still lives did, by position.
+    def read_changes(self) -> tuple[Counts, dict[int, CountChange]]:
+        """Return the counts of now, and position -> change of each type that still lives.
 
-        Left out are types of which neither total, header nor any contribution moved.
+        Types of which neither total, header nor any contribution changed are left out.
         """
         now, merged = self._read()
         touched = set(find_changes(self._begin, now))
@@ -92,32 +93,32 @@ class Tracker:
         found: dict[int, CountChange] = {}
         for number, subject in enumerate(self._refs.alive()):
             if subject is not None and (number in touched or id(subject) in merged):
-                was, is_ = self._begin.at(number), now.at(number)
-                if was is not None and is_ is not None:
-                    move = _subtract_counts(was, is_, merged.get(id(subject), {}))
-                    together = len(move.contributions)
+                first, last = self._begin.at(number), now.at(number)
+                if first is not None and last is not None:
+                    change = _subtract_counts(first, last, merged.get(id(subject), {}))
+                    together = len(change.contributions)
                     if self.ended_threads:
                         together = self._merges.together.get(id(subject), 1)
-                    found[number] = move._replace(together=together)
+                    found[number] = change._replace(together=together)
         return now, found
 
-    def name_threads(self, move: CountChange | None) -> dict[str, int]:
-        """Return the contributions by ``name (native id)``; none without a move."""
+    def name_threads(self, change: CountChange | None) -> dict[str, int]:
+        """Return ``name (native id)`` -> contribution; nothing for None."""
         return {
             self.labels.get(native, f"thread {native}"): count
-            for native, count in ({} if move is None else move.contributions).items()
+            for native, count in ({} if change is None else change.contributions).items()
         }
 
-    def _read(self, *, anew: bool = False) -> tuple[Counts, dict[int, dict[int, int]]]:
-        """Return the counts of now with what was merged until then, by address and thread.
+    def _read(self, *, restart: bool = False) -> tuple[Counts, dict[int, dict[int, int]]]:
+        """Return the counts of now, and address -> native thread id -> merged until now.
 
-        Read again if this thread collects meanwhile; others wait.
+        Reads again if this thread collects meanwhile; the collections of others wait.
         """
         self._label()
         merges = self._merges
         with merges.lock:
             while True:
-                if anew:
+                if restart:
                     merges.restart()
                 before = merges.collections
                 found = (
@@ -132,21 +133,21 @@ class Tracker:
         self.labels.update(thread_labels())
 
 
-def _subtract_counts(was: TypeCount, is_: TypeCount, merged: dict[int, int]) -> CountChange:
-    """Return what one type did between two counts, given what was merged in between."""
+def _subtract_counts(first: TypeCount, last: TypeCount, merged: dict[int, int]) -> CountChange:
+    """Return the change of one type between two counts, given what was merged in between."""
     contributions: dict[int, int] = {}
-    for native in sorted(was.contributions.keys() | is_.contributions.keys() | merged.keys()):
-        change = is_.contributions.get(native, 0) - was.contributions.get(native, 0)
+    for native in sorted(first.contributions.keys() | last.contributions.keys() | merged.keys()):
+        change = last.contributions.get(native, 0) - first.contributions.get(native, 0)
         change += merged.get(native, 0)
         if change:
             contributions[native] = change
-    return CountChange(is_.header - was.header - sum(merged.values()), contributions)
+    return CountChange(last.header - first.header - sum(merged.values()), contributions)
 
 
 def thread_labels() -> dict[int, str]:
     """Return native thread id -> ``name (native id)`` of the threads that live."""
     return {
-        each.native_id: f"{each.name} ({each.native_id})"
-        for each in threading.enumerate()
-        if each.native_id is not None
+        thread.native_id: f"{thread.name} ({thread.native_id})"
+        for thread in threading.enumerate()
+        if thread.native_id is not None
     }

@@ -1,4 +1,4 @@
-"""The types that are looked at: all that there are, and those that are counted.
+"""All types of this process, which of them CPython counts, and weak references to some.
 
 Nothing here runs code of a metaclass.
 """
@@ -6,8 +6,7 @@ Nothing here runs code of a metaclass.
 from __future__ import annotations
 
 import weakref
-from itertools import repeat
-from operator import call, is_
+from operator import call
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from inspector.checks.structure import flags_of, is_immortal
@@ -38,17 +37,17 @@ TypeRef = weakref.ReferenceType[type]
 
 
 def is_heap(subject: type) -> bool:
-    """Whether this is a heap type, as class statements and ``PyType_FromSpec`` make them."""
+    """Whether a type is a heap type, as class statements and ``PyType_FromSpec`` make them."""
     return bool(flags_of(subject) & HEAP_TYPE)
 
 
 def is_counted(subject: type) -> bool:
-    """Whether CPython counts the references that instances hold: mortal heap types only."""
+    """Whether CPython counts the references to a type: to mortal heap types only."""
     return is_heap(subject) and not is_immortal(subject)
 
 
 def is_own(subject: type) -> bool:
-    """Whether this is a type of inspector itself, which every reading moves."""
+    """Whether a type is inspector's own: every reading changes its count."""
     return name_of(subject).startswith("inspector.")
 
 
@@ -58,73 +57,72 @@ def find_all_types() -> list[type]:
 
 
 def _walk_types() -> list[type]:
-    """Return every type, found from ``object`` down, as often as it has bases."""
+    """Return every type, found from ``object`` down, once for each of its bases."""
     found: list[type] = [object]
     subclasses: Callable[[type], list[type]] = type.__subclasses__
-    for each in found:
-        # Most have none: asking first is faster than adding nothing.
-        if new := subclasses(each):
+    for subject in found:
+        # Most types have no subclasses: to extend by nothing costs more than to ask.
+        if new := subclasses(subject):
             found.extend(new)
     return found
 
 
 def _drop_repeated(types: Iterable[type]) -> list[type]:
-    """Drop repetitions by identity: a metaclass may define what equality means."""
-    return list({id(each): each for each in types}.values())
+    """Keep each type once, told by identity: a metaclass may define what equality means."""
+    return list({id(subject): subject for subject in types}.values())
 
 
 class TypeSlots(NamedTuple):
-    """Where the contributions to some types stand."""
+    """The slots of some types in the threads' arrays."""
 
     table: bytes
-    """The pool's table that this is true for."""
-    of: list[int]
-    """Slot of each type in the threads' arrays; -1 for one without a unique id."""
-    numbers: dict[int, int]
+    """The pool's table from which they were read."""
+    by_position: list[int]
+    """Slot of each type; -1 for a type without a unique id."""
+    positions: dict[int, int]
     """Slot -> position of its type."""
 
 
 class WatchedTypes(list[TypeRef]):
     """Weak references to types that are read again and again, each type once.
 
-    A type that dies stays recognisable: another one at its address is not it.
+    A weak reference tells a type that died from another one at the same address.
     """
 
     steps = 0
-    """Steps of the walk that found these, if these are all types; else 0."""
-    whole = b""
+    """Length of the walk that found these types, if they are all types; else 0."""
+    complete_table = b""
     """The pool's table when these were all types; empty where that is not known."""
-    places = TypeSlots(b"", [], {})
+    slots = TypeSlots(b"", [], {})
 
     def alive(self) -> list[type | None]:
-        """Return the types, with None for those that are gone."""
+        """Return the types by position; None for a type that died."""
         return list(map(call, self))
 
-    def locate(self, table: bytes, types: Sequence[type | None]) -> TypeSlots:
-        """Return the places of the types, found anew only in a table that has changed."""
-        known = self.places
-        if table != known.table:
-            of = find_slots(table, list(map(id, types)))
-            numbers = {place: number for number, place in enumerate(of) if place >= 0}
-            known = self.places = TypeSlots(table, of, numbers)
-        return known
+    def find_slots(self, table: bytes, types: Sequence[type | None]) -> TypeSlots:
+        """Return the slots of the types; search again only if the table has changed."""
+        if table != self.slots.table:
+            slots = find_slots(table, list(map(id, types)))
+            positions = {slot: position for position, slot in enumerate(slots) if slot >= 0}
+            self.slots = TypeSlots(table, slots, positions)
+        return self.slots
 
-    def complete(self) -> bool:
-        """Whether these are exactly the types that there are."""
-        gone = any(map(is_, self.alive(), repeat(None)))
+    def is_complete(self) -> bool:
+        """Whether these are all types of the process, and all of them live."""
+        gone = any(subject is None for subject in self.alive())
         return not gone and len(_walk_types()) == self.steps
 
-    def born(self, table: bytes) -> int:
-        """Return how many types there are beside these, now that this is the pool's table."""
-        # A class without a unique id may have come all the same: the growth of its
-        # metaclass shows that, and a walk over thousands of types costs a millisecond.
-        if (table and table == self.whole) or self.complete():
+    def count_new(self, table: bytes) -> int:
+        """Return how many types the process has beside these; ``table`` is the pool's table now."""
+        # An unchanged table misses a new class without a unique id. The growth of its
+        # metaclass shows that one; a walk over thousands of types costs a millisecond.
+        if (table and table == self.complete_table) or self.is_complete():
             return 0
         return len(find_all_types()) - sum(ref() is not None for ref in self)
 
 
 def watch_types(subjects: Iterable[type] | None = None) -> WatchedTypes:
-    """Return weak references to types, by default to all of them."""
+    """Return weak references to ``subjects``, by default to all types."""
     found = _walk_types() if subjects is None else list(subjects)
     watched = WatchedTypes(map(weakref.ref, _drop_repeated(found)))
     if subjects is None:
@@ -133,7 +131,7 @@ def watch_types(subjects: Iterable[type] | None = None) -> WatchedTypes:
 
 
 def watch_counted_type(subject: type) -> WatchedTypes:
-    """Return the type to watch alone.
+    """Return a weak reference to one type.
 
     Raises :class:`NotAType`, and :class:`NotCounted` for a static or immortal type.
     """
@@ -149,10 +147,13 @@ def watch_counted_type(subject: type) -> WatchedTypes:
 
 
 def require_counted_types(types: type | Iterable[type]) -> tuple[type, ...]:
-    """Return one type or several as a tuple; raise as :func:`watch_counted_type`."""
+    """Return one type or several as a tuple.
+
+    Raises :class:`ValueError` for no type at all, and what :func:`watch_counted_type` raises.
+    """
     found = (types,) if is_type(types) else tuple(cast("Iterable[type]", types))
     if not found:
         raise ValueError("no type was given")
-    for each in found:
-        watch_counted_type(each)
+    for subject in found:
+        watch_counted_type(subject)
     return found

@@ -82,7 +82,7 @@ class Window:
 
     def _findings(self) -> list[Finding]:
         """Return what moved more than the rules allow."""
-        after, moved = self._tracker.moves()
+        after, moved = self._tracker.read_changes()
         ended = self._tracker.ended_threads
         window = Evidence(
             seconds=time.perf_counter() - self._begin,
@@ -106,7 +106,7 @@ class Window:
             subject, first, last = refs[number](), self._before.at(number), after.at(number)
             if subject is None or first is None or last is None:
                 continue
-            evidence = describe_type(subject, after.places, number, window)
+            evidence = describe_type(subject, after.slots, number, window)
             evidence = evidence._replace(total=change, before=first.total)
             if number in moved:
                 evidence = add_traffic(evidence, [moved[number]], self._beside)
