@@ -1,49 +1,68 @@
-"""Counts by address, and how much of them is inspector's own doing."""
+"""How each type is counted, in its header and by threads, and inspector's own part in it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["CountPair", "measure_own_counts", "sum_counts"]
+__all__ = ["NOTHING", "CountPair", "measure_own_counts", "sum_counts"]
 
-REHEARSALS: Final = 20
+REPEATS: Final = 20
+"""How often an act is repeated to tell what it counts from what a reading counts."""
 
-CountPair = tuple[int, int]
-"""What was counted in the header, and by threads."""
+
+class CountPair(NamedTuple):
+    """References to one type, signed."""
+
+    header: int
+    """Counted in the header; what was merged from threads is left out."""
+    threads: int
+    """Counted by threads, merged since or not."""
+
+
+NOTHING: Final = CountPair(0, 0)
 
 
 def sum_counts(snapshot: Snapshot, merged: Mapping[int, Mapping[int, int]]) -> dict[int, CountPair]:
-    """Return what is counted of each type, what was merged given back to the threads."""
+    """Return address -> counts of each type that was read.
+
+    ``merged`` is address -> native thread id -> what was merged into the header of it: that
+    is counted as the threads' again.
+    """
     found: dict[int, CountPair] = {}
     for row in snapshot:
         if row.header is not None and row.counted is not None:
-            given_back = sum(merged.get(row.address, {}).values())
-            found[row.address] = row.header - given_back, (row.contributed or 0) + given_back
+            of_threads = sum(merged.get(row.address, {}).values())
+            found[row.address] = CountPair(
+                row.header - of_threads, (row.contributed or 0) + of_threads
+            )
     return found
 
 
 def measure_own_counts(
     read: Callable[[], dict[int, CountPair]], act: Callable[[], object]
 ) -> dict[int, CountPair]:
-    """Return what one act of inspector counts by itself, where that is anything.
+    """Return address -> counts that one act of inspector adds, of types that it counts at all.
 
-    ``read`` returns the counts of now.  What it does by itself is not the act's.
+    ``read`` returns the counts of now; what a reading adds itself is subtracted.
     """
     act()
     before = read()
-    for _ in range(REHEARSALS):
+    for _ in range(REPEATS):
         act()
     after, again = read(), read()
-    found = {
-        address: (
-            round((2 * after[address][0] - before[address][0] - again[address][0]) / REHEARSALS),
-            round((2 * after[address][1] - before[address][1] - again[address][1]) / REHEARSALS),
+    found: dict[int, CountPair] = {}
+    for address in before.keys() & after.keys() & again.keys():
+        # From before to after: the acts and one reading; from after to again: one reading.
+        first, last, reading = before[address], after[address], again[address]
+        own = CountPair(
+            round((2 * last.header - first.header - reading.header) / REPEATS),
+            round((2 * last.threads - first.threads - reading.threads) / REPEATS),
         )
-        for address in before.keys() & after.keys() & again.keys()
-    }
-    return {address: each for address, each in found.items() if any(each)}
+        if own != NOTHING:
+            found[address] = own
+    return found

@@ -1,4 +1,4 @@
-"""What is handed over from the image that was asked to run a program to the one that does."""
+"""How a program is reported on, as a value and as text for the process that runs it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ class ReportOptions(NamedTuple):
     """The program is a module, which Python may fail to find."""
 
     def dumps(self) -> str:
-        """Return the plan as text."""
-        return json.dumps(self)
+        """Return the options as text."""
+        view = {**self.view._asdict(), "selection": self.view.selection._asdict()}
+        return json.dumps({**self._asdict(), "view": view})
 
     @classmethod
     def loads(cls, text: str) -> ReportOptions:
-        """Return the plan that :meth:`dumps` made this text of."""
-        (selection, *view), *plan = json.loads(text)
-        sort, filters, *limit = selection
-        return cls(View(Selection(sort, tuple(filters), *limit), *view), *plan)
+        """Return the options that :meth:`dumps` made this text of."""
+        fields = json.loads(text)
+        view = fields["view"]
+        selection = view["selection"]
+        view["selection"] = Selection(**{**selection, "filters": tuple(selection["filters"])})
+        return cls(**{**fields, "view": View(**view)})

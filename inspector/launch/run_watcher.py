@@ -1,4 +1,4 @@
-"""A whole run of a program, and what is seen of every type that was used in it.
+"""Watches a whole run of a program, for evidence on every type that was used in it.
 
 Knows: what merges hid (:mod:`inspector.checks.merges`), and which types were called
 (:mod:`inspector.launch.called_types`).  What was there before the program began is left out, and
@@ -20,7 +20,7 @@ from inspector.checks.holders import Holders, count_own_references, find_holders
 from inspector.checks.merges import Merges
 from inspector.checks.watched_types import find_all_types, watch_types
 from inspector.launch.called_types import CalledTypes
-from inspector.launch.count_pairs import measure_own_counts, sum_counts
+from inspector.launch.count_pairs import NOTHING, CountPair, measure_own_counts, sum_counts
 from inspector.screen.verdicts import UsedType
 from inspector.snapshots.row_verdict import read_evidence
 from inspector.verdict.judge import ENOUGH
@@ -28,7 +28,6 @@ from inspector.verdict.judge import ENOUGH
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Mapping
 
-    from inspector.launch.count_pairs import CountPair
     from inspector.snapshots.interpreter import TargetInfo
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
     from inspector.verdict.evidence import Evidence
@@ -51,8 +50,10 @@ class RunWatcher:
         """Address -> what held references before the program."""
         self._fresh: set[int] = set()
         """Addresses of types without any instance before the first call."""
-        self._noise: tuple[dict[int, CountPair], dict[int, CountPair]] = {}, {}
-        """Address -> what inspector itself counts per merge, and per type that is met."""
+        self._per_merge: dict[int, CountPair] = {}
+        """Address -> what inspector itself counts at each merge."""
+        self._per_meeting: dict[int, CountPair] = {}
+        """Address -> what inspector itself counts at the first call of each type."""
         self._met_types = 0
         self._first: Snapshot | None = None
         self._ended = 0
@@ -78,10 +79,8 @@ class RunWatcher:
             self._merges.note(None)
             self._merges.forget()
 
-        self._noise = (
-            measure_own_counts(self._read, merge),
-            measure_own_counts(self._read, self._meet_object),
-        )
+        self._per_merge = measure_own_counts(self._read, merge)
+        self._per_meeting = measure_own_counts(self._read, self._meet_object)
         self._base = self._read()
         self._since = time.monotonic()
         self._merges.begin()
@@ -141,7 +140,7 @@ class RunWatcher:
             return evidence
         header, threads = self._change(row, now)
         # What was there before could be instances, but for a type that nobody had called.
-        before = 0 if row.address in self._fresh else sum(self._base.get(row.address, (0, 0)))
+        before = 0 if row.address in self._fresh else sum(self._base.get(row.address, NOTHING))
         return evidence._replace(
             total=header + threads, header=header, contributed=threads, before=before
         )
@@ -155,14 +154,14 @@ class RunWatcher:
             return evidence
         # All references to a class that was born since, and had no instance yet when it was
         # met, were held: by its own dictionary and bases, by its module.
-        born = Holders(0, sum(self._base.get(row.address, (0, 0))))
+        born = Holders(0, sum(self._base.get(row.address, NOTHING)))
         return add_holders(evidence, self._held.get(row.address, born), after)
 
     def _take_own(self, addresses: Container[int]) -> None:
-        """Begin with what classes are made of: their methods and lists of bases name them."""
+        """Note what classes began with: their methods and lists of bases refer to them."""
         for each in find_all_types():
             if id(each) in addresses:
-                self._base[id(each)] = (count_own_references(each), 0)
+                self._base[id(each)] = CountPair(count_own_references(each), 0)
 
     def _threads(self, address: int) -> int | None:
         """Return how many threads counted a type side by side; None if inspector may be one."""
@@ -178,11 +177,11 @@ class RunWatcher:
         if id(subject) not in self._base and os.getpid() == self._target.pid:
             self._met_types += 1
             try:
-                base = self._merges.count(id(subject))
+                base = CountPair(*self._merges.count(id(subject)))
             except Exception:  # noqa: BLE001 - a program must not fail because it is watched
                 return
             self._base[id(subject)] = base
-            if not base[1]:
+            if not base.threads:
                 self._fresh.add(id(subject))
 
     def _forget(self, there: Container[int]) -> None:
@@ -192,29 +191,31 @@ class RunWatcher:
         self._fresh = {at for at in self._fresh if at in there}
 
     def _change(self, row: ObjectCount, now: Mapping[int, CountPair]) -> CountPair:
-        """Return what the program counted in the header, and by threads."""
-        header, threads = now.get(row.address, (0, 0))
-        # What was born since, and not called before it was used, began with what it is made of.
-        base = self._base.get(row.address, (0, 0))
+        """Return what the program counted since the beginning, inspector's own part left out."""
+        counts = now.get(row.address, NOTHING)
+        # A class made since, and not called before it was used, began with its own parts.
+        base = self._base.get(row.address, NOTHING)
         own = self._own(row.address)
-        return header - base[0] - own[0], threads - base[1] - own[1]
+        return CountPair(
+            counts.header - base.header - own.header, counts.threads - base.threads - own.threads
+        )
 
     def _own(self, address: int) -> CountPair:
-        """Return about what inspector itself has counted."""
-        merge, met = (noise.get(address, (0, 0)) for noise in self._noise)
-        header, threads = (
-            one * self.merges + other * self._met_types
-            for one, other in zip(merge, met, strict=True)
+        """Estimate what inspector itself has counted of one type so far."""
+        per_merge = self._per_merge.get(address, NOTHING)
+        per_meeting = self._per_meeting.get(address, NOTHING)
+        return CountPair(
+            per_merge.header * self.merges + per_meeting.header * self._met_types,
+            per_merge.threads * self.merges + per_meeting.threads * self._met_types,
         )
-        return header, threads
 
     def _moved(self, row: ObjectCount, now: Mapping[int, CountPair]) -> bool:
-        """Whether the counts of a type moved, and not by inspector's doing alone."""
+        """Whether threads counted a type, beyond what inspector counts of it itself."""
         if row.address not in now:
             return False
         _, threads = self._change(row, now)
         _, own = self._own(row.address)
-        # What inspector does is not the same every time, least of all to types that it brought.
+        # Inspector's own part varies, most of all for types that its modules brought.
         if self._is_ours(row.name):
             return abs(threads) > max(ENOUGH, abs(own))
         return abs(threads) > max(ENOUGH if own else 0, abs(own) // 2)

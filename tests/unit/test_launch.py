@@ -40,7 +40,7 @@ def test_a_place_that_pythonpath_cannot_name_is_refused(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "plan",
+    "options",
     [
         ReportOptions(),
         ReportOptions(
@@ -50,6 +50,6 @@ def test_a_place_that_pythonpath_cannot_name_is_refused(monkeypatch: pytest.Monk
         ),
     ],
 )
-def test_a_plan_survives_being_text(plan: ReportOptions) -> None:
-    assert ReportOptions.loads(plan.dumps()) == plan
-    assert plan.dumps().isascii()
+def test_report_options_survive_being_text(options: ReportOptions) -> None:
+    assert ReportOptions.loads(options.dumps()) == options
+    assert options.dumps().isascii()
