@@ -43,7 +43,7 @@ class Child:
         self._answers, theirs = os.pipe()
         mine, self._requests = os.pipe()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - this very Python
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "inspector.audit.worker", str(mine), str(theirs)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

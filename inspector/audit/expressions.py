@@ -39,7 +39,7 @@ def compile_factory(text: str) -> Callable[[], object]:
     """
     body = parse_expression(text)
     tree = ast.parse("lambda: None", mode="eval")
-    assert isinstance(tree.body, ast.Lambda)  # noqa: S101 - for the type checker
+    assert isinstance(tree.body, ast.Lambda)
     tree.body.body = body
     code = compile(ast.fix_missing_locations(tree), f"<{text}>", "eval")
     made: Callable[[], object] = eval(code, _import_named_modules(body))  # noqa: S307 - its user's own text

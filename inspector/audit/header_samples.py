@@ -55,7 +55,7 @@ def sample_header(
             while not over.is_set() and time.thread_time() < end:
                 factory()
                 tally[0] += 1
-        except BaseException as failure:  # noqa: BLE001 - raised again below
+        except BaseException as failure:
             failures.append(failure)
         spent.append(tally)
         over.wait()  # the end of a thread moves headers as well

@@ -68,7 +68,7 @@ def import_modules(
                 importlib.import_module(each)
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # noqa: BLE001 - a module may raise SystemExit too
+            except BaseException as error:
                 failed[each] = describe_error(error)
     return failed
 
@@ -79,7 +79,7 @@ def describe_error(error: BaseException) -> str:
         text = " ".join(str(error).split())
         if isinstance(error, ImportError) and error.path:
             text = text.removesuffix(f" ({error.path})")  # nobody else has it there
-    except Exception:  # noqa: BLE001 - whoever audited this wrote its __str__
+    except Exception:
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

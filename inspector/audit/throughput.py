@@ -55,7 +55,7 @@ def run_rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
             compile_factory(text)()
             traffic = [row for n in request["threads"] for row in _measure_traffic(text, n)]
             calls.append(_calls_for(request["seconds"], compile_loop(text)))
-        except BaseException as error:  # noqa: BLE001 - an expression may raise SystemExit too
+        except BaseException as error:
             yield {"failed": describe_error(error), "expression": number}
             return
         yield {"expression": number, "traffic": traffic, "calls": calls[-1]}
@@ -99,7 +99,7 @@ def _time_run(text: str, calls: int, threads: int) -> int:
             begin = time.perf_counter_ns()
             loop(turns)
             seen.append((begin, time.perf_counter_ns()))
-        except BaseException as failure:  # noqa: BLE001 - raised again below
+        except BaseException as failure:
             failures.append(failure)
 
     workers = [threading.Thread(target=work, args=(compile_loop(text),)) for _ in range(threads)]

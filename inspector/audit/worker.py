@@ -76,7 +76,7 @@ class Worker:
             tell({"importing": module})
             try:
                 found = find_type(module, qualname)
-            except BaseException as error:  # noqa: BLE001 - a module may raise SystemExit too
+            except BaseException as error:
                 failed[module] = describe_error(error)
                 continue
             if is_type(found):
@@ -114,7 +114,7 @@ class Worker:
         subject = None if number is None else same[number]
         try:
             factory = subject if request["make"] is None else compile_factory(request["make"])
-            assert factory is not None  # noqa: S101 - for the type checker
+            assert factory is not None
             for step in exercise_type(factory, subject, request["calls"], request["threads"]):
                 yield {
                     "name": step.name,
@@ -123,7 +123,7 @@ class Worker:
                 }
         except NotExercised as reason:
             yield {"not_exercised": str(reason)}
-        except BaseException as error:  # noqa: BLE001 - a constructor may raise SystemExit too
+        except BaseException as error:
             yield {"not_exercised": describe_error(error)}
         else:
             yield {"done": True}

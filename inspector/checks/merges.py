@@ -194,7 +194,7 @@ class Merges:
                 if self._on_free is not None:
                     self._on_free(there)
 
-    def _collecting(self, phase: str, info: dict[str, int]) -> None:  # noqa: ARG002 - gc's
+    def _collecting(self, phase: str, _info: dict[str, int]) -> None:
         if os.getpid() != self._pid:
             return
         if phase == "stop":
@@ -205,7 +205,7 @@ class Merges:
             self.collections += 1
             self.note(None)
 
-    def _started(self, frame: FrameType, event: str, arg: object) -> None:  # noqa: ARG002 - sys's
+    def _started(self, _frame: FrameType, _event: str, _arg: object) -> None:
         """Run at a new thread's first event: leave something that its end destroys."""
         sys.setprofile(self._previous)
         self._tell()

@@ -67,7 +67,7 @@ class CalledTypes:
             _monitoring.free_tool_id(self._tool)
         self._tool = -1
 
-    def _called(self, code: CodeType, offset: int, called: object, first: object) -> object:  # noqa: ARG002 - sys.monitoring's
+    def _called(self, code: CodeType, _offset: int, called: object, _first: object) -> object:
         if not is_type(called):
             return _monitoring.DISABLE
         known = self.seen.get(id(called))

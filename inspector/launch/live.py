@@ -12,7 +12,6 @@ types; :mod:`inspector.launch.startup.sitecustomize` loads this file alone.
 """
 
 # typing, pathlib and contextlib would be loaded.
-# ruff: noqa: PTH100, PTH120, PTH123, SIM105
 
 from __future__ import annotations
 
@@ -222,23 +221,23 @@ def _allow_reader(pid: int) -> None:
     except OSError:
         return
     if restricted:
-        import ctypes  # noqa: PLC0415 - see above
+        import ctypes
 
         ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(pid), 0, 0, 0)
 
 
 def _error_of(message: str, hint: str) -> InspectorError:
     """Return an error of the dashboard's own."""
-    from inspector.errors import InspectorError  # noqa: PLC0415 - see above
+    from inspector.errors import InspectorError
 
     return InspectorError(message, hint=hint)
 
 
 def _error_from(text: str) -> InspectorError:
     """Return the error that the viewer met."""
-    import json  # noqa: PLC0415 - see above
+    import json
 
-    import inspector.errors  # noqa: PLC0415 - see above
+    import inspector.errors
 
     name, fields = json.loads(text)
     kind = getattr(inspector.errors, name)

@@ -93,7 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
         setattr(pytest.mark, "balanced", _Balanced())  # noqa: B010 - pytest.mark declares none
     wanted = ("leaks", "report", "json")
     if any(config.getoption(f"inspector_{x}") or config.getini(f"inspector_{x}") for x in wanted):
-        from inspector.plugin.session import register_plugins  # noqa: PLC0415 - only if asked for
+        from inspector.plugin.session import register_plugins
 
         register_plugins(config)
 
@@ -119,7 +119,7 @@ class _Balanced:
     def _plain(self) -> pytest.MarkDecorator:
         """Return what pytest itself makes of the name."""
         made = type(pytest.mark).__getattr__(pytest.mark, "balanced")
-        assert isinstance(made, pytest.MarkDecorator)  # noqa: S101 - for the type checker
+        assert isinstance(made, pytest.MarkDecorator)
         return made
 
 
@@ -137,7 +137,7 @@ class _Listener:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Begin the report, for a run that no option asked one for."""
         if hasattr(report, "inspector"):
-            from inspector.plugin.session import register_report  # noqa: PLC0415 - only if needed
+            from inspector.plugin.session import register_report
 
             register_report(self._config, report)
 
@@ -148,7 +148,7 @@ class _Checker:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Fail or skip a marked test that cannot be checked, if the rule says so."""
         if is_marked(item):
-            from inspector.plugin.marks import refuse_item  # noqa: PLC0415 - only if asked for
+            from inspector.plugin.marks import refuse_item
 
             refuse_item(item)
 
@@ -159,7 +159,7 @@ class _Checker:
         """Run a test that is to be checked, as often as that takes."""
         if not is_marked(item):
             return None
-        from inspector.plugin.protocol import run_marked  # noqa: PLC0415 - only if asked for
+        from inspector.plugin.protocol import run_marked
 
         return run_marked(item, nextitem)
 
@@ -175,14 +175,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     marked = [each for each in session.items if is_marked(each)]
     if not marked:
         return
-    from inspector.plugin.marks import read_marks  # noqa: PLC0415 - only if asked for
+    from inspector.plugin.marks import read_marks
 
     wrong = read_marks(marked)
     if wrong:
         raise pytest.UsageError(*wrong)
     manager = session.config.pluginmanager
     if not manager.has_plugin("inspector-checker"):
-        from inspector.plugin.protocol import watch_runs  # noqa: PLC0415 - only if asked for
+        from inspector.plugin.protocol import watch_runs
 
         watch_runs(manager)
         manager.register(_Checker(), "inspector-checker")
@@ -197,7 +197,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         each for each in report.result or () if isinstance(each, pytest.Item) and is_marked(each)
     ]
     if marked:
-        from inspector.plugin.marks import read_marks  # noqa: PLC0415 - only if asked for
+        from inspector.plugin.marks import read_marks
 
         wrong = read_marks(marked)
         if wrong:
@@ -210,7 +210,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 @pytest.fixture
 def type_refcounts(request: pytest.FixtureRequest) -> TypeRefcounts:
     """Count references to types truly: ``type_refcounts(T)``; see ``TypeRefcounts``."""
-    from inspector.plugin.fixture import make_type_refcounts, require_counts  # noqa: PLC0415 - only if asked for
+    from inspector.plugin.fixture import make_type_refcounts, require_counts
 
     require_counts(request.config)
     return make_type_refcounts()

@@ -47,16 +47,16 @@ def empty_test(item: pytest.Function) -> Iterator[None]:
     """Let the item be a test that does nothing and has no fixtures but those of plugins."""
     # pytest offers no other way; plugins, too, find in these what they run.
     private: Any = item
-    body, names, info = item.obj, private.fixturenames, private._fixtureinfo  # noqa: SLF001
+    body, names, info = item.obj, private.fixturenames, private._fixtureinfo
     kept = [name for name in names if _is_plugins(info.name2fixturedefs.get(name, ()))]
     is_async = inspect.iscoroutinefunction(inspect.unwrap(body))
     item.obj = _do_nothing_async if is_async else _do_nothing
     private.fixturenames = kept
-    private._fixtureinfo = replace(info, argnames=(), names_closure=kept)  # noqa: SLF001
+    private._fixtureinfo = replace(info, argnames=(), names_closure=kept)
     try:
         yield
     finally:
-        item.obj, private.fixturenames, private._fixtureinfo = body, names, info  # noqa: SLF001
+        item.obj, private.fixturenames, private._fixtureinfo = body, names, info
 
 
 def _is_plugins(definitions: tuple[Any, ...]) -> bool:

@@ -87,7 +87,7 @@ def watch_runs(manager: pytest.PytestPluginManager) -> RunWatch:
     if found is None:
         found = RunWatch()
         manager.register(found, "inspector-runs")
-    assert isinstance(found, RunWatch)  # noqa: S101 - for the type checker
+    assert isinstance(found, RunWatch)
     return found
 
 
@@ -123,7 +123,7 @@ class Runs:
 
     def empty(self) -> None:
         """Run a test in its place that does nothing."""
-        assert isinstance(self._item, pytest.Function)  # noqa: S101 - for the type checker
+        assert isinstance(self._item, pytest.Function)
         with empty_test(self._item):
             self.again()
 
@@ -160,7 +160,7 @@ class Runs:
 
     def finish(self) -> None:
         """Tear down what the next test does not need."""
-        state = self._item.session._setupstate  # noqa: SLF001 - as pytest's own runner does
+        state = self._item.session._setupstate
         call = pytest.CallInfo.from_call(
             lambda: state.teardown_exact(self._nextitem), when="teardown"
         )
@@ -176,7 +176,7 @@ class Runs:
             report = private.ihook.pytest_runtest_makereport(item=private, call=call)
         finally:
             private.funcargs = kept
-        assert isinstance(report, pytest.TestReport)  # noqa: S101 - for the type checker
+        assert isinstance(report, pytest.TestReport)
         return report
 
     def log(self, record: dict[str, Any] | None) -> None:

@@ -14,7 +14,6 @@ Does not know what a report is: see :mod:`inspector.launch.reporter`.
 """
 
 # pathlib and contextlib would be loaded; __future__ would be, too.
-# ruff: noqa: PTH100, PTH120, SIM105
 
 import _thread
 import atexit
@@ -72,7 +71,7 @@ def watch_moments(plan: str, moments: list[float]) -> None:
 
     If the program ends before the last one, there is a report when it does.
     """
-    import time  # noqa: PLC0415 - without moments it would not be loaded
+    import time
 
     # Now, while nobody else imports anything and no reading waits for it.
     reporter = with_reporter(plan, lambda reporter: reporter.prepare())
@@ -91,7 +90,7 @@ def watch_moments(plan: str, moments: list[float]) -> None:
                     if due:
                         due.remove(moment)
                         reporter.after(moment)
-        except Exception as error:  # noqa: BLE001 - as at the end
+        except Exception as error:
             say_why(error)
 
     def report_missed() -> None:
@@ -123,8 +122,8 @@ def watch_live(handed: str) -> None:
         try:
             board.begin()
         except Exception as error:  # the class is not known before there is one
-            from inspector.errors import InspectorError  # noqa: PLC0415 - not before it is needed
-            from inspector.screen.streams import print_error  # noqa: PLC0415 - likewise
+            from inspector.errors import InspectorError
+            from inspector.screen.streams import print_error
 
             if not isinstance(error, InspectorError):
                 raise
@@ -140,7 +139,7 @@ def watch_whole(plan: str) -> None:
     watching = []
 
     def begin() -> None:
-        from inspector.launch.verdicts import Verdicts  # noqa: PLC0415 - not before it is needed
+        from inspector.launch.verdicts import Verdicts
 
         watching.append(Verdicts(plan, loaded))
         watching[0].begin()
@@ -177,7 +176,7 @@ def with_room(work: "Callable[[], None]") -> None:
     sys.setrecursionlimit(max(before, RECURSION))
     try:
         work()
-    except Exception as error:  # noqa: BLE001 - it is not for a report to change how a program ends
+    except Exception as error:
         say_why(error)
     finally:
         sys.setrecursionlimit(before)
@@ -196,7 +195,7 @@ def flush_stream(stream: "IO[str]") -> None:
     """Let what the program printed come before the report where both go to one place."""
     try:
         stream.flush()
-    except Exception:  # noqa: BLE001, S110 - Python tries again, and tells
+    except Exception:  # noqa: S110 - Python tries again, and tells
         pass
 
 
@@ -206,7 +205,7 @@ def with_reporter(plan: str, work: "Callable[[Reporter], None]") -> "Reporter":
     reporters = []
 
     def make() -> None:
-        from inspector.launch.reporter import Reporter  # noqa: PLC0415 - not before it is needed
+        from inspector.launch.reporter import Reporter
 
         reporters.append(Reporter(plan, loaded))
         work(reporters[0])
