@@ -1,10 +1,9 @@
-"""What every heap type of a module does with references to itself, in one command.
+"""Exercises every heap type of a module: makes and frees instances, and judges the counts.
 
-Knows: :mod:`inspector.checks`, which measures one factory in this process.  Here
-stands what it takes to measure hundreds that nobody wrote a test for: how types
-are found, what makes an instance of each, and a process of their own to do it in,
-which may block, exit or crash.
+:mod:`inspector.checks` measures one factory in this process.  This room measures hundreds
+of types that nobody wrote a test for: it finds them, finds what makes an instance of each,
+and does so in processes that may block, exit or crash.
 
-Not known: what becomes of types that nothing makes an instance of.  They are
-listed as not exercised, with the reason, and never as balanced.
+Covers construction and deallocation only.  Types that it cannot instantiate are listed as
+not exercised, with the reason, and never as balanced.
 """

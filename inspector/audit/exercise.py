@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["NotExercised", "Step", "exercise_type"]
 
 WARM_UP: Final = 20
-"""Calls that are not looked at: what they fill (a cache, a free list) is filled once."""
+"""Calls that are not measured: they fill caches and free lists."""
 
 FEWEST: Final = 5
 """Calls of a run, however slow they are."""
@@ -51,7 +51,7 @@ OF_LOSS: Final = (
 """Evidence that comes from runs that are repeated; the rest is of one run."""
 
 CUSHION: Final = 100_000
-"""References held meanwhile, so that a type which loses some at each call survives that."""
+"""References held meanwhile, so that a type survives a loss at each call."""
 
 
 class NotExercised(Exception):
@@ -108,7 +108,7 @@ def _demand_one_process(expected: int) -> None:
 
 
 def _choose_calls(factory: Callable[[], object], calls: int) -> int:
-    """Warm up, and return how many calls a run may have: fewer of a slow constructor."""
+    """Warm up, and return how many calls a run makes: fewer of a slow constructor."""
     begin = time.perf_counter()
     for done in range(1, WARM_UP + 1):
         factory()
@@ -134,8 +134,8 @@ def _exercise_in_threads(
             **{name: getattr(found, name) for name in OF_LOSS},
             merges=evidence.merges + found.merges,
         )
-    # Sampling takes many calls: not of what each call makes worse. What Python code defines
-    # and gives back per thread touches no header.
+    # Sampling takes many calls, so types that lose references are not sampled. Types made by
+    # Python code that count per thread do not touch the header.
     elif threads > 1 and (_is_costly(evidence) or not is_made_by_python(subject)):
         evidence = sample_header(evidence, subject, factory, threads)
     return _judge_step(subject, threads, evidence)

@@ -1,13 +1,12 @@
-"""A piece of work done in a copy of this process, of which nothing outlasts it but its answers.
+"""Work in a forked copy of this process, of which only its answers remain.
 
-Knows: whatever a constructor sets in its process (recursion limit, audit hooks, trace
-functions, signal handlers, directory, environment, limits, patched modules, files closed,
-threads started), a fork copies and its end forgets.  That takes milliseconds, where
-a new process would have to import everything again.  Processes that the work has started
-end with it.
+What a constructor sets in its process (recursion limit, audit hooks, trace functions,
+signal handlers, directory, environment, limits, patched modules, closed files, threads)
+ends with the copy.  A fork takes milliseconds; a new process would have to import
+everything again.  Processes that the work starts are killed with it.
 
-Not known: what it has done outside of its process, to files say.  Threads that imports have
-started are not copied, and work that waits for one of them blocks.
+What the work does outside of its process, to files for example, remains.  Threads that
+imports have started are not copied: work that waits for one of them blocks.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 def die_with_parent() -> None:
-    """Let this process be killed as soon as its parent ends."""
+    """Have the kernel kill this process when its parent ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def keep_orphans() -> None:
-    """Become the parent of all processes that the work starts and does not wait for."""
+    """Become the parent of processes that the work starts and does not wait for."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -66,8 +65,8 @@ def run_in_fork(
 ) -> Iterator[Answer]:
     """Yield the answers of ``work``, called in a copy of this process.
 
-    ``private`` are file descriptors that the copy does not get.  A copy that ends
-    early, or does not answer for so many seconds, costs a last answer ``{"ended": why}``.
+    ``private`` are file descriptors that the copy closes.  If the copy ends early, or does
+    not answer within ``seconds``, the last answer is ``{"ended": why}``.
     """
     mine = os.getpid()
     children = _list_children()

@@ -1,7 +1,7 @@
-"""How busy a type's header is while several threads make and free instances.
+"""Samples of a type's header while several threads make and free instances.
 
-Plain references that are taken and dropped in equal numbers leave nothing in the
-counts before and after.  The header shows them by moving meanwhile.
+References that are taken and dropped in the header in equal numbers leave its count as it
+was.  Samples show them: the count changes meanwhile.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["sample_header"]
 
 SAMPLES: Final = 25
-"""That are enough to tell busy from idle."""
+"""Samples that are enough to tell a busy header from an idle one."""
 
 SECONDS: Final = 0.05
-"""Of sampling at most, on a machine that is busy with other things."""
+"""Most seconds of sampling, on a machine that is busy with other things."""
 
 BUDGET: Final = 0.02
-"""Seconds of processor time that each thread may spend: the machine is not ours alone."""
+"""Seconds of processor time that each thread may take: others use the machine, too."""
 
 PAUSE: Final = 0.0005
 """Seconds between two samples."""
@@ -37,10 +37,10 @@ PAUSE: Final = 0.0005
 def sample_header(
     evidence: Evidence, subject: type, factory: Callable[[], object], threads: int
 ) -> Evidence:
-    """Let so many threads call a factory, and add samples of the type's header meanwhile.
+    """Call a factory in ``threads`` threads, and add samples of the type's header to the evidence.
 
-    A collection moves headers as well: a sample that one fell into counts for nothing,
-    nor does one before which no thread got as far as to make an instance.
+    Discards samples taken during a collection, which changes headers as well, and samples
+    before which no thread has made an instance.  Raises what the factory raises.
     """
     word = ctypes.c_ssize_t.from_address(id(subject) + SHARED)
     over = threading.Event()
@@ -58,7 +58,7 @@ def sample_header(
         except BaseException as failure:
             failures.append(failure)
         spent.append(tally)
-        over.wait()  # the end of a thread moves headers as well
+        over.wait()  # the end of a thread changes headers as well
 
     workers = [threading.Thread(target=work, args=(tally,)) for tally in tallies]
     try:
@@ -76,7 +76,6 @@ def sample_header(
 
 
 def _count_collections() -> int:
-    """Return how many collections there were so far."""
     return sum(generation["collections"] for generation in gc.get_stats())
 
 
@@ -86,7 +85,7 @@ def _sample_word(
     tallies: Sequence[Sequence[int]],
     spent: Sequence[object],
 ) -> tuple[int, int]:
-    """Start the threads; return in how many samples a word was not what it was, and of how many."""
+    """Start the threads; return how many samples changed, and how many there are."""
     moved = samples = 0
     value, merges, made = word.value, _count_collections(), _sum_tallies(tallies)
     for worker in workers:
@@ -96,8 +95,8 @@ def _sample_word(
     while not done and samples < SAMPLES and time.monotonic() < end:
         time.sleep(PAUSE)
         done = len(spent) == len(workers)
-        # The word is read last, and was read first: what was made in between lies between
-        # the two words, but for one that each thread had yet to tally.
+        # The word is read before the tallies once, and after them the next time: instances
+        # tallied in between were made between two words, but for one per thread.
         busy = _sum_tallies(tallies) - made > len(tallies)
         last, value = value, word.value
         made = _sum_tallies(tallies)

@@ -1,9 +1,8 @@
-"""The heap types that belong to modules; runs in the process that imports them.
+"""The heap types that belong to modules, found in the process that imports them.
 
-Knows: a type is found by walking from ``object`` to its subclasses, whether a module
-names it or not.  It belongs to a module by its ``__module__``, or because an
-extension module names it: those may say that their types are elsewhere, as
-``_decimal`` does.
+Types are found by walking from ``object`` to all subclasses, whether a module names them
+or not.  A type belongs to the module in its ``__module__``, and to an extension module that
+names it: extension modules may give their types another ``__module__``, as ``_decimal`` does.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ def import_modules(
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error on one line."""
+    """Return the type and text of an error on one line; never raises."""
     try:
         text = " ".join(str(error).split())
         if isinstance(error, ImportError) and error.path:

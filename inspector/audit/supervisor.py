@@ -1,4 +1,4 @@
-"""What is audited, and the process that does it: replaced by another when it fails."""
+"""What is audited, and the worker process that does it, which is replaced when it fails."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["AuditPlan", "Case", "WorkerSupervisor"]
 
 IMPORT_SECONDS: Final = 60.0
-"""That the import of one module may take."""
+"""Most seconds that the import of one module may take."""
 
 SLACK: Final = 10.0
-"""Seconds more than one type may take, for the worker to end what does not answer."""
+"""Seconds that the worker has, beyond those of a type, to end work that does not answer."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Case:
 
 
 class WorkerSupervisor:
-    """A context manager over the one worker at a time, which has imported the targets."""
+    """A context manager that keeps one worker running, with the targets imported."""
 
     def __init__(self, plan: AuditPlan, tell: Callable[[str], object] = lambda _: None) -> None:
         """``tell`` hears what is done until the types are found."""

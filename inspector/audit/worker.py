@@ -1,9 +1,9 @@
 """The process that exercises types: ``python -m inspector.audit.worker READ WRITE``.
 
-It is asked, and answers, in lines of JSON over two pipes whose descriptors are its
-arguments; its standard streams lead nowhere.  An import may block it, end it or crash
-it: before each it says which.  Each type is exercised in a copy of its own, which may do
-all of that as well, and set in its process whatever it likes.
+It reads requests and writes answers as lines of JSON, over two pipes whose descriptors are
+its arguments; its standard streams are empty.  An import may block, end or crash it, so it
+says the name of each module first.  Each type is exercised in a forked copy, which may block,
+end or crash as well, and may change anything in its process.
 
 Requests, and the answers to each:
 
@@ -56,7 +56,7 @@ __all__ = ["main"]
 
 
 class Worker:
-    """What one process knows from request to request."""
+    """The types that this process has found, kept from request to request."""
 
     def __init__(self, private: tuple[int, ...] = ()) -> None:
         self.types: dict[str, list[type]] = {}
@@ -136,10 +136,9 @@ class Worker:
 
 
 def _make_ready() -> None:
-    """Do what every copy of this process would have to do again."""
+    """Do once what every copy of this process would otherwise repeat."""
     require_support()
-    # A collection writes to every object that it looks at, and a copy gets a page of its own
-    # for each page that is written to.
+    # A collection writes to every object, and a forked copy has to copy each page written to.
     gc.collect()
     gc.freeze()
 
@@ -165,7 +164,7 @@ def main(reading: int, writing: int) -> None:
             request = json.loads(line)
             for answer in getattr(worker, request["do"])(request, tell):
                 tell(answer)
-    # Types that lost too many references would crash a finalization; nobody waits for one.
+    # Finalization would crash on types that lost too many references.
     os._exit(0)
 
 

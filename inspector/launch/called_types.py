@@ -1,8 +1,8 @@
-"""Which types a program calls, from the interpreter's own events.
+"""The types that a program calls, from the interpreter's own events (``sys.monitoring``).
 
-Instances that come and go in one thread leave no trace in any count.  That a type was
-called tells that it was used all the same.  A place that called something else than a
-type is not listened to any more; one that calls types is, which slows it down a little.
+Instances that one thread makes and frees leave no trace in any count: a call of the type
+shows that it was used.  A call site that calls something else than a type is disabled; one
+that calls types stays enabled, which slows it down a little.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _monitoring: Any = getattr(sys, "monitoring", None)
 """New in 3.12; every Python that can be inspected has it."""
 
 OURS: Final = str(Path(__file__).parent.parent)
-"""What is called from here is no use that the program makes of it."""
+"""Calls from files below this directory are inspector's, not the program's."""
 
 PATIENCE: Final = 0.5
-"""Seconds that a thread waits for another one to tell of a type: a finalizer that runs in
-that one meanwhile may want a lock that this one holds."""
+"""Most seconds that a thread waits while another one reports a type: a finalizer in that
+thread may wait for a lock that this one holds."""
 
 TOOLS: Final = (4, 3, 5, 1)
 """Ids that a tool may have: those without a meaning first, never a debugger's or profiler's."""

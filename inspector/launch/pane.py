@@ -1,4 +1,4 @@
-"""What a program writes to its standard output and error, kept as lines for the dashboard."""
+"""The lines that a program writes to its standard output and error, for the dashboard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\
 
 
 class Pane:
-    """What comes through a pipe, as lines, and handed on when the dashboard is left."""
+    """Keeps the lines that come through a pipe, and writes them out when the dashboard closes."""
 
     def __init__(self, read: int) -> None:
         """``read`` is the end of the pipe to read; -1 where a file has the output."""
@@ -45,7 +45,7 @@ class Pane:
         _write_all(STANDARD_OUTPUT, text.encode("utf-8", "replace"))
 
     def pump(self) -> None:
-        """Hand on what children of the program still write, until they have ended."""
+        """Copy what children of the program write to standard output until all have ended."""
         while self.fileno() >= 0:
             select.select([self._read], [], [])
             _write_all(STANDARD_OUTPUT, self._chunk())
@@ -70,7 +70,7 @@ class Pane:
         return self._shown
 
     def _chunk(self) -> bytes:
-        """Return what can be read now; nothing, too, at the end."""
+        """Return what can be read now; no bytes if nothing can, or at the end."""
         if self.ended:
             return b""
         try:
@@ -84,7 +84,7 @@ class Pane:
 
 
 def _write_all(number: int, data: bytes) -> None:
-    """Write all of it, if anybody reads it."""
+    """Write all data; stop silently if the output is closed."""
     rest = memoryview(data)
     with suppress(OSError):
         while rest:
@@ -92,6 +92,6 @@ def _write_all(number: int, data: bytes) -> None:
 
 
 def _render_line(line: str) -> str:
-    """Return a line as it looks once it was written: the last of what overwrote it."""
+    """Return a line as a terminal shows it: what follows the last carriage return."""
     line = ESCAPES.sub("", line).rstrip("\r")
     return line.rpartition("\r")[2].expandtabs()

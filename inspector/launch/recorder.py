@@ -109,7 +109,7 @@ def record_readings(
 
 @contextmanager
 def hold_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C back until what is written is whole; a second one comes at once."""
+    """Delay Ctrl-C until the block ends; a second Ctrl-C interrupts at once."""
     held: list[int] = []
 
     def hold(number: int, frame: FrameType | None) -> None:

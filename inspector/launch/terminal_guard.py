@@ -1,9 +1,8 @@
-"""Gives a terminal back after a process that could not.
+"""Restores a terminal after a dashboard that was killed.
 
-Run as a program, with a process id: a dashboard beside somebody else's program may be
-killed with it.  This process waits until that one is gone, and sets the terminal's mode
-right if it is still the dashboard's.  It belongs to nobody: no program finds it among its
-children.
+Run as a program, with the dashboard's process id: a dashboard beside another program may be
+killed with it.  This process waits for its end, and restores the terminal's mode if that is
+still the dashboard's.  It is a daemon, so that no program finds it among its children.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ GIVE = b"\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1049l"
 
 
 def start_guard(pid: int) -> None:
-    """Start one for a process and the terminal that is now in its ordinary mode."""
+    """Start a guard for a process; its terminal must be in its ordinary mode now."""
     with open("/dev/tty", "rb", buffering=0) as terminal:  # noqa: PTH123 - as below
         subprocess.run(  # noqa: S603 - this file
             [sys.executable, "-I", "-S", __file__, str(pid)],
