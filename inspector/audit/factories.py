@@ -74,7 +74,7 @@ def read_factories(path: str | Path) -> Factories:
     )
     sections = [document.get(section, {}) for section in SECTIONS]
     for section, table in zip(SECTIONS, sections, strict=True):
-        _require_format(name, isinstance(table, dict), f"{section} is no table")
+        _require_format(name, isinstance(table, dict), f"{section} is not a table")
         wrong = [key for key, value in table.items() if not isinstance(value, str)]
         _require_format(name, not wrong, f"{section}: {_join_names(wrong)} is not text")
     for expression in sections[0].values():

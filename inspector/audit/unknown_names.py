@@ -35,7 +35,7 @@ def refuse_unknown(plan: AuditPlan, known: Collection[str]) -> None:
         if _is_within(plan, name) or (nearest and not _is_importable(name)):
             hint = "`inspector audit MODULE` lists the types of a module"
             raise UnknownName(
-                f"a factory is given for {name}, which is no type of what is audited",
+                f"a factory is given for {name}, which is not a type of the targets",
                 expression=plan.factories.make[name],
                 hint=f"did you mean {nearest}?" if nearest else hint,
             )

@@ -1,9 +1,8 @@
-"""The measuring: run, count, run again, and believe only what persists.
+"""Measures runs, and reports only types whose references change in every run.
 
-A screen of all types comes first; what it does not suspect has not leaked.  A suspect
-is then confirmed with a collection after each run, and only what moved in every one of
-them is reported: that is CPython's own rule for its leak tests, and a cache that
-is filled once does not fall under it.
+A screen of all types comes first: types that it does not suspect have not leaked.  The
+suspects are measured again with a collection after each run.  Only a change in every run is
+reported, as in CPython's own leak tests: a cache that is filled once is none.
 """
 
 from __future__ import annotations
@@ -110,7 +109,7 @@ class _RepeatedRuns:
         """Classes by name that were not there at the start, after each run."""
 
     def step(self, before: Counts, after: Counts) -> None:
-        """Drop what did not move this time, or moved the other way, or less and less."""
+        """Drop types that did not change this time, or the other way, or less and less."""
         changes = find_changes(before, after)
         for number, steps in list(self.steps.items()):
             subject = self.refs[number]()

@@ -1,10 +1,10 @@
-"""What threads counted that was merged into headers since.
+"""Contributions of threads that were merged into headers.
 
-A collection, and a thread that ends, move contributions into headers and erase who made
-them.  Right before that the arrays are read: from the collector's callbacks, and as a
-thread's last act.
+A collection, and the end of a thread, move contributions into headers and erase which thread
+made them.  The arrays are read right before: in the collector's callbacks, and in the last
+code that a thread runs.
 
-Does not know of threads that :mod:`threading` did not start.
+Misses the ends of threads that :mod:`threading` did not start.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Rule(NamedTuple):
     """None for any number."""
 
     def matches(self, subject: type, name: str) -> bool:
-        """Whether the rule speaks of this type."""
+        """Whether the rule applies to a type."""
         if isinstance(self.subject, type):
             return self.subject is subject
         return fnmatchcase(name, self.subject)
@@ -78,7 +78,7 @@ def parse_rule(text: str) -> Rule:
     """
     pattern, equals, number = (part.strip() for part in text.partition("="))
     if not pattern or any(each.isspace() for each in pattern):
-        raise ValueError(f"{text!r} is no pattern of module.qualname")
+        raise ValueError(f"{text!r} is not a pattern of module.qualname")
     if not equals:
         return Rule(pattern, None)
     if not number.isdecimal():

@@ -1,8 +1,7 @@
-"""The screen: which of all types may have moved, without a collection.
+"""The screen: tells which of all types may have changed, without a collection.
 
-Garbage can only add references, so what has not grown has not leaked.  Only
-collections blur that, for they free what was garbage before: what each of them
-frees is read and left out.
+Garbage can only add references, so a type whose count has not grown has not leaked.  A
+collection inside the screen may free garbage from before: what it frees is read, and left out.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Load(NamedTuple):
 
 
 class Suspects(NamedTuple):
-    """What the screen could not clear."""
+    """Types that may have leaked."""
 
     refs: list[TypeRef]
     classes: bool
@@ -82,7 +81,7 @@ class Screen:
         gc.callbacks.remove(self._collecting)
 
     def suspects(self, rules: Rules, load: Load) -> Suspects:
-        """Return what moved by at least what ``load.repeat`` runs would have to move."""
+        """Return the types that changed by no less than ``load.repeat`` runs of a leak would."""
         now = read_counts(self._before.refs)
         self._changes = find_changes(self._before, now)
         for number, change in self._freed.items():

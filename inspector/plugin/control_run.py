@@ -1,10 +1,10 @@
-"""What a run leaves behind when its test does nothing: that is the runner's, not the test's.
+"""Control runs: what pytest and its plugins keep of a run whose test does nothing.
 
-pytest and its plugins keep things for each test that runs: in lists of theirs, in event
-loops, in registries.  No list of names tells which.  A run of an empty test does: of the
-same item, so that whatever listens to this test listens to that one, with those of
-its fixtures that plugins define.  What the test's own module, its conftest files and the
-test itself do is not in it, and so stays theirs.
+pytest and its plugins keep objects for each test that runs: in lists, in event loops, in
+registries.  No list of names tells which.  A run of an empty test shows them.  It is a run
+of the same item, so that the same plugins take part, with the fixtures that plugins define.
+What the test, its module and its conftest files do is not part of it, and still counts as
+the test's.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ async def _do_nothing_async() -> None:
 
 @contextmanager
 def empty_test(item: pytest.Function) -> Iterator[None]:
-    """Let the item be a test that does nothing and has no fixtures but those of plugins."""
+    """Replace the item's test by one that does nothing, with the fixtures of plugins alone."""
     # pytest offers no other way; plugins, too, find in these what they run.
     private: Any = item
     body, names, info = item.obj, private.fixturenames, private._fixtureinfo
@@ -70,9 +70,9 @@ def _is_plugins(definitions: tuple[Any, ...]) -> bool:
 def without_runner(
     findings: list[Finding], item: pytest.Item, load: Load, rules: Rules
 ) -> list[Finding]:
-    """Leave out what as many runs of an empty test leave behind as well.
+    """Drop findings that as many runs of an empty test, ``load``, leave behind as well.
 
-    ``load`` runs that.  A type that the test adds more to stays, with a note.
+    A finding stays, with a note, if the test adds more than the empty one.
     """
     grown = {each.type: each for each in findings if each.verdict in GROWTH}
     # The methods around one of unittest belong to the test and would run in the control.

@@ -1,8 +1,8 @@
-"""Which instances of a plugin's own types nothing but pytest and its plugins keeps.
+"""Finds types of plugins whose instances only pytest and its plugins keep.
 
-A plugin whose fixture a test uses may note each use, to tell of it at the end: the runs of
-a benchmark, the snapshots that were compared.  An empty test uses nothing, so that its runs
-do not show this; who refers to the instances does.
+A plugin may keep a record of each use of its fixture, to report on it at the end: the runs
+of a benchmark, the snapshots that were compared.  A control run uses no fixture of a test and
+does not show this; the referrers of the instances do.
 """
 
 from __future__ import annotations
@@ -24,16 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["find_kept_by_plugins"]
 
 MOST: Final = 300
-"""Objects that are looked at on the way from instances to who keeps them: what more hold
-is not told apart, and looking for who refers to many takes a second."""
+"""Most objects that are searched for referrers: a search for those of many takes a second."""
 
 
 def find_kept_by_plugins(
     names: Collection[str], config: pytest.Config, run: Callable[[], object]
 ) -> set[str]:
-    """Run a test once more; return those of the types whose new instances plugins alone keep.
+    """Run a test once more; return the types whose new instances only plugins keep.
 
-    Only of types that a plugin defines: whatever else a test hands to a plugin is the test's.
+    Considers types that a plugin defines; anything else that a plugin keeps is the test's.
     """
     packages = _packages_of(config)
     types = {

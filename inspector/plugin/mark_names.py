@@ -1,4 +1,4 @@
-"""Which tests are marked; all that a run without marks needs to know of them."""
+"""The names of the marks, and whether a test has one: all that a run without marks loads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["UNSUPPORTED", "is_marked"]
 MARKS: Final = ("no_type_leaks", "balanced")
 
 UNSUPPORTED: Final = ("fallback", "skip", "fail")
-"""What a mark may do that cannot be checked."""
+"""What to do with a mark that this Python cannot check."""
 
 
 def is_marked(item: pytest.Item) -> bool:

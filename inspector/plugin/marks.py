@@ -1,4 +1,4 @@
-"""The marks of a test: what their arguments mean, and what is wrong with them."""
+"""Reads the marks of tests, and says what is wrong with their arguments."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Spec(NamedTuple):
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
-        """Every type and pattern that a mark names, to be looked at."""
+        """Every type and pattern that a mark names as one to check."""
         return (*self.rules.wanted, *self.balanced)
 
 
@@ -38,7 +38,7 @@ _KEY = pytest.StashKey[Spec]()
 
 
 def spec_of(item: pytest.Item) -> Spec:
-    """Return what :func:`read_marks` read."""
+    """Return what :func:`read_marks` read of an item."""
     return item.stash[_KEY]
 
 
@@ -116,7 +116,7 @@ def _require_types(mark: str, name: str, value: object) -> tuple[Subject, ...]:
 
 
 def resolve_types(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
-    """Return the types that live and are meant, and the patterns that mean none."""
+    """Return the live types that ``subjects`` name, and the patterns that match no type."""
     found = {id(each): each for each in subjects if is_type(each)}
     patterns = [each for each in subjects if isinstance(each, str)]
     unknown = []
@@ -131,7 +131,7 @@ def resolve_types(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
 
 
 def explain_unchecked(spec: Spec) -> str:
-    """Say what this build cannot check of a test; empty if it can check all."""
+    """Return why this build cannot check all of a test; empty if it can."""
     found = find_support()
     if found.reason:
         return f"references to types cannot be counted: {found.reason}"

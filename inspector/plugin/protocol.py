@@ -1,4 +1,4 @@
-"""Running a test as often as a check takes, and turning the finding into its report."""
+"""Runs a test as often as a check needs, and reports the findings as the test's failure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BODY_PASSED = pytest.StashKey[bool]()
 
 
 class RepeatFailed(Exception):
-    """The test passed at first, and not again."""
+    """The test passed in its first run and failed in a later one."""
 
     def __init__(self, reports: list[pytest.TestReport]) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class RepeatFailed(Exception):
 
 
 class MarkFailed(Failed, CheckFailed):
-    """A mark's condition does not hold; shown without a traceback, for there is none."""
+    """A mark's condition does not hold; shown without a traceback."""
 
     __module__, __qualname__ = "builtins", "Failed"  # as pytest shows its own
 
@@ -48,7 +48,7 @@ class MarkFailed(Failed, CheckFailed):
 
 
 class RunWatch:
-    """Notes what no report says: whether a test's body passed, and which fixtures live."""
+    """Notes what reports do not say: whether a test's body passed, and which fixtures live."""
 
     def __init__(self) -> None:
         self._alive: set[pytest.FixtureDef[Any]] = set()
@@ -82,7 +82,7 @@ class RunWatch:
 
 
 def watch_runs(manager: pytest.PytestPluginManager) -> RunWatch:
-    """Return what takes notes from now on, or has done so already."""
+    """Return the :class:`RunWatch` of a run; register it if there is none yet."""
     found = manager.get_plugin("inspector-runs")
     if found is None:
         found = RunWatch()
@@ -215,12 +215,12 @@ def run_marked(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
 
 
 def only_shown(item: pytest.Item) -> bool:
-    """Whether pytest was asked to show what it would do, and does not run bodies."""
+    """Whether pytest only shows its plan (``--setup-only``, ``--setup-plan``)."""
     return bool(item.config.option.setuponly or item.config.option.setupplan)
 
 
 def _check_marks(item: pytest.Item, spec: Spec, runs: Runs) -> dict[str, Any]:
-    """Repeat a test that passed, fail it if its marks are not met, and say what was found."""
+    """Repeat a test that passed; fail it if its marks are violated; return the record."""
     _, unknown = resolve_types(spec.subjects)
     if unknown:
         names = ", ".join(map(repr, unknown))
@@ -237,7 +237,7 @@ def _check_marks(item: pytest.Item, spec: Spec, runs: Runs) -> dict[str, Any]:
 
 
 def _find_violations(spec: Spec, load: Load) -> list[Finding]:
-    """Return what the marks object to."""
+    """Return the findings that violate the marks."""
     findings = []
     if spec.leaks:
         wanted = spec.rules.wanted

@@ -305,7 +305,7 @@ def test_wrong_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture
     [
         ("[make", FileError, "is not TOML"),
         ("[made]", FileError, "made"),
-        ("make = 3", FileError, "make is no table"),
+        ("make = 3", FileError, "make is not a table"),
         ("[make]\nre.Match = 're.match'", FileError, "make: re is not text"),
         ("[make]\n're.Match' = 're.match('", ExpressionError, "not a Python expression"),
     ],

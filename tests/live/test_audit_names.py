@@ -55,7 +55,7 @@ def test_a_mistyped_name_is_told_with_the_one_that_was_meant(
     capfd.readouterr()
     assert main(["audit", "collections", given, value, "--json"]) == 2
     said = capfd.readouterr().err
-    assert "a factory is given for collections.dequeue, which is no type of what is audited" in said
+    assert "a factory is given for collections.dequeue, which is not a type of the targets" in said
     assert "did you mean collections.deque?" in said
 
 
