@@ -14,7 +14,7 @@ from inspector.audit.result import Exercise
 from inspector.checks.balance import find_lost_by_calls, measure_traffic
 from inspector.checks.structure import is_immortal
 from inspector.checks.watched_types import is_heap, name_of
-from inspector.verdict.advice import describe
+from inspector.verdict.advice import describe_evidence
 from inspector.verdict.evidence import Evidence, Verdict
 from inspector.verdict.judge import judge
 
@@ -151,5 +151,5 @@ def _judge_step(subject: type, threads: int, evidence: Evidence) -> Step:
     """Return what the judge says of evidence."""
     found = judge(evidence)
     if found is None:
-        raise NotExercised(f"what calls did says nothing: {describe(evidence)}")
+        raise NotExercised(f"what calls did says nothing: {describe_evidence(evidence)}")
     return Step(name_of(subject), Exercise(threads, evidence.calls or 1, found))

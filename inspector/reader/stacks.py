@@ -95,7 +95,7 @@ def plan_stacks(
 ) -> StackPlan:
     """Locate the stacks of threads, without a pause."""
     published = layout.published
-    chains = [plan_stack(layout, each.address, (MAX_DEPTH, MAX_DEPTH), 0) for each in threads]
+    chains = [plan_stack(layout, thread.address, (MAX_DEPTH, MAX_DEPTH), 0) for thread in threads]
     hops = iter(follow_lists(memory, [chain for pair in chains for chain in pair]))
     plan = StackPlan([], [], [], [])
     for thread, (frame_chain, ref_chain) in zip(threads, chains, strict=True):

@@ -121,14 +121,14 @@ class ThreadSampler:
         """Return the writable mappings of the binary that has ``_PyRuntime``, its .bss included."""
         mappings = list(proc.read_mappings(self._process.pid))
         runtime = self._layout.runtime
-        home = next((each for each in mappings if each.start <= runtime < each.end), None)
+        home = next((place for place in mappings if place.start <= runtime < place.end), None)
         found: list[Range] = []
         end = 0
-        for each in mappings:
-            belongs = home is not None and each.path == home.path
-            if each.writable and (belongs or (not each.path and each.start == end)):
-                found.append((each.start, each.end - each.start))
-                end = each.end
+        for mapping in mappings:
+            belongs = home is not None and mapping.path == home.path
+            if mapping.writable and (belongs or (not mapping.path and mapping.start == end)):
+                found.append((mapping.start, mapping.end - mapping.start))
+                end = mapping.end
         return found
 
     def _find_state(self) -> int:
@@ -192,7 +192,7 @@ class ThreadSampler:
     def _read_heads(self, interpreter: int) -> list[_Head]:
         """Read the state and the top frame of each thread that is bound."""
         at = self._published["thread_state.current_frame"]
-        bound = [each for each in self._read_threads(interpreter) if each.bound]
+        bound = [thread for thread in self._read_threads(interpreter) if thread.bound]
         ranges = []
         for thread in bound:
             ranges += [(thread.address + self._state, 4), (thread.address + at, 8)]
@@ -215,10 +215,12 @@ class ThreadSampler:
     ) -> list[StopRequest]:
         by_address = {head.thread.address: head.thread.native_id for head in heads}
         found = []
-        for each in states:
-            if each is None or not each[1].requested:
+        for found_state in states:
+            if found_state is None:
                 continue
-            base, state = each
+            base, state = found_state
+            if not state.requested:
+                continue
             of_all = base == self._layout.runtime
             found.append(
                 StopRequest(
@@ -265,7 +267,7 @@ class ThreadSampler:
     def _list_stop_addresses(self, heads: list[_Head]) -> set[int]:
         """Return the addresses that a thread can wait for in a stop of the world."""
         found = {head.thread.address + self._state for head in heads}
-        bases = [(each, self.stop_offsets.interpreter) for each in self._interpreters]
+        bases = [(address, self.stop_offsets.interpreter) for address in self._interpreters]
         bases.append((self._layout.runtime, self.stop_offsets.runtime))
         for base, offset in bases:
             if offset is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.screen.audits import format_numbers, sort_by_severity, write_caption
 from inspector.screen.text import escape_markdown
-from inspector.verdict.advice import explain
+from inspector.verdict.advice import explain_verdict
 from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def audit_markdown(audit: Audit) -> str:
         f"{escape_markdown(write_caption(audit))}.",
         "",
     ]
-    lines += [f"- **{v}** ({verdicts[v]:,}): {explain(v)}" for v in Verdict if verdicts[v]]
+    lines += [f"- **{v}** ({verdicts[v]:,}): {explain_verdict(v)}" for v in Verdict if verdicts[v]]
     exercised = sort_by_severity(audit.exercised())
     lines += _table_lines([each for each in exercised if not _is_plain_python(each)], made.threads)
     if listed := [escape_markdown(each.type) for each in exercised if _is_plain_python(each)]:

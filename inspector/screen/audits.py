@@ -9,7 +9,7 @@ from rich.text import Text
 
 from inspector.screen.cells import bare_table
 from inspector.screen.text import escape_text, format_plural, format_share
-from inspector.verdict.advice import explain
+from inspector.verdict.advice import explain_verdict
 from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def audit_view(audit: Audit, width: int) -> Group:
         parts += [_reason_table("FOREIGN", [(e.type, e.reason) for e in foreign]), Text("")]
     if audit.failed:
         parts += [_reason_table("NOT IMPORTED", sorted(audit.failed.items())), Text("")]
-    parts += [Text(f"{verdict}: {explain(verdict)}") for verdict in _verdicts_to_explain(audit)]
+    parts += [
+        Text(f"{verdict}: {explain_verdict(verdict)}") for verdict in _verdicts_to_explain(audit)
+    ]
     parts.append(Text(write_caption(audit), "dim"))
     return Group(*parts)
 

@@ -12,7 +12,7 @@ from inspector.screen.cells import bare_table, cut_to_width, format_signed
 from inspector.screen.console import console_for
 from inspector.screen.selection import make_matcher
 from inspector.screen.text import escape_text, format_count, format_plural, on_off
-from inspector.verdict.advice import explain
+from inspector.verdict.advice import explain_verdict
 from inspector.verdict.evidence import Evidence, Verdict
 from inspector.verdict.judge import judge
 
@@ -123,7 +123,7 @@ def verdicts_view(
     )
     said = {each.judgement.verdict for each in rows if each.judgement is not None}
     for verdict in filter(said.__contains__, Verdict):
-        parts.append(Text.assemble((f"{verdict}: ", "bold"), explain(verdict)))
+        parts.append(Text.assemble((f"{verdict}: ", "bold"), explain_verdict(verdict)))
     if said & {Verdict.PLAIN_DECREF, Verdict.NO_UNIQUE_ID, Verdict.HOT_HEADER}:
         parts.append(Text.assemble(("BY: ", "bold"), _describe_threads(rows[0].evidence)))
     return Group(*parts, *(Text(remark, "dim") for remark in remarks))

@@ -149,7 +149,7 @@ def _parse_thread_counts(values: dict[str, int]) -> dict[int, int]:
 def _make_interpreter(values: dict[str, Any]) -> InterpreterCount:
     number = values["id"]
     threads = [
-        _make_value(ThreadCount, {**each, "interpreter": number}) for each in values["threads"]
+        _make_value(ThreadCount, {**thread, "interpreter": number}) for thread in values["threads"]
     ]
     made = {
         **values,

@@ -58,12 +58,12 @@ class Histogram(NamedTuple):
     @property
     def instances(self) -> int:
         """Return the number of all objects."""
-        return sum(each.instances for each in self.types)
+        return sum(use.instances for use in self.types)
 
     @property
     def bytes(self) -> int:
         """Return the bytes of all blocks with objects, and of what hangs on them."""
-        return sum(each.bytes + (each.attached or 0) for each in self.types)
+        return sum(use.bytes + (use.attached or 0) for use in self.types)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document that ``histo --json`` prints."""
@@ -75,7 +75,7 @@ class Histogram(NamedTuple):
             "taken_ns": self.taken_ns,
             "pages": self.pages,
             "uncertain": self.uncertain,
-            "types": [each._asdict() for each in self.types],
+            "types": [use._asdict() for use in self.types],
         }
 
 
@@ -120,5 +120,5 @@ class Allocator(NamedTuple):
             "target": self.target,
             "rss": self.rss,
             "segments": self.segments,
-            "heaps": [each._asdict() for each in self.heaps],
+            "heaps": [use._asdict() for use in self.heaps],
         }

@@ -1,4 +1,4 @@
-"""What a verdict means and what to look at, in sentences that follow from its numbers."""
+"""What verdicts mean and what to check, in sentences with the numbers of the evidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inspector.verdict.evidence import HEADER, Verdict
 if TYPE_CHECKING:
     from inspector.verdict.evidence import Evidence
 
-__all__ = ["advise", "describe", "explain"]
+__all__ = ["advise_on_type", "describe_evidence", "explain_verdict"]
 
 _MEANINGS = {
     Verdict.OVER_DECREF: "references are given back that were never taken: does tp_dealloc call "
@@ -36,13 +36,13 @@ _MEANINGS = {
 }
 
 
-def explain(verdict: Verdict) -> str:
-    """Say what a verdict means in general, without the numbers of any one type."""
+def explain_verdict(verdict: Verdict) -> str:
+    """Return what a verdict means in general, without the numbers of a type."""
     return _MEANINGS[verdict]
 
 
-def advise(verdict: Verdict, evidence: Evidence) -> str:
-    """Say what a verdict means for one type, with its numbers."""
+def advise_on_type(verdict: Verdict, evidence: Evidence) -> str:
+    """Return what a verdict means for one type, with the numbers of its evidence."""
     sentence = _MEANINGS[verdict]
     if verdict is Verdict.LEAKING:
         sentence = _advise_on_leak(evidence, sentence)
@@ -65,37 +65,37 @@ def _advise_on_leak(evidence: Evidence, sentence: str) -> str:
     if base:
         sentence = sentence.replace("does tp_dealloc", f"does the tp_dealloc of {base}")
     lost, total = evidence.lost or 0, evidence.total or 0
-    found = f"{_count(lost, 'reference')} of {total:+,}"
+    found = f"{_plural(lost, 'reference')} of {total:+,}"
     if evidence.instances and evidence.instances > 0:
-        found += f" (beside {_count(evidence.instances, 'more live instance')})"
+        found += f" (beside {_plural(evidence.instances, 'more live instance')})"
     return f"{found}: {sentence}"
 
 
 def _describe_holders(evidence: Evidence) -> str:
-    """Say what holds the references of a type that is kept."""
+    """Return what holds the references of a type that is kept."""
     instances = evidence.instances or 0
     if evidence.kind == "class":
-        return f"{_count(instances, 'more class')} of this name {_are(instances)} alive"
+        return f"{_plural(instances, 'more class')} of this name {_is_or_are(instances)} alive"
     if instances > 0:
-        return f"{_count(instances, 'more instance')} {_are(instances)} alive"
+        return f"{_plural(instances, 'more instance')} {_is_or_are(instances)} alive"
     held = evidence.held if evidence.held is not None else evidence.total or 0
-    return f"{_count(held, 'more reference')} to the class itself, held by no instance of it"
+    return f"{_plural(held, 'more reference')} to the class itself, held by no instance of it"
 
 
 def _advise_on_growth(evidence: Evidence, sentence: str) -> str:
     lost = evidence.lost
     if evidence.frozen:
-        hidden = f"what {_count(evidence.frozen, 'frozen object')} (gc.freeze) hold was not seen"
+        hidden = f"what {_plural(evidence.frozen, 'frozen object')} (gc.freeze) hold was not seen"
         return f"{hidden}: {sentence}"
     if lost is not None and 0 < lost <= evidence.ended:
         return (
-            f"{_count(lost, 'reference')} that no live object holds, with "
-            f"{_count(evidence.ended, 'ended thread')}: what is kept per thread (a free list) "
+            f"{_plural(lost, 'reference')} that no live object holds, with "
+            f"{_plural(evidence.ended, 'ended thread')}: what is kept per thread (a free list) "
             "and not given back when the thread ends"
         )
     if lost is not None:
         return (
-            f"{_count(lost, 'reference')} that no object known to the collector holds: "
+            f"{_plural(lost, 'reference')} that no object known to the collector holds: "
             "C code holds them, or some were lost (does tp_dealloc call Py_DECREF(tp)?)"
         )
     if evidence.instances is not None and evidence.instances <= 0:
@@ -104,7 +104,7 @@ def _advise_on_growth(evidence: Evidence, sentence: str) -> str:
 
 
 def _describe_contention(evidence: Evidence, *, who_is_known: bool = True) -> str:
-    """Say whether threads contend: that takes two that move the header, and the GIL off."""
+    """Return whether threads contend: two must change the header, with the GIL off."""
     if evidence.gil_enabled:
         return "the GIL is on, so no thread contends for it"
     if evidence.threads_alive == 1:
@@ -119,8 +119,8 @@ def _describe_contention(evidence: Evidence, *, who_is_known: bool = True) -> st
     return "it costs where several threads do so side by side, which was not seen"
 
 
-def describe(evidence: Evidence) -> str:
-    """Say the numbers in one line."""
+def describe_evidence(evidence: Evidence) -> str:
+    """Return the numbers of the evidence in one line."""
     parts = []
     for name, value in (
         ("total", evidence.total),
@@ -132,35 +132,35 @@ def describe(evidence: Evidence) -> str:
         if value is not None:
             parts.append(f"{name} {value:+,}")
     if evidence.threads is not None:
-        parts.append(f"by {_count(evidence.threads, 'thread')}")
+        parts.append(f"by {_plural(evidence.threads, 'thread')}")
     if evidence.samples:
         parts.append(f"header moved in {evidence.moved or 0:,} of {evidence.samples:,} samples")
     if evidence.deallocator:
         place = "in the header" if evidence.deallocator == HEADER else evidence.deallocator
         parts.append(f"freed {place}")
     if evidence.calls is not None:
-        parts.append(f"in {_count(evidence.calls, 'call')}")
+        parts.append(f"in {_plural(evidence.calls, 'call')}")
     if evidence.seconds is not None:
         parts.append(f"in {evidence.seconds:,.1f} s{_describe_steps(evidence)}")
     if evidence.merges:
-        parts.append(f"{_count(evidence.merges, 'merge')} in it")
+        parts.append(f"{_plural(evidence.merges, 'merge')} in it")
     if evidence.gil_enabled:
         parts.append("GIL on")
     return ", ".join(parts)
 
 
 def _describe_steps(evidence: Evidence) -> str:
-    """Say of how much of the window header and arrays are, where that is not all of it."""
+    """Return the part of the window that header and arrays are of, unless it is all of it."""
     seconds = evidence.step_seconds
     if seconds is None or seconds == evidence.seconds or evidence.header is None:
         return ""
     return f" (header and arrays in {seconds:,.1f} s of it, without merges)"
 
 
-def _are(number: int) -> str:
+def _is_or_are(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
-def _count(number: int, noun: str) -> str:
+def _plural(number: int, noun: str) -> str:
     plural = "es" if noun.endswith("s") else "s"
     return f"{number:,} {noun}{plural * (number != 1)}"

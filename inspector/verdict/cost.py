@@ -1,4 +1,4 @@
-"""What the header of an object costs: how often it is updated, and by how many threads."""
+"""The cost of an object's header: how often it is updated, and by how many threads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 __all__ = ["BUSY", "cost_of", "rate_of"]
 
 BUSY: Final = 50.0
-"""Updates of a header per second from which on several threads that use it come first."""
+"""Updates per second from which on a header that several threads use ranks before others."""
 
 
 def rate_of(
@@ -16,9 +16,10 @@ def rate_of(
     moved: int | None,
     sampled_seconds: float | None,
 ) -> float | None:
-    """Return how often a header is updated per second, at least; None without any reading.
+    """Return the least number of updates of a header per second; None if nothing was read.
 
-    Each net reference is an update, and so is each sample in which it had moved.
+    ``header`` are its net references within ``header_seconds``, ``moved`` the samples in which
+    it had changed within ``sampled_seconds``: each of either is an update.
     """
     net = None if header is None or not header_seconds else abs(header) / header_seconds
     seen = None if moved is None or not sampled_seconds else moved / sampled_seconds
@@ -30,10 +31,10 @@ def rate_of(
 def cost_of(
     rate: float | None, threads: int | None, *, gil_enabled: bool | None
 ) -> tuple[bool, float]:
-    """Return what objects are ranked by, the largest first.
+    """Return the sort key of a ranking, the largest first.
 
-    Those whose headers are busy and that several threads use side by side, which takes the
-    GIL off, come before all others; after that the rate of updates decides.
+    Objects with a busy header that several threads use at once, with the GIL off, come before
+    all others; after that the rate of updates decides.
     """
     rate = rate or 0.0
     several = threads is not None and threads > 1 and not gil_enabled

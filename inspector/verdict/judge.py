@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from inspector.verdict.advice import advise
+from inspector.verdict.advice import advise_on_type
 from inspector.verdict.evidence import HEADER, PER_THREAD, Evidence, Verdict
 from inspector.verdict.share import Share
 
@@ -52,7 +52,7 @@ class Judgement(NamedTuple):
     @property
     def advice(self) -> str:
         """What it means and what to look at, with the numbers of this type."""
-        return advise(self.verdict, self.evidence)
+        return advise_on_type(self.verdict, self.evidence)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form: ``verdict``, ``evidence``, ``advice``."""

@@ -1,4 +1,4 @@
-"""A share of samples, and how sure it is."""
+"""A share of samples, with its confidence interval."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 __all__ = ["Share"]
 
 DEVIATIONS: Final = 1.9599639845400536
-"""Standard deviations to either side that hold 95 % of a normal distribution: its 0.975
-quantile.  The function for it is in a module that is slow to import."""
+"""The 0.975 quantile of the standard normal distribution: 95 % lie within so many standard
+deviations.  Written out because ``statistics`` is slow to import."""
 
 
 class Share(NamedTuple):
-    """How many of some samples show something."""
+    """How many of some samples show an event."""
 
     moved: int
     samples: int

@@ -17,7 +17,7 @@ from inspector.screen.differences import difference_view
 from inspector.screen.doctor import diagnosis_view
 from inspector.screen.pool import pool_view
 from inspector.screen.text import GIL_ON
-from inspector.verdict.advice import describe
+from inspector.verdict.advice import describe_evidence
 from inspector.verdict.evidence import Evidence
 from tests.screen.boards import board, printed
 from tests.screen.builder import RIGHTS, SECOND, anatomy, interpreter, row, snapshot, unread
@@ -119,7 +119,7 @@ def test_a_diagnosis_ends_with_what_it_comes_to() -> None:
     ],
 )
 def test_evidence_is_said_in_a_line(fields: dict[str, Any], text: str) -> None:
-    assert describe(Evidence(**fields)) == text
+    assert describe_evidence(Evidence(**fields)) == text
 
 
 def test_where_arrows_cannot_be_drawn_keys_are_spelled() -> None:

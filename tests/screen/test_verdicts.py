@@ -7,7 +7,7 @@ from typing import Any
 from inspector.screen.selection import Selection, View
 from inspector.screen.verdicts import UsedType, write_verdicts
 from inspector.snapshots.interpreter import TargetInfo
-from inspector.verdict.advice import explain
+from inspector.verdict.advice import explain_verdict
 from inspector.verdict.evidence import Evidence, Verdict
 from tests.screen.builder import row
 
@@ -48,7 +48,7 @@ def test_what_weighs_most_comes_first_with_its_numbers_and_advice_below() -> Non
     assert lines[5].split() == ["app.Odd", "?", "?", "?", "?", "?"]
     assert lines[7] == "3 of 3 types that were used"
     assert lines[8].startswith("plain decref: making an instance counts in the thread")
-    assert explain(Verdict.PLAIN_DECREF) in " ".join(lines[8:10])
+    assert explain_verdict(Verdict.PLAIN_DECREF) in " ".join(lines[8:10])
     assert lines[-1] == "from the whole run"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inspector.verdict.advice import describe, explain
+from inspector.verdict.advice import describe_evidence, explain_verdict
 from inspector.verdict.evidence import Evidence, Verdict
 from inspector.verdict.judge import Judgement, judge
 
@@ -290,7 +290,9 @@ def test_a_judgement_survives_json() -> None:
 
 
 def test_numbers_are_said_in_one_line() -> None:
-    said = describe(PLAIN._replace(total=0, threads=2, samples=9, moved=3, merges=1, calls=8))
+    said = describe_evidence(
+        PLAIN._replace(total=0, threads=2, samples=9, moved=3, merges=1, calls=8)
+    )
     assert said == (
         "total +0, header -1,000, threads' arrays +1,000, by 2 threads, header moved in 3 of 9 "
         "samples, freed in the header, in 8 calls, in 1.0 s, 1 merge in it"
@@ -300,12 +302,14 @@ def test_numbers_are_said_in_one_line() -> None:
 def test_updates_per_second_are_of_the_time_in_which_they_were_counted() -> None:
     steps = PLAIN._replace(seconds=60.0, step_seconds=2.0)
     assert steps.updates_per_second == pytest.approx(500)
-    assert "in 60.0 s (header and arrays in 2.0 s of it, without merges)" in describe(steps)
+    assert "in 60.0 s (header and arrays in 2.0 s of it, without merges)" in describe_evidence(
+        steps
+    )
     sampled = steps._replace(samples=900, moved=700, sampled_seconds=1.0)
     assert sampled.updates_per_second == pytest.approx(700)
     assert Evidence(total=5).updates_per_second is None
 
 
 def test_every_verdict_is_explained() -> None:
-    assert all(explain(verdict) for verdict in Verdict)
+    assert all(explain_verdict(verdict) for verdict in Verdict)
     assert [verdict.rank for verdict in Verdict] == list(range(len(Verdict)))

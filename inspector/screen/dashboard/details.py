@@ -11,7 +11,7 @@ from inspector.screen.anatomy import anatomy_view, make_grid
 from inspector.screen.console import lines_of
 from inspector.screen.dashboard.glyphs import draw_sparkline, draw_thread_bars
 from inspector.screen.text import escape_text, format_count, format_plural
-from inspector.verdict.advice import describe
+from inspector.verdict.advice import describe_evidence
 from inspector.verdict.judge import judge
 from inspector.verdict.share import Share
 
@@ -125,7 +125,7 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
         ("verdict", "none" if judged is None else f"{judged.verdict}: {judged.advice}"),
     ]
     if judged is not None:
-        facts.append(("evidence", describe(evidence)))
+        facts.append(("evidence", describe_evidence(evidence)))
     return lines_of(make_grid(facts), state.size.width)
 
 
