@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 from typer.main import get_command
@@ -42,10 +42,10 @@ def _take_options(
         ),
     ] = False,
 ) -> None:
-    """Show true reference counts of types in free-threaded CPython (3.14t, 3.15t).
+    """Show the true reference counts of types in free-threaded CPython (3.14t, 3.15t).
 
-    The references to a type are spread over its header and one array per thread:
-    sys.getrefcount does not tell how many there are. inspector adds them up.
+    The references to a type are counted in its header and in one array per thread;
+    sys.getrefcount reads the header only. inspector adds them up.
     """
 
 
@@ -79,6 +79,16 @@ VERBS: Final = {
 }
 """In the order of the help."""
 
+NUMBER_NAMES: Final = {
+    "int": "whole number",
+    "integer": "whole number",
+    "int range": "whole number",
+    "float": "number",
+    "float range": "number",
+    "process_id": "number",
+}
+"""What help and errors call a type, by the name that typer gives it."""
+
 
 def build_app(words: Sequence[str]) -> typer.Typer:
     """Return the application for a command line: the one verb, or all of them."""
@@ -97,11 +107,21 @@ def build_app(words: Sequence[str]) -> typer.Typer:
     return app
 
 
+def _name_numbers(group: Any) -> None:  # noqa: ANN401 - typer's own or click's
+    """Call numbers so in help and errors, not "int range"."""
+    for command in group.commands.values():
+        for parameter in command.params:
+            kind = parameter.type
+            kind.name = NUMBER_NAMES.get(kind.name, kind.name)
+
+
 def parse_words(words: Sequence[str]) -> Work | int:
     """Return what a command line asks for, or the exit status if that is done already."""
     work: list[Work] = []
     try:
-        get_command(build_app(words)).main(args=list(words), prog_name="inspector", obj=work)
+        command = get_command(build_app(words))
+        _name_numbers(command)
+        command.main(args=list(words), prog_name="inspector", obj=work)
     except SystemExit as end:
         if end.code or not work:
             return end.code if isinstance(end.code, int) else 0

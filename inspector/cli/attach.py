@@ -43,10 +43,10 @@ def attach(
     retries: options.RetriesOption = RETRIES,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
-    """Watch a process live; h tells the keys, q quits.
+    """Watch a process live; h shows the keys, q quits.
 
-    Where there is no terminal a table is printed per interval. When the process ends
-    the last view stays.
+    Without a terminal, prints a table per interval. When the process ends, the last view
+    stays on the screen.
     """
     state = State(
         sort=sort,

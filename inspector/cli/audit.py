@@ -41,7 +41,7 @@ FAULTS: Final = {
 
 
 def _known_faults(words: str | None) -> str | None:
-    """Refuse what is no verdict to fail on."""
+    """Refuse words that are no verdict."""
     for word in (words or "leak").split(","):
         if word.strip() not in FAULTS:
             raise typer.BadParameter(f"{word.strip()!r} is none of {', '.join(FAULTS)}")
@@ -52,17 +52,17 @@ TargetArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="TARGET",
-        help="A module or package, with all that is below it, or MODULE:TYPE.",
+        help="A module, a package with all of its submodules, or MODULE:TYPE.",
     ),
 ]
-StandardOption = Annotated[bool, typer.Option("--stdlib", help="The whole standard library.")]
+StandardOption = Annotated[bool, typer.Option("--stdlib", help="Audit the whole standard library.")]
 MakeOption = Annotated[
     list[str] | None,
     typer.Option(
         "--make",
         metavar="NAME=EXPR",
-        help="What makes an instance of the type NAME, say pkg.Node='pkg.Node(1)'; may be "
-        "repeated. Without a TARGET, what EXPR makes is audited alone.",
+        help="Create instances of the type NAME with EXPR, for example "
+        "pkg.Node='pkg.Node(1)'; may be repeated. Without a TARGET only these types are audited.",
     ),
 ]
 FactoriesOption = Annotated[
@@ -70,15 +70,25 @@ FactoriesOption = Annotated[
     typer.Option(
         "--factories",
         metavar="FILE",
-        help='The same from a TOML file: a table make of "pkg.Node" = "pkg.Node(1)", and a table '
-        "skip of names and reasons.",
+        help='Read expressions from a TOML file: a table make with "pkg.Node" = "pkg.Node(1)", '
+        "and a table skip with names and reasons.",
     ),
 ]
 CallsOption = Annotated[
-    int, typer.Option("--calls", metavar="N", min=1, max=10_000, help="Instances in each run.")
+    int,
+    typer.Option(
+        "--calls", metavar="N", min=1, max=10_000, help="Instances that each run creates and frees."
+    ),
 ]
 ThreadsOption = Annotated[
-    int, typer.Option("--threads", metavar="N", min=1, max=256, help="Threads, after one alone.")
+    int,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        max=256,
+        help="Threads of the run after the one in a single thread.",
+    ),
 ]
 TimeoutOption = Annotated[
     float,
@@ -88,18 +98,18 @@ TimeoutOption = Annotated[
         min=0.1,
         max=options.DAY,
         callback=options.refuse_nan,
-        help="That one type may take.",
+        help="Longest time for one type.",
     ),
 ]
-MarkdownOption = Annotated[bool, typer.Option("--markdown", help="The report as Markdown.")]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print the report as Markdown.")]
 FailOption = Annotated[
     str | None,
     typer.Option(
         "--fail-on",
         metavar="WORD[,WORD]",
         callback=_known_faults,
-        help=f"End with status 9 if any type has such a verdict: {', '.join(FAULTS)} (for a type "
-        "that nothing made an instance of).",
+        help=f"End with status 9 if any type has such a verdict: {', '.join(FAULTS)} (for a "
+        "type that could not be instantiated).",
     ),
 ]
 
@@ -118,10 +128,10 @@ def audit_(
     as_markdown: MarkdownOption = False,
     fail_on: FailOption = None,
 ) -> None:
-    """Make and free instances of every heap type of a module, and say what that does to it.
+    """Create and free instances of every heap type of a module, and report leaks.
 
-    Each type is exercised in a process apart, in one thread and in several. One that
-    blocks, exits or crashes costs its own line only; what nothing makes an instance of is
+    Each type is exercised in a process of its own, in one thread and in several. A type that
+    blocks, exits or crashes affects its own line only. Types that cannot be instantiated are
     listed with the reason. LOST and HEADER are references per call; HEAT is the share of
     samples in which the header had moved while several threads used the type.
     """
@@ -225,7 +235,7 @@ def _raise_on_faults(found: Audit, faults: Sequence[str]) -> None:
     """Raise if the audit found any of the faults, or could find none."""
     if bad := found.with_any([verdict for word in faults if (verdict := FAULTS[word])]):
         names = list_names([f"{escape_text(each.type, 80)} ({each.verdict})" for each in bad])
-        raise FaultFound(f"{format_plural(len(bad), 'type')} to mend: {names}")
+        raise FaultFound(f"{format_plural(len(bad), 'type')} failed: {names}")
     missing = [each for each in found.left_out() if not each.skipped]
     nothing = bool(missing) and not found.exercised()
     if nothing or (missing and UNEXERCISED in faults):
@@ -233,6 +243,6 @@ def _raise_on_faults(found: Audit, faults: Sequence[str]) -> None:
 
         names = list_names([escape_text(each.type, 80) for each in missing])
         raise FaultFound(
-            f"{count_exercised(found)}: this is no clean bill, for nothing is known of {names}",
-            hint="--make NAME=EXPR or --factories FILE tell what makes an instance",
+            f"{count_exercised(found)}: the audit proves nothing about {names}",
+            hint="--make NAME=EXPR or --factories FILE say how to create an instance",
         )

@@ -17,16 +17,16 @@ BROKEN_PIPE: Final = 141
 
 EXIT_CODES: Final = {
     0: "done",
-    1: "anything else went wrong",
+    1: "another error",
     USAGE: "wrong usage, or a program, module or file cannot be opened",
     3: "no such process, or it ended",
     4: "access to the process is denied",
     5: "not a Python that can be inspected",
     6: "no such object, or one without a count",
     7: "memory or CPython's structures cannot be read",
-    8: "the process moved faster than it could be read",
+    8: "the process changed faster than it could be read",
     9: "what --fail-on names was found",
     INTERRUPTED: "interrupted",
-    BROKEN_PIPE: "nobody reads the output",
+    BROKEN_PIPE: "output pipe closed",
 }
-"""Of every verb but run, which ends as its program does once that has started."""
+"""Of every verb; `run` ends with its program's status once that has started."""

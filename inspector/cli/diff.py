@@ -32,7 +32,10 @@ BeforeArgument = Annotated[
 ]
 AfterArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[B]", help="Likewise. By default A's last reading, A being its first."),
+    typer.Argument(
+        metavar="[B]",
+        help="Likewise. Without it, the first and the last reading of A are compared.",
+    ),
 ]
 FailOption = Annotated[
     int | None,
@@ -40,7 +43,7 @@ FailOption = Annotated[
         "--fail-on",
         metavar="GROWTH",
         min=1,
-        help="End with status 9 if the total of any type that is shown grew by as much.",
+        help="End with status 9 if the total of any type shown grew by at least this much.",
     ),
 ]
 
@@ -58,8 +61,8 @@ def diff(
 ) -> None:
     """Compare the last readings of two files, or of a file with a process as it is now.
 
-    Objects of one process are told apart by their addresses, those of two processes by
-    their names. Collections, which move counts from threads to headers, change nothing.
+    Objects of one process are matched by address, those of two processes by name. Totals do
+    not change when a collection moves counts from threads to headers.
     """
     context.obj.append(
         partial(print_diff, before, after, filters, limit, as_json, fail_on, blocking)
@@ -111,7 +114,7 @@ def _read_snapshot(name: str, kind: str | None, *, blocking: bool, last: bool = 
     document = read_document(name)
     if not last:
         raise FileError(
-            f"{name} is not a recording: there is only one reading in it",
+            f"{name} holds a single reading",
             path=name,
             hint="give a second file, or a PID",
         )

@@ -16,7 +16,7 @@ from inspector.screen.waiting import announce_wait
 __all__ = ["doctor"]
 
 TimingOption = Annotated[
-    bool, typer.Option("--timing", help="Also attach and read with a clock on every phase.")
+    bool, typer.Option("--timing", help="Also attach and read, and time every phase.")
 ]
 
 
@@ -28,11 +28,11 @@ def doctor(
     as_json: options.JsonOption = False,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
-    """Tell whether a process may be read, and whether what is read of it is right.
+    """Check whether a process can be read, and whether what is read is right.
 
-    Every offset is shown with its origin (published by the process, discovered in
-    it, or from a public header) and tested on all that is there. The last line says
-    yes, or what to do; the exit status is that of the error.
+    Shows every offset with its source (published by the process, discovered in it, or from
+    a public header) and tests it on all objects. The last line says yes, or what to do; the
+    exit status is that of the error.
     """
     context.obj.append(partial(print_diagnosis, pid, timing, as_json, pause_limit))
 

@@ -17,7 +17,9 @@ __all__ = ["dump"]
 
 PoolOption = Annotated[
     bool,
-    typer.Option("--pool", help="The ids in use, and every thread's array, instead of objects."),
+    typer.Option(
+        "--pool", help="Print the unique ids in use and every thread's array instead of objects."
+    ),
 ]
 
 

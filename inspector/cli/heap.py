@@ -23,11 +23,11 @@ def heap(
     as_json: options.JsonOption = False,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
-    """Print what the heaps of each thread take, beside the memory of the process.
+    """Print the memory of each thread's heaps, and the RSS of the process.
 
-    LIVE are blocks in use, FREE the rest of their pages, ABANDONED what threads that ended
-    left, QSBR empty pages that wait for threads that may still read in them, FULL free
-    blocks in pages that their owner takes for full.
+    LIVE is blocks in use, FREE the rest of their pages. ABANDONED is pages left by threads
+    that ended, QSBR empty pages that are kept because other threads may still read them,
+    FULL free blocks in pages that their owner believes to be full.
     """
     context.obj.append(partial(print_heap, pid, as_json, pause_limit))
 

@@ -36,7 +36,7 @@ MemoryOption = Annotated[
         "--memory",
         metavar="MB",
         min=1,
-        help="Copy at most so much of the heap at a time; --blocking copies all of it at once.",
+        help="Copy at most this much of the heap at a time; --blocking copies all of it at once.",
     ),
 ]
 
@@ -55,8 +55,8 @@ def histo(
 ) -> None:
     """Print how many instances of each type are alive, and how many bytes they take.
 
-    Built-in types are among them. No code runs in the process. While it runs the numbers
-    are estimates: LOW is what the first look proves. With --blocking they are exact.
+    Built-in types are included. No code runs in the process. While the process runs, the
+    numbers are estimates, and LOW is a proved minimum. With --blocking they are exact.
     """
     choice = TypeSelection(sort, tuple(filters or ()), limit)
     context.obj.append(partial(print_types, pid, choice, as_json, blocking, memory, pause_limit))

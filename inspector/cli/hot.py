@@ -43,7 +43,7 @@ RateOption = Annotated[
         min=1,
         max=FASTEST,
         callback=options.refuse_nan,
-        help="Samples per second at most; large targets take more time for each.",
+        help="Most samples per second; a process with many types allows fewer.",
     ),
 ]
 
@@ -60,12 +60,12 @@ def hot(
     kind: options.KindOption = "type",
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
-    """Rank types by what their headers cost: what threads fight for.
+    """Rank types by how often threads update their headers.
 
-    Types that several threads use come first, then the others, each by UPDATES/s: so often
-    the header is updated, at least. USED BY is the most threads that were seen to count a type
-    at a time, MOVED IN the share of samples in which the header's shared count was not
-    what it had been in the sample before. The process runs on all the time.
+    Types used by several threads come first, then the others, each ordered by UPDATES/s, a
+    lower bound of the header's updates per second. USED BY is the most threads that counted
+    the type at the same time. MOVED IN is the share of samples in which the header's shared
+    count had changed since the sample before. The process is not stopped.
     """
     selection = options.make_view("total", filters, limit, threads=False, as_json=as_json).selection
     context.obj.append(

@@ -38,6 +38,7 @@ __all__ = [
     "is_pid",
     "make_view",
     "one_of",
+    "process_id",
     "refuse_nan",
 ]
 
@@ -54,7 +55,7 @@ def refuse_nan(given: object) -> object:
     """Refuse what is no number, and so in no range and out of none; for options of type float."""
     numbers = given if isinstance(given, list | tuple) else [given]
     if any(each != each for each in numbers):  # noqa: PLR0124 - true of nan only
-        raise typer.BadParameter("nan is no number")
+        raise typer.BadParameter("nan is not a number")
     return given
 
 
@@ -91,9 +92,21 @@ class Command(TyperCommand):
         return rest
 
 
+def process_id(word: str | int) -> int:
+    """Return a process id; refuse what is none."""
+    if isinstance(word, str) and not is_pid(word):
+        number = f"a number of at most {LONGEST_PID} digits" if word.isdecimal() else "a number"
+        raise typer.BadParameter(f"PID must be {number}, not {word!r}")
+    if int(word) < 1:
+        raise typer.BadParameter("PID must be 1 or more")
+    return int(word)
+
+
 PidArgument = Annotated[
     int | None,
-    typer.Argument(metavar="[PID]", min=1, help="The process; by default this one itself."),
+    typer.Argument(
+        metavar="[PID]", parser=process_id, help="The process; by default inspector itself."
+    ),
 ]
 SortOption = Annotated[
     str,
@@ -110,7 +123,7 @@ FilterOption = Annotated[
     typer.Option(
         "--filter",
         metavar="GLOB",
-        help="Only names that match, as app.* or deque; may be repeated.",
+        help="Show only names that match, such as app.* or deque; may be repeated.",
     ),
 ]
 LimitOption = Annotated[
@@ -119,25 +132,25 @@ LimitOption = Annotated[
         "--limit",
         metavar="N",
         min=0,
-        help="At most N rows, 0 for all. By default what fits the terminal, 20 rows in a "
-        "pipe, and all of them as JSON.",
+        help="Show at most N rows, 0 for all. By default as many as fit the terminal, 20 in a "
+        "pipe, and all as JSON.",
     ),
 ]
-ThreadsOption = Annotated[bool, typer.Option("--threads", help="A column per thread.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on one line.")]
+ThreadsOption = Annotated[bool, typer.Option("--threads", help="Show a column per thread.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on one line.")]
 
 
 BlockingOption = Annotated[
     bool,
     typer.Option(
         "--blocking",
-        help="Stop the process for the moment of the reading: exact, with what is on its stacks.",
+        help="Stop the process while it is read: exact, with the references on its stacks.",
     ),
 ]
 InterpreterOption = Annotated[
     int | None,
     typer.Option(
-        "--interpreter", metavar="ID", min=0, help="Only this interpreter; by default all."
+        "--interpreter", metavar="ID", min=0, help="Read only this interpreter; by default all."
     ),
 ]
 RetriesOption = Annotated[
@@ -146,7 +159,7 @@ RetriesOption = Annotated[
         "--retries",
         metavar="N",
         min=0,
-        help="Look up to N times more at what moved while it was read.",
+        help="Read again, up to N times, what changed while it was read.",
     ),
 ]
 PauseLimitOption = Annotated[
@@ -157,7 +170,7 @@ PauseLimitOption = Annotated[
         min=0.001,
         max=DAY,
         callback=refuse_nan,
-        help="Never stop the process for longer.",
+        help="Longest time to stop the process at once.",
     ),
 ]
 
@@ -169,8 +182,8 @@ KindOption = Annotated[
         metavar="KIND",
         callback=one_of((*KINDS, "all")),
         autocompletion=lambda: [*KINDS, "all"],
-        help="What is listed: type, code (objects, by file and line), dict (of modules), "
-        "all of these, or static (types, which nobody counts).",
+        help="What to list: type, code (code objects, by file and line), dict (module "
+        "dictionaries), all (of these), or static (static types, which are not counted).",
     ),
 ]
 
@@ -205,7 +218,7 @@ IntervalOption = Annotated[
         min=FASTEST,
         max=SLOWEST,
         callback=refuse_nan,
-        help="Read this often.",
+        help="Time between two readings.",
     ),
 ]
 DurationOption = Annotated[
@@ -219,14 +232,14 @@ DurationOption = Annotated[
         help="Stop after this long.",
     ),
 ]
-OnceOption = Annotated[bool, typer.Option("--once", help="One reading, printed.")]
+OnceOption = Annotated[bool, typer.Option("--once", help="Print one reading and end.")]
 ExportOption = Annotated[
     str | None,
     typer.Option(
         "--export",
         metavar="FILE",
         callback=_known_suffix,
-        help="Write what is shown last to FILE.svg, .html, .json, .csv or .md.",
+        help="At the end write the last view to FILE.svg, .html, .json, .csv or .md.",
     ),
 ]
 

@@ -16,9 +16,8 @@ __all__ = ["ps"]
 def ps(context: typer.Context, *, as_json: options.JsonOption = False) -> None:
     """List every CPython process of the machine, without pausing any.
 
-    THREADS are those of the operating system, TYPES the heap types that have a
-    unique id, CPU the average over the life of the process. What is not known is a
-    question mark; below the table stands why.
+    THREADS is the operating system's threads, TYPES the heap types with a unique id, CPU the
+    average since the process started. ? means unknown; the reason is below the table.
     """
     context.obj.append(partial(print_processes, as_json))
 

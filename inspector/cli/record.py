@@ -44,12 +44,14 @@ SubjectArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="PID|PROGRAM",
-        help="A process; or SCRIPT, -m MODULE or -c CODE to start, with all that follows.",
+        help="A process id; or SCRIPT, -m MODULE or -c CODE to start, with its arguments.",
     ),
 ]
 FileOption = Annotated[
     str,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to; .gz or .zst is compressed."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The file to write; .gz and .zst are compressed."
+    ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")]
 
@@ -70,8 +72,8 @@ def record_(
 ) -> None:
     """Record the counts of a process over time, to replay or compare them.
 
-    A program is started and recorded from outside until it ends; the exit status is
-    then its own. Ctrl-C ends the recording of a process.
+    A program is started, and recorded from another process until it ends; the exit status is
+    the program's. Ctrl-C ends the recording of a process.
     """
     read_options = ReadOptions(blocking, interpreter, retries, pause_limit, kinds_of(kind))
     context.obj.append(

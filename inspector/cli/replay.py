@@ -13,7 +13,9 @@ from inspector.screen.dashboard.watch_options import WatchOptions
 
 __all__ = ["FileArgument", "replay"]
 
-FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="What record wrote.")]
+FileArgument = Annotated[
+    str, typer.Argument(metavar="FILE", help="A file written by inspector record.")
+]
 SpeedOption = Annotated[
     float,
     typer.Option(
@@ -22,7 +24,7 @@ SpeedOption = Annotated[
         min=0.25,
         max=64,
         callback=options.refuse_nan,
-        help="How fast to play.",
+        help="Speed of the replay.",
     ),
 ]
 ReadingOption = Annotated[
@@ -30,8 +32,8 @@ ReadingOption = Annotated[
     typer.Option(
         "--reading",
         metavar="N",
-        help="Begin at the Nth reading; -1 is the last. With --once print that one, by default "
-        "the last.",
+        help="Begin at the Nth reading; -1 is the last. With --once, print that reading; by "
+        "default the last.",
     ),
 ]
 

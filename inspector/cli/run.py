@@ -1,4 +1,4 @@
-"""`inspector run`: a program in this process, and its census when it ends or before."""
+"""`inspector run`: runs a program and reports the refcounts of its types."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ProgramArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="PROGRAM",
-        help="SCRIPT, -m MODULE or -c CODE, as for python. All that follows is its own.",
+        help="SCRIPT, -m MODULE or -c CODE, as for python. All words after it belong to it.",
     ),
 ]
 AtOption = Annotated[
@@ -38,20 +38,22 @@ AtOption = Annotated[
         min=0,
         max=options.LONGEST,
         callback=options.refuse_nan,
-        help="Report this long after the start instead of at the end; may be repeated. What "
-        "the program does not live to see is reported once, at its end.",
+        help="Report this long after the start instead of at the end; may be repeated. Reports "
+        "that are still due when the program ends are made once, at its end.",
     ),
 ]
 LiveOption = Annotated[
     bool,
-    typer.Option("--live", help="A dashboard while it runs; without a terminal, as without this."),
+    typer.Option(
+        "--live", help="Show a dashboard while the program runs; ignored without a terminal."
+    ),
 ]
 VerdictsOption = Annotated[
     bool,
     typer.Option(
         "--verdicts",
-        help="At the end say of every type that was used what is the matter with its "
-        "references, from the whole run. Makes calls of types slower.",
+        help="At the end give a verdict for each type used, from the whole run. "
+        "Slows down calls of types.",
     ),
 ]
 OutputOption = Annotated[
@@ -60,8 +62,8 @@ OutputOption = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Report to a file, not to standard error; with --live, where what the program "
-        "writes goes.",
+        help="Write the report to a file instead of standard error; with --live, write the "
+        "program's output there.",
     ),
 ]
 
@@ -120,17 +122,19 @@ def run(
     interval: options.IntervalOption = 1.0,
     export: options.ExportOption = None,
 ) -> None:
-    """Run a program as python would, and report the true refcounts of its types.
+    """Run a program as python does, and report the true refcounts of its types.
 
-    The program's output is its own; the report goes to standard error when it ends.
-    One that ends by os._exit or a signal is not reported.
+    The report goes to standard error when the program ends, the program's own output stays
+    as it is. A program that ends by os._exit or a signal is not reported.
 
-    With --live there is a dashboard while it runs, which stays when it has ended. What
-    the program writes goes to a pane, or with --output to a file; a terminal's input is
-    empty for it. Ctrl-C interrupts the program, q leaves it alone with its terminal.
+    --live shows a dashboard while the program runs and after its end. The program's output
+    goes to a pane of it, or with --output to a file; its standard input is empty. Ctrl-C
+    interrupts the program, q closes the dashboard and gives the terminal to the program.
     """
     if verdicts and (live or at):
-        raise typer.BadParameter("--verdicts are told at the end: not with --live or --at")
+        raise typer.BadParameter(
+            "--verdicts reports at the end and cannot be used with --live or --at"
+        )
     if live and has_terminal():
         board = BoardOptions(sort, tuple(filters or ()), threads, interval, export or "")
         context.obj.append(partial(start_live_program, program, board, output))

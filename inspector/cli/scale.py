@@ -21,16 +21,18 @@ MOST_THREADS: Final = 256
 
 
 def _check_thread_counts(words: str) -> str:
-    """Refuse what are no numbers of threads."""
+    """Refuse words that are no numbers of threads."""
     for word in words.split(","):
         if not options.is_pid(word.strip()) or not 1 <= int(word) <= MOST_THREADS:
-            raise typer.BadParameter(f"{word.strip()!r} is no number from 1 to {MOST_THREADS}")
+            raise typer.BadParameter(f"{word.strip()!r} is not a number from 1 to {MOST_THREADS}")
     return words
 
 
 ExpressionArgument = Annotated[
     list[str],
-    typer.Argument(metavar="EXPR", help="A Python expression; modules it names are imported."),
+    typer.Argument(
+        metavar="EXPR", help="A Python expression; the modules that it names are imported."
+    ),
 ]
 ThreadsOption = Annotated[
     str,
@@ -42,7 +44,14 @@ ThreadsOption = Annotated[
     ),
 ]
 RoundsOption = Annotated[
-    int, typer.Option("--rounds", metavar="N", min=1, max=1000, help="Turns that each takes.")
+    int,
+    typer.Option(
+        "--rounds",
+        metavar="N",
+        min=1,
+        max=1000,
+        help="Runs of each expression and number of threads.",
+    ),
 ]
 SecondsOption = Annotated[
     float,
@@ -68,9 +77,9 @@ def scale_(
 ) -> None:
     """Measure how often an expression runs per second, in one thread and in several.
 
-    HEADER is how many references to types a call counts in headers that all threads share.
-    Numbers of threads and expressions take turns; there is no conclusion for more threads
-    than cores, nor where the spread of the rounds is wider than the effect.
+    HEADER is how many references to types each call counts in headers, which all threads
+    share. Expressions and numbers of threads are measured in turn. There is no conclusion for
+    more threads than cores, or where the rounds vary more than the effect.
     """
     numbers = sorted({int(word) for word in threads.split(",")})
     context.obj.append(partial(print_scaling, expressions, numbers, rounds, seconds, as_json))

@@ -21,7 +21,10 @@ def type_(
     context: typer.Context,
     subject: Annotated[
         str,
-        typer.Argument(metavar="NAME|ADDRESS", help="As app.Order, or 0x7f… for one of several."),
+        typer.Argument(
+            metavar="NAME|ADDRESS",
+            help="A name such as app.Order, or an address 0x7f… if several types have it.",
+        ),
     ],
     pid: options.PidArgument = None,
     *,
@@ -29,7 +32,7 @@ def type_(
     blocking: options.BlockingOption = False,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
-    """Print all that is known of one type: words, formula, threads, bases, how it is counted."""
+    """Print one type in full: header, total, threads, bases, and how it is counted."""
     context.obj.append(partial(print_type, subject, pid, as_json, blocking, pause_limit))
 
 

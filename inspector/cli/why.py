@@ -23,7 +23,7 @@ LEAST_SHARE: Final = 0.05
 
 
 def _known_kinds(words: str | None) -> str | None:
-    """Refuse what is no kind of finding."""
+    """Refuse words that are no kind of finding."""
     for word in (words or KINDS[0]).split(","):
         if word.strip() not in KINDS:
             raise typer.BadParameter(f"{word.strip()!r} is none of {', '.join(KINDS)}")
@@ -32,7 +32,9 @@ def _known_kinds(words: str | None) -> str | None:
 
 def why(
     context: typer.Context,
-    pid: Annotated[int, typer.Argument(metavar="PID", min=1, help="The process.")],
+    pid: Annotated[
+        int, typer.Argument(metavar="PID", parser=options.process_id, help="The process.")
+    ],
     *,
     duration: Annotated[
         float,
@@ -53,7 +55,7 @@ def why(
             min=1,
             max=10_000,
             callback=options.refuse_nan,
-            help="Samples per second at most.",
+            help="Most samples per second.",
         ),
     ] = 1000.0,
     as_json: options.JsonOption = False,
@@ -71,9 +73,9 @@ def why(
 ) -> None:
     """Say why the threads of a process do not run side by side.
 
-    Watches it for some seconds, without a pause: stops of the world and who asks for them,
-    the GIL and who turned it on, locks and the lines that wait for them. What costs the
-    threads most time comes first.
+    Watches the process for some seconds without stopping it. Finds stops of the world and who
+    requests them, the GIL and what enabled it, and locks with the lines that wait for them.
+    The finding that costs the threads most time comes first.
     """
     kinds = [word.strip() for word in fail_on.split(",")] if fail_on else []
     context.obj.append(

@@ -139,7 +139,7 @@ def write_caption(audit: Audit) -> str:
     said = [f"{verdicts[each]:,} {each}" for each in Verdict if verdicts[each]]
     text = count_exercised(audit)
     if audit.own() and not said:
-        text += ": this is no clean bill"
+        text += ": nothing is proved"
     text += f": {', '.join(said)}" if said else ""
     if foreign := audit.foreign():
         number = format_plural(len(foreign), "foreign type")

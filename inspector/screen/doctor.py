@@ -30,7 +30,7 @@ SCOPES: Final = {
     3: "3: nobody, until the machine is restarted",
 }
 
-YES_NO: Final = {True: "yes", False: "no", None: "?"}
+YES_NO: Final = {True: "yes", False: "no", None: "unknown"}
 
 
 def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
@@ -76,9 +76,9 @@ def _rights_table(facts: Permission) -> Table:
             "memory can be opened": YES_NO[facts.readable],
             "users": f"{user} (the same: {YES_NO[facts.same_user]})",
             "capabilities cover the process's": YES_NO[facts.capabilities_covered],
-            "process lets its user read it": YES_NO[facts.dumpable],
-            "process descends from the reader": YES_NO[facts.descendant],
-            "same namespace of users, of pids": f"{YES_NO[facts.same_user_namespace]}, "
+            "dumpable": YES_NO[facts.dumpable],
+            "process is a descendant of the reader": YES_NO[facts.descendant],
+            "same user namespace, pid namespace": f"{YES_NO[facts.same_user_namespace]}, "
             f"{YES_NO[facts.same_pid_namespace]}",
             "process is traced by": "nobody" if facts.tracer is None else str(facts.tracer),
             **_reader_facts(facts),

@@ -140,12 +140,7 @@ class Snapshot:
         else:
             found = self._by_name.get(str(key), [])
         if not found:
-            label = f"{key:#x}" if isinstance(key, int) else key
-            raise NoSuchObject(
-                f"no counted object {label} in this snapshot",
-                subject=key,
-                hint="static types are not counted; names are module.qualname",
-            )
+            raise self._make_missing_error(key)
         if len(found) > 1:
             addresses = ", ".join(f"{self._row(place).address:#x}" for place in found[:8])
             raise AmbiguousName(
@@ -154,6 +149,18 @@ class Snapshot:
                 hint=f"use the type object or an address: {addresses}",
             )
         return self._row(found[0])
+
+    def _make_missing_error(self, key: object) -> NoSuchObject:
+        """Return the error for a key without a row; it suggests a name if only one ends so."""
+        if isinstance(key, int):
+            message = f"no counted object at {key:#x}"
+            return NoSuchObject(message, subject=key, hint="static types are not counted")
+        noun = "type" if "type" in self.column("kind") else "object"
+        alike = [name for name in self._by_name if name.endswith(f".{key}")]
+        hint = "static types are not counted; names are module.qualname"
+        if len(alike) == 1:
+            hint = f"did you mean {alike[0]}?"
+        return NoSuchObject(f"no {noun} named {key}", subject=key, hint=hint)
 
     def _row(self, place: int) -> ObjectCount:
         return ObjectCount._make(self.rows[place])

@@ -130,7 +130,7 @@ def test_types_that_were_not_used_and_those_of_inspector_are_left_out(
 def test_verdicts_are_told_at_the_end_only() -> None:
     done = inspect("run", "--verdicts", "--at", 1, "-c", "1")
     assert done.status == 2
-    assert "--verdicts are told at the end" in done.errors
+    assert "--verdicts reports at the end" in done.errors
 
 
 ONE_THREAD = """

@@ -77,7 +77,7 @@ def test_what_weighs_most_comes_first_and_what_was_not_exercised_says_why() -> N
 def test_an_audit_that_exercised_nothing_is_no_clean_bill() -> None:
     left = replace(AUDIT, rows=tuple(AUDIT.left_out()))
     shown = printed(audit_view(left, 140), 140)
-    assert "0 of 1 heap type exercised: this is no clean bill;" in shown
+    assert "0 of 1 heap type exercised: nothing is proved;" in shown
 
 
 def test_that_the_gil_is_on_is_said_first() -> None:

@@ -72,6 +72,15 @@ def test_what_is_not_there_is_told(snapshot: Snapshot, key: object) -> None:
     assert isinstance(caught.value, LookupError)
 
 
+def test_a_name_without_its_module_is_suggested_if_only_one_type_has_it(snapshot: Snapshot) -> None:
+    with pytest.raises(NoSuchObject, match=r"^no type named Class0$") as caught:
+        snapshot["Class0"]
+    assert caught.value.hint == "did you mean app.Class0?"
+    with pytest.raises(NoSuchObject, match=r"^no type named Nobody$") as caught:
+        snapshot["Nobody"]
+    assert "did you mean" not in caught.value.hint
+
+
 def test_a_snapshot_tells_what_was_read_and_how(snapshot: Snapshot) -> None:
     assert len(snapshot) == len(list(snapshot)) == 10
     assert snapshot.target.pid == PID

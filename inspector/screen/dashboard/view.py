@@ -141,6 +141,6 @@ def _describe_place(state: State) -> str:
     last = min(len(state.order), state.top + table_height(state))
     of = format_count(len(state.order))
     if len(state.order) < len(state.snapshot):
-        of += f" of {format_count(len(state.snapshot))}"
+        of += f" ({format_count(len(state.snapshot) - len(state.order))} hidden)"
     turned = " up" if state.reverse else ""
     return f"by {state.sort}{turned}  {state.top + 1}-{last} of {of}"
