@@ -6,18 +6,13 @@ import _thread
 import ctypes
 import gc
 import importlib
-import itertools
 import subprocess
 import sys
 import threading
-import types
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import inspector
-from inspector import checks
-from inspector.audit.module_types import find_types
 from tests.heap import BIAS
 from tests.support import (
     TARGETS,
@@ -27,9 +22,6 @@ from tests.support import (
     printed_by,
     python_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = free_threaded_only
 
@@ -134,7 +126,8 @@ def test_total_is_what_getrefcount_says_once_a_collection_has_merged_all() -> No
     finally:
         gc.enable()
     # Nothing is added where there is no unique id, as with pybind11's types of another test.
-    assert {each.bias for each in snapshot if each.unique_id} == {BIAS}
+    counted = [each for each in snapshot if each.unique_id and each.state != "immortal"]
+    assert {each.bias for each in counted} == {BIAS}
     # What the reading itself held in its moment: values of ours, the type of a result.
     own = {
         each.address
@@ -280,69 +273,7 @@ def test_a_thread_that_threading_does_not_know_has_the_name_the_kernel_has() -> 
     assert names.count("MainThread") == 1
 
 
-class Lazy:
-    """A proxy that may not be asked yet what it stands for."""
-
-    @property  # type: ignore[misc]  # mypy knows only the usual one
-    def __class__(self) -> type:
-        raise RuntimeError("too soon")
-
-
-class Private(type):
-    """A metaclass whose classes answer nothing."""
-
-    def __getattribute__(cls, name: str) -> object:
-        raise RuntimeError(name)
-
-
-class Secret(metaclass=Private):
-    """Answers nothing."""
-
-
-class Text(str):
-    """A text that formats itself, and fails at it."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        raise RuntimeError("no text")
-
-
-def find_in_module_with_proxy() -> None:
-    module = types.ModuleType("with_proxy")
-    vars(module)["lazy"] = lazy
-    sys.modules["with_proxy"] = module
-    try:
-        find_types({"with_proxy"})
-    finally:
-        del sys.modules["with_proxy"]
-
-
-def refuse_proxy(refuse: Callable[[Any], object]) -> None:
-    with pytest.raises(inspector.NotAType, match="Lazy object is not a type"):
-        refuse(lazy)
-
-
-lazy = Lazy()
-oddly_named = type("Odd", (), {"__module__": Text("odd")})
-
-
-@pytest.mark.parametrize(
-    "work",
-    [
-        lambda: inspector.attach().anatomy(Held),
-        lambda: inspector.attach().anatomy(Secret),
-        lambda: inspector.attach().anatomy(oddly_named),
-        lambda: inspector.attach().suspended(),
-        lambda: inspector.snapshot()[Secret],
-        lambda: refuse_proxy(inspector.refcount),
-        lambda: refuse_proxy(checks.refcount),
-        lambda: checks.assert_no_type_leaks().__enter__(),
-        lambda: checks.check_no_leak_per_call(oddly_named, repeat=20),
-        find_in_module_with_proxy,
-    ],
-    ids=itertools.count(),
-)
-def test_no_object_is_asked_what_it_is_nor_any_class_its_name(work: Callable[[], object]) -> None:
-    gc.collect()
-    work()
+@pytest.mark.parametrize("version", interpreters(alone=True))
+def test_no_object_is_asked_what_it_is_nor_any_class_its_name(version: str) -> None:
+    # In a process apart: other tests here ask all classes that there are.
+    assert printed_by(python_of(version), TARGETS / "unasked.py") == 10
