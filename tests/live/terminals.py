@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -51,6 +52,7 @@ class Terminal:
             os.execvpe(str(words[0]), [str(word) for word in words], kept)  # noqa: S606 - a program, no shell
         self._height = self.SIZE[1]
         self.written = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
         self._rows: dict[int, dict[int, str]] = {}
         self._at = (0, 0)
@@ -156,7 +158,7 @@ class Terminal:
             data = os.read(self._file, 1 << 16)
         except OSError:
             return False
-        text = data.decode("utf-8", "replace")
+        text = self._decoder.decode(data)  # a character may come in two parts
         self.written += text
         self._show(self._rest + text)
         return bool(data)

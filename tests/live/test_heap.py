@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from collections import Counter
@@ -18,6 +17,7 @@ from tests.support import (
     TARGETS,
     free_threaded_only,
     interpreters,
+    printed_by,
     python_of,
 )
 
@@ -286,29 +286,13 @@ def test_the_own_process_is_exact_in_one_pause_while_other_threads_run() -> None
     assert all(each.pause_ns for each in histograms if each.exact)
 
 
-@free_threaded_only
-def test_the_own_process_has_as_many_objects_as_the_collector_says() -> None:
-    target = inspector.attach()
-    gc.disable()
-    try:
-        for _ in range(5):
-            histogram = target.histogram()
-        objects = Counter(map(type, gc.get_objects()))
-    finally:
-        gc.enable()
-    found = {row.address: row.tracked for row in histogram.types}
-    assert histogram.exact
-    types = [
-        each for each in objects if each.__module__.split(".")[0] not in ("inspector", "builtins")
-    ]
-    differ = {
-        each.__qualname__: (number, found.get(id(each)))
-        for each, number in objects.items()
-        if each in types and number != found.get(id(each))
-    }
-    assert len(types) > 50
+@pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
+def test_the_own_process_has_as_many_objects_as_the_collector_says(version: str) -> None:
+    found = printed_by(python_of(version), TARGETS / "own_heap.py")
+    assert found["exact"]
+    assert found["types"] > 50
     # What the reading itself makes on its way.
-    assert set(differ) <= {
+    assert set(found["differ"]) <= {
         "array",
         "CDLL.__init__.<locals>._FuncPtr",
         "PYFUNCTYPE.<locals>.CFunctionType",

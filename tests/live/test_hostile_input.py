@@ -247,7 +247,7 @@ def test_a_difference_of_one_file_says_what_that_is(
 ) -> None:
     reading = tmp_path / "reading.json"
     reading.write_text(json.dumps(snapshot(row("app.T")).as_dict()))
-    for text, said in ((None, "only one reading"), ("hello", "neither a recording nor a document")):
+    for text, said in ((None, "a single reading"), ("hello", "neither a recording nor a document")):
         if text is not None:
             reading.write_text(text)
         assert main(["diff", str(reading)]) == 2
