@@ -12,8 +12,7 @@ import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import Offset
-from inspector.cpython.words import decode_unsigned
-from inspector.errors import LayoutError
+from inspector.cpython.words import decode_unsigned, read_mapped_words
 
 if TYPE_CHECKING:
     from inspector.cpython.published import Published
@@ -109,7 +108,7 @@ def _find_before_qsbr(memory: Memory, interpreter: int, size: int) -> set[int]:
 
     The entries of its array point back at it (``_qsbr_thread_state.shared``).
     """
-    words = _read_words(memory, interpreter, min(size, SCANNED))
+    words = read_mapped_words(memory, interpreter, min(size, SCANNED))
     found = set()
     for place in range(STOP_SIZE // 8, len(words) - QSBR_WORDS):
         written, seen, threads, raw, number = words[place : place + QSBR_WORDS]
@@ -126,7 +125,7 @@ def _find_before_qsbr(memory: Memory, interpreter: int, size: int) -> set[int]:
 
 def _find_before_preconfig(memory: Memory, runtime: int, size: int) -> int | None:
     """Return the offset of the state with ``is_global``, right before ``PyPreConfig``."""
-    words = _read_words(memory, runtime, min(size, SCANNED))
+    words = read_mapped_words(memory, runtime, min(size, SCANNED))
     found = []
     for place in range(len(words) - PRECONFIG_INTS // 2 - 3):
         first, countdown, requester = words[place : place + 3]
@@ -139,21 +138,3 @@ def _find_before_preconfig(memory: Memory, runtime: int, size: int) -> int | Non
         if numbers[0] in (1, 2, 3) and all(-1 <= number <= PRECONFIG_MOST for number in numbers):
             found.append(8 * place)
     return found[0] if len(found) == 1 else None
-
-
-def _read_words(memory: Memory, address: int, size: int) -> list[int]:
-    """Return the words of a structure, up to an unmapped page."""
-    ranges = []
-    end = address + size
-    while address < end:
-        piece = min(PAGE - address % PAGE, end - address)
-        ranges.append((address, piece))
-        address += piece
-    data = b""
-    for words in memory.read_many(ranges):
-        if words is None:
-            break
-        data += words
-    if not data:
-        raise LayoutError("stoptheworld", expected="a readable structure", found="none")
-    return decode_unsigned(data[: len(data) // 8 * 8])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inspector.cpython.layout import REFCOUNTS_SIZE, Offset
 from inspector.cpython.pool import POOL_MIN_SIZE, read_pool, split_table
 from inspector.cpython.runtime_lists import Thread, read_threads
-from inspector.cpython.words import decode_signed, decode_unsigned
+from inspector.cpython.words import decode_signed, read_mapped_words
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
@@ -123,19 +123,7 @@ def find_thread_offsets(
 
 def _read_image(memory: Memory, start: int, thread: Thread) -> _Image:
     """Read what follows the published part of a thread state, up to an unmapped page."""
-    ranges = []
-    address = thread.address + start
-    end = address + SCAN
-    while address < end:
-        size = min(BLOCK - address % BLOCK, end - address)
-        ranges.append((address, size))
-        address += size
-    data = b""
-    for piece in memory.read_many(ranges):
-        if piece is None:
-            break
-        data += piece
-    return _Image(thread, decode_unsigned(data[: len(data) // 8 * 8]))
+    return _Image(thread, read_mapped_words(memory, thread.address + start, SCAN))
 
 
 def _is_array(words: list[int], slot: int, pool_size: int) -> bool:

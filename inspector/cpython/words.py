@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
     from inspector.process.protocols import Memory
 
-__all__ = ["decode_signed", "decode_unsigned", "find_differing", "read_words", "word_at"]
+__all__ = [
+    "decode_signed",
+    "decode_unsigned",
+    "find_differing",
+    "read_mapped_words",
+    "read_words",
+    "word_at",
+]
 
 BLOCK: Final = 1 << 12
 """Bytes of a block, which is compared as a whole first."""
@@ -70,3 +77,19 @@ def read_words(memory: Memory, addresses: Sequence[int]) -> list[int]:
         pages[address // PAGE][address % PAGE // WORD] if not address % WORD else 0
         for address in addresses
     ]
+
+
+def read_mapped_words(memory: Memory, address: int, size: int) -> list[int]:
+    """Return the ``uint64_t`` of ``size`` bytes, up to the first page that is not mapped."""
+    ranges = []
+    end = address + size
+    while address < end:
+        length = min(PAGE - address % PAGE, end - address)
+        ranges.append((address, length))
+        address += length
+    data = b""
+    for piece in memory.read_many(ranges):
+        if piece is None:
+            break
+        data += piece
+    return decode_unsigned(data[: len(data) // WORD * WORD])
