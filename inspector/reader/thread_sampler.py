@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.code_lines import CodeLines
-from inspector.cpython.frames import OWNED_BY_INTERPRETER
 from inspector.cpython.parking_lot import BUCKETS_SIZE, find_buckets, read_waiters
-from inspector.cpython.runtime_lists import read_gil_enabled, read_interpreters, read_threads
-from inspector.cpython.stop_the_world import STOP_SIZE, StopState, find_stop_offsets
+from inspector.cpython.runtime_lists import read_interpreters, read_threads
+from inspector.cpython.stop_the_world import find_stop_offsets
 from inspector.cpython.words import word_at
 from inspector.errors import LayoutError
 from inspector.process import proc
 from inspector.process.system_calls import read_activity
+from inspector.reader.thread_words import ThreadWords
+from inspector.reader.top_frames import TopFrames
 from inspector.snapshots.thread_sample import (
     ParkedOn,
     StopRequest,
@@ -22,14 +22,13 @@ from inspector.snapshots.thread_sample import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.parking_lot import Waiter
-    from inspector.cpython.runtime_lists import Thread
     from inspector.process.other import OtherProcess
     from inspector.process.vectors import Range
-    from inspector.snapshots.thread_sample import CodeLocation
+    from inspector.reader.thread_words import Moment, ThreadHead
 
 __all__ = ["ThreadSampler"]
 
@@ -48,9 +47,6 @@ STOP_EVENT: Final = 4
 LARGEST_STACK: Final = 1 << 30
 """Bytes between a thread's ``struct pthread`` and any frame of its C stack, at most."""
 
-MOST_ENTRY_FRAMES: Final = 4
-"""Entry frames in a row that are gone past to find the frame of Python code."""
-
 STATE_BEHIND_STATUS: Final = 12
 """In 3.14 ``PyThreadState.state`` follows ``_status``, ``holds_gil`` and ``_whence``; in 3.15
 ``gil_requested`` and ``_whence`` stand before it (Include/cpython/pystate.h)."""
@@ -58,16 +54,6 @@ STATE_BEHIND_STATUS: Final = 12
 
 SHUTTING_DOWN: Final = 3
 """``_Py_THREAD_SHUTTING_DOWN``, the largest state (Include/internal/pycore_pystate.h)."""
-
-
-class _Head(NamedTuple):
-    """The published part of a thread state in one reading."""
-
-    thread: Thread
-    interpreter: int
-    state: int
-    frame: int
-    """Address of its top frame."""
 
 
 class ThreadSampler:
@@ -83,14 +69,16 @@ class ThreadSampler:
         self._layout = layout
         self._published = layout.published
         self._types = types
-        self._lines = CodeLines(self._memory, layout.published)
+        self._frames = TopFrames(self._memory, layout.published)
         self._interpreters = read_interpreters(self._memory, self._published, layout.runtime)
         self.stop_offsets = find_stop_offsets(
             self._memory, self._published, layout.runtime, self._interpreters
         )
-        self._threads: dict[int, list[Thread]] = {}
         self._buckets = self._find_parking_lot()
         self._state = self._find_state()
+        self._words = ThreadWords(
+            self._memory, layout, self._interpreters, self.stop_offsets, self._state
+        )
         self._owners: dict[int, ParkedOn] = {}
 
     @property
@@ -138,19 +126,12 @@ class ThreadSampler:
         distance = 8 if "thread_state.gil_requested" in published else STATE_BEHIND_STATUS
         offset = before + distance
         for interpreter in self._interpreters:
-            for thread in self._read_threads(interpreter):
+            chain = read_threads(self._memory, published, interpreter, self._layout.refcounts)
+            for thread in chain:
                 state = self._memory.read(thread.address + offset, 4)
                 if int.from_bytes(state, "little") > SHUTTING_DOWN:
                     raise LayoutError("thread_state.state", expected="0 to 3", found=state.hex())
         return offset
-
-    def _read_threads(self, interpreter: int) -> list[Thread]:
-        """Return the threads of an interpreter; reuse the addresses of the last sample."""
-        known = self._threads.get(interpreter, ())
-        self._threads[interpreter] = read_threads(
-            self._memory, self._published, interpreter, self._layout.refcounts, known
-        )
-        return self._threads[interpreter]
 
     def sample(self, *, with_activity: bool) -> ThreadSample:
         """Take one sample; ``with_activity`` also asks the kernel what each thread does.
@@ -158,23 +139,19 @@ class ThreadSampler:
         Raises :class:`MemoryFault` or :class:`LayoutError` if threads come and go too fast,
         and what reading a process raises.
         """
-        heads = []
-        requests = []
-        for interpreter in self._interpreters:
-            heads += self._read_heads(interpreter)
-            requests.append(self._read_stop(interpreter, self.stop_offsets.interpreter))
-        requests.append(self._read_stop(self._layout.runtime, self.stop_offsets.runtime))
+        moment = self._words.read()
+        heads = moment.heads
         table = self._memory.read(self._buckets, BUCKETS_SIZE)
         waiters = read_waiters(self._memory, self._buckets, table)
-        parked = self._assign_waiters(heads, waiters)
-        stops = self._name_requesters(heads, requests)
+        parked = self._assign_waiters(heads, waiters) if waiters else {}
+        stops = self._name_requesters(moment)
         asking = {stop.requester for stop in stops}
         chosen = [
             head
             for head in heads
             if head.thread.native_id in parked or head.thread.native_id in asking
         ]
-        located = self._locate(chosen)
+        located = self._frames.locate(self._frames.read(chosen)) if chosen else {}
         views = []
         for head in heads:
             native = head.thread.native_id
@@ -184,59 +161,25 @@ class ThreadSampler:
             views.append(
                 ThreadView(native, head.state, parked.get(native), located.get(native), activity)
             )
-        gil = any(
-            read_gil_enabled(self._memory, self._published, each) for each in self._interpreters
-        )
-        return ThreadSample(tuple(views), tuple(stops), gil)
+        return ThreadSample(tuple(views), tuple(stops), moment.gil_enabled)
 
-    def _read_heads(self, interpreter: int) -> list[_Head]:
-        """Read the state and the top frame of each thread that is bound."""
-        at = self._published["thread_state.current_frame"]
-        bound = [thread for thread in self._read_threads(interpreter) if thread.bound]
-        ranges = []
-        for thread in bound:
-            ranges += [(thread.address + self._state, 4), (thread.address + at, 8)]
-        pieces = self._memory.read_many(ranges)
+    def _name_requesters(self, moment: Moment) -> list[StopRequest]:
+        """Return the stops that are on, each with the thread that asked for it."""
         found = []
-        for thread, state, frame in zip(bound, pieces[::2], pieces[1::2], strict=True):
-            if state is not None and frame is not None:
-                number = int.from_bytes(state, "little")
-                found.append(_Head(thread, interpreter, number, word_at(frame, 0)))
+        for stop in moment.stops:
+            if not stop.state.requested:
+                continue
+            requester = None
+            for head in moment.heads:
+                if head.thread.address == stop.state.requester:
+                    requester = head.thread.native_id
+            of_all = stop.base == self._layout.runtime
+            found.append(StopRequest(requester, stop.collecting, of_all))
         return found
 
-    def _read_stop(self, base: int, offset: int | None) -> tuple[int, StopState] | None:
-        """Read the state of stops in an interpreter or in the runtime; None if unknown."""
-        if offset is None:
-            return None
-        return base, StopState.decode(self._memory.read(base + offset, STOP_SIZE))
-
-    def _name_requesters(
-        self, heads: list[_Head], states: Iterable[tuple[int, StopState] | None]
-    ) -> list[StopRequest]:
-        by_address = {head.thread.address: head.thread.native_id for head in heads}
-        found = []
-        for found_state in states:
-            if found_state is None:
-                continue
-            base, state = found_state
-            if not state.requested:
-                continue
-            of_all = base == self._layout.runtime
-            found.append(
-                StopRequest(
-                    by_address.get(state.requester),
-                    not of_all and self._is_collecting(base),
-                    of_all,
-                )
-            )
-        return found
-
-    def _is_collecting(self, interpreter: int) -> bool:
-        published = self._published
-        at = interpreter + published["interpreter_state.gc"] + published["gc.collecting"]
-        return any(self._memory.read(at, 4))
-
-    def _assign_waiters(self, heads: list[_Head], waiters: list[Waiter]) -> dict[int, ParkedOn]:
+    def _assign_waiters(
+        self, heads: list[ThreadHead], waiters: list[Waiter]
+    ) -> dict[int, ParkedOn]:
         """Return what each waiting thread waits for, by native id.
 
         A wait entry is on the C stack of its thread, below that thread's ``struct pthread``,
@@ -245,6 +188,7 @@ class ThreadSampler:
         order = sorted(heads, key=lambda head: head.thread.thread_id)
         tops = [head.thread.thread_id for head in order]
         main = next((head for head in heads if head.thread.native_id == self._process.pid), None)
+        stops = self._list_stop_addresses(heads)
         found = {}
         for waiter in waiters:
             place = bisect_right(tops, waiter.entry)
@@ -253,18 +197,18 @@ class ThreadSampler:
                 continue
             distance = owner.thread.thread_id - waiter.entry
             if owner is main or distance < LARGEST_STACK:
-                found[owner.thread.native_id] = self._describe(waiter.address, heads)
+                found[owner.thread.native_id] = self._describe(waiter.address, stops)
         return found
 
-    def _describe(self, address: int, heads: list[_Head]) -> ParkedOn:
-        """Return what is at an address that a thread waits for."""
-        if address in self._list_stop_addresses(heads):
+    def _describe(self, address: int, stops: set[int]) -> ParkedOn:
+        """Return what is at an address that a thread waits for; ``stops`` are those of stops."""
+        if address in stops:
             return ParkedOn(address, is_stop=True, owner=None, owner_type="")
         if address not in self._owners:
             self._owners[address] = self._find_owner(address)
         return self._owners[address]
 
-    def _list_stop_addresses(self, heads: list[_Head]) -> set[int]:
+    def _list_stop_addresses(self, heads: list[ThreadHead]) -> set[int]:
         """Return the addresses that a thread can wait for in a stop of the world."""
         found = {head.thread.address + self._state for head in heads}
         bases = [(address, self.stop_offsets.interpreter) for address in self._interpreters]
@@ -286,33 +230,3 @@ class ThreadSampler:
                 name = self._types[word_at(words, 0)]
                 return ParkedOn(address, is_stop=False, owner=owner, owner_type=name)
         return ParkedOn(address, is_stop=False, owner=None, owner_type="")
-
-    def _locate(self, heads: list[_Head]) -> dict[int, CodeLocation]:
-        """Return where the top frames of some threads are, by native id."""
-        published = self._published
-        size = published["interpreter_frame.localsplus"]
-        previous = published["interpreter_frame.previous"]
-        owner_at = published["interpreter_frame.owner"]
-        index_at = published["interpreter_frame.tlbc_index"]
-        ahead = [(head.thread.native_id, head.frame) for head in heads if head.frame]
-        natives, frames = [], []
-        for _ in range(MOST_ENTRY_FRAMES):
-            pieces = self._memory.read_many([(frame, size) for _, frame in ahead])
-            further = []
-            for (native, _), words in zip(ahead, pieces, strict=True):
-                if words is None:
-                    continue
-                if words[owner_at] >= OWNED_BY_INTERPRETER:
-                    if word_at(words, previous):
-                        further.append((native, word_at(words, previous)))
-                    continue
-                code = word_at(words, published["interpreter_frame.executable"]) & ~3
-                pointer = word_at(words, published["interpreter_frame.instr_ptr"])
-                index = int.from_bytes(words[index_at : index_at + 4], "little")
-                natives.append(native)
-                frames.append((code, pointer, index))
-            ahead = further
-            if not ahead:
-                break
-        located = zip(natives, self._lines.find(frames), strict=True)
-        return {native: location for native, location in located if location is not None}
