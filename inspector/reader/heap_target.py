@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inspector.cpython.published import spell_version
 from inspector.cpython.runtime_lists import read_gil_enabled
+from inspector.process.maps import read_resident_bytes
 from inspector.reader.interpreter_state import read_interpreter_ids
 from inspector.reader.lifetime import report_end
 from inspector.reader.reading_lock import ReadingLock
@@ -60,7 +61,7 @@ class HeapTarget:
             reading = reader.histogram(blocking=blocking, pause_limit=pause_limit, memory=memory)
             made = make_histogram(self._process.memory, self.layout, reading, self._facts())
             self._process.check()
-            return made
+            return made._replace(rss=read_resident_bytes(self._process.pid))
 
     def allocator(self, *, pause_limit: float = PAUSE_LIMIT) -> Allocator:
         """Return what each heap of each thread uses, without a look at objects.

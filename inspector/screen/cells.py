@@ -24,6 +24,7 @@ __all__ = [
     "format_name",
     "format_number",
     "format_rate",
+    "format_seconds",
     "format_signed",
     "format_total",
 ]
@@ -34,6 +35,8 @@ GAP: Final = 2
 
 UNITS: Final = ("", "k", "M", "G", "T", "P", "E")
 THOUSAND: Final = 1000
+MINUTE: Final = 60
+"""Seconds; and minutes of an hour."""
 LONGEST_NAME: Final = 400
 """Characters of a name that a line can have any use for."""
 
@@ -105,6 +108,15 @@ def format_total(row: ObjectCount) -> str:
     """Return a total, marked with ``~`` where it moved while it was read."""
     text = format_number(row.total)
     return text if row.settled or row.total is None else f"~{text}"
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a length of time in the unit that fits it: ``1.5 s``, ``12 min``, ``3.2 h``."""
+    if abs(seconds) < 2 * MINUTE:
+        return f"{seconds:.1f} s"
+    if abs(seconds) < 2 * MINUTE * MINUTE:
+        return f"{seconds / MINUTE:.0f} min"
+    return f"{seconds / MINUTE / MINUTE:.1f} h"
 
 
 def format_clock(nanoseconds: int) -> str:

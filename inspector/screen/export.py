@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
     from inspector.screen.dashboard.state import State
 
-__all__ = ["export_text", "write_export"]
+__all__ = [
+    "export_console_html",
+    "export_console_svg",
+    "export_text",
+    "protect_spreadsheet",
+    "write_export",
+]
 
 THEME: Final = TerminalTheme(
     (24, 26, 31),
@@ -84,14 +90,24 @@ def _record_screen(state: State) -> Console:
 def _export_svg(state: State) -> str:
     snapshot = state.snapshot
     title = "inspector" if snapshot is None else f"inspector {snapshot.target.pid}"
-    text = _record_screen(state).export_svg(title=title, theme=THEME, unique_id="inspector")
+    return export_console_svg(_record_screen(state), title)
+
+
+def export_console_svg(console: Console, title: str) -> str:
+    """Return what a console has recorded as a picture."""
+    text = console.export_svg(title=title, theme=THEME, unique_id="inspector")
     # A picture that asks another machine for its font tells that machine who looks at it.
     text = re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)
     return text.replace("Fira Code, monospace", "monospace")
 
 
 def _export_html(state: State) -> str:
-    return _record_screen(state).export_html(theme=THEME, inline_styles=True)
+    return export_console_html(_record_screen(state))
+
+
+def export_console_html(console: Console) -> str:
+    """Return what a console has recorded as a page."""
+    return console.export_html(theme=THEME, inline_styles=True)
 
 
 def _export_rows(state: State) -> Iterator[dict[str, Any]]:
@@ -131,11 +147,11 @@ def _export_csv(state: State) -> str:
     writer = csv.DictWriter(stream, FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in _export_rows(state):
-        writer.writerow({**row, "name": _no_formula(escape_text(row["name"]))})
+        writer.writerow({**row, "name": protect_spreadsheet(escape_text(row["name"]))})
     return stream.getvalue()
 
 
-def _no_formula(text: str) -> str:
+def protect_spreadsheet(text: str) -> str:
     """Keep a spreadsheet from taking a name for a formula to work out."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 

@@ -7,7 +7,15 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from rich.console import Group
 from rich.text import Text
 
-from inspector.screen.cells import LONGEST_NAME, bare_table, format_compact
+from inspector.analysis.heap_change import is_same_heap
+from inspector.screen.cells import (
+    LONGEST_NAME,
+    bare_table,
+    format_clock,
+    format_compact,
+    format_seconds,
+    format_signed,
+)
 from inspector.screen.console import AROUND, FEWEST, ROWS_IN_A_PIPE, console_for
 from inspector.screen.selected_types import select_types
 from inspector.screen.text import escape_text, format_count, format_duration, format_plural, on_off
@@ -15,6 +23,7 @@ from inspector.screen.text import escape_text, format_count, format_duration, fo
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from inspector.analysis.heap_change import Earlier
     from inspector.screen.selected_types import SelectedTypes, TypeSelection
     from inspector.snapshots.heap import Allocator, Histogram
 
@@ -26,27 +35,89 @@ LINES: Final = 4
 LONGEST_COMMAND: Final = 60
 
 
-def print_histogram(histogram: Histogram, choice: TypeSelection, stream: IO[str]) -> None:
-    """Print a histogram to a stream: as many rows as a terminal has room for, 20 elsewhere."""
+def print_histogram(
+    histogram: Histogram, choice: TypeSelection, stream: IO[str], earlier: Earlier | None = None
+) -> None:
+    """Print a histogram to a stream: as many rows as a terminal has room for, 20 elsewhere.
+
+    One that was compared with ``earlier`` readings shows changes.
+    """
     console = console_for(stream)
     room = ROWS_IN_A_PIPE
     if stream.isatty():
         room = max(FEWEST, console.height - LINES - AROUND)
     chosen = select_types(histogram, choice, room)
-    console.print(histogram_view(chosen, histogram, choice.sort))
+    console.print(histogram_view(chosen, histogram, choice.sort, earlier))
 
 
-def histogram_view(chosen: SelectedTypes, whole: Histogram, sort: str) -> Group:
+def histogram_view(
+    chosen: SelectedTypes, whole: Histogram, sort: str, earlier: Earlier | None = None
+) -> Group:
     """Return a histogram: what was read and how, the rows, and what they say."""
     found = f"{format_count(whole.instances)} objects in {_format_size(whole.bytes)}"
     parts: list[Text | Table] = [
         _write_heading(whole.target),
-        Text(f"{_describe_exactness(whole)} · {found}"),
-        Text(""),
+        Text(f"{_describe_exactness(whole)} · {found}, RSS {_format_size(whole.rss)}"),
     ]
+    if earlier is not None:
+        parts += _describe_earlier(earlier, whole)
+    parts.append(Text(""))
     if chosen.histogram.types:
-        parts += [_rows_table(chosen, whole), Text("")]
+        table = (
+            _rows_table(chosen, whole)
+            if earlier is None
+            else _changes_table(chosen, has_target=earlier.target is not None)
+        )
+        parts += [table, Text("")]
     return Group(*parts, _write_caption(chosen, whole, sort))
+
+
+def _describe_earlier(earlier: Earlier, now: Histogram) -> list[Text]:
+    """Return a line for each reading that the rows are compared with."""
+    lines = []
+    for name, histogram in zip(("baseline", "target"), earlier.all, strict=False):
+        seconds = (now.taken_ns - histogram.taken_ns) / 1e9
+        grown = now.instances - histogram.instances
+        facts = [
+            f"{name} {format_clock(histogram.taken_ns)}, {format_seconds(seconds)} before",
+            f"{format_signed(grown, 20)} objects since",
+            f"RSS {_format_size(histogram.rss)}",
+        ]
+        if not histogram.is_complete:
+            facts[1] = f"it lists {format_plural(len(histogram.types), 'type')} only"
+        lines.append(Text(" · ".join(facts)))
+        if not is_same_heap(histogram, now):
+            lines.append(Text("two processes: types of one name are counted together", "dim"))
+    return lines
+
+
+def _changes_table(chosen: SelectedTypes, *, has_target: bool) -> Table:
+    """Return the rows of a histogram that was compared with earlier ones."""
+    table = bare_table()
+    table.add_column("TYPE", overflow="ellipsis", no_wrap=True)
+    steps = ["TO TARGET", "SINCE TARGET"] if has_target else []
+    for head in ["DELTA", *steps, "INSTANCES", "DELTA BYTES", "SIZE"]:
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for row in chosen.histogram.types:
+        mark = "~" if row.instances != row.low else ""
+        cells = [
+            format_signed(row.delta, 20),
+            *(format_signed(step, 20) for step in row.steps or ()),
+            f"{mark}{format_count(row.instances)}",
+            _format_size_change(row.delta_bytes),
+            _format_size(row.size),
+        ]
+        name = Text(escape_text(row.name, LONGEST_NAME))
+        texts = [Text(cell, "red" if cell.startswith("+") else "") for cell in cells]
+        table.add_row(name, *texts, Text("growing" if row.growing else "", "bold magenta"))
+    return table
+
+
+def _format_size_change(number: int | None) -> str:
+    """Return a change of a number of bytes, with its sign."""
+    sign = "+" if number is not None and number > 0 else ""
+    return sign + _format_size(number)
 
 
 def _write_heading(target: dict[str, Any]) -> Text:
@@ -110,6 +181,10 @@ def _write_caption(chosen: SelectedTypes, whole: Histogram, sort: str) -> Text:
         text += f" that match, of {chosen.all:,}"
     more = "; --limit 0 shows all" if shown < chosen.matching else ""
     lines = [f"{text}, sorted by {sort}{more}" if shown else "no type matches"]
+    if any(row.steps is not None for row in chosen.histogram.types):
+        lines.append(
+            "growing: at least 4 instances, or 4 kB, more after each step; warm-up rises only once"
+        )
     if whole.exact and whole.uncertain:
         lines.append(
             f"the allocator was at work in {format_plural(whole.uncertain, 'page')}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.screen.selection import make_matcher
@@ -13,13 +14,22 @@ if TYPE_CHECKING:
 
 __all__ = ["HISTOGRAM_SORTS", "SelectedTypes", "TypeSelection", "select_types"]
 
-HISTOGRAM_SORTS: Final[dict[str, Callable[[TypeUse], int]]] = {
-    "size": lambda row: row.bytes + (row.attached or 0),
-    "instances": lambda row: row.instances,
-    "bytes": lambda row: row.bytes,
-    "attached": lambda row: row.attached or 0,
-    "tracked": lambda row: row.tracked,
-    "name": lambda _: 0,
+
+def _rank_change(row: TypeUse) -> tuple[float, ...]:
+    """Return what ranks types by change: those that grow in both steps come first."""
+    if row.delta is None or row.delta_bytes is None:
+        return 0, -math.inf, -math.inf
+    return bool(row.growing), row.delta, row.delta_bytes
+
+
+HISTOGRAM_SORTS: Final[dict[str, Callable[[TypeUse], tuple[float, ...]]]] = {
+    "size": lambda row: (row.size,),
+    "instances": lambda row: (row.instances,),
+    "bytes": lambda row: (row.bytes,),
+    "attached": lambda row: (row.attached or 0,),
+    "tracked": lambda row: (row.tracked,),
+    "delta": _rank_change,
+    "name": lambda _: (),
 }
 """What rows can be sorted by: the largest first, and then by name.  The size is that of the
 instances and of what hangs on them."""
@@ -50,8 +60,10 @@ def select_types(histogram: Histogram, choice: TypeSelection, room: int | None) 
     """Return what is shown; ``room`` is for how many rows there is room, None for all."""
     matches = make_matcher(choice.filters)
     rows = [row for row in histogram.types if matches(row.name)]
-    size = HISTOGRAM_SORTS[choice.sort]
-    rows.sort(key=lambda row: (-size(row), row.name, row.address))
+    rank = HISTOGRAM_SORTS[choice.sort]
+    rows.sort(key=lambda row: (row.name, row.address))
+    rows.sort(key=rank, reverse=True)
     most = choice.limit or (room if choice.limit is None else None)
     shown = tuple(rows[:most])
-    return SelectedTypes(histogram._replace(types=shown), len(rows), len(histogram.types))
+    count = len(histogram.types)
+    return SelectedTypes(histogram._replace(types=shown, type_count=count), len(rows), count)

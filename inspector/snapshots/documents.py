@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from inspector.snapshots.heap import Histogram, TypeUse
 from inspector.snapshots.snapshot import (
     InterpreterCount,
     ObjectCount,
@@ -21,12 +22,12 @@ from inspector.snapshots.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PARSE_ERRORS", "parse_row", "parse_snapshot"]
+__all__ = ["PARSE_ERRORS", "parse_histogram", "parse_row", "parse_snapshot", "parse_type_use"]
 
 PARSE_ERRORS: Final = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """What parsing raises for JSON that is not a snapshot, or is nested too deep."""
 
-Value = TypeVar("Value", TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount)
+Value = TypeVar("Value", TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount, TypeUse)
 
 WORD: Final = 1 << 64
 """Absolute numbers in a snapshot are smaller."""
@@ -78,8 +79,17 @@ def _list_field_checks(kind: type) -> dict[str, tuple[Callable[[object], bool], 
 
 FIELD_CHECKS: Final[dict[type, dict[str, tuple[Callable[[object], bool], bool]]]] = {
     kind: _list_field_checks(kind)
-    for kind in (TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount, ObjectCount)
+    for kind in (
+        *(TargetInfo, PoolCount, PoolLife, ThreadCount, InterpreterCount, ObjectCount, TypeUse),
+        Histogram,
+    )
 }
+
+
+MEASURED: Final = tuple(
+    name for name in TypeUse._fields if name not in {"delta", "delta_bytes", "steps", "growing"}
+)
+"""Fields of a histogram's type that do not come from a comparison."""
 
 
 def _check_fields(kind: type, values: dict[str, Any]) -> None:
@@ -120,6 +130,37 @@ def parse_snapshot(
         rows=rows,
         why_not_exact=_text_or_none(document.get("why_not_exact")),
     )
+
+
+def parse_histogram(document: dict[str, Any], target: dict[str, Any] | None = None) -> Histogram:
+    """Return the histogram of a JSON document of ``histo --json``.
+
+    ``target`` is its process, where the document does not say that.  Changes that the document
+    has from a comparison of its own are left out.
+    Raises one of :data:`PARSE_ERRORS` for a document that is not a histogram.
+    """
+    _check_fields(Histogram, {name: value for name, value in document.items() if name != "types"})
+    if document["exactness"] not in {"exact", "estimate"}:
+        raise ValueError("it is neither exact nor an estimate")
+    return Histogram(
+        target=_make_value(TargetInfo, document["target"] if target is None else target)._asdict(),
+        exact=document["exactness"] == "exact",
+        pause_ns=document["pause_ns"],
+        taken_ns=document["taken_ns"],
+        pages=document["pages"],
+        uncertain=document["uncertain"],
+        types=tuple(parse_type_use(values) for values in document["types"]),
+        rss=document.get("rss"),
+        type_count=document.get("type_count"),
+    )
+
+
+def parse_type_use(values: dict[str, Any]) -> TypeUse:
+    """Return one type of a histogram from its JSON form, without changes since a baseline.
+
+    Raises one of :data:`PARSE_ERRORS`.
+    """
+    return _make_value(TypeUse, {name: values[name] for name in MEASURED})
 
 
 def _text_or_none(value: object) -> str | None:

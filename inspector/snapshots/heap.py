@@ -33,7 +33,24 @@ class TypeUse(NamedTuple):
     """Bytes of raw memory that hangs on them: arrays of lists, keys of dictionaries that share
     them with no other one.  None for other types."""
     delta: int | None = None
-    """Instances more than in a reading before; None without one."""
+    """Instances more than at the baseline; None without one, or where it did not list the type."""
+    delta_bytes: int | None = None
+    """Likewise of bytes, with what hangs on the instances."""
+    steps: tuple[int | None, int | None] | None = None
+    """Instances more at the target than at the baseline, and now than at the target; None
+    without a target."""
+    growing: bool | None = None
+    """Whether instances, or bytes, rose in both steps; None without a target."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the instances and of what hangs on them."""
+        return self.bytes + (self.attached or 0)
+
+    @property
+    def key(self) -> tuple[int | None, int, str]:
+        """What identifies the type in several readings."""
+        return self.interpreter, self.address, self.name
 
 
 class Histogram(NamedTuple):
@@ -54,6 +71,15 @@ class Histogram(NamedTuple):
     stood still, by all of its blocks if not."""
     types: tuple[TypeUse, ...]
     """The largest first."""
+    rss: int | None = None
+    """Bytes of the process in RAM."""
+    type_count: int | None = None
+    """Types that were found, where ``types`` are only some of them; None for all."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a type that is not listed has no instances."""
+        return self.type_count is None or self.type_count == len(self.types)
 
     @property
     def instances(self) -> int:
@@ -63,7 +89,7 @@ class Histogram(NamedTuple):
     @property
     def bytes(self) -> int:
         """Return the bytes of all blocks with objects, and of what hangs on them."""
-        return sum(use.bytes + (use.attached or 0) for use in self.types)
+        return sum(use.size for use in self.types)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document that ``histo --json`` prints."""
@@ -75,6 +101,8 @@ class Histogram(NamedTuple):
             "taken_ns": self.taken_ns,
             "pages": self.pages,
             "uncertain": self.uncertain,
+            "rss": self.rss,
+            "type_count": len(self.types) if self.type_count is None else self.type_count,
             "types": [use._asdict() for use in self.types],
         }
 

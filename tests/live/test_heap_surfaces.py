@@ -1,0 +1,66 @@
+"""Instances and bytes of another process, wherever they are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import inspector
+from inspector.screen.histogram_export import export_histogram
+from inspector.screen.selected_types import TypeSelection
+from tests.live.puppets import Puppet, inspect
+from tests.support import TARGETS, interpreters, python_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAPS = TARGETS / "heaps.py"
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False))
+def test_what_rose_in_both_steps_comes_before_what_rose_once(version: str, tmp_path: Path) -> None:
+    paths = [tmp_path / "baseline.json", tmp_path / "middle.json.gz"]
+    choice = TypeSelection()
+    with Puppet(python_of(version), HEAPS) as target:
+        attached = inspector.attach(target.pid)
+        target.ask("huge", 1)
+        export_histogram(attached.histogram(), choice, None, str(paths[0]))
+        target.ask("huge", 1)
+        target.ask("elsewhere", 400)
+        export_histogram(attached.histogram(), choice, None, str(paths[1]))
+        target.ask("huge", 1)
+        target.ask("drop")
+        words = ("--baseline", paths[0], "--target", paths[1], "--limit", 0)
+        shown = inspect("histo", target.pid, *words, "--fail-on", "growing", COLUMNS="120")
+        mine = ("--filter", "__main__.*", "--fail-on", "growing", "--json")
+        others = inspect("histo", target.pid, *words, *mine)
+    assert shown.status == 9
+    assert "builtins.bytes +" in shown.errors
+    lines = [line.split() for line in shown.output.splitlines()]
+    rows = {words[0]: words for words in lines if words and "." in words[0]}
+    assert rows["builtins.bytes"][-1] == "growing"
+    assert rows["__main__.Slotted"][1:5] == ["+200", "+400", "-200", "200"]
+    assert list(rows).index("builtins.bytes") < list(rows).index("__main__.Slotted")
+    # Those came in the first step and went in the second.
+    assert others.status == 0, others.errors
+    slotted = {row["name"]: row for row in others.document["types"]}["__main__.Slotted"]
+    assert (slotted["delta"], slotted["steps"], slotted["growing"]) == (200, [400, -200], False)
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--baseline", "/etc/passwd"], "/etc/passwd is not a document of histo --json"),
+        (["--baseline", "/nowhere"], "cannot read /nowhere: No such file or directory"),
+        (["--target", "/nowhere"], "--target is compared with a --baseline"),
+        (["--fail-on", "growing"], "takes --baseline and --target"),
+        (["--sort", "delta"], "takes a --baseline"),
+        (["--export", "x.png"], "ends in none of .json"),
+    ],
+)
+def test_bad_input_of_a_comparison_is_one_clear_error(words: list[str], text: str) -> None:
+    done = inspect("histo", 1, *words, COLUMNS="200")
+    assert done.status == 2
+    assert text in done.errors
+    assert "Traceback" not in done.errors
