@@ -5,6 +5,7 @@ A verb's module is imported when it is asked for, and all of them for the help.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
@@ -14,7 +15,7 @@ from typer.main import get_command
 
 import inspector
 from inspector.cli.codes import EXIT_CODES
-from inspector.cli.options import Command
+from inspector.cli.command import Command, drop_colours, join_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,13 @@ def _take_options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    no_color: Annotated[
+        bool,
+        typer.Option(
+            "--no-color", callback=drop_colours, help="Use no colours, as NO_COLOR=1 says."
         ),
     ] = False,
 ) -> None:
@@ -57,25 +64,28 @@ class Verb(NamedTuple):
 
     module: str
     function: str
+    example: str
+    """A command line, without the name of the program: its help begins with it."""
     command: str = ""
+    hidden: bool = False
 
 
 VERBS: Final = {
-    "dump": Verb("dump", "dump"),
-    "run": Verb("run", "run", "RunCommand"),
-    "type": Verb("type_", "type_"),
-    "attach": Verb("attach", "attach"),
-    "histo": Verb("histo", "histo"),
-    "heap": Verb("heap", "heap"),
-    "hot": Verb("hot", "hot"),
-    "why": Verb("why", "why"),
-    "ps": Verb("ps", "ps"),
-    "doctor": Verb("doctor", "doctor"),
-    "record": Verb("record", "record_", "RecordCommand"),
-    "replay": Verb("replay", "replay"),
-    "diff": Verb("diff", "diff"),
-    "audit": Verb("audit", "audit_"),
-    "scale": Verb("scale", "scale_"),
+    "dump": Verb("dump", "dump", "dump 4242 --limit 10"),
+    "run": Verb("run", "run", "run --verdicts app.py", "RunCommand"),
+    "type": Verb("type_", "type_", "type app.Order 4242"),
+    "attach": Verb("attach", "attach", "attach 4242 --sort growth"),
+    "histo": Verb("histo", "histo", "histo 4242 --limit 10"),
+    "heap": Verb("heap", "heap", "heap 4242"),
+    "hot": Verb("hot", "hot", "hot 4242 --duration 2"),
+    "why": Verb("why", "why", "why 4242"),
+    "ps": Verb("ps", "ps", "ps"),
+    "doctor": Verb("doctor", "doctor", "doctor 4242"),
+    "record": Verb("record", "record_", "record -o day.jsonl.gz 4242", "RecordCommand"),
+    "replay": Verb("replay", "replay", "replay day.jsonl.gz"),
+    "diff": Verb("diff", "diff", "diff before.jsonl.gz after.jsonl.gz", "DiffCommand"),
+    "audit": Verb("audit", "audit_", "audit --fail-on leaking multidict"),
+    "scale": Verb("scale", "scale_", "scale 'object()' --threads 1,2"),
 }
 """In the order of the help."""
 
@@ -94,6 +104,7 @@ def build_app(words: Sequence[str]) -> typer.Typer:
     """Return the application for a command line: the one verb, or all of them."""
     app = typer.Typer(
         callback=_take_options,
+        help=join_lines(inspect.cleandoc(_take_options.__doc__ or "")),
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -103,7 +114,15 @@ def build_app(words: Sequence[str]) -> typer.Typer:
         verb = VERBS[name]
         module = import_module(f"inspector.cli.{verb.module}")
         command = getattr(module, verb.command) if verb.command else Command
-        app.command(name, cls=command)(getattr(module, verb.function))
+        function = getattr(module, verb.function)
+        text = inspect.cleandoc(function.__doc__ or "")
+        app.command(
+            name,
+            cls=command,
+            help=f"Example: inspector {verb.example}\n\n{text}",
+            short_help=join_lines(text.partition("\n\n")[0]),
+            hidden=verb.hidden,
+        )(function)
     return app
 
 
@@ -115,9 +134,18 @@ def _name_numbers(group: Any) -> None:  # noqa: ANN401 - typer's own or click's
             kind.name = NUMBER_NAMES.get(kind.name, kind.name)
 
 
+def _find_verb(words: Sequence[str]) -> list[str]:
+    """Return a command line with its verb in front: ``help VERB`` asks for the help of one."""
+    first, *rest = words or [""]
+    if first == "help":
+        return [*rest[:1], "--help"]
+    return list(words)
+
+
 def parse_words(words: Sequence[str]) -> Work | int:
     """Return what a command line asks for, or the exit status if that is done already."""
     work: list[Work] = []
+    words = _find_verb(words)
     try:
         command = get_command(build_app(words))
         _name_numbers(command)

@@ -10,6 +10,7 @@ import typer
 
 import inspector
 from inspector.cli import options
+from inspector.cli.completion import complete_words
 from inspector.errors import FaultFound
 from inspector.screen.streams import standard_output
 from inspector.screen.text import escape_text, format_plural, list_names
@@ -108,6 +109,7 @@ FailOption = Annotated[
         "--fail-on",
         metavar="WORD[,WORD]",
         callback=_known_faults,
+        autocompletion=complete_words(FAULTS),
         help=f"End with status 9 if any type has such a verdict: {', '.join(FAULTS)} (for a "
         "type that could not be instantiated).",
     ),

@@ -12,6 +12,7 @@ import typer
 import inspector
 from inspector.analysis.change import find_changes, is_same_process
 from inspector.cli import options
+from inspector.cli.command import Command
 from inspector.errors import FileError, GrowthFound
 from inspector.screen.selection import make_matcher
 from inspector.screen.streams import standard_output
@@ -25,7 +26,19 @@ if TYPE_CHECKING:
     from inspector.analysis.change import Change
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["diff"]
+__all__ = ["DiffCommand", "diff"]
+
+
+class DiffCommand(Command):
+    """The command whose second reading may be of a process, named by ``--pid``."""
+
+    subject = "after"
+    asks = False
+
+    def convert_pid(self, pid: int) -> str:
+        """Return the word that names a process."""
+        return str(pid)
+
 
 BeforeArgument = Annotated[
     str, typer.Argument(metavar="A", help="A recording, a document of dump --json, or a PID.")

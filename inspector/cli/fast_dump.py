@@ -6,8 +6,11 @@ so is typer's to parse, or to refuse.
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from inspector.cli.choose import OWN, choose_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,13 +27,23 @@ def parse_dump(words: Sequence[str]) -> Callable[[], None] | None:
     if max(map(len, rest), default=0) > LONGEST:
         return None
     flags = {each for each in rest if each in ("--json", "--blocking")}
-    pids = [each for each in rest if each.isdecimal() and each.isascii() and each.strip("0")]
+    pids = [each for each in rest if each == OWN or _is_pid(each)]
     if verb != "dump" or len(pids) > 1 or len(flags) + len(pids) != len(rest):
         return None
     from inspector.cli.show import ReadOptions, print_snapshot
     from inspector.screen.selection import View
 
-    pid = int(pids[0]) if pids else None
+    pid = _find_process(pids[0]) if pids else choose_process(own=True)
     return partial(
         print_snapshot, pid, View(json="--json" in flags), ReadOptions("--blocking" in flags)
     )
+
+
+def _is_pid(word: str) -> bool:
+    """Whether a word is a number of at least 1."""
+    return word.isdecimal() and word.isascii() and bool(word.strip("0"))
+
+
+def _find_process(word: str) -> int:
+    """Return the process that a word means."""
+    return os.getpid() if word == OWN else int(word)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from typer.core import TyperCommand
 
+from inspector.cli.choose import OWN
+from inspector.cli.completion import complete_pids
 from inspector.screen.dashboard.watch_options import BOARD_SORTS, FASTEST, SLOWEST, SUFFIXES
 from inspector.screen.selection import SORTS, Selection, View
 from inspector.snapshots.snapshot import KINDS
@@ -20,7 +22,6 @@ __all__ = [
     "LONGEST",
     "BlockingOption",
     "BoardSortOption",
-    "Command",
     "DurationOption",
     "ExportOption",
     "FilterOption",
@@ -75,25 +76,10 @@ def one_of(names: Collection[str]) -> Callable[[str], str]:
     return known
 
 
-class Command(TyperCommand):
-    """A command that refuses an empty word, as an unset variable of a shell leaves it."""
-
-    free: ClassVar[tuple[str, ...]] = ()
-    """Parameters that may have empty words."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own or click's
-        """Parse a command line."""
-        rest = super().parse_args(ctx, args)
-        for each in self.get_params(ctx):
-            given = ctx.params.get(each.name)
-            words = given if isinstance(given, list | tuple) else (given,)
-            if "" in words and each.name not in self.free:
-                raise typer.BadParameter("it is empty", ctx, each)
-        return rest
-
-
 def process_id(word: str | int) -> int:
-    """Return a process id; refuse what is none."""
+    """Return a process id, the own one for the word ``self``; refuse what is none."""
+    if word == OWN:
+        return os.getpid()
     if isinstance(word, str) and not is_pid(word):
         number = f"a number of at most {LONGEST_PID} digits" if word.isdecimal() else "a number"
         raise typer.BadParameter(f"PID must be {number}, not {word!r}")
@@ -105,7 +91,10 @@ def process_id(word: str | int) -> int:
 PidArgument = Annotated[
     int | None,
     typer.Argument(
-        metavar="[PID]", parser=process_id, help="The process; by default inspector itself."
+        metavar="[PID]",
+        parser=process_id,
+        autocompletion=complete_pids,
+        help="The process; by default inspector itself.",
     ),
 ]
 SortOption = Annotated[

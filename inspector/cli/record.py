@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,8 @@ import typer
 
 import inspector
 from inspector.cli import options
+from inspector.cli.command import Command
+from inspector.cli.completion import complete_pids
 from inspector.cli.run import RunCommand
 from inspector.cli.show import ReadOptions
 from inspector.errors import NoSuchTarget, TargetChanged
@@ -32,25 +35,37 @@ __all__ = ["RecordCommand", "record_"]
 class RecordCommand(RunCommand):
     """The command whose options end where a program's begin; a PID may come before them."""
 
+    subject = "subject"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own or click's
         """Parse up to the program, or everything where there is none."""
         _, subject = self.divided(ctx, args)
         if subject and options.is_pid(subject[0]):
-            return options.Command.parse_args(self, ctx, args)
+            return Command.parse_args(self, ctx, args)
         return super().parse_args(ctx, args)
+
+    def convert_pid(self, pid: int) -> list[str]:
+        """Return the words that name a process."""
+        return [str(pid)]
 
 
 SubjectArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="PID|PROGRAM",
-        help="A process id; or SCRIPT, -m MODULE or -c CODE to start, with its arguments.",
+        autocompletion=complete_pids,
+        help="A process id; or SCRIPT, -m MODULE or -c CODE to start, with its arguments; "
+        "python may come before it.",
     ),
 ]
 FileOption = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="The file to write; .gz and .zst are compressed."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The file to write; .gz and .zst are compressed. By default its name is made of "
+        "the PID and the time.",
     ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")]
@@ -60,7 +75,7 @@ def record_(
     context: typer.Context,
     subject: SubjectArgument,
     *,
-    file: FileOption,
+    file: FileOption = None,
     interval: options.IntervalOption = 1.0,
     duration: options.DurationOption = None,
     force: ForceOption = False,
@@ -82,7 +97,7 @@ def record_(
 
 
 def start_recording(
-    subject: Sequence[str], path: str, read_options: ReadOptions, schedule: Schedule
+    subject: Sequence[str], path: str | None, read_options: ReadOptions, schedule: Schedule
 ) -> None:
     """Record a process, or a program from its start to its end."""
     child: Popen[bytes] | None = None
@@ -91,6 +106,7 @@ def start_recording(
             target = inspector.attach(int(subject[0]), pause_limit=read_options.pause_limit)
     else:
         child, target = start_program(subject, read_options.pause_limit)
+    path = path or time.strftime(f"inspector-{target.pid}-%Y%m%d-%H%M%S.jsonl.gz")
     try:
         tally = _record_with_progress(target, path, read_options, schedule)
     except (NoSuchTarget, TargetChanged) as error:

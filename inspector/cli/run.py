@@ -10,9 +10,11 @@ import typer
 
 import inspector
 from inspector.cli import options
+from inspector.cli.command import Command
 from inspector.launch.board_options import BoardOptions
-from inspector.launch.program import LIVE, VERDICTS, check_program, run_program
+from inspector.launch.program import LIVE, VERDICTS, check_program, drop_interpreter, run_program
 from inspector.launch.report_options import ReportOptions
+from inspector.screen.dashboard.watch_options import SORTS_OVER_TIME
 from inspector.screen.streams import has_terminal
 from inspector.screen.streams import open_output as opened
 
@@ -68,7 +70,7 @@ OutputOption = Annotated[
 ]
 
 
-class RunCommand(options.Command):
+class RunCommand(Command):
     """The command whose options end where the program's begin."""
 
     free = ("program", "subject")  # python takes -c '', too
@@ -114,7 +116,7 @@ def run(
     verdicts: VerdictsOption = False,
     at: AtOption = None,
     output: OutputOption = None,
-    sort: options.SortOption = "total",
+    sort: options.BoardSortOption = "total",
     filters: options.FilterOption = None,
     limit: options.LimitOption = None,
     threads: options.ThreadsOption = False,
@@ -135,10 +137,16 @@ def run(
         raise typer.BadParameter(
             "--verdicts reports at the end and cannot be used with --live or --at"
         )
+    if export and not live:
+        raise typer.BadParameter("--export writes the last view of --live")
     if live and has_terminal():
-        board = BoardOptions(sort, tuple(filters or ()), threads, interval, export or "")
+        board = BoardOptions(sort, tuple(filters or ()), threads, interval, export or "", limit)
         context.obj.append(partial(start_live_program, program, board, output))
         return  # the report is the dashboard
+    if sort in SORTS_OVER_TIME:
+        if not live:
+            raise typer.BadParameter(f"--sort {sort} takes several readings, as --live has them")
+        sort = "total"
     view = options.make_view(sort, filters, limit, threads, as_json)
     when = VERDICTS if verdicts else at or []
     context.obj.append(partial(start_program, program, view, when, output))
@@ -146,6 +154,7 @@ def run(
 
 def start_live_program(program: Sequence[str], board: BoardOptions, output: str | None) -> None:
     """Become the program, with a dashboard beside it."""
+    program = drop_interpreter(program)
     check_program(program)
     inspector.attach()
     if output is not None:
@@ -158,6 +167,7 @@ def start_program(
     program: Sequence[str], view: View, when: Sequence[float] | str, output: str | None
 ) -> None:
     """Make sure that there will be a report, and become the program."""
+    program = drop_interpreter(program)
     check_program(program)
     inspector.attach()
     if output is not None:

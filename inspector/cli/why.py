@@ -10,6 +10,7 @@ import typer
 
 import inspector
 from inspector.cli import options
+from inspector.cli.completion import complete_pids, complete_words
 from inspector.errors import FaultFound
 from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.streams import standard_output
@@ -33,7 +34,13 @@ def _known_kinds(words: str | None) -> str | None:
 def why(
     context: typer.Context,
     pid: Annotated[
-        int, typer.Argument(metavar="PID", parser=options.process_id, help="The process.")
+        int,
+        typer.Argument(
+            metavar="PID",
+            parser=options.process_id,
+            autocompletion=complete_pids,
+            help="The process.",
+        ),
     ],
     *,
     duration: Annotated[
@@ -65,6 +72,7 @@ def why(
             "--fail-on",
             metavar="KIND[,KIND]",
             callback=_known_kinds,
+            autocompletion=complete_words(KINDS),
             help=f"End with status 9 if one of these costs 5 % or more of the threads' time: "
             f"{', '.join(KINDS)}.",
         ),

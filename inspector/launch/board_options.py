@@ -17,6 +17,8 @@ class BoardOptions(NamedTuple):
     interval: float = 1.0
     """Seconds."""
     export: str = ""
+    limit: int | None = None
+    """The most rows; 0 for all, None for what the screen has room for."""
 
     def dumps(self) -> str:
         """Return it as text."""

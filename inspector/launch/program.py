@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -23,15 +24,58 @@ from inspector.errors import ProgramError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LIVE", "VERDICTS", "check_program", "find_interpreter_options", "run_program"]
+__all__ = [
+    "LIVE",
+    "VERDICTS",
+    "check_program",
+    "drop_interpreter",
+    "find_interpreter_options",
+    "run_program",
+    "split_interpreter",
+]
 
 STARTUP: Final = str(Path(__file__).absolute().parent / "startup")
 
 # Named in inspector.launch.startup.sitecustomize too.
 LIVE, VERDICTS = "live", "verdicts"
 
+PYTHON: Final = re.compile(r"python[\d.]*t?")
+"""How an executable of CPython is called."""
+
 LETTERS: Final = re.compile(r"(--.*|-[^-cmWX]*)([cmWX]?)(.*)", re.DOTALL)
 """A word of options: flags, then perhaps one that takes the rest or the next word."""
+
+
+def split_interpreter(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the path of the Python that a command line begins with, and the program after it.
+
+    The path is empty where it begins with the program: ``app.py`` rather than ``python app.py``.
+    """
+    first, *rest = words
+    path = shutil.which(first) if PYTHON.fullmatch(Path(first).name) and rest else None
+    return ("", list(words)) if path is None else (path, rest)
+
+
+def drop_interpreter(words: Sequence[str]) -> list[str]:
+    """Return the program of a command line that may begin with this Python.
+
+    Raises :class:`ProgramError` for another Python, which this process cannot become.
+    """
+    path, program = split_interpreter(words)
+    if path and not _is_this_python(path):
+        raise ProgramError(
+            f"{path} is another Python than that of inspector, {sys.executable}",
+            program=path,
+            hint=f"start inspector with it, `{path} -m inspector run …`, or use `inspector record`",
+        )
+    return program
+
+
+def _is_this_python(path: str) -> bool:
+    """Whether an executable is the one that runs, in the same environment."""
+    found, own = Path(path).absolute(), Path(sys.executable)
+    same_file = found.resolve() == own.resolve()
+    return same_file and found.parent.resolve() == own.parent.resolve()
 
 
 def check_program(words: Sequence[str]) -> None:

@@ -20,7 +20,11 @@ from inspector.errors import (
     TargetError,
     Unsettled,
 )
-from inspector.launch.program import check_program, find_interpreter_options
+from inspector.launch.program import (
+    check_program,
+    find_interpreter_options,
+    split_interpreter,
+)
 from inspector.snapshots.recording import RecordingWriter
 
 if TYPE_CHECKING:
@@ -131,12 +135,17 @@ def start_program(
 ) -> tuple[subprocess.Popen[bytes], Target]:
     """Start Python with a program, and attach to it as soon as it can be read.
 
+    The words may begin with the Python that is to run it: ``python app.py``.
+
     Raises :class:`ProgramError`, and what keeps it from being attached to.
     """
-    check_program(words)
-    inspector.attach()  # what keeps this Python from being read keeps the other one, too
-    options = find_interpreter_options(sys.orig_argv)
-    child = subprocess.Popen([sys.executable, *options, *words])  # noqa: S603 - the user's own program
+    python, program = split_interpreter(words)
+    check_program(program)
+    command = [python, *program]
+    if not python:
+        inspector.attach()  # what keeps this Python from being read keeps the other one, too
+        command = [sys.executable, *find_interpreter_options(sys.orig_argv), *program]
+    child = subprocess.Popen(command)  # noqa: S603 - the user's own program
     limit = time.monotonic() + START_LIMIT
     while True:
         try:

@@ -125,6 +125,7 @@ def _show_program(program: Program, target: Target, options: BoardOptions, pane:
     state = State(
         sort=options.sort,
         patterns=options.patterns,
+        limit=options.limit,
         threads=options.threads,
         interval=options.interval,
         hidden=OURS,

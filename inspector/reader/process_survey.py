@@ -28,7 +28,7 @@ from inspector.reader.kinds import classify_objects
 if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
 
-__all__ = ["ProcessSurvey", "PythonProcess", "survey_processes"]
+__all__ = ["ProcessSurvey", "PythonProcess", "find_python_commands", "survey_processes"]
 
 FIRST_FREE_THREADED: Final = 13
 """Minor version of CPython; from this one on the layout is published."""
@@ -212,6 +212,22 @@ def _describe_process(pid: int, facts: MemoryFacts) -> PythonProcess | None:
         command=" ".join(known["cmdline"] or [known["name"] or ""]),
         facts=facts,
     )
+
+
+def find_python_commands() -> list[tuple[int, str]]:
+    """Return (pid, command) of processes whose executable is called like Python.
+
+    To look into each process, as :func:`survey_processes` does, takes longer than a shell that
+    completes a word should wait.
+    """
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "exe"]):
+        pid, words = process.info["pid"], process.info["cmdline"] or []
+        for path in (process.info["exe"] or "", *words[:1]):
+            if path.rpartition("/")[2].startswith("python") and pid != os.getpid():
+                found.append((pid, " ".join(words)))
+                break
+    return found
 
 
 def _is_called_python(process: PythonProcess) -> bool:

@@ -78,8 +78,8 @@ def test_wrong_usage_is_status_2_and_says_so_on_standard_error(words: tuple[str,
 @pytest.mark.parametrize(
     "words",
     [
-        ("dump",),
-        ("attach",),
+        ("dump", "self"),
+        ("attach", "self"),
         ("run", "-c", "print('never')"),
         ("audit", "re"),
         ("scale", "object()"),
@@ -95,7 +95,7 @@ def test_a_python_with_a_gil_is_one_error_with_a_hint(words: tuple[str, ...]) ->
 
 @free_threaded_only
 def test_a_pipe_gets_twenty_rows_of_every_column_and_no_colour() -> None:
-    done = inspect("dump")
+    done = inspect("dump", "self")
     assert (done.status, done.errors) == (0, "")
     lines = done.output.splitlines()
     assert lines[0].startswith("inspector · pid ")
@@ -109,7 +109,9 @@ def test_a_pipe_gets_twenty_rows_of_every_column_and_no_colour() -> None:
 
 
 @free_threaded_only
-@pytest.mark.parametrize("verb", ["dump", "dump --pool", "doctor", "ps", "type collections.deque"])
+@pytest.mark.parametrize(
+    "verb", ["dump self", "dump self --pool", "doctor self", "ps", "type collections.deque self"]
+)
 def test_a_line_in_a_pipe_ends_with_its_last_word(verb: str) -> None:
     done = inspect(*verb.split())
     assert (done.status, done.errors) == (0, "")
@@ -118,13 +120,13 @@ def test_a_line_in_a_pipe_ends_with_its_last_word(verb: str) -> None:
 
 @free_threaded_only
 def test_a_pipe_is_as_wide_as_columns_says() -> None:
-    done = inspect("dump", COLUMNS="70")
+    done = inspect("dump", "self", COLUMNS="70")
     assert max(map(len, done.output.splitlines())) <= 70
 
 
 @free_threaded_only
 def test_rows_are_sorted_by_total_and_limited() -> None:
-    done = inspect("dump", "--limit", "7", "--json")
+    done = inspect("dump", "self", "--limit", "7", "--json")
     objects = json.loads(done.output)["objects"]
     totals = [each["total"] for each in objects]
     assert len(totals) == 7
@@ -133,7 +135,7 @@ def test_rows_are_sorted_by_total_and_limited() -> None:
 
 @free_threaded_only
 def test_json_is_the_document_of_the_snapshot_and_nothing_else() -> None:
-    done = inspect("dump", "--json")
+    done = inspect("dump", "self", "--json")
     assert (done.status, done.errors) == (0, "")
     assert done.output.count("\n") == 1
     document: dict[str, Any] = json.loads(done.output)
@@ -145,7 +147,7 @@ def test_json_is_the_document_of_the_snapshot_and_nothing_else() -> None:
 
 @free_threaded_only
 def test_filters_find_by_pattern_and_by_last_name() -> None:
-    done = inspect("dump", "--json", "--filter", "collections.*", "--filter", "Match")
+    done = inspect("dump", "self", "--json", "--filter", "collections.*", "--filter", "Match")
     names = {each["name"] for each in json.loads(done.output)["objects"]}
     assert {"collections.deque", "re.Match"} <= names
     assert all(name.startswith("collections.") or name.endswith(".Match") for name in names)
@@ -153,14 +155,14 @@ def test_filters_find_by_pattern_and_by_last_name() -> None:
 
 @free_threaded_only
 def test_nothing_found_is_said() -> None:
-    done = inspect("dump", "--filter", "no.such.Type")
+    done = inspect("dump", "self", "--filter", "no.such.Type")
     assert done.status == 0
     assert done.output.splitlines()[-1] == "no type matches"
 
 
 @free_threaded_only
 def test_a_terminal_gets_the_rows_and_columns_that_fit() -> None:
-    shown = on_a_terminal("dump", "--threads", columns=80, lines=30)
+    shown = on_a_terminal("dump", "self", "--threads", columns=80, lines=30)
     text = re.sub(r"\x1b\[[\d;]*m", "", shown)
     assert "\x1b[1m" in shown
     lines = text.splitlines()
@@ -172,13 +174,15 @@ def test_a_terminal_gets_the_rows_and_columns_that_fit() -> None:
 
 @free_threaded_only
 def test_no_color_means_no_colour() -> None:
-    shown = on_a_terminal("dump", columns=100, lines=30, NO_COLOR="1")
+    shown = on_a_terminal("dump", "self", columns=100, lines=30, NO_COLOR="1")
     codes = {code for each in re.findall(r"\x1b\[([\d;]*)m", shown) for code in each.split(";")}
     assert codes <= {"", "0", "1", "2"}  # bold and dim are no colours
 
 
 @free_threaded_only
-@pytest.mark.parametrize("words", [("dump", "--limit", "0"), ("dump", "--json")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("dump", "self", "--limit", "0"), ("dump", "self", "--json")], ids=" ".join
+)
 def test_a_reader_that_goes_away_ends_it_quietly(words: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -199,7 +203,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(words: tuple[str, ...]) -> None
 def test_a_full_disk_is_one_error() -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         done = subprocess.run(
-            [sys.executable, "-m", "inspector", "dump", "--json"],
+            [sys.executable, "-m", "inspector", "dump", "self", "--json"],
             env=environment(),
             stdout=full,
             stderr=subprocess.PIPE,
@@ -213,7 +217,7 @@ def test_a_full_disk_is_one_error() -> None:
 
 @free_threaded_only
 def test_a_stream_that_cannot_say_it_gets_escapes() -> None:
-    done = inspect("dump", "--limit", "1", PYTHONIOENCODING="ascii")
+    done = inspect("dump", "self", "--limit", "1", PYTHONIOENCODING="ascii")
     assert done.status == 0
     assert done.output.isascii()
     assert done.output.startswith("inspector \\xb7 pid ")
@@ -238,7 +242,7 @@ def test_an_error_is_its_message_its_hint_and_its_status(
         raise error
 
     monkeypatch.setattr(inspector, "attach", attach)
-    assert main(["dump"]) == status
+    assert main(["dump", "self"]) == status
     said = capfd.readouterr().err.splitlines()
     assert said[0] == f"inspector: error: {lines[0]}"
     assert len(said) == len(lines)
@@ -250,7 +254,7 @@ def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(inspector, "attach", attach)
-    assert main(["dump"]) == 130
+    assert main(["dump", "self"]) == 130
 
 
 @free_threaded_only
@@ -258,7 +262,7 @@ def test_json_loads_no_rich() -> None:
     code = """
 import sys
 from inspector.cli import main
-assert main(["dump", "--json", "--limit", "1"]) == 0
+assert main(["dump", "self", "--json", "--limit", "1"]) == 0
 print([name for name in ("rich.table", "rich.console", "psutil") if name in sys.modules])
 """
     done = subprocess.run(
@@ -274,7 +278,7 @@ class Late:
     def __del__(self, write=os.write):
         write(2, b"taken apart\\n")
 kept = Late()
-sys.argv = ["inspector", "dump", "--json"]
+sys.argv = ["inspector", "dump", "self", "--json"]
 """
 
 

@@ -10,14 +10,14 @@ import pytest
 from inspector.cli.app import parse_words
 from inspector.cli.fast_dump import parse_dump
 
-WORDS = ["1", "4242", "--json", "--blocking"]
+WORDS = ["1", "self", "--json", "--blocking"]
 LINES = [("dump", *words) for number in range(4) for words in itertools.permutations(WORDS, number)]
 
 
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
 def test_what_is_understood_means_what_typer_says(line: tuple[str, ...]) -> None:
     mine = parse_dump(line)
-    if {"1", "4242"} <= set(line):
+    if {"1", "self"} <= set(line):
         assert mine is None
         return
     theirs = parse_words(line)
