@@ -16,6 +16,7 @@ from typer.main import get_command
 import inspector
 from inspector.cli.codes import EXIT_CODES
 from inspector.cli.command import Command, drop_colours, join_lines
+from inspector.cli.options import is_pid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +50,9 @@ def _take_options(
         ),
     ] = False,
 ) -> None:
-    """Show the true reference counts of types in free-threaded CPython (3.14t, 3.15t).
+    """Say what grows in a free-threaded CPython process, and what keeps its threads apart.
+
+    `inspector PID` answers both; each of the commands below tells one thing in full.
 
     The references to a type are counted in its header and in one array per thread;
     sys.getrefcount reads the header only. inspector adds them up.
@@ -70,7 +73,11 @@ class Verb(NamedTuple):
     hidden: bool = False
 
 
+FINDINGS: Final = "findings"
+"""The verb of a command line that begins with a PID."""
+
 VERBS: Final = {
+    FINDINGS: Verb("findings", "findings", "4242", hidden=True),
     "dump": Verb("dump", "dump", "dump 4242 --limit 10"),
     "run": Verb("run", "run", "run --verdicts app.py", "RunCommand"),
     "type": Verb("type_", "type_", "type app.Order 4242"),
@@ -135,10 +142,18 @@ def _name_numbers(group: Any) -> None:  # noqa: ANN401 - typer's own or click's
 
 
 def _find_verb(words: Sequence[str]) -> list[str]:
-    """Return a command line with its verb in front: ``help VERB`` asks for the help of one."""
+    """Return a command line with its verb in front.
+
+    ``help VERB`` asks for the help of one; a PID without a verb for what deserves attention.
+    """
     first, *rest = words or [""]
     if first == "help":
         return [*rest[:1], "--help"]
+    for word in words:
+        if word in VERBS:
+            break
+        if is_pid(word):
+            return [FINDINGS, *words]
     return list(words)
 
 

@@ -1,0 +1,221 @@
+"""What deserves attention in a process, the worst first: what grows, what keeps threads apart.
+
+Pure: readings go in, findings come out.  The page of ``inspector PID`` and a dashboard show
+the same values.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from inspector.analysis.history import is_rising
+from inspector.verdict.evidence import Verdict
+from inspector.verdict.judge import ENOUGH, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.analysis.history import History
+    from inspector.analysis.thread_time import Finding, LineShare
+    from inspector.snapshots.heap import Histogram
+
+    Key = tuple[int | None, int, str]
+    """Interpreter, address and name of a type."""
+
+__all__ = ["GROWTH_KINDS", "KINDS", "Attention", "TypeTrend", "find_attention", "find_trends"]
+
+KINDS: Final = (
+    "over-decref",
+    "leaking",
+    "growing",
+    "stop-the-world",
+    "gil",
+    "lock",
+    "object",
+    "type",
+)
+"""What a finding may be, the most severe first."""
+
+GROWTH_KINDS: Final = ("over-decref", "leaking", "growing")
+"""Findings about what grows and what is lost; the others are about threads."""
+
+LEAST_SHARE: Final = 0.01
+"""Of the threads' time; what costs less is not worth a line."""
+
+
+class TypeTrend(NamedTuple):
+    """How the instances of a type changed over several readings of the heap."""
+
+    name: str
+    address: int
+    interpreter: int | None
+    instances: int
+    """In the latest reading."""
+    more: int
+    """Instances more than in the first reading."""
+    more_bytes: int
+    """Likewise of bytes, with what hangs on the instances."""
+    rising: bool | None
+    """Whether instances or bytes rose lastingly; None where there are too few readings to tell."""
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether the type is one of ``builtins``, whose name tells little."""
+        return self.name.startswith("builtins.")
+
+
+class Attention(NamedTuple):
+    """One finding that deserves attention."""
+
+    kind: str
+    """One of :data:`KINDS`."""
+    name: str
+    """What it is about: a type, a lock, an object; empty for the process as a whole."""
+    text: str
+    """What was seen, in a few words and without the name."""
+    share: float | None
+    """Of the threads' time that it costs; None for what grows, or where that is unknown."""
+    rate: float | None
+    """Instances or references more per second; None for what keeps threads apart."""
+    lines: tuple[LineShare, ...]
+    """Where threads wait, or who asks for stops; the most frequent first."""
+    command: str
+    """The command line that goes deeper."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {**self._asdict(), "lines": [line._asdict() for line in self.lines]}
+
+
+def find_trends(readings: Sequence[Histogram]) -> list[TypeTrend]:
+    """Return the types with more instances or bytes than in the first of these readings.
+
+    Types of the program come before built-in ones, and the largest growth in bytes first.
+    """
+    uses: dict[Key, list[tuple[int, int]]] = {}
+    for number, histogram in enumerate(readings):
+        for use in histogram.types:
+            series = uses.setdefault(use.key, [(0, 0)] * number)
+            series.append((use.instances, use.size))
+        for series in uses.values():
+            if len(series) == number:  # the type is gone
+                series.append((0, 0))
+    trends = []
+    for (interpreter, address, name), series in uses.items():
+        instances = [each[0] for each in series]
+        sizes = [each[1] for each in series]
+        more, more_bytes = instances[-1] - instances[0], sizes[-1] - sizes[0]
+        if more < ENOUGH and more_bytes <= 0:
+            continue
+        rising = is_rising(instances)
+        if not rising and more_bytes > 0 and more >= 0:
+            rising = is_rising(sizes) or rising
+        trends.append(
+            TypeTrend(name, address, interpreter, instances[-1], more, more_bytes, rising)
+        )
+    trends.sort(key=lambda trend: (trend.is_builtin, -trend.more_bytes, -trend.more, trend.name))
+    return trends
+
+
+def find_attention(
+    pid: int,
+    seconds: float,
+    *,
+    trends: Sequence[TypeTrend] = (),
+    history: History | None = None,
+    delays: Sequence[Finding] = (),
+) -> tuple[Attention, ...]:
+    """Return what deserves attention, by kind in the order of :data:`KINDS`.
+
+    ``trends`` and ``history`` are of ``seconds``; ``delays`` is what keeps threads apart.
+    """
+    found = [_describe_growth(trend, pid, seconds) for trend in trends if trend.rising]
+    if history is not None:
+        more = {(trend.interpreter, trend.address, trend.name): trend.more for trend in trends}
+        found += _find_lost_references(history, more, pid)
+    for delay in delays:
+        if delay.share is None or delay.share >= LEAST_SHARE:
+            found.append(_describe_delay(delay, pid))
+    found.sort(key=lambda each: KINDS.index(each.kind))
+    return tuple(found)
+
+
+def _describe_growth(trend: TypeTrend, pid: int, seconds: float) -> Attention:
+    """Return the finding on a type with ever more instances, or ever larger ones."""
+    rate = trend.more / seconds
+    parts = []
+    if trend.more > 0:
+        parts.append(f"+{_format_rate(rate)} instances/s")
+    if trend.more_bytes > 0:
+        parts.append(f"+{_format_bytes(trend.more_bytes / seconds)}/s")
+    parts.append(f"{trend.instances:,} now")
+    return Attention(
+        "growing",
+        trend.name,
+        ", ".join(parts),
+        None,
+        rate,
+        (),
+        _make_command("histo", "--filter", trend.name, pid),
+    )
+
+
+def _find_lost_references(history: History, more: dict[Key, int], pid: int) -> list[Attention]:
+    """Return types whose references rise without instances, or fall below what there are."""
+    found = []
+    for row in history.latest:
+        evidence = history.evidence(row)
+        instances = more.get((row.interpreter, row.address, row.name), 0)
+        judged = judge(evidence._replace(instances=instances))
+        if judged is None or evidence.seconds is None:
+            continue
+        rate = (evidence.total or 0) / evidence.seconds
+        command = _make_command("type", row.name, pid)
+        if judged.verdict in (Verdict.GROWING, Verdict.LEAKING):
+            text = f"+{_format_rate(rate)} references/s that no further instance explains"
+            found.append(Attention(judged.verdict, row.name, text, None, rate, (), command))
+        elif judged.verdict is Verdict.OVER_DECREF:
+            text = "references are released that were never taken"
+            found.append(Attention(judged.verdict, row.name, text, None, rate, (), command))
+    return found
+
+
+def _describe_delay(delay: Finding, pid: int) -> Attention:
+    """Return the finding on what keeps threads apart."""
+    return Attention(
+        delay.kind,
+        delay.name,
+        _describe_cost(delay),
+        delay.share,
+        None,
+        delay.lines,
+        _make_command("why", pid),
+    )
+
+
+def _describe_cost(delay: Finding) -> str:
+    """Say what a delay costs, and whom."""
+    threads = f"{delay.threads} thread{'' if delay.threads == 1 else 's'}"
+    if delay.share is None:
+        return threads
+    cost = f"{delay.share:.0%} of the threads' time"
+    return f"{cost}, {threads}" if delay.threads else cost
+
+
+def _make_command(*words: object) -> str:
+    return shlex.join(["inspector", *map(str, words)])
+
+
+def _format_rate(rate: float) -> str:
+    """Return a number per second, with a digit after the point where it is small."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"  # noqa: PLR2004 - two digits
+
+
+def _format_bytes(number: float) -> str:
+    """Return a number of bytes with a unit."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:  # noqa: PLR2004 - a thousand of each is one of the next
+            return f"{number:,.0f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} GB"

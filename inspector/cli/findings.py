@@ -1,0 +1,109 @@
+"""`inspector PID`: what deserves attention in a process, on one page."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+import inspector
+from inspector.analysis.findings import KINDS
+from inspector.cli import options
+from inspector.cli.completion import complete_pids, complete_words
+from inspector.errors import FaultFound
+from inspector.reader.target import PAUSE_LIMIT
+from inspector.screen.streams import standard_output
+from inspector.screen.waiting import announce_wait
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["findings"]
+
+LEAST_SHARE: Final = 0.05
+"""Of the threads' time that a finding must cost before ``--fail-on`` counts it."""
+
+
+def _check_kinds(words: str | None) -> str | None:
+    """Refuse words that are no kind of finding."""
+    for word in words.split(",") if words else ():
+        options.one_of(KINDS)(word.strip())
+    return words
+
+
+def findings(
+    context: typer.Context,
+    pid: Annotated[
+        int,
+        typer.Argument(
+            metavar="PID",
+            parser=options.process_id,
+            autocompletion=complete_pids,
+            help="The process.",
+        ),
+    ],
+    *,
+    duration: Annotated[
+        float,
+        typer.Option(
+            "--duration",
+            metavar="SECONDS",
+            min=0.5,
+            max=options.LONGEST,
+            callback=options.refuse_nan,
+            help="Watch for this long.",
+        ),
+    ] = 5.0,
+    as_json: options.JsonOption = False,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on",
+            metavar="KIND[,KIND]",
+            callback=_check_kinds,
+            autocompletion=complete_words(KINDS),
+            help=f"End with status 9 if there is one of these: {', '.join(KINDS)}. What keeps "
+            "threads apart counts from 5 % of their time on.",
+        ),
+    ] = None,
+    pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
+) -> None:
+    """Say what grows in a process, and what keeps its threads apart.
+
+    Watches the process for some seconds without stopping it. On a terminal the first lines
+    come after two seconds. Each finding names the command that tells more.
+    """
+    kinds = [word.strip() for word in fail_on.split(",")] if fail_on else []
+    context.obj.append(partial(print_first_look, pid, duration, pause_limit, kinds, as_json))
+
+
+def print_first_look(
+    pid: int, duration: float, pause_limit: float, fail_on: Collection[str], as_json: bool
+) -> None:
+    """Watch a process and write what was found to standard output.
+
+    Raises :class:`FaultFound` for a finding that is to fail.
+    """
+    with announce_wait("attaching to", pid):
+        target = inspector.attach(pid, pause_limit=pause_limit)
+    from inspector.diagnosis.findings import look_at_process
+
+    with standard_output() as stream:
+        looks = look_at_process(target, duration=duration)
+        if as_json:
+            *_, look = looks
+            stream.write(json.dumps(look.as_dict()) + "\n")
+        else:
+            from inspector.screen.findings import print_looks
+
+            look = print_looks(looks, stream)
+    bad = [
+        finding
+        for finding in look.findings
+        if finding.kind in fail_on and (finding.share is None or finding.share >= LEAST_SHARE)
+    ]
+    if bad:
+        names = ", ".join(f"{finding.kind} {finding.name}".strip() for finding in bad)
+        raise FaultFound(f"this deserves attention: {names}")

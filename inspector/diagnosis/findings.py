@@ -1,0 +1,176 @@
+"""A first look at a process: what grows in it, and what keeps its threads apart."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from inspector.analysis.findings import find_attention, find_trends
+from inspector.analysis.history import History
+from inspector.diagnosis.why import watch_threads
+from inspector.errors import InspectorError, NoSuchTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.analysis.findings import Attention, TypeTrend
+    from inspector.diagnosis.why import Parallelism
+    from inspector.reader.target import Target
+    from inspector.snapshots.heap import Histogram
+    from inspector.snapshots.snapshot import TargetInfo
+
+__all__ = ["FIRST_LINES", "FirstLook", "look_at_process"]
+
+FIRST_LINES: Final = 1.3
+"""Seconds after which there is something to show, although not yet the last word."""
+
+LEAST_WATCH: Final = 0.2
+"""Seconds for which threads are watched at least."""
+
+EVERY: Final = 1.0
+"""Seconds between two readings of the counts and of the heap."""
+
+HEAP_SHARE: Final = 0.25
+"""Share of the time that is spent on readings of the heap, at most."""
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """What was seen so far; the last one of several is final."""
+
+    target: TargetInfo
+    seconds: float
+    threads: int
+    objects: int | None
+    """Objects of the heap; None where it could not be read."""
+    rss: int | None
+    """Bytes of the process in RAM; None if unknown."""
+    readings: int
+    """Readings of the heap."""
+    collections: int | None
+    """Garbage collections meanwhile; None if unknown."""
+    findings: tuple[Attention, ...]
+    rising: tuple[TypeTrend, ...]
+    """Types that had more instances at the last reading, where that is no finding yet."""
+    parallelism: Parallelism
+    final: bool
+    ended: bool
+    """The process ended before the time was over."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON document of ``inspector PID --json``."""
+        threads = self.parallelism
+        return {
+            "schema": 1,
+            "target": self.target._asdict(),
+            "seconds": self.seconds,
+            "readings": self.readings,
+            "objects": self.objects,
+            "rss": self.rss,
+            "collections": self.collections,
+            "threads": threads.threads._asdict(),
+            "processors_used": threads.processors_used,
+            "processors": threads.processors,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "unseen": list(threads.unseen),
+            "ended": self.ended,
+        }
+
+
+class _Readings:
+    """The readings of counts and of the heap, taken in between samples of threads."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.begin = time.monotonic()
+        self.history = History.begin(target.snapshot())
+        self.heaps: list[Histogram] = []
+        self.ended = False
+        self.cost = 0.0
+        """Seconds that the last reading took."""
+        self._due = 0.0
+        self.take()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first reading began."""
+        return time.monotonic() - self.begin
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first reading of the heap to the last."""
+        if len(self.heaps) < 2:  # noqa: PLR2004 - there is no time between fewer
+            return 0.0
+        return (self.heaps[-1].taken_ns - self.heaps[0].taken_ns) / 1e9
+
+    def take_if_due(self, *_: object) -> None:
+        """Read again if the last reading is long enough ago."""
+        if time.monotonic() >= self._due and not self.ended:
+            self.take()
+
+    def take(self) -> None:
+        """Read counts and heap once; what moves too fast is left out."""
+        begin = time.monotonic()
+        try:
+            if self.heaps:
+                self.history = self.history.add(self._target.snapshot())
+            self.heaps.append(self._target.histogram())
+        except NoSuchTarget:
+            self.ended = True
+        except InspectorError:
+            pass  # the next reading may succeed; without any, the heap is unknown
+        self.cost = time.monotonic() - begin
+        self._due = begin + max(EVERY, self.cost / HEAP_SHARE)
+
+
+def look_at_process(target: Target, *, duration: float) -> Iterator[FirstLook]:
+    """Watch another process for ``duration`` seconds; yield what was seen so far, then all.
+
+    Reads counts and heap every second, and samples the threads in between; the process is not
+    stopped.  A heap that takes long to read is read less often.  Raises what attaching and
+    reading raise.
+    """
+    readings = _Readings(target)
+    spare = readings.cost
+    if duration > FIRST_LINES:
+        first = max(FIRST_LINES - readings.elapsed, LEAST_WATCH)
+        before = readings.elapsed
+        seen = watch_threads(target, duration=first, tell=readings.take_if_due)
+        yield _sum_up(target, readings, seen, final=False)
+        # To begin and to sum up takes as long the next time.
+        spare = max(readings.elapsed - before - seen.seconds, 0.0) + readings.cost
+    rest = max(duration - readings.elapsed - spare, LEAST_WATCH)
+    seen = watch_threads(target, duration=rest, tell=readings.take_if_due)
+    if not (readings.ended or seen.ended):
+        readings.take()
+    yield _sum_up(target, readings, seen, final=True)
+
+
+def _sum_up(target: Target, readings: _Readings, seen: Parallelism, *, final: bool) -> FirstLook:
+    """Return what readings and samples come to."""
+    trends = find_trends(readings.heaps)
+    history = readings.history if len(readings.history.readings) > 1 else None
+    findings = find_attention(
+        target.pid,
+        readings.seconds or 1.0,
+        trends=trends if readings.seconds else (),
+        history=history,
+        delays=seen.findings,
+    )
+    latest = readings.heaps[-1] if readings.heaps else None
+    unsure = tuple(trend for trend in trends if trend.rising is None and trend.more > 0)
+    return FirstLook(
+        readings.history.latest.target,
+        readings.elapsed,
+        len(readings.history.latest.threads),
+        None if latest is None else latest.instances,
+        None if latest is None else latest.rss,
+        len(readings.heaps),
+        readings.history.collected,
+        findings,
+        unsure,
+        seen,
+        final,
+        readings.ended or seen.ended,
+    )

@@ -1,0 +1,181 @@
+"""What deserves attention in a process, on one page; a pure function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from inspector.analysis.findings import GROWTH_KINDS
+from inspector.screen.cells import cut_to_width, format_compact
+from inspector.screen.console import console_for
+from inspector.screen.text import (
+    STOPPED_BY_SIGNAL,
+    escape_text,
+    format_count,
+    format_plural,
+    list_names,
+    on_off,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import IO
+
+    from inspector.analysis.findings import Attention
+    from inspector.analysis.thread_time import ThreadTime
+    from inspector.diagnosis.findings import FirstLook
+
+__all__ = ["findings_view", "print_looks"]
+
+MOST: Final = 3
+"""Findings that are shown of each question; the page has at most twenty lines."""
+
+LONGEST_COMMAND: Final = 60
+LONGEST_NAME: Final = 40
+WIDEST_KIND: Final = 15
+INDENT: Final = " " * 2
+SMALL: Final = 0.05
+"""Threads that are not worth a word."""
+
+STYLES: Final = {
+    "over-decref": "bold red",
+    "leaking": "bold red",
+    "growing": "bold red",
+    "stop-the-world": "bold yellow",
+    "gil": "bold yellow",
+    "lock": "bold yellow",
+    "object": "bold yellow",
+    "type": "yellow",
+}
+
+
+def print_looks(looks: Iterable[FirstLook], stream: IO[str]) -> FirstLook:
+    """Print the last look and return it; on a terminal the earlier ones stand there until then."""
+    console = console_for(stream)
+    if not stream.isatty():
+        *_, last = looks
+        console.print(findings_view(last, console.width))
+        return last
+    with Live(console=console, auto_refresh=False) as live:
+        for last in looks:
+            live.update(findings_view(last, console.width), refresh=True)
+    return last
+
+
+def findings_view(look: FirstLook, width: int) -> Group:
+    """Return both questions with their findings, in at most twenty lines of so many cells."""
+    growth = [each for each in look.findings if each.kind in GROWTH_KINDS]
+    apart = [each for each in look.findings if each.kind not in GROWTH_KINDS]
+    pid = look.target.pid
+    lines = [_write_heading(look), _write_progress(look), Text("")]
+    lines.append(Text(f"What grows: {_describe_growth(look, growth)}", "bold"))
+    lines += _list_findings(growth, f"inspector histo {pid}")
+    lines.append(Text(""))
+    lines.append(Text(f"What keeps threads apart: {_describe_threads(look, apart)}", "bold"))
+    lines += _list_findings(apart, f"inspector why {pid}")
+    if look.ended:
+        lines.append(Text("the process ended", "bold red"))
+    elif look.parallelism.stopped_by_signal:
+        lines.append(Text(STOPPED_BY_SIGNAL.format(pid), "bold red"))
+    return Group(*(_cut_line(line, width) for line in lines))
+
+
+def _cut_line(line: Text, width: int) -> Text:
+    """Return a line that is not broken; its end gives way."""
+    line.no_wrap = True
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
+def _write_heading(look: FirstLook) -> Text:
+    """Return which process was watched."""
+    target = look.target
+    facts = [
+        "inspector",
+        f"pid {target.pid}",
+        escape_text(target.command, LONGEST_COMMAND),
+        f"Python {target.version} GIL {on_off(target.gil_enabled)}",
+        format_plural(look.threads, "thread"),
+    ]
+    return Text(" · ".join(filter(None, facts)), "bold")
+
+
+def _write_progress(look: FirstLook) -> Text:
+    """Return how long it was watched, and how large it is."""
+    facts = [f"{look.seconds:.1f} s" + ("" if look.final else " so far, not final yet")]
+    if look.rss is not None:
+        facts.append(f"RSS {format_compact(look.rss)}B")
+    if look.objects is not None:
+        facts.append(f"{format_count(look.objects)} objects")
+    if look.collections is not None:
+        facts.append(format_plural(look.collections, "collection"))
+    return Text(" · ".join(facts), "dim")
+
+
+def _describe_growth(look: FirstLook, growth: Sequence[Attention]) -> str:
+    """Answer the first question in one line."""
+    if growth:
+        garbage = "; no collection ran, so some may be garbage" if look.collections == 0 else ""
+        return f"{format_plural(len(growth), 'type')}{garbage}"
+    if look.objects is None:
+        return "the heap could not be read"
+    if look.rising:
+        names = [f"{escape_text(each.name, 60)} +{each.more:,}" for each in look.rising[:MOST]]
+        more = f"; {list_names(names)}" if names else ""
+        return f"too few readings to tell yet{more}"
+    return "nothing was seen to"
+
+
+def _describe_threads(look: FirstLook, apart: Sequence[Attention]) -> str:
+    """Answer the second question in one line."""
+    time, seen = look.parallelism.threads, look.parallelism
+    parts = [] if apart else ["nothing was seen to"]
+    parts.append(f"{time.running:.1f} of {time.number:.1f} threads run")
+    waits = _name_waits(time)
+    if waits:
+        parts.append(waits)
+    if seen.processors_used is not None:
+        of = "?" if seen.processors is None else f"{seen.processors:g}"
+        parts.append(f"{seen.processors_used:.1f} of {of} CPUs used")
+    return ", ".join(parts)
+
+
+def _name_waits(time: ThreadTime) -> str:
+    """Say what most of the threads that do not run wait for."""
+    waits = (
+        (time.stopped, "for a stopped world"),
+        (time.locked, "for locks"),
+        (time.gil, "for the GIL"),
+        (time.work, "for something to do"),
+        (time.system, "in system calls"),
+    )
+    number, what = max(waits)
+    return f"{number:.1f} wait {what}" if number >= SMALL else ""
+
+
+def _list_findings(findings: Sequence[Attention], command: str) -> list[Text]:
+    """Return two lines for each finding, and one for those that there is no room for."""
+    lines = []
+    shown = findings[:MOST]
+    names = [cut_to_width(escape_text(finding.name), LONGEST_NAME) for finding in shown]
+    width = max((cell_len(name) for name in names), default=0)
+    for finding, name in zip(shown, names, strict=True):
+        line = Text(INDENT)
+        line.append(f"{finding.kind:<{WIDEST_KIND}}", STYLES[finding.kind])
+        line.append(f"{set_cell_size(name, width)}  {finding.text}")
+        lines.append(line)
+        below = Text(INDENT + " " * WIDEST_KIND)
+        if finding.lines:
+            first = finding.lines[0]
+            number = "?" if first.line is None else first.line
+            place = f"{escape_text(first.file, LONGEST_COMMAND)}:{number}"
+            below.append(f"{place} in {escape_text(first.function, LONGEST_COMMAND)}   ")
+        below.append(escape_text(finding.command), "dim")
+        lines.append(below)
+    if len(findings) > MOST:
+        lines.append(Text(f"{INDENT}and {len(findings) - MOST:,} more: {command}", "dim"))
+    return lines

@@ -1,0 +1,34 @@
+"""`inspector PID` on a service that grows and whose threads wait: both questions, answered."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.live.puppets import Restless, inspect
+from tests.support import TARGETS, interpreters, python_of
+
+versions = pytest.mark.parametrize("version", interpreters(debug=False))
+
+
+@versions
+def test_a_pid_alone_tells_what_grows_and_which_lock_threads_wait_for(version: str) -> None:
+    with Restless(python_of(version), TARGETS / "growing.py") as service:
+        done = inspect(service.pid, "--fail-on", "growing,lock", "--json", "-d", "5")
+        assert done.status == 9
+        document = json.loads(done.output)
+        found = {each["name"]: each for each in document["findings"]}
+        grown = found["__main__.Session"]
+        assert grown["kind"] == "growing"
+        assert grown["rate"] > 1
+        lock = found["_thread.lock __main__.LOCK"]
+        assert lock["kind"] == "lock"
+        assert lock["share"] > 0.5
+        assert lock["lines"][0]["function"] == "handle"
+        kinds = [each["kind"] for each in document["findings"]]
+        assert kinds.index("growing") < kinds.index("lock")
+        page = inspect("-p", service.pid, "-d", "0.5")
+        assert page.status == 0
+        assert len(page.output.splitlines()) <= 20
+        assert f"inspector why {service.pid}" in page.output
