@@ -7,6 +7,7 @@ the same values.
 from __future__ import annotations
 
 import shlex
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inspector.analysis.history import is_rising
@@ -39,6 +40,13 @@ KINDS: Final = (
 
 GROWTH_KINDS: Final = ("over-decref", "leaking", "growing")
 """Findings about what grows and what is lost; the others are about threads."""
+
+MORE_BYTES: Final = 4096
+"""Bytes that a type must take more after a step before that is growth: one page."""
+
+FEWEST_STEPS: Final = 2
+EVEN: Final = 0.25
+"""Of few steps, the smallest must be this part of the largest."""
 
 LEAST_SHARE: Final = 0.01
 """Of the threads' time; what costs less is not worth a line."""
@@ -108,14 +116,26 @@ def find_trends(readings: Sequence[Histogram]) -> list[TypeTrend]:
         more, more_bytes = instances[-1] - instances[0], sizes[-1] - sizes[0]
         if more < ENOUGH and more_bytes <= 0:
             continue
-        rising = is_rising(instances)
+        rising = _is_steady_rise(instances, ENOUGH)
         if not rising and more_bytes > 0 and more >= 0:
-            rising = is_rising(sizes) or rising
+            rising = _is_steady_rise(sizes, MORE_BYTES) or rising
         trends.append(
             TypeTrend(name, address, interpreter, instances[-1], more, more_bytes, rising)
         )
     trends.sort(key=lambda trend: (trend.is_builtin, -trend.more_bytes, -trend.more, trend.name))
     return trends
+
+
+def _is_steady_rise(series: Sequence[int], least: int) -> bool | None:
+    """Whether numbers rise lastingly; None where that cannot be told.
+
+    A large heap is read a few times only: then each step has to be a rise of at least
+    ``least``, and none much smaller than another.
+    """
+    steps = [after - before for before, after in pairwise(series)]
+    if FEWEST_STEPS <= len(steps) < ENOUGH and min(steps) >= max(least, max(steps) * EVEN):
+        return True
+    return is_rising(series)
 
 
 def find_attention(

@@ -54,6 +54,8 @@ def rising(number: int) -> TypeTrend:
         ([10, 500, 20, 510, 30, 520], None),  # rises and falls
         ([10, 110, 110, 110, 110, 110], None),  # a cache that filled up
         ([10, 110], None),  # two readings
+        ([10, 110, 210], True),  # a large heap, read seldom
+        ([10, 110, 112], None),
     ],
 )
 def test_a_type_grows_if_its_instances_rise_in_nearly_all_readings(
