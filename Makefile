@@ -10,7 +10,7 @@ TESTED = $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON),3.14t 3.
 # Linters need no free-threaded Python, and mypy is compiled for the others only.
 LINT = .venv-gil/bin
 
-.PHONY: help env run test test-one coverage soak outside bench fuzz terminal wheel lint format \
+.PHONY: help env run test test-one coverage soak heap reordered outside bench fuzz terminal wheel lint format \
     pydebug clean force
 
 help: ## this list
@@ -71,6 +71,20 @@ coverage: ## lines and branches that the tests reach on all of these Pythons tog
 pydebug: env ## the live tests against a --with-pydebug build (built once, then slow)
 	@debug=$$($(FIND) 3.14t-debug) && variables=$$($(FIND) --for-tests 3.14t-debug) && \
 	eval "$$variables" && $(VENV)/bin/python -m pytest tests/live
+
+reordered: env ## the heap's tests against a build whose allocator has its structures in another order (built once)
+	@$(FIND) 3.14t-reordered >/dev/null && variables=$$($(FIND) --for-tests 3.14t-reordered) && \
+	eval "$$variables" && $(VENV)/bin/python -m pytest -k reordered \
+	    tests/live/test_heap.py tests/soak/test_heap.py
+
+# Readings of each kind for each of two versions.
+READINGS = 1000
+heap: ## the heap of processes that never rest: READINGS=1000 in a pause and as many without (long)
+	@for version in 3.14t 3.15t; do \
+	    INSPECTOR_READINGS=$(READINGS) \
+	    PYTEST_ADDOPTS='-s -o faulthandler_timeout=9000' \
+	    $(MAKE) --no-print-directory test-one PYTHON=$$version TESTS=tests/soak/test_heap.py || exit; \
+	done
 
 # Seconds for each of two versions; what is not done by then is said.
 SOAK = 2100

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from debian import SOURCES, Source, ensure_build_packages, fetch_source
 from get_uv import cache_directory
 from progress import SetupError, Ticker, run_logged, say
+from reordered import MARK, reorder
 from versions import Version, check
 
 if TYPE_CHECKING:
@@ -133,6 +134,9 @@ def build_into(part: Path, home: Path, version: Version, log: Path, lock: int) -
 
     step("unpacking", "tar", "-xf", str(archive), "--strip-components=1")
     options = ["--disable-gil", f"--prefix={home}", *["--with-pydebug"] * version.debug]
+    if version.reordered:
+        reorder(tree)
+        options.append(MARK)
     step("configuring (about 30 s)", "./configure", *options)
     step("compiling (minutes)", "make", f"-j{os.cpu_count() or 1}")
     step("installing", "make", "install", f"DESTDIR={part / 'staging'}")

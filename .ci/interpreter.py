@@ -4,6 +4,7 @@
     python3 .ci/interpreter.py 3.11             any CPython of that version with a GIL
     python3 .ci/interpreter.py gil              the oldest installed one that the project supports
     python3 .ci/interpreter.py 3.14t-debug      free-threaded and --with-pydebug; always built
+    python3 .ci/interpreter.py 3.14t-reordered  its allocator's structures reordered; likewise
     python3 .ci/interpreter.py --for-tests      shell lines that name what is there, for tests
 
 Tried in this order: the variable INSPECTOR_PYTHON_<VERSION> (INSPECTOR_PYTHON_3_14T, say), the
@@ -93,7 +94,7 @@ def first_match(
 
 def candidates(version: Version) -> Iterator[Path]:
     """Give executables that may be `version`, in order of preference."""
-    if not version.debug:
+    if not version.variant:
         # Every directory of PATH: a pyenv shim that answers "not found" must not hide the rest.
         for entry in os.get_exec_path():
             yield from existing(Path(entry) / version.command)
@@ -136,7 +137,7 @@ def uv_find(version: Version) -> Path:
 
 def made(version: Version) -> str:
     """Path of a Python that is installed or built now; empty if neither is possible."""
-    if not version.debug:
+    if not version.variant:
         path, _ = first_match(existing(uv_install(version)), [version])
         if path:
             return path
@@ -186,7 +187,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("version", nargs="?", help="3.14t, 3.15t, 3.14t-debug, 3.11, ... or gil")
+    parser.add_argument(
+        "version", nargs="?", help="3.14t, 3.14t-debug, 3.14t-reordered, 3.11, ..., or gil"
+    )
     parser.add_argument("--for-tests", action="store_true", help="print shell lines instead")
     arguments = parser.parse_args()
     extra = [arguments.version] if arguments.version else []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from progress import SetupError
+from reordered import MARK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,20 +17,22 @@ if TYPE_CHECKING:
 OLDEST_GIL_MINOR = 11  # requires-python in pyproject.toml
 NEWEST_GIL_MINOR = 15
 FREE_THREADED_MINORS = (14, 15)
+REORDERED_MINOR = 14  # reordered.py knows the source of this one
 
 # Run inside a candidate: it tells what it is, and fails if it lacks a module the project needs
 # (ctypes reads memory; zlib and ssl are what installers and ordinary programs expect).
 # The base executable is asked for so that a virtual environment on PATH is seen through.
-PROBE = """
+PROBE = f"""
 import json, sys, sysconfig
 import ctypes, ssl, zlib
-print(json.dumps({
+print(json.dumps({{
     "version": list(sys.version_info[:2]),
     "implementation": sys.implementation.name,
     "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
     "debug": hasattr(sys, "gettotalrefcount"),
+    "reordered": {MARK!r} in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
     "executable": getattr(sys, "_base_executable", sys.executable),
-}))
+}}))
 """
 
 
@@ -40,11 +43,19 @@ class Version:
     minor: int
     free_threaded: bool
     debug: bool = False
+    reordered: bool = False
+    """Its allocator's structures are in another order, see reordered.py."""
 
     @property
     def name(self) -> str:
         """As written on the command line, `3.14t` say."""
-        return f"3.{self.minor}{'t' * self.free_threaded}{'-debug' * self.debug}"
+        variant = "-debug" if self.debug else "-reordered" if self.reordered else ""
+        return f"3.{self.minor}{'t' * self.free_threaded}{variant}"
+
+    @property
+    def variant(self) -> bool:
+        """Whether only a build of our own can be it."""
+        return self.debug or self.reordered
 
     @property
     def command(self) -> str:
@@ -66,16 +77,19 @@ def parse(name: str) -> list[Version]:
     if name == "gil":
         minors = range(OLDEST_GIL_MINOR, NEWEST_GIL_MINOR + 1)
         return [Version(minor, free_threaded=False) for minor in minors]
-    match = re.fullmatch(r"3\.(\d+)(t?)(-debug)?", name)
-    version = match and Version(int(match[1]), bool(match[2]), bool(match[3]))
-    if version and version.free_threaded and version.minor in FREE_THREADED_MINORS:
+    match = re.fullmatch(r"3\.(\d+)(t?)(-debug|-reordered)?", name)
+    version = match and Version(
+        int(match[1]), bool(match[2]), match[3] == "-debug", match[3] == "-reordered"
+    )
+    known = version and version.free_threaded and version.minor in FREE_THREADED_MINORS
+    if version and known and (version.minor == REORDERED_MINOR or not version.reordered):
         return [version]
-    with_gil = version and not (version.free_threaded or version.debug)
+    with_gil = version and not (version.free_threaded or version.variant)
     if version and with_gil and version.minor >= OLDEST_GIL_MINOR:
         return [version]
     raise SetupError(
         f"no such Python: {name}",
-        f"say 3.14t, 3.15t, 3.14t-debug, gil, or a version from 3.{OLDEST_GIL_MINOR} on",
+        f"say 3.14t, 3.15t, 3.14t-debug, 3.14t-reordered, gil, or 3.{OLDEST_GIL_MINOR} or newer",
     )
 
 
@@ -98,7 +112,7 @@ def check(candidate: Path | str, wanted: Version) -> tuple[str, str]:
         return "", f"it does not run: {error}"
     if facts["implementation"] != "cpython":
         return "", f"it is {facts['implementation']}, not CPython"
-    found = Version(facts["version"][1], facts["free_threaded"], facts["debug"])
+    found = Version(facts["version"][1], facts["free_threaded"], facts["debug"], facts["reordered"])
     if found != wanted:
         kind = "free-threaded" if found.free_threaded else "with a GIL"
         return "", f"it is {found.name} ({kind}), not {wanted.name}"

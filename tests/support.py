@@ -33,8 +33,9 @@ VARIABLES = {
     "3.14t": "INSPECTOR_PYTHON_3_14T",
     "3.15t": "INSPECTOR_PYTHON_3_15T",
     "3.14t-debug": "INSPECTOR_PYTHON_3_14T_DEBUG",
+    "3.14t-reordered": "INSPECTOR_PYTHON_3_14T_REORDERED",
 }
-"""The variable that names each interpreter; `make test` sets them."""
+"""The variable that names each interpreter; `make test` sets the first two."""
 
 
 GIL_VARIABLE = "INSPECTOR_PYTHON_GIL"
@@ -61,7 +62,9 @@ def interpreters(*, debug: bool = True, alone: bool = False) -> list[Any]:
     """
     parameters = []
     for version, variable in VARIABLES.items():
-        if version.endswith("debug") and (not debug or variable not in os.environ):
+        if version.endswith("debug") and not debug:
+            continue
+        if "-" in version and variable not in os.environ:
             continue
         marks = [pytest.mark.skipif(variable not in os.environ, reason=f"{variable} is not set")]
         if alone and not (FREE_THREADED and version.startswith("{}.{}t".format(*sys.version_info))):
