@@ -42,7 +42,7 @@ __all__ = ["HeapReader"]
 
 MEGABYTE: Final = 1 << 20
 
-CHUNK: Final = 8 << 20
+CHUNK: Final = 1 << 20
 """Bytes that are copied at a time while the process runs: they stay in a cache."""
 
 TRIES: Final = 12

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.heap_blocks import Blocks, count_blocks
+from inspector.cpython.heap_columns import classify_words
 from inspector.cpython.heap_links import Words
 from inspector.reader.heap_scene import follow_delayed
 from inspector.reader.heap_tally import RawPages, Tally, Types
@@ -27,6 +29,12 @@ __all__ = ["Reading", "Still", "count_pages", "decode_still"]
 
 GROUP: Final = 64
 """Pages whose objects are added up at a time."""
+
+
+NOTHING: Final = Blocks(
+    {}, {}, consistent=False, types=classify_words(array("Q")), words=Words.of(b""), stride=1
+)
+"""What is known of a page that could not be read."""
 
 
 class Reading(NamedTuple):
@@ -96,10 +104,7 @@ def count_pages(
         number = behind
         page = each.page
         if entry is None or words is None:
-            none = Words.of(b"")
-            counted.append(
-                (each, Blocks({}, {}, consistent=False, types=none.values, words=none, stride=1))
-            )
+            counted.append((each, NOTHING))
             continue
         begin = bisect_left(waiting, page.slice)
         end = bisect_left(waiting, page.slice + page.room)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.heap_blocks import count_words
+from inspector.cpython.heap_columns import any_address, count_slices
 from inspector.cpython.heap_layout import MEM_HEAP, SLICE
 from inspector.cpython.heap_types import attached_words, read_types
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Found", "RawPages", "Tally", "Types"]
 
 SLICE_BITS: Final = SLICE.bit_length() - 1
-
-SLICES_ONLY: Final = (-SLICE & (1 << 64) - 1).to_bytes(8, "little")
 
 
 class Found(NamedTuple):
@@ -59,7 +56,6 @@ class RawPages:
 
     def __init__(self, segments: Iterable[Segment]) -> None:
         self._pages: dict[int, Page] = {}
-        self._masks: dict[int, int] = {}
         for segment in segments:
             for page in segment.pages:
                 if page.heap == MEM_HEAP:
@@ -67,25 +63,14 @@ class RawPages:
                     for number in range(first, first + min(page.room >> SLICE_BITS, 1 << 9)):
                         self._pages[number] = page
 
-    def bytes_at(self, addresses: array[int]) -> int:
-        """Return the bytes of the blocks of raw memory that addresses lead into."""
-        number = len(addresses)
-        # One operation on one large integer, instead of one for each address.
-        masked = int.from_bytes(addresses.tobytes(), "little") & self._mask_of(number)
-        words = array("Q")
-        words.frombytes(masked.to_bytes(8 * number, "little"))
+    def bytes_at(self, addresses: array[int], mask: bytes) -> int:
+        """Return the bytes of the blocks of raw memory that chosen addresses lead into."""
         total = 0
-        for address, count in count_words(words).items():
-            page = self._pages.get(address >> SLICE_BITS)
+        for number, count in count_slices(addresses, mask).items():
+            page = self._pages.get(number)
             if page is not None:
                 total += page.block * count
         return total
-
-    def _mask_of(self, number: int) -> int:
-        """Return what makes addresses of slices of so many words."""
-        if number not in self._masks:
-            self._masks[number] = int.from_bytes(SLICES_ONLY * number, "little")
-        return self._masks[number]
 
 
 class Tally:
@@ -134,15 +119,13 @@ class Tally:
             # Of a large block only the beginning was read.
             if max(at, without or 0) >= blocks.stride:
                 continue
+            mask = blocks.types.select(word)
             pointers = blocks.words.column(at, blocks.stride)
-            values = None if without is None else blocks.words.column(without, blocks.stride)
-            if blocks.counts[word] < len(blocks.types):
-                mine = [each == word for each in blocks.types]
-                pointers = array("Q", compress(pointers, mine))
-                values = None if values is None else array("Q", compress(values, mine))
-            if values is not None and values.tobytes() != bytes(8 * len(values)):
-                # Keys that stand apart from their values are shared.
-                pairs = zip(pointers, values, strict=True)
-                pointers = array("Q", [apart or keys for keys, apart in pairs])
-            total = raw.bytes_at(pointers)
+            if without is not None:
+                values = blocks.words.column(without, blocks.stride)
+                if any_address(values, mask):
+                    # Keys that stand apart from their values are shared.
+                    pairs = zip(pointers, values, strict=True)
+                    pointers = array("Q", [apart or keys for keys, apart in pairs])
+            total = raw.bytes_at(pointers, mask)
             self.attached.setdefault(planned.segment, Counter())[word] += total

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inspector.cpython.heap_blocks import count_words
+from inspector.cpython.heap_columns import CHOSEN, classify_words, count_slices
 from inspector.cpython.heap_discovery import discover_heap
 from inspector.cpython.heap_links import Link
 from inspector.errors import InspectorError, LayoutError
@@ -211,7 +211,8 @@ def test_a_place_without_the_secret_is_no_segment() -> None:
 near = st.integers(0x7F3A_0000, 0x7F3A_00FF).map(lambda low: low << 16 | 0x5678)
 addresses = st.one_of(
     near,
-    st.sampled_from([0x7F3A_1234_5678, 0x7F3A_1234_0000, 0x0000_00A1_2345, 0x7F7F_7F7F_7F7F]),
+    st.integers(0xFA, 0x103).map(lambda low: 0x2000_0000_0040 | low << 16),
+    st.sampled_from([0, 0x7F3A_1234_5678, 0x7F3A_1234_0000, 0x0000_00A1_2345, 0x7F7F_7F7F_7F7F]),
     st.integers(0, (1 << 64) - 1),
     st.integers(0, 255).map(lambda byte: byte * 0x0101_0101_0101),
 )
@@ -219,10 +220,20 @@ addresses = st.one_of(
 
 @settings(max_examples=150, derandomize=True, database=None, deadline=None)
 @given(st.lists(addresses, max_size=12), st.lists(st.integers(0, 11), max_size=300))
-def test_words_are_counted_as_a_counter_counts_them(words: list[int], places: list[int]) -> None:
+def test_equal_words_are_counted_and_chosen_as_one_by_one(
+    words: list[int], places: list[int]
+) -> None:
     chosen = [words[place % len(words)] for place in places] if words else []
     for data in (chosen, sorted(chosen), chosen[:1] * 200 + chosen):
-        assert count_words(array("Q", data)) == Counter(data)
+        classes = classify_words(array("Q", data))
+        assert classes.counts == Counter(data)
+        mask = bytes(CHOSEN * (place % 3 > 0) for place in range(len(data)))
+        kept = [word for word, byte in zip(data, mask, strict=True) if byte]
+        assert classes.count_where(mask) == Counter(kept)
+        for word in set(data):
+            assert classes.select(word) == bytes(CHOSEN * (each == word) for each in data)
+        slices = Counter(word >> 16 & 0xFFFF_FFFF for word in kept)
+        assert count_slices(array("Q", data), mask) == slices
 
 
 @settings(max_examples=100, derandomize=True, database=None, deadline=None)

@@ -1,0 +1,195 @@
+"""Equal words of a page told apart and counted, without a look at each of them.
+
+Words are taken apart into eight columns, one for each byte.  Where one column tells the
+words apart, the other seven follow from it, and each statement about words is one about
+bytes, which ``bytes.translate`` and ``bytes.count`` make of whole pages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import compress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from array import array
+
+__all__ = [
+    "CHOSEN",
+    "SLICE_BYTES",
+    "WordClasses",
+    "any_address",
+    "classify_words",
+    "count_slices",
+    "mask_bytes",
+]
+
+TYPE_KEY: Final = 1
+"""The byte in which addresses of types differ most: they are multiples of 16 at least."""
+
+INVERT: Final = bytes(range(255, -1, -1))
+"""Makes the mask of all other places."""
+
+SLICE_BYTES: Final = range(2, 6)
+"""The bytes of an address that are not about a place in its slice, up to the last of 48 bits."""
+
+MOST_CLASSES: Final = 60
+"""Different bytes that are worth it; more are no types."""
+
+CHOSEN: Final = 255
+"""In a mask, which has one byte for each place: the place is chosen.  Others have 0."""
+
+CHOOSE: Final = tuple(
+    bytes(each) + bytes([CHOSEN]) + bytes(255 - each) for each in range(MOST_CLASSES + 1)
+)
+"""By the number of a class: the table that makes a mask of it."""
+
+
+class WordClasses(NamedTuple):
+    """The words of an array, those that are equal in one class."""
+
+    words: array[int]
+    counts: dict[int, int]
+    """How often each word occurs."""
+    members: bytes
+    """The number of each word's class, from 1 on; 0 for those that are in none."""
+    numbers: dict[int, int]
+    """Number of the class of each word; words that the key does not tell apart have none."""
+
+    def select(self, word: int) -> bytes:
+        """Return the mask of the places at which a word is."""
+        number = self.numbers.get(word)
+        if number is None:
+            return bytes([CHOSEN * (each == word) for each in self.words])
+        return self.members.translate(CHOOSE[number])
+
+    def count_where(self, mask: bytes) -> dict[int, int]:
+        """Return how often each word occurs at the places of a mask."""
+        members = mask_bytes(self.members, mask)
+        found = {}
+        for word, number in self.numbers.items():
+            count = members.count(number)
+            if count:
+                found[word] = count
+        if len(self.numbers) < len(self.counts):
+            without = mask_bytes(self.members.translate(CHOOSE[0]), mask)
+            found.update(Counter(compress(self.words, without)))
+        return found
+
+
+def mask_bytes(data: bytes, mask: bytes) -> bytes:
+    """Return bytes, and 0 where a mask of the same size has 0."""
+    both = int.from_bytes(data, "little") & int.from_bytes(mask, "little")
+    return both.to_bytes(len(data), "little")
+
+
+def any_address(addresses: array[int], mask: bytes) -> bool:
+    """Whether one of the chosen addresses is not NULL."""
+    data = addresses.tobytes()
+    either = 0
+    for number in SLICE_BYTES:
+        either |= int.from_bytes(data[number::8], "little")
+    return bool(either & int.from_bytes(mask, "little"))
+
+
+def classify_words(words: array[int]) -> WordClasses:
+    """Return the classes of equal words."""
+    data = words.tobytes()
+    size = len(words)
+    if data == data[:8] * size:
+        counts = {words[0]: size} if size else {}
+        return WordClasses(words, counts, bytes([1]) * size, dict.fromkeys(counts, 1))
+    key = data[TYPE_KEY::8]
+    places = _find_values(key)
+    if places is None:
+        return WordClasses(words, dict(Counter(words.tolist())), bytes(size), {})
+    mixed = _find_mixed([data[number::8] for number in range(8)], key, places, -1)
+    counts = {}
+    numbers = {}
+    table = bytearray(256)
+    for value, place in places.items():
+        if value not in mixed:
+            word = words[place]
+            counts[word] = key.count(value)
+            numbers[word] = table[value] = len(counts)
+    members = key.translate(table)
+    if mixed:
+        counts.update(Counter(compress(words, members.translate(CHOOSE[0]))))
+    return WordClasses(words, counts, members, numbers)
+
+
+def count_slices(addresses: array[int], mask: bytes) -> dict[int, int]:
+    """Return how many of the chosen addresses are in each slice, by its number.
+
+    Looks at the four bytes that tell slices of user space apart.
+    """
+    data = addresses.tobytes()
+    columns = [data[number::8] for number in SLICE_BYTES]
+    left_out = mask.count(0)
+    chosen = int.from_bytes(mask, "little")
+    key = columns[0]
+    if left_out:
+        # What is left out has a value of its own, which NULL has not.
+        without = int.from_bytes(mask.translate(INVERT), "little")
+        key = (int.from_bytes(key, "little") | without).to_bytes(len(key), "little")
+    places = _find_values(key)
+    counts: dict[int, int] = {}
+    one_by_one = mask
+    if places is not None:
+        if left_out:
+            del places[CHOSEN]
+        mixed = _find_mixed(columns, key, places, chosen)
+        if left_out and key.count(CHOSEN) > left_out:
+            mixed.add(CHOSEN)
+        for value, place in places.items():
+            if value not in mixed:
+                slice_bytes = bytes([each[place] for each in columns])
+                counts[int.from_bytes(slice_bytes, "little")] = key.count(value)
+        one_by_one = mask_bytes(mask, _mask_of(mixed, key)) if mixed else b""
+    if one_by_one:
+        found = Counter(compress(zip(*columns, strict=True), one_by_one))
+        for each, number in found.items():
+            counts[int.from_bytes(bytes(each), "little")] = number
+    return counts
+
+
+def _mask_of(values: set[int], key: bytes) -> bytes:
+    """Return the mask of places at which a column has some values."""
+    table = bytearray(256)
+    for value in values:
+        table[value] = CHOSEN
+    return key.translate(table)
+
+
+def _find_values(key: bytes) -> dict[int, int] | None:
+    """Return each value of a column and where it is first; None if they are too many."""
+    places: dict[int, int] = {}
+    rest = key
+    while rest:
+        if len(places) == MOST_CLASSES:
+            return None
+        places[rest[0]] = key.find(rest[:1])
+        rest = rest.translate(None, rest[:1])
+    return places
+
+
+def _find_mixed(columns: list[bytes], key: bytes, places: dict[int, int], chosen: int) -> set[int]:
+    """Return those values of the key that belong to different words.
+
+    ``places`` has for each value where it is first.  All words with that value are equal
+    if each of their bytes is the one of the word there.  ``chosen`` is a mask, as a number.
+    """
+    mixed: set[int] = set()
+    for column in columns:
+        if column.count(column[:1]) == len(column):
+            continue
+        table = bytearray(256)
+        for value, place in places.items():
+            table[value] = column[place]
+        expected = key.translate(table)
+        if expected != column:
+            differ = int.from_bytes(column, "little") ^ int.from_bytes(expected, "little")
+            differ &= chosen
+            if differ:
+                mixed.update(compress(key, differ.to_bytes(len(key), "little")))
+    return mixed
