@@ -211,16 +211,21 @@ def count() -> dict[str, object]:
     return {"types": dict(names), "blocks": sys.getallocatedblocks()}
 
 
-def fork() -> int:
-    """Return the pid of a child that waits for the same pipe to be closed."""
-    read, write = os.pipe()
+def fork() -> list[object]:
+    """Return the pid of a child that waits for a pipe to be closed, and what it counted."""
+    answers, answer = os.pipe()
+    waiting, write = os.pipe()
     child = os.fork()
     if not child:
         os.close(write)
-        os.read(read, 1)
+        os.write(answer, json.dumps(count()).encode())
+        os.close(answer)
+        os.read(waiting, 1)
         os._exit(0)
+    os.close(answer)
     inner.append(write)
-    return child
+    with os.fdopen(answers, "rb") as pipe:
+        return [child, json.loads(pipe.read())]
 
 
 def line() -> str:
