@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inspector.analysis.heap_change import MORE_BYTES, Earlier, compare_histograms
+from inspector.verdict.judge import ENOUGH
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from inspector.snapshots.heap import Histogram, TypeUse
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
-__all__ = ["Change", "find_changes", "is_same_process", "measure_growth"]
+__all__ = ["Change", "elapsed_seconds", "find_changes", "is_same_process", "measure_growth"]
 
 
 class Change(NamedTuple):
@@ -32,6 +36,25 @@ class Change(NamedTuple):
     """``new``, ``gone``, ``changed`` or ``unknown``."""
     settled: bool
     """Both totals are of one instant each."""
+    instances: int | None = None
+    """Instances that are alive afterwards; None where one of the heaps was not read."""
+    instances_growth: int | None = None
+    bytes_growth: int | None = None
+    """Of the blocks of instances, and of what hangs on them."""
+
+    growth_per_second: float | None = None
+    """Of references; None for readings of two processes."""
+    instances_per_second: float | None = None
+
+    @property
+    def largest_growth(self) -> int:
+        """By how much references or instances grew, the larger of both."""
+        return max(self.growth or 0, self.instances_growth or 0)
+
+    @property
+    def magnitude(self) -> int:
+        """By how much references or instances changed, the larger of both."""
+        return max(abs(self.growth or 0), abs(self.instances_growth or 0))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -67,15 +90,98 @@ def measure_growth(before: ObjectCount, after: ObjectCount) -> int | None:
 
 
 def find_changes(before: Snapshot, after: Snapshot) -> list[Change]:
-    """Return objects that are new, gone, changed or became unknown, the largest growth first.
+    """Return objects that are new, gone, changed or became unknown, the largest change first.
 
     Objects of one process are compared by address and name, those of two processes by
-    name, all objects of one name together.
+    name, all objects of one name together.  Where both snapshots have a heap, types without
+    a count are among them, with at least 4 instances or 4 kB more or less.
     """
-    compare = _compare_by_address if is_same_process(before, after) else _compare_by_name
-    return sorted(
-        compare(before, after),
-        key=lambda change: (-(change.growth or 0), change.name, change.address or 0),
+    same = is_same_process(before, after)
+    compare = _compare_by_address if same else _compare_by_name
+    changes = []
+    seconds = elapsed_seconds(before, after)
+    for change in compare(before, after):
+        rate = _divide_known(change.growth, seconds)
+        changes.append(change._replace(growth_per_second=rate))
+    if before.heap is not None and after.heap is not None:
+        compared = compare_histograms(after.heap, Earlier(before.heap), by_name=not same)
+        seconds = (after.heap.taken_ns - before.heap.taken_ns) / 1e9 if same else None
+        changes = _add_instances(changes, after, compared, seconds)
+    return sorted(changes, key=lambda change: (-change.magnitude, change.name, change.address or 0))
+
+
+def elapsed_seconds(before: Snapshot, after: Snapshot) -> float | None:
+    """Return the seconds between two snapshots of one process; None for those of two."""
+    if not is_same_process(before, after):
+        return None
+    return (after.taken_ns - before.taken_ns) / 1e9
+
+
+def _add_instances(
+    changes: list[Change], after: Snapshot, heap: Histogram, seconds: float | None
+) -> list[Change]:
+    """Return changes with those of instances, and with changes of instances alone.
+
+    ``heap`` was compared with the one before, taken ``seconds`` earlier.
+    """
+    by_address = {(use.address, use.name): use for use in heap.types}
+    by_name = {use.name: use for use in heap.types}
+    found = []
+    seen = set()
+    for change in changes:
+        use = None
+        if change.kind in {"type", "static"} and change.address is None:
+            use = by_name.get(change.name)
+        elif change.kind in {"type", "static"}:
+            use = by_address.get((change.address or 0, change.name))
+        if use is None:
+            found.append(change)
+            continue
+        seen.add((use.address, use.name))
+        counted_too = change._replace(
+            instances=use.instances,
+            instances_growth=use.delta,
+            bytes_growth=use.delta_bytes,
+            instances_per_second=_divide_known(use.delta, seconds),
+        )
+        found.append(counted_too)
+    counted = {(row.address, row.name): row for row in after}
+    for key, use in by_address.items():
+        if key not in seen and _is_change(use):
+            change = _make_instance_change(use, counted.get(key))
+            rate = _divide_known(use.delta, seconds)
+            found.append(change._replace(instances_per_second=rate))
+    return found
+
+
+def _divide_known(number: int | None, seconds: float | None) -> float | None:
+    """Return a rate; None where the number or the time is not known."""
+    return None if number is None or not seconds or seconds <= 0 else number / seconds
+
+
+def _is_change(use: TypeUse) -> bool:
+    """Whether the instances of a type changed by more than what any program makes and drops."""
+    instances, size = use.delta or 0, use.delta_bytes or 0
+    return abs(instances) >= ENOUGH or abs(size) >= MORE_BYTES
+
+
+def _make_instance_change(use: TypeUse, counted: ObjectCount | None) -> Change:
+    """Return the change of a type whose references are not counted, or did not change."""
+    before = use.instances - (use.delta or 0)
+    what = "new" if before == 0 else "gone" if use.instances == 0 else "changed"
+    total = None if counted is None else counted.total
+    return Change(
+        name=use.name,
+        kind="type",
+        address=use.address,
+        before=total,
+        after=total,
+        growth=None if total is None else 0,
+        what=what,
+        settled=True,
+        instances=use.instances,
+        instances_growth=use.delta,
+        bytes_growth=use.delta_bytes,
     )
 
 

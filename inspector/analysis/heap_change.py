@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Key = tuple[int | None, int, str] | str
     """Interpreter, address and name of a type, or its name alone."""
 
-__all__ = ["Earlier", "compare_histograms", "is_same_heap", "merge_by_name"]
+__all__ = ["MORE_BYTES", "Earlier", "compare_histograms", "is_same_heap", "merge_by_name"]
 
 MORE_BYTES: Final = 4096
 """Bytes that a type must take more after a step before that is growth: one page."""
@@ -37,14 +37,18 @@ class Earlier(NamedTuple):
         return (self.baseline,) if self.target is None else (self.baseline, self.target)
 
 
-def compare_histograms(now: Histogram, earlier: Earlier) -> Histogram:
+def compare_histograms(
+    now: Histogram, earlier: Earlier, *, by_name: bool | None = None
+) -> Histogram:
     """Return ``now`` with the changes of each type since earlier readings.
 
     Types of one process are matched by address and name.  Those of two processes are matched
     by name, and all types of one name become one.  Types that are gone have no instances.  A
     change is None where an earlier reading lists only some of its types, and not this one.
+    ``by_name`` says how types are matched where the caller knows.
     """
-    by_name = not all(is_same_heap(each, now) for each in earlier.all)
+    if by_name is None:
+        by_name = not all(is_same_heap(each, now) for each in earlier.all)
     current = _index_types(now, by_name=by_name)
     before = [_index_types(each, by_name=by_name) for each in earlier.all]
     uses = dict(current)

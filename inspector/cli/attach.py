@@ -80,7 +80,7 @@ def start_dashboard(
         target = inspector.attach(pid, pause_limit=read_options.pause_limit)
 
     def read(kind: str) -> Snapshot:
-        return target.snapshot(**read_options._replace(kinds=kinds_of(kind))._asdict())
+        return read_options._replace(kinds=kinds_of(kind)).read_counts(target)
 
     def look(address: int) -> Anatomy:
         return target.anatomy(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import inspector
-from inspector.analysis.change import find_changes, is_same_process
+from inspector.analysis.change import elapsed_seconds, find_changes, is_same_process
 from inspector.cli import options
 from inspector.cli.command import Command
 from inspector.errors import FileError, GrowthFound
@@ -56,7 +56,8 @@ FailOption = Annotated[
         "--fail-on",
         metavar="GROWTH",
         min=1,
-        help="End with status 9 if the total of any type shown grew by at least this much.",
+        help="End with status 9 if references or instances of any type shown grew by at least "
+        "this much.",
     ),
 ]
 
@@ -75,7 +76,9 @@ def diff(
     """Compare the last readings of two files, or of a file with a process as it is now.
 
     Objects of one process are matched by address, those of two processes by name. Totals do
-    not change when a collection moves counts from threads to headers.
+    not change when a collection moves counts from threads to headers. Where both readings have
+    the heap (record, dump --instances), instances, bytes and RSS are compared, too, also of
+    types whose references are not counted: dict, list, str.
     """
     context.obj.append(
         partial(print_diff, before, after, filters, limit, as_json, fail_on, blocking)
@@ -95,7 +98,7 @@ def print_diff(
     kind: str | None = None
     old = _read_snapshot(before, kind, blocking=blocking, last=after is not None)
     kind = next(iter(old)).kind if len(old) else None
-    new = _read_snapshot(after or before, kind, blocking=blocking)
+    new = _read_snapshot(after or before, kind, blocking=blocking, instances=old.heap is not None)
     matches = make_matcher(tuple(filters or ()))
     found = [each for each in find_changes(old, new) if matches(each.name)]
     with standard_output() as stream:
@@ -104,17 +107,26 @@ def print_diff(
         else:
             _write_table(stream, old, new, found, limit)
     if fail_on is not None:
-        grown = [each for each in found if each.growth is not None and each.growth >= fail_on]
+        grown = [each for each in found if each.largest_growth >= fail_on]
         if grown:
             raise _growth_error(grown, fail_on)
 
 
-def _read_snapshot(name: str, kind: str | None, *, blocking: bool, last: bool = True) -> Snapshot:
+def _read_snapshot(
+    name: str,
+    kind: str | None,
+    *,
+    blocking: bool,
+    last: bool = True,
+    instances: bool = True,
+) -> Snapshot:
     """Return the reading that a file or a process stands for."""
     if options.is_pid(name) and not Path(name).exists():
         kinds = (kind or "type",)
         with announce_wait("reading", int(name)):
-            return inspector.attach(int(name)).snapshot(kinds=kinds, blocking=blocking)
+            target = inspector.attach(int(name))
+            snapshot = target.snapshot(kinds=kinds, blocking=blocking)
+            return target.add_heap(snapshot, blocking=blocking) if instances else snapshot
     from inspector.snapshots.recording import (
         RecordingReader,
         is_recording,
@@ -136,12 +148,26 @@ def _read_snapshot(name: str, kind: str | None, *, blocking: bool, last: bool = 
 
 def _write_json(stream: IO[str], old: Snapshot, new: Snapshot, found: Sequence[Change]) -> None:
     document = {
-        "before": {"pid": old.target.pid, "taken_ns": old.taken_ns, "exact": old.exact},
-        "after": {"pid": new.target.pid, "taken_ns": new.taken_ns, "exact": new.exact},
+        "before": _describe_reading(old),
+        "after": _describe_reading(new),
         "same_process": is_same_process(old, new),
+        "seconds": elapsed_seconds(old, new),
         "changes": [each.as_dict() for each in found],
     }
     stream.write(json.dumps(document) + "\n")
+
+
+def _describe_reading(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what the JSON document says of one of the two readings."""
+    heap = snapshot.heap
+    return {
+        "pid": snapshot.target.pid,
+        "taken_ns": snapshot.taken_ns,
+        "exact": snapshot.exact,
+        "rss": None if heap is None else heap.rss,
+        "instances": None if heap is None else heap.instances,
+        "bytes": None if heap is None else heap.bytes,
+    }
 
 
 def _write_table(
@@ -155,5 +181,5 @@ def _write_table(
 
 
 def _growth_error(grown: Sequence[Change], least: int) -> GrowthFound:
-    names = list_names([f"{escape_text(each.name, 80)} +{each.growth:,}" for each in grown])
+    names = list_names([f"{escape_text(each.name, 80)} +{each.largest_growth:,}" for each in grown])
     return GrowthFound(f"{format_plural(len(grown), 'object')} grew by {least:,} or more: {names}")

@@ -23,6 +23,17 @@ PoolOption = Annotated[
 ]
 
 
+InstancesOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--instances/--no-instances",
+        show_default=False,
+        help="Read the heap, too: INSTANCES and BYTES of each type. By default only for a table "
+        "on a terminal, as it takes a tenth of a second or more.",
+    ),
+]
+
+
 def dump(
     context: typer.Context,
     pid: options.PidArgument = None,
@@ -34,6 +45,7 @@ def dump(
     as_json: options.JsonOption = False,
     kind: options.KindOption = "type",
     pool: PoolOption = False,
+    instances: InstancesOption = None,
     blocking: options.BlockingOption = False,
     interpreter: options.InterpreterOption = None,
     retries: options.RetriesOption = RETRIES,
@@ -41,5 +53,7 @@ def dump(
 ) -> None:
     """Print the true refcounts of a process's types."""
     view = options.make_view(sort, filters, limit, threads, as_json)
-    read_options = ReadOptions(blocking, interpreter, retries, pause_limit, kinds_of(kind))
+    read_options = ReadOptions(
+        blocking, interpreter, retries, pause_limit, kinds_of(kind), instances
+    )
     context.obj.append(partial(print_pool if pool else print_snapshot, pid, view, read_options))

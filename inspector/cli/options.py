@@ -11,7 +11,7 @@ import typer
 from inspector.cli.choose import OWN
 from inspector.cli.completion import complete_pids
 from inspector.screen.dashboard.watch_options import BOARD_SORTS, FASTEST, SLOWEST, SUFFIXES
-from inspector.screen.selection import SORTS, Selection, View
+from inspector.screen.selection import HEAP_SORTS, SORTS, Selection, View
 from inspector.snapshots.snapshot import KINDS
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ SortOption = Annotated[
     typer.Option(
         "--sort",
         metavar="KEY",
-        callback=one_of(SORTS),
-        autocompletion=lambda: list(SORTS),
-        help=f"Sort by {', '.join(SORTS)}: the largest first, signs aside.",
+        callback=one_of((*SORTS, *HEAP_SORTS)),
+        autocompletion=lambda: [*SORTS, *HEAP_SORTS],
+        help=f"Sort by {', '.join((*SORTS, *HEAP_SORTS))}: the largest first, signs aside.",
     ),
 ]
 FilterOption = Annotated[

@@ -16,6 +16,7 @@ from inspector.cli.run import RunCommand
 from inspector.cli.show import ReadOptions
 from inspector.errors import NoSuchTarget, TargetChanged
 from inspector.launch.recorder import Schedule, make_ended_error, record_readings, start_program
+from inspector.reader.heap_pace import HeapPace
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.selection import kinds_of
 from inspector.screen.streams import write_line
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from inspector.launch.recorder import Tally
     from inspector.reader.target import Target
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["RecordCommand", "record_"]
 
@@ -71,6 +73,16 @@ FileOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")]
 
 
+InstancesOption = Annotated[
+    bool,
+    typer.Option(
+        "--instances/--no-instances",
+        help="Record instances and bytes of every type, and RSS; the heap is read as often as "
+        "takes a tenth of a processor at most.",
+    ),
+]
+
+
 def record_(
     context: typer.Context,
     subject: SubjectArgument,
@@ -80,6 +92,7 @@ def record_(
     duration: options.DurationOption = None,
     force: ForceOption = False,
     kind: options.KindOption = "type",
+    instances: InstancesOption = True,
     blocking: options.BlockingOption = False,
     interpreter: options.InterpreterOption = None,
     retries: options.RetriesOption = RETRIES,
@@ -90,7 +103,8 @@ def record_(
     A program is started, and recorded from another process until it ends; the exit status is
     the program's. Ctrl-C ends the recording of a process.
     """
-    read_options = ReadOptions(blocking, interpreter, retries, pause_limit, kinds_of(kind))
+    kinds = kinds_of(kind)
+    read_options = ReadOptions(blocking, interpreter, retries, pause_limit, kinds, instances)
     context.obj.append(
         partial(start_recording, subject, file, read_options, Schedule(interval, duration, force))
     )
@@ -133,11 +147,16 @@ def _record_with_progress(
     """Record with a progress bar."""
     from inspector.screen.progress import show_recording
 
-    settings = read_options._asdict()
+    pace = HeapPace(target, blocking=read_options.blocking, pause_limit=read_options.pause_limit)
+
+    def read() -> Snapshot:
+        snapshot = read_options.read_counts(target)
+        return pace.add_heap(snapshot) if read_options.instances else snapshot
+
     with show_recording(schedule.duration) as tell:
         return record_readings(
             target,
-            lambda: target.snapshot(**settings),
+            read,
             path,
             schedule,
             lambda tally: tell(tally.readings, tally.size, tally.seconds),

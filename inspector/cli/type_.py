@@ -17,6 +17,14 @@ from inspector.screen.waiting import announce_wait
 __all__ = ["type_"]
 
 
+InstancesOption = Annotated[
+    bool,
+    typer.Option(
+        "--instances/--no-instances", help="Read the heap, too: how many instances are alive."
+    ),
+]
+
+
 def type_(
     context: typer.Context,
     subject: Annotated[
@@ -29,17 +37,19 @@ def type_(
     pid: options.PidArgument = None,
     *,
     as_json: options.JsonOption = False,
+    instances: InstancesOption = True,
     blocking: options.BlockingOption = False,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Print one type in full: header, total, threads, bases, and how it is counted."""
-    context.obj.append(partial(print_type, subject, pid, as_json, blocking, pause_limit))
+    context.obj.append(partial(print_type, subject, pid, as_json, instances, blocking, pause_limit))
 
 
 def print_type(
     subject: str,
     pid: int | None,
     as_json: bool,
+    instances: bool,
     blocking: bool,
     pause_limit: float,
 ) -> None:
@@ -47,7 +57,10 @@ def print_type(
     with announce_wait("reading", pid):
         target = inspector.attach(pid, pause_limit=pause_limit)
         anatomy = target.anatomy(
-            _parse_subject(subject), blocking=blocking, pause_limit=pause_limit
+            _parse_subject(subject),
+            blocking=blocking,
+            pause_limit=pause_limit,
+            instances=instances,
         )
     with standard_output() as stream:
         if as_json:

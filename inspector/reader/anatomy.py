@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
+    from inspector.snapshots.heap import TypeUse
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
     from inspector.verdict.judge import Judgement
 
@@ -51,6 +52,10 @@ class Anatomy:
     suspended: int | None = None
     """References in suspended generators, which no count includes; None where unknown."""
     gil_enabled: bool | None = None
+    use: TypeUse | None = None
+    """Its instances; None where the heap was not read."""
+    why_no_heap: str | None = None
+    """Why the heap could not be read though it was asked for."""
 
     @property
     def judged(self) -> Judgement | None:
@@ -85,6 +90,9 @@ class Anatomy:
             "paths": [asdict(path) for path in self.paths],
             "formula": self.formula,
             "suspended": self.suspended,
+            "instances": None if self.use is None else self.use.instances,
+            "bytes": None if self.use is None else self.use.bytes,
+            "attached": None if self.use is None else self.use.attached,
             "verdict": None,
             "evidence": read_evidence(self.count, gil_enabled=self.gil_enabled).as_dict(),
             "advice": None,
@@ -129,6 +137,8 @@ def read_anatomy(
         ),
         suspended=suspended,
         gil_enabled=snapshot.target.gil_enabled,
+        use=snapshot.find_use(count),
+        why_no_heap=snapshot.why_no_heap,
     )
 
 

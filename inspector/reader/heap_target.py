@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inspector.cpython.published import spell_version
 from inspector.cpython.runtime_lists import read_gil_enabled
+from inspector.errors import LayoutError, MemoryFault, Unsettled
 from inspector.process.maps import read_resident_bytes
 from inspector.reader.interpreter_state import read_interpreter_ids
 from inspector.reader.lifetime import report_end
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from inspector.process.own import OwnProcess
     from inspector.reader.heap import HeapReader
     from inspector.snapshots.heap import Allocator, Histogram
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["PAUSE_LIMIT", "HeapTarget"]
 
@@ -62,6 +64,23 @@ class HeapTarget:
             made = make_histogram(self._process.memory, self.layout, reading, self._facts())
             self._process.check()
             return made._replace(rss=read_resident_bytes(self._process.pid))
+
+    def add_heap(
+        self, snapshot: Snapshot, *, blocking: bool = False, pause_limit: float = PAUSE_LIMIT
+    ) -> Snapshot:
+        """Return a snapshot of this process with a reading of the heap.
+
+        ``blocking`` is as for :meth:`histogram`; a heap that is too large to be copied in a
+        pause is estimated.  Where the heap cannot be read, ``why_no_heap`` says why.
+        """
+        try:
+            try:
+                heap = self.histogram(blocking=blocking, pause_limit=pause_limit)
+            except Unsettled:
+                heap = self.histogram(pause_limit=pause_limit)
+        except (LayoutError, MemoryFault, Unsettled) as error:
+            return snapshot._replace(heap=None, why_no_heap=str(error))
+        return snapshot._replace(heap=heap, why_no_heap=None)
 
     def allocator(self, *, pause_limit: float = PAUSE_LIMIT) -> Allocator:
         """Return what each heap of each thread uses, without a look at objects.

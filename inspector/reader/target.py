@@ -185,9 +185,16 @@ class Target(HeapTarget):
         return find_module_attributes(memory, published, modules, addresses)
 
     def anatomy(
-        self, subject: type | str | int, *, blocking: bool = False, pause_limit: float = PAUSE_LIMIT
+        self,
+        subject: type | str | int,
+        *,
+        blocking: bool = False,
+        pause_limit: float = PAUSE_LIMIT,
+        instances: bool = False,
     ) -> Anatomy:
         """Return one type in full, by type object, ``module.qualname`` or address.
+
+        ``instances`` reads the heap, too, which takes longer than all else.
 
         Raises :class:`NoSuchObject`, :class:`~inspector.errors.AmbiguousName`, and
         what :meth:`snapshot` raises.
@@ -198,6 +205,8 @@ class Target(HeapTarget):
             kinds=("type", "static"), blocking=blocking, pause_limit=pause_limit
         )
         count = snapshot[subject]
+        if instances:
+            snapshot = self.add_heap(snapshot, blocking=blocking, pause_limit=pause_limit)
         memory = self._process.memory
         chain = read_interpreter_ids(memory, self.layout).items()
         interpreter = next((at for at, number in chain if number == count.interpreter), None)

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from inspector.screen.cells import format_compact
 from inspector.screen.text import escape_text, format_count
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def anatomy_view(anatomy: Anatomy) -> Group:
     facts = [
         ("address", f"{row.address:#x}, interpreter {row.interpreter}"),
         ("unique id", str(row.unique_id) if row.unique_id else "none"),
-        ("instances", f"{anatomy.basicsize:,} bytes each"),
+        ("instances", _describe_instances(anatomy)),
         ("flags", " ".join(anatomy.flags)),
         ("mro", _join_names(anatomy.bases)),
         ("subclasses", _join_names(anatomy.subclasses) or "none"),
@@ -67,6 +68,19 @@ def anatomy_view(anatomy: Anatomy) -> Group:
         _make_section("how they are counted", paths),
         *([_make_section("verdict", said)] if said else []),
     )
+
+
+def _describe_instances(anatomy: Anatomy) -> str:
+    """Return how many instances are alive, where that was read, and how large one is."""
+    each = f"{anatomy.basicsize:,} bytes each"
+    use = anatomy.use
+    if use is None:
+        why = anatomy.why_no_heap
+        return f"? ({escape_text(why)}), {each}" if why else each
+    about = "" if use.instances == use.low else "~"
+    attached = f", {format_compact(use.attached)}B attached" if use.attached else ""
+    blocks = f"blocks of {format_compact(use.bytes)}B{attached}"
+    return f"{about}{use.instances:,} alive in {blocks}, {each}"
 
 
 def _make_section(title: str, lines: Iterable[tuple[str, str]]) -> Group:

@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from inspector.snapshots.heap import TypeUse
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
 
-__all__ = ["SORTS", "Selected", "Selection", "View", "kinds_of", "make_matcher", "select_rows"]
+__all__ = [
+    "HEAP_SORTS",
+    "SORTS",
+    "Selected",
+    "Selection",
+    "View",
+    "find_sort_value",
+    "kinds_of",
+    "make_matcher",
+    "select_rows",
+]
 
 SORTS: Final[dict[str, Callable[[ObjectCount], int | None]]] = {
     "total": lambda row: row.total,
@@ -23,12 +34,18 @@ SORTS: Final[dict[str, Callable[[ObjectCount], int | None]]] = {
 }
 """What rows can be sorted by: the largest first, signs aside, and then by name."""
 
+HEAP_SORTS: Final[dict[str, Callable[[TypeUse], int]]] = {
+    "instances": lambda use: use.instances,
+    "bytes": lambda use: use.bytes,
+}
+"""What rows can be sorted by where the heap was read."""
+
 
 class Selection(NamedTuple):
     """What a user asked to see."""
 
     sort: str = "total"
-    """One of :data:`SORTS`."""
+    """One of :data:`SORTS` or :data:`HEAP_SORTS`."""
     filters: tuple[str, ...] = ()
     """Shell patterns, any of which a name has to match; see :func:`select_rows`."""
     limit: int | None = None
@@ -70,16 +87,23 @@ def select_rows(snapshot: Snapshot, selection: Selection, room: int = 0) -> Sele
     """
     matches = make_matcher(selection.filters)
     rows = [row for row in snapshot if matches(row.name)]
-    value = SORTS[selection.sort]
 
     def place(row: ObjectCount) -> tuple[bool, int, str, int]:
-        key = value(row)
+        key = find_sort_value(snapshot, row, selection.sort)
         return key is None, -abs(key or 0), row.name, row.address
 
     rows.sort(key=place)
     limit = room if selection.limit is None else selection.limit
     shown = rows[:limit] if limit else rows
     return Selected(snapshot._replace(rows=tuple(map(tuple, shown))), len(rows), len(snapshot))
+
+
+def find_sort_value(snapshot: Snapshot, row: ObjectCount, sort: str) -> int | None:
+    """Return what a row is sorted by, of :data:`SORTS` and :data:`HEAP_SORTS`."""
+    if sort in HEAP_SORTS:
+        use = snapshot.find_use(row)
+        return None if use is None else HEAP_SORTS[sort](use)
+    return SORTS[sort](row)
 
 
 def make_matcher(patterns: Sequence[str]) -> Callable[[str], bool]:

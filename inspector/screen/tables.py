@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
-from inspector.screen.cells import GAP, bare_table, cut_to_width
+from inspector.screen.cells import GAP, bare_table, cut_to_width, format_compact
 from inspector.screen.text import (
     GIL_ON,
     escape_text,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from inspector.screen.selection import Selected
+    from inspector.snapshots.heap import TypeUse
     from inspector.snapshots.snapshot import InterpreterCount, ObjectCount, Snapshot
 
 __all__ = ["type_table", "write_caption", "write_heading"]
@@ -42,6 +43,18 @@ def _format_total(row: ObjectCount) -> str:
     if row.bounds is None or row.bounds[0] == row.bounds[1]:
         return f"~{format_count(row.total)}"
     return f"~{format_count(row.bounds[0])}..{format_count(row.bounds[1])}"
+
+
+def _format_instances(use: TypeUse | None) -> str:
+    """Return how many instances a type has, marked with ``~`` where that is an estimate."""
+    if use is None:
+        return "?"
+    return f"{'' if use.instances == use.low else '~'}{format_count(use.instances)}"
+
+
+def _format_bytes(use: TypeUse | None) -> str:
+    """Return the bytes of the instances of a type."""
+    return "?" if use is None else f"{format_compact(use.bytes)}B"
 
 
 def _format_verdict(row: ObjectCount) -> str:
@@ -63,7 +76,12 @@ CELLS: Final[dict[str, Callable[[ObjectCount], str]]] = {
     "VERDICT": _format_verdict,
     "ADDRESS": lambda row: f"{row.address:#x}",
 }
-"""Every column beside the names, in the order in which they are drawn."""
+"""Every column beside the names that one row tells, in the order in which they are drawn."""
+
+HEAP_TITLES: Final = ("INSTANCES", "BYTES")
+"""Columns that the heap tells, drawn behind the total."""
+
+TITLES: Final = ("TOTAL", *HEAP_TITLES, *(title for title in CELLS if title != "TOTAL"))
 
 FIRST: Final = ("TOTAL", "THREADS", "SHARED", "LOCAL")
 """The columns that names make room for, down to :data:`NARROWEST`."""
@@ -71,7 +89,17 @@ FIRST: Final = ("TOTAL", "THREADS", "SHARED", "LOCAL")
 FIRST_OF_ALL: Final = FIRST[:2]
 """Those of them that stay where a column of a single thread has no room otherwise."""
 
-THEN: Final = ("GETREFCOUNT", "STACK", "INTERPRETER", "STATE", "ID", "VERDICT", "ADDRESS")
+THEN: Final = (
+    "INSTANCES",
+    "BYTES",
+    "GETREFCOUNT",
+    "STACK",
+    "INTERPRETER",
+    "STATE",
+    "ID",
+    "VERDICT",
+    "ADDRESS",
+)
 """The columns that are added while names keep :data:`COMFORTABLE`."""
 
 AFTER_THREADS: Final = frozenset({"INTERPRETER", "STATE", "ID", "VERDICT", "ADDRESS"})
@@ -111,6 +139,10 @@ def type_table(selected: Selected, width: int, *, threads: bool = False) -> Tabl
     names = [escape_text(row.name) for row in rows]
     longest = max(map(cell_len, ["TYPE", *names]))
     columns = {title: Column(title, list(map(cell, rows))) for title, cell in CELLS.items()}
+    if snapshot.heap is not None or snapshot.why_no_heap:
+        uses = [snapshot.find_use(row) for row in rows]
+        columns["INSTANCES"] = Column("INSTANCES", [_format_instances(use) for use in uses])
+        columns["BYTES"] = Column("BYTES", [_format_bytes(use) for use in uses])
     if len(snapshot.interpreters) == 1:
         del columns["INTERPRETER"]
     if not any(columns["VERDICT"].cells):
@@ -122,9 +154,9 @@ def type_table(selected: Selected, width: int, *, threads: bool = False) -> Tabl
         if per_thread or not threads:
             break
     chosen |= _choose_columns(columns, THEN, left - _sum_widths(per_thread))
-    drawn = [columns[title] for title in CELLS if title in chosen - AFTER_THREADS]
+    drawn = [columns[title] for title in TITLES if title in chosen - AFTER_THREADS]
     drawn += per_thread
-    drawn += [columns[title] for title in CELLS if title in chosen & AFTER_THREADS]
+    drawn += [columns[title] for title in TITLES if title in chosen & AFTER_THREADS]
     space = min(longest, max(1, width - _sum_widths(drawn)))
     return _draw_table([cut_to_width(name, space) for name in names], space, drawn)
 
@@ -243,6 +275,19 @@ def _describe_exactness(interpreter: InterpreterCount, snapshot: Snapshot) -> st
     return f"exact, paused for {format_duration(snapshot.pause_ns)}"
 
 
+def _describe_heap(snapshot: Snapshot) -> list[str]:
+    """Return how instances were read, or why they were not."""
+    if snapshot.why_no_heap:
+        return [f"INSTANCES are not known: {escape_text(snapshot.why_no_heap)}"]
+    heap = snapshot.heap
+    if heap is None:
+        return []
+    how = "exact" if heap.exact else "estimated while it ran"
+    rss = "?" if heap.rss is None else f"{format_compact(heap.rss)}B"
+    objects = f"{format_count(heap.instances)} objects of {len(heap.types):,} types"
+    return [f"INSTANCES {how}, after the counts: {objects}, RSS {rss}"]
+
+
 def write_caption(selected: Selected, sort: str, remarks: Sequence[str] = ()) -> Text:
     """Return what the rows are and how their numbers come about, and then the remarks."""
     rows = list(selected.snapshot)
@@ -258,6 +303,7 @@ def write_caption(selected: Selected, sort: str, remarks: Sequence[str] = ()) ->
             + (" (STACK was not read)" if unread else " + STACK")
             + ", SHARED without CPython's bias, which GETREFCOUNT has"
         )
+    lines += _describe_heap(selected.snapshot)
     if any(not row.settled for row in rows):
         lines.append("~ moved while it was read")
     return Text("\n".join([*lines, *remarks]), "dim")

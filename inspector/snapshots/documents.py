@@ -22,7 +22,14 @@ from inspector.snapshots.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PARSE_ERRORS", "parse_histogram", "parse_row", "parse_snapshot", "parse_type_use"]
+__all__ = [
+    "MEASURED",
+    "PARSE_ERRORS",
+    "parse_histogram",
+    "parse_row",
+    "parse_snapshot",
+    "parse_type_use",
+]
 
 PARSE_ERRORS: Final = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """What parsing raises for JSON that is not a snapshot, or is nested too deep."""
@@ -129,29 +136,32 @@ def parse_snapshot(
         tries=document.get("tries", 1),
         rows=rows,
         why_not_exact=_text_or_none(document.get("why_not_exact")),
+        heap=None if document.get("heap") is None else parse_histogram(document["heap"]),
+        why_no_heap=_text_or_none(document.get("why_no_heap")),
     )
 
 
-def parse_histogram(document: dict[str, Any], target: dict[str, Any] | None = None) -> Histogram:
+def parse_histogram(document: dict[str, Any]) -> Histogram:
     """Return the histogram of a JSON document of ``histo --json``.
 
-    ``target`` is its process, where the document does not say that.  Changes that the document
-    has from a comparison of its own are left out.
+    Changes that the document has from a comparison of its own are left out.
     Raises one of :data:`PARSE_ERRORS` for a document that is not a histogram.
     """
     _check_fields(Histogram, {name: value for name, value in document.items() if name != "types"})
     if document["exactness"] not in {"exact", "estimate"}:
         raise ValueError("it is neither exact nor an estimate")
+    types = tuple(parse_type_use(values) for values in document["types"])
+    count = document.get("type_count")
     return Histogram(
-        target=_make_value(TargetInfo, document["target"] if target is None else target)._asdict(),
+        target=_make_value(TargetInfo, document["target"])._asdict(),
         exact=document["exactness"] == "exact",
         pause_ns=document["pause_ns"],
         taken_ns=document["taken_ns"],
         pages=document["pages"],
         uncertain=document["uncertain"],
-        types=tuple(parse_type_use(values) for values in document["types"]),
+        types=types,
         rss=document.get("rss"),
-        type_count=document.get("type_count"),
+        type_count=None if count == len(types) else count,
     )
 
 

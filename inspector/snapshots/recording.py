@@ -2,7 +2,8 @@
 
 The first line describes the target and its layout.  After that, one reading in
 :data:`WHOLE_EVERY` has every object; the others have the objects that changed since the
-reading before, and the keys of those that are gone.  Each line is written before the next
+reading before, and the keys of those that are gone.  So it is with the types of the heap,
+which is not read for every reading.  Each line is written before the next
 reading begins: if the recorder is killed, only the last line can be incomplete.
 
 Only the latest reading is kept in memory.
@@ -22,15 +23,26 @@ from inspector.snapshots.compressed_files import (
     open_compressor,
     open_decompressed,
 )
-from inspector.snapshots.documents import PARSE_ERRORS, parse_row, parse_snapshot
+from inspector.snapshots.documents import (
+    MEASURED,
+    PARSE_ERRORS,
+    parse_histogram,
+    parse_row,
+    parse_snapshot,
+    parse_type_use,
+)
 from inspector.snapshots.snapshot import ObjectCount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from inspector.snapshots.heap import Histogram, TypeUse
     from inspector.snapshots.object_count import ObjectKey
     from inspector.snapshots.snapshot import Snapshot
+
+    UseKey = tuple[int | None, int, str]
+    """Interpreter, address and name of a type."""
 
 __all__ = ["RecordingReader", "RecordingWriter", "is_recording", "read_document"]
 
@@ -59,6 +71,8 @@ class RecordingWriter:
         self.count = 0
         self._layout = dict(layout)
         self._before: dict[ObjectKey, tuple[Any, ...]] = {}
+        self._heap: Histogram | None = None
+        self._uses: dict[UseKey, TypeUse] = {}
         try:
             raw = CountingFile(path, "wb" if force else "xb")
         except FileExistsError as error:
@@ -101,17 +115,39 @@ class RecordingWriter:
         whole = self.count % WHOLE_EVERY == 0
         rows = {ObjectCount._make(row).key: row for row in snapshot.rows}
         before = {} if whole else self._before
-        reading = snapshot._replace(rows=()).as_dict()
-        del reading["objects"]
+        reading = snapshot._replace(rows=(), heap=None).as_dict()
+        del reading["objects"], reading["heap"]
         document = {
             "whole": whole,
             "reading": reading,
             "rows": [row for key, row in rows.items() if before.get(key) != row],
             "gone": [key for key in before if key not in rows],
+            "heap": self._describe_heap(snapshot.heap, whole=whole),
         }
         self._write(document)
         self._before = rows
         self.count += 1
+
+    def _describe_heap(self, heap: Histogram | None, *, whole: bool) -> dict[str, Any] | None:
+        """Return the types of a heap that changed since it was last read; None if it was not.
+
+        A whole reading has all types of the last heap, so that it can be read by itself.
+        """
+        if heap is None and whole:
+            heap = self._heap
+        if heap is None:
+            return None
+        before = {} if whole else self._uses
+        uses = {use.key: use for use in heap.types}
+        self._heap, self._uses = heap, uses
+        document = heap._replace(types=()).as_dict()
+        changed = [use for key, use in uses.items() if before.get(key) != use]
+        return {
+            **document,
+            "type_count": heap.type_count,
+            "types": [use[: len(MEASURED)] for use in changed],
+            "gone": [key for key in before if key not in uses],
+        }
 
     def _header(self, snapshot: Snapshot) -> dict[str, Any]:
         return {
@@ -120,6 +156,7 @@ class RecordingWriter:
             "target": snapshot.target._asdict(),
             "layout": self._layout,
             "columns": COLUMNS,
+            "heap_columns": MEASURED,
         }
 
     def _write(self, document: dict[str, Any]) -> None:
@@ -146,6 +183,8 @@ class RecordingReader:
         self._at = -1
         self._rows: dict[ObjectKey, tuple[Any, ...]] = {}
         self._reading: dict[str, Any] = {}
+        self._heap: Histogram | None = None
+        self._uses: dict[UseKey, TypeUse] = {}
         try:
             self._index()
         except BaseException:
@@ -177,22 +216,36 @@ class RecordingReader:
             for current in range(first, number + 1):
                 self._apply(self._line(current))
                 self._at = current
-            return parse_snapshot(self._reading, tuple(self._rows.values()))
+            snapshot = parse_snapshot(self._reading, tuple(self._rows.values()))
         except PARSE_ERRORS as error:
             self._at = -1
             text = f"{self.path}: reading {current + 1} is damaged"
             raise FileError(text, path=self.path) from error
+        return snapshot._replace(heap=self._heap)
 
     def _apply(self, document: dict[str, Any]) -> None:
         """Turn the current reading into the next one."""
         if document["whole"]:
-            self._rows = {}
+            self._rows, self._uses, self._heap = {}, {}, None
         for interpreter, address, name in document["gone"]:
             del self._rows[interpreter, address, name]
         for values in document["rows"]:
             row = parse_row(dict(zip(self.columns, values, strict=True)))
             self._rows[ObjectCount._make(row).key] = row
         self._reading = document["reading"]
+        # Earlier releases did not read the heap.
+        if document.get("heap") is not None:
+            self._apply_heap(document["heap"])
+
+    def _apply_heap(self, document: dict[str, Any]) -> None:
+        """Turn the latest heap into the next one."""
+        for interpreter, address, name in document["gone"]:
+            del self._uses[interpreter, address, name]
+        for values in document["types"]:
+            use = parse_type_use(dict(zip(self.header["heap_columns"], values, strict=True)))
+            self._uses[use.key] = use
+        facts = parse_histogram({**document, "types": ()})
+        self._heap = facts._replace(types=tuple(self._uses.values()))
 
     def _line(self, number: int) -> dict[str, Any]:
         self._file.seek(self._starts[number])

@@ -26,6 +26,8 @@ from inspector.snapshots.row_verdict import make_judged_document
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inspector.snapshots.heap import Histogram, TypeUse
+
 __all__ = [
     "KINDS",
     "InterpreterCount",
@@ -55,16 +57,22 @@ class Snapshot:
     """The fields of each :class:`ObjectCount`, in their order."""
     why_not_exact: str | None
     """Why the own process cannot be stopped; None if it can, and for another process."""
+    heap: Histogram | None
+    """Instances and bytes of every type, read after the counts; None where it was not read.  A
+    recording has the latest one that was read until then."""
+    why_no_heap: str | None
+    """Why the heap could not be read though it was asked for."""
 
     # Not a dataclass, whose import takes a tenth of the time of `inspector dump --json`, and
     # not a tuple, which cannot be indexed by name.
     _fields: Final = (
         *("target", "exact", "pause_ns", "interpreters", "taken_ns", "tries", "rows"),
-        "why_not_exact",
+        *("why_not_exact", "heap", "why_no_heap"),
     )
 
     def __init__(self, **facts: object) -> None:
-        facts.setdefault("why_not_exact", None)
+        for name in ("why_not_exact", "heap", "why_no_heap"):
+            facts.setdefault(name, None)
         if facts.keys() != set(self._fields):
             raise TypeError(f"a snapshot is made of {', '.join(self._fields)}")
         vars(self).update(facts)
@@ -165,8 +173,37 @@ class Snapshot:
     def _row(self, place: int) -> ObjectCount:
         return ObjectCount._make(self.rows[place])
 
+    @cached_property
+    def _uses(self) -> dict[tuple[int | None, int], TypeUse]:
+        types = () if self.heap is None else self.heap.types
+        return {(use.interpreter, use.address): use for use in types}
+
+    def find_use(self, row: ObjectCount) -> TypeUse | None:
+        """Return the instances of a type; None where the heap was not read, or is older."""
+        heap = self.heap
+        if heap is None or row.kind not in {"type", "static"}:
+            return None
+        found = self._uses.get((row.interpreter, row.address))
+        # A segment may be nobody's for a moment; the type of its objects is still theirs.
+        found = found or self._uses.get((None, row.address))
+        if found is not None or heap.taken_ns < self.taken_ns or not heap.is_complete:
+            return found
+        from inspector.snapshots.heap import TypeUse
+
+        return TypeUse(row.name, row.address, row.interpreter, 0, 0, 0, 0, None)
+
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON document that ``--json`` prints."""
+        """Return the JSON document that ``--json`` prints.
+
+        Where the heap was read, objects have ``instances``, ``bytes`` and ``attached``, and
+        ``heap`` has all types, also those without a count.
+        """
+        objects = []
+        for row in self:
+            document = make_judged_document(row, gil_enabled=self.target.gil_enabled)
+            if self.heap is not None:
+                document |= self._describe_use(row)
+            objects.append(document)
         return {
             "target": self.target._asdict(),
             "exact": self.exact,
@@ -175,10 +212,17 @@ class Snapshot:
             "taken_ns": self.taken_ns,
             "tries": self.tries,
             "interpreters": [interpreter.as_dict() for interpreter in self.interpreters],
-            "objects": [
-                make_judged_document(row, gil_enabled=self.target.gil_enabled) for row in self
-            ],
+            "heap": None if self.heap is None else self.heap.as_dict(),
+            "why_no_heap": self.why_no_heap,
+            "objects": objects,
         }
+
+    def _describe_use(self, row: ObjectCount) -> dict[str, int | None]:
+        """Return what the JSON form of an object says of its instances."""
+        use = self.find_use(row)
+        if use is None:
+            return {"instances": None, "bytes": None, "attached": None}
+        return {"instances": use.instances, "bytes": use.bytes, "attached": use.attached}
 
     def __repr__(self) -> str:
         how = "exact" if self.exact else "not exact"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,3 +65,38 @@ def test_bad_input_of_a_comparison_is_one_clear_error(words: list[str], text: st
     assert done.status == 2
     assert text in done.errors
     assert "Traceback" not in done.errors
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False))
+def test_a_service_that_keeps_more_is_told_so_by_every_verb(version: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    words = ("--filter", "__main__.Slotted", "--filter", "builtins.float", "--json")
+    with Puppet(python_of(version), HEAPS) as target:
+        target.ask("make", 100)
+        assert inspect("record", target.pid, "-o", path, "--duration", 0).status == 0
+        target.ask("make", 200)
+        dump = inspect("dump", target.pid, "--instances", *words).document
+        plain = inspect("dump", target.pid, *words).document
+        shown = inspect("type", "__main__.Slotted", target.pid)
+        whole = inspect("type", "__main__.Slotted", target.pid, "--json").document
+        diff = inspect("diff", path, target.pid, *words, "--fail-on", 200)
+        replayed = inspect("replay", path, "--once", *words).document
+    (slotted,) = dump["objects"]
+    assert (slotted["instances"], slotted["attached"]) == (300, None)
+    assert slotted["bytes"] == slotted["instances"] * whole["bytes"] // whole["instances"]
+    assert dump["heap"]["rss"] > dump["heap"]["types"][0]["bytes"]
+    assert plain["heap"] is None
+    assert "instances" not in plain["objects"][0]
+    assert whole["instances"] == 300
+    assert "300 alive in blocks of " in shown.output
+    assert diff.status == 9
+    assert "__main__.Slotted +200" in diff.errors
+    document = json.loads(diff.output)
+    changes = {each["name"]: each for each in document["changes"]}
+    assert changes["__main__.Slotted"]["growth"] == 200
+    assert changes["__main__.Slotted"]["instances_growth"] == 200
+    assert changes["builtins.float"]["growth"] is None
+    assert abs(changes["builtins.float"]["instances_growth"] - 200) < 4
+    assert document["after"]["rss"] > 1 << 20
+    assert document["seconds"] > 0
+    assert replayed["heap"]["types"]

@@ -57,8 +57,9 @@ def interrupted(puppet: Puppet, path: Path, count: int) -> str:
 
 
 def recorded(puppet: Puppet, path: Path) -> Path:
-    """Take one reading."""
-    done = inspect("record", puppet.pid, "-o", path, "--duration", 0)
+    """Take one reading, of counts alone."""
+    words = ("--duration", 0, "--no-instances")
+    done = inspect("record", puppet.pid, "-o", path, *words)
     assert done.status == 0, done.errors
     return path
 

@@ -8,6 +8,7 @@ from inspector.analysis.history import History
 from inspector.cpython.refcount import Header
 from inspector.process.permission import Permission
 from inspector.reader.anatomy import Anatomy, CountingPath
+from inspector.snapshots.heap import Histogram, TypeUse
 from inspector.snapshots.snapshot import (
     InterpreterCount,
     ObjectCount,
@@ -100,6 +101,21 @@ def snapshot(*rows: ObjectCount, **values: Any) -> Snapshot:  # noqa: ANN401 - a
         "tries": 1,
     }
     return Snapshot(rows=tuple(map(tuple, rows)), **(fields | values))
+
+
+def use(name: str, instances: int, size: int = 32, **values: Any) -> TypeUse:  # noqa: ANN401 - any field
+    """Return the instances of a type, with the address that :func:`row` gives it."""
+    address = 0x10000 + 16 * (sum(map(ord, name)) % 4096)
+    made = TypeUse(name, address, 0, instances, instances, 0, instances * size, None)
+    return made._replace(**values)
+
+
+def heap(second: int, *types: TypeUse, pid: int = 4242, **values: Any) -> Histogram:  # noqa: ANN401 - any field
+    """Return a histogram taken in a second, of the process of :func:`snapshot`."""
+    target = snapshot().target._replace(pid=pid)._asdict()
+    fields: dict[str, Any] = {"exact": True, "pause_ns": None, "pages": 1, "uncertain": 0}
+    fields |= {"target": target, "taken_ns": second * SECOND, "types": types}
+    return Histogram(**{**fields, **values})
 
 
 def large(local: int = 1) -> Snapshot:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from inspector.analysis.change import find_changes
 from inspector.diagnosis.doctor import Diagnosis
@@ -20,7 +21,17 @@ from inspector.screen.text import GIL_ON
 from inspector.verdict.advice import describe_evidence
 from inspector.verdict.evidence import Evidence
 from tests.screen.boards import board, printed
-from tests.screen.builder import RIGHTS, SECOND, anatomy, interpreter, row, snapshot, unread
+from tests.screen.builder import (
+    RIGHTS,
+    SECOND,
+    anatomy,
+    heap,
+    interpreter,
+    row,
+    snapshot,
+    unread,
+    use,
+)
 
 
 def test_a_pool_tells_of_each_thread_where_it_counts() -> None:
@@ -86,6 +97,27 @@ def test_differences_of_two_processes_say_so_and_mark_what_moved() -> None:
     assert lines[-1] == "2 of 2 changes; ~ moved while it was read"
     assert "nothing changed" in printed(difference_view(old, old, [], 100, None))
     assert "1 of 2 changes" in printed(difference_view(old, other, found, 100, 1))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_differences_of_heaps_show_instances_bytes_rates_and_rss(width: int) -> None:
+    counted = snapshot(row("app.Order", local=3), taken_ns=0)
+    order, kept = use("app.Order", 3), use("builtins.dict", 20)
+    old = counted._replace(heap=heap(0, order, kept, rss=5 << 20))
+    more = snapshot(row("app.Order", local=9), taken_ns=4 * SECOND)
+    changed = (use("app.Order", 9), use("builtins.dict", 15_020))
+    new = more._replace(heap=heap(4, *changed, rss=7 << 20))
+    view = difference_view(old, new, find_changes(old, new), width, None)
+    lines = printed(view, width).replace("\n(+2.1MB)", " (+2.1MB)").splitlines()
+    assert lines[0] == "pid 4242 at 00:00:00  to  pid 4242 at 00:00:04, 4.0 s"
+    assert lines[1] == "15,029 objects (+15,006) in 481kB (+480kB), RSS 7.3MB (+2.1MB)"
+    heads, first, second = (line.split() for line in lines[3:6])
+    rows = [dict(zip(heads[1:], line[1:], strict=False)) for line in (first, second)]
+    assert (first[0], second[0]) == ("builtins.dict", "app.Order")
+    assert (rows[0]["+INSTANCES"], rows[0]["GROWTH"], rows[1]["GROWTH"]) == ("+15,000", "-", "+6")
+    assert all(cell_len(line) <= width for line in lines[2:])
+    if width == 200:
+        assert (rows[0]["INSTANCES/s"], rows[1]["/s"]) == ("+3.8k", "+1.5")
 
 
 def test_a_diagnosis_ends_with_what_it_comes_to() -> None:

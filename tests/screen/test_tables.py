@@ -11,7 +11,7 @@ from rich.console import Console
 from inspector.screen.selection import Selection, select_rows
 from inspector.screen.tables import type_table, write_caption, write_heading
 from inspector.screen.text import GIL_ON
-from tests.screen.builder import interpreter, row, snapshot, unread
+from tests.screen.builder import heap, interpreter, row, snapshot, unread, use
 
 if TYPE_CHECKING:
     from inspector.snapshots.snapshot import Snapshot
@@ -237,3 +237,32 @@ def test_verdicts_have_a_column_where_a_reading_bears_one() -> None:
     text = drawn(snapshot(*ROWS, row("app.Bound", local=9, unique_id=0)), 200)
     assert "VERDICT" in head_of(text)
     assert "no unique id" in " ".join(line_of(text, "app.Bound"))
+
+
+def test_instances_and_bytes_have_columns_where_the_heap_was_read() -> None:
+    whole = snapshot(*ROWS)
+    assert "INSTANCES" not in head_of(drawn(whole, 200))
+    read = whole._replace(
+        heap=heap(
+            2_000_000_000,
+            use("app.Order", 52_000),
+            use("collections.deque", 57, low=50),
+            exact=False,
+            rss=5 << 20,
+        )
+    )
+    text = drawn(read, 120)
+    assert head_of(text)[:4] == ["TYPE", "TOTAL", "INSTANCES", "BYTES"]
+    assert line_of(text, "app.Order")[2:4] == ["52,000", "1.7MB"]
+    assert line_of(text, "collections.deque")[2:4] == ["~57", "1.8kB"]
+    assert "INSTANCES estimated while it ran, after the counts: 52,057 objects" in text
+    unread_heap = drawn(whole._replace(why_no_heap="no such field"), 120)
+    assert line_of(unread_heap, "app.Order")[2:4] == ["?", "?"]
+    assert "INSTANCES are not known: no such field" in unread_heap
+
+
+def test_rows_are_sorted_by_their_instances() -> None:
+    whole = snapshot(*ROWS, heap=heap(2_000_000_000, use("app.Order", 5), use(LONG.name, 9, 1)))
+    for sort, names in (("instances", [LONG, ORDER, DEQUE]), ("bytes", [ORDER, LONG, DEQUE])):
+        shown = select_rows(whole, Selection(sort)).snapshot
+        assert list(shown.column("name")) == [each.name for each in names]

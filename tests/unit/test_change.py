@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from inspector.analysis.change import find_changes, is_same_process, measure_growth
 from inspector.snapshots.snapshot import TargetInfo
-from tests.screen.builder import row, snapshot, unread
+from tests.screen.builder import SECOND, heap, row, snapshot, unread, use
 
 ORDER = row("app.Order", local=4, contributions={1: 10})
 LINE = row("app.Line", local=2)
@@ -52,3 +52,43 @@ def test_the_first_process_of_two_containers_is_not_the_same() -> None:
     assert is_same_process(before, before)
     assert not is_same_process(before, after)
     assert find_changes(before, after) == []
+
+
+def test_instances_change_also_of_types_whose_references_are_not_counted() -> None:
+    before = snapshot(ORDER, LINE, taken_ns=SECOND)._replace(
+        heap=heap(1, use("app.Order", 10), use("builtins.dict", 100), use("builtins.int", 7))
+    )
+    more = row("app.Order", local=4, contributions={1: 10}, shared=30)
+    after = snapshot(more, LINE, taken_ns=11 * SECOND)._replace(
+        heap=heap(
+            11,
+            use("app.Order", 40),
+            use("builtins.dict", 15_100, attached=900_000),
+            use("builtins.int", 9),
+            use("app.Line", 2),
+        )
+    )
+    found = {change.name: change for change in find_changes(before, after)}
+    assert list(found) == ["builtins.dict", "app.Order"]
+    kept = found["builtins.dict"]
+    assert (kept.growth, kept.instances, kept.instances_growth) == (None, 15_100, 15_000)
+    assert (kept.bytes_growth, kept.instances_per_second) == (15_000 * 32 + 900_000, 1500.0)
+    order = found["app.Order"]
+    assert (order.growth, order.instances_growth, order.what) == (30, 30, "changed")
+    assert (order.growth_per_second, order.instances_per_second) == (3.0, 3.0)
+
+
+def test_where_one_heap_was_not_read_instances_are_unknown() -> None:
+    before = snapshot(ORDER)
+    after = snapshot(row("app.Order", local=90))._replace(heap=heap(1, use("builtins.dict", 900)))
+    [change] = find_changes(before, after)
+    assert (change.name, change.instances, change.instances_growth) == ("app.Order", None, None)
+
+
+def test_instances_of_two_processes_are_compared_by_name() -> None:
+    before = snapshot(ORDER, heap=heap(1, use("builtins.dict", 100)))
+    elsewhere = use("builtins.dict", 400, address=5)
+    after = snapshot(ORDER, target=OTHER, heap=heap(5, elsewhere, pid=77))
+    [change] = find_changes(before, after)
+    assert (change.name, change.instances_growth) == ("builtins.dict", 300)
+    assert change.instances_per_second is None

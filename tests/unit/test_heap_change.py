@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,26 +12,13 @@ from inspector.analysis.heap_change import Earlier, compare_histograms
 from inspector.errors import FileError
 from inspector.screen.histogram_export import HISTOGRAM_SUFFIXES, export_histogram
 from inspector.screen.selected_types import TypeSelection, select_types
-from inspector.snapshots.heap import Histogram, TypeUse
 from inspector.snapshots.heap_files import read_histogram
-from tests.screen.builder import SECOND
+from tests.screen.builder import heap, use
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TARGET = {"pid": 7, "version": "3.14.7", "gil_enabled": False, "command": "app.py"}
-
-
-def use(name: str, instances: int, size: int = 32, **values: Any) -> TypeUse:  # noqa: ANN401 - any field
-    address = values.pop("address", 16 * sum(map(ord, name)))
-    made = TypeUse(name, address, 0, instances, instances, 0, instances * size, None)
-    return made._replace(**values)
-
-
-def heap(second: int, *types: TypeUse, pid: int = 7, **values: Any) -> Histogram:  # noqa: ANN401 - any field
-    target = {**TARGET, "pid": pid}
-    made = Histogram(target, True, None, second * SECOND, 1, 0, types)  # noqa: FBT003 - exact
-    return made._replace(**values)
+    from inspector.snapshots.heap import Histogram, TypeUse
 
 
 def changes(now: Histogram, *earlier: Histogram) -> dict[str, TypeUse]:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,12 +20,11 @@ from inspector.snapshots.recording import (
     RecordingWriter,
     is_recording,
 )
-from tests.screen.builder import large, row, snapshot, unread
+from tests.screen.builder import heap, large, row, snapshot, unread, use
 from tests.support import received
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from inspector.snapshots.heap import Histogram
     from inspector.snapshots.snapshot import Snapshot
 
 
@@ -60,6 +60,47 @@ def readings(number: int) -> list[Snapshot]:
             rows.append(unread("app.Unread"))
         found.append(snapshot(*rows, taken_ns=10**18 + each))
     return found
+
+
+def test_a_heap_is_recorded_when_it_was_read_and_known_until_the_next(tmp_path: Path) -> None:
+    path = str(tmp_path / "r.jsonl")
+    order = row("app.Order", local=3)
+    heaps = {
+        1: heap(1, use("app.Order", 3), use("builtins.dict", 70), rss=1 << 20),
+        2: heap(2, use("app.Order", 4), use("builtins.dict", 70), use("app.New", 1)),
+        WHOLE_EVERY - 2: heap(9, use("app.Order", 5, attached=8), type_count=80, exact=False),
+    }
+    count = WHOLE_EVERY + 3
+    with RecordingWriter(path, {}) as writer:
+        for number in range(count):
+            writer.add(snapshot(order, taken_ns=number, heap=heaps.get(number)))
+    latest: list[Histogram | None] = [None]
+    for number in range(1, count):
+        latest.append(heaps.get(number, latest[-1]))
+    with RecordingReader(path) as reader:
+        assert [reader.read(number).heap for number in range(count)] == latest
+    for number in (WHOLE_EVERY + 1, 1, WHOLE_EVERY, 0):
+        with RecordingReader(path) as reader:
+            assert reader.read(number).heap == latest[number]
+    sizes = [len(line) for line in Path(path).read_bytes().splitlines()[1:]]
+    assert sizes[3] == sizes[4] < sizes[2] < sizes[1]
+
+
+def test_a_recording_of_a_release_that_read_no_heap_is_played(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with RecordingWriter(str(path), {}) as writer:
+        for each in readings(4):
+            writer.add(each)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    del lines[0]["heap_columns"]
+    for line in lines[1:]:
+        del line["heap"], line["reading"]["why_no_heap"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with RecordingReader(str(path)) as reader:
+        assert [reader.read(number).rows for number in range(4)] == [
+            each.rows for each in readings(4)
+        ]
+        assert reader.read(3).heap is None
 
 
 def contents(whole: Snapshot) -> tuple[object, ...]:

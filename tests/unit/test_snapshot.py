@@ -16,6 +16,7 @@ from inspector.snapshots.documents import parse_snapshot
 from inspector.snapshots.snapshot import KINDS, ObjectCount
 from tests.process import PID, FakeProcess, target_of
 from tests.runtime import V315, small
+from tests.screen import builder
 
 if TYPE_CHECKING:
     from inspector.process.other import OtherProcess
@@ -113,7 +114,7 @@ KEYS = {
     "target": {"pid", "version", "gil_enabled", "command"},
     "": {
         *("target", "exact", "why_not_exact", "pause_ns", "taken_ns", "tries"),
-        *("interpreters", "objects"),
+        *("interpreters", "objects", "heap", "why_no_heap"),
     },
     "interpreter": {
         *("id", "exact", "pool", "life", "collections", "threads", "threads_started", "merging")
@@ -220,3 +221,24 @@ def test_a_snapshot_can_be_replaced_in_part(snapshot: Snapshot) -> None:
     assert (changed.tries, changed.rows) == (9, snapshot.rows)
     assert changed != snapshot
     assert copy.replace(changed, tries=snapshot.tries) == snapshot  # type: ignore[attr-defined,unused-ignore]
+
+
+def test_instances_are_those_of_the_heap_that_was_read_and_unknown_without() -> None:
+    order, code = builder.row("app.Order"), builder.row("app.py:1", kind="code")
+    counted = builder.snapshot(order, builder.row("app.Line"), code, taken_ns=builder.SECOND)
+    assert counted.find_use(order) is None
+    assert "instances" not in counted.as_dict()["objects"][0]
+    whole = counted._replace(heap=builder.heap(2, builder.use("app.Order", 7, attached=64)))
+    objects = whole.as_dict()["objects"]
+    assert [(each["instances"], each["bytes"], each["attached"]) for each in objects] == [
+        (7, 224, 64),
+        (0, 0, None),
+        (None, None, None),
+    ]
+    assert parse_snapshot(json.loads(json.dumps(whole.as_dict()))) == whole
+    # What came after the heap was read, or was not listed, is not known.
+    older = counted._replace(heap=builder.heap(0, builder.use("app.Order", 7)))
+    partly = counted._replace(heap=builder.heap(2, builder.use("app.Order", 7), type_count=9))
+    for each in (older, partly):
+        assert each.find_use(builder.row("app.Line")) is None
+        assert each.find_use(order) == builder.use("app.Order", 7)

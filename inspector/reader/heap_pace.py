@@ -1,0 +1,40 @@
+"""Readings of which some have the heap: as often as that costs little."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from inspector.reader.heap_target import HeapTarget
+    from inspector.snapshots.snapshot import Snapshot
+
+__all__ = ["HeapPace"]
+
+SHARE: Final = 0.1
+"""Of a processor that readings of the heap take at most."""
+
+
+class HeapPace:
+    """Adds the heap to readings of a process, at most every ``least`` seconds."""
+
+    def __init__(
+        self, target: HeapTarget, *, blocking: bool, pause_limit: float, least: float = 0.0
+    ) -> None:
+        self._target = target
+        self._blocking = blocking
+        self._pause_limit = pause_limit
+        self._least = least
+        self._due = 0.0
+
+    def add_heap(self, snapshot: Snapshot) -> Snapshot:
+        """Return a snapshot with the heap, if it is time to read it again."""
+        now = time.monotonic()
+        if now < self._due:
+            return snapshot
+        begin = time.thread_time()
+        found = self._target.add_heap(
+            snapshot, blocking=self._blocking, pause_limit=self._pause_limit
+        )
+        self._due = now + max(self._least, (time.thread_time() - begin) / SHARE)
+        return found
