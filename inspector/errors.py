@@ -13,7 +13,7 @@ The tree::
       SubjectError                      .subject
         NotAType                        also TypeError
         NotCounted                      also ValueError
-        NoSuchObject                    also LookupError
+        NoSuchObject                    also KeyError
         AmbiguousName                   also LookupError
       MemoryFault                       .address, .size
       LayoutError                       .field, .expected, .found
@@ -72,6 +72,8 @@ class InspectorError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # a traceback shows it
 
     def __str__(self) -> str:
         """Return the message alone; the command line prints the hint on a line of its own."""
@@ -143,7 +145,7 @@ class NotCounted(SubjectError, ValueError):
         )
 
 
-class NoSuchObject(SubjectError, LookupError):
+class NoSuchObject(SubjectError, KeyError):
     """No counted object has this name or address."""
 
 

@@ -103,3 +103,17 @@ class ObjectCount(NamedTuple):
         if self.stacks is not None:
             row["stacks"] = {str(key): value for key, value in self.stacks.items()}
         return row
+
+    def __repr__(self) -> str:
+        parts = []
+        for name, number in (
+            ("local", self.local),
+            ("shared", self.unbiased),
+            ("threads", self.contributed),
+            ("stack", self.deferred),
+        ):
+            if number != 0:
+                parts.append(f"{name} {'?' if number is None else format(number, ',')}")
+        total = "?" if self.total is None else f"{self.total:,}"
+        state = f", {self.state}" if self.state else ""
+        return f"<{self.name}: total {total} = {' + '.join(parts) or '0'}{state}>"

@@ -26,6 +26,7 @@ from inspector.snapshots.row_verdict import make_judged_document
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inspector.analysis.comparison import Comparison
     from inspector.snapshots.heap import Histogram, TypeUse
 
 __all__ = [
@@ -135,9 +136,10 @@ class Snapshot:
         return True
 
     def __getitem__(self, key: object) -> ObjectCount:
-        """Return the row of a type object, a ``module.qualname``, or an address.
+        """Return the row of a type object, a name, or an address.
 
-        Raises :class:`NoSuchObject`, or :class:`AmbiguousName` for a name of several objects.  A
+        A name is ``module.qualname``, or its end after a dot if no other name ends so.  Raises
+        :class:`NoSuchObject`, or :class:`AmbiguousName` for a name of several objects.  A
         type object means its address in the own process, and its name in another one.
         """
         if is_type(key):
@@ -146,29 +148,73 @@ class Snapshot:
         if isinstance(key, int):
             found = [self._by_address[key]] if key in self._by_address else []
         else:
-            found = self._by_name.get(str(key), [])
+            found = self._find_places(str(key))
         if not found:
             raise self._make_missing_error(key)
         if len(found) > 1:
-            addresses = ", ".join(f"{self._row(place).address:#x}" for place in found[:8])
-            raise AmbiguousName(
-                f"{len(found)} objects are named {key}",
-                subject=key,
-                hint=f"use the type object or an address: {addresses}",
-            )
+            raise self._make_ambiguity_error(key, found)
         return self._row(found[0])
 
+    def _find_places(self, word: str) -> list[int]:
+        """Return the places of the rows that a name means."""
+        if word in self._by_name:
+            return self._by_name[word]
+        from inspector.snapshots.name_search import find_names
+
+        places = []
+        for name in find_names(self._by_name, word):
+            places += self._by_name[name]
+        return places
+
     def _make_missing_error(self, key: object) -> NoSuchObject:
-        """Return the error for a key without a row; it suggests a name if only one ends so."""
+        """Return the error for a key without a row; it suggests names that are nearly the same."""
         if isinstance(key, int):
             message = f"no counted object at {key:#x}"
             return NoSuchObject(message, subject=key, hint="static types are not counted")
+        from inspector.snapshots.name_search import suggest_names
+
         noun = "type" if "type" in self.column("kind") else "object"
-        alike = [name for name in self._by_name if name.endswith(f".{key}")]
+        alike = suggest_names(self._by_name, str(key))
         hint = "static types are not counted; names are module.qualname"
-        if len(alike) == 1:
-            hint = f"did you mean {alike[0]}?"
+        if alike:
+            hint = f"did you mean {' or '.join(alike)}?"
         return NoSuchObject(f"no {noun} named {key}", subject=key, hint=hint)
+
+    def _make_ambiguity_error(self, key: object, places: list[int]) -> AmbiguousName:
+        """Return the error for a name of several objects, with what tells them apart."""
+        rows = [self._row(place) for place in places[:8]]
+        names = {row.name for row in rows}
+        if len(names) == 1:
+            text = f"{len(places)} objects are named {key}"
+            words = [f"{row.address:#x}" for row in rows]
+            hint = f"use the type object or an address: {', '.join(words)}"
+        else:
+            text = f"{len(places)} names end in {key}"
+            hint = f"give more of the name: {', '.join(sorted(names))}"
+        return AmbiguousName(text, subject=key, hint=hint)
+
+    def top(self, number: int = 10) -> Snapshot:
+        """Return the snapshot with the rows of the largest totals only, the largest first."""
+        rows = sorted(self, key=lambda row: (row.total is None, -abs(row.total or 0), row.name))
+        return self._replace(rows=tuple(tuple(row) for row in rows[:number]))
+
+    def __sub__(self, before: object) -> Comparison:
+        """Return what changed since an earlier snapshot, the largest change first."""
+        if not isinstance(before, Snapshot):
+            return NotImplemented
+        from inspector.analysis.comparison import compare_snapshots
+
+        return compare_snapshots(before, self)
+
+    def _repr_html_(self) -> str:
+        from inspector.snapshots.html_table import format_known, make_html_table
+
+        rows = []
+        for row in self.top(20):
+            numbers = (row.total, row.local, row.unbiased, row.contributed, row.deferred)
+            rows.append((row.name, *map(format_known, numbers)))
+        heads = ("name", "total", "local", "shared", "threads", "stack")
+        return make_html_table(f"{len(rows):,} of {len(self):,}, {self!r}", heads, rows)
 
     def _row(self, place: int) -> ObjectCount:
         return ObjectCount._make(self.rows[place])

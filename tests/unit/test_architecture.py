@@ -51,6 +51,10 @@ package itself."""
 EXCEPTIONS = {
     ("inspector", "inspector.launch.live"): "in the body of dashboard(), which starts a viewer",
     ("inspector", "inspector.launch.board_options"): "likewise",
+    (
+        "inspector.snapshots.snapshot",
+        "inspector.analysis.comparison",
+    ): "in the body of -",
     ("inspector.checks.counts", "inspector"): "the own process is attached once, by the door",
     ("inspector.checks.merges", "inspector"): "likewise",
     ("inspector.checks.support", "inspector"): "likewise",

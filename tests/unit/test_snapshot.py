@@ -6,6 +6,7 @@ import copy
 import json
 import sys
 from collections import OrderedDict
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -73,13 +74,75 @@ def test_what_is_not_there_is_told(snapshot: Snapshot, key: object) -> None:
     assert isinstance(caught.value, LookupError)
 
 
-def test_a_name_without_its_module_is_suggested_if_only_one_type_has_it(snapshot: Snapshot) -> None:
-    with pytest.raises(NoSuchObject, match=r"^no type named Class0$") as caught:
-        snapshot["Class0"]
-    assert caught.value.hint == "did you mean app.Class0?"
-    with pytest.raises(NoSuchObject, match=r"^no type named Nobody$") as caught:
+def test_the_end_of_a_name_is_enough_where_only_one_ends_so(snapshot: Snapshot) -> None:
+    assert snapshot["Class0"] == snapshot["app.Class0"]
+    assert "Class0" in snapshot
+    with pytest.raises(AmbiguousName) as caught:
+        snapshot["Twin"]
+    assert "0x" in caught.value.hint
+    lass = snapshot._replace(rows=(*snapshot.rows, ("other.Class0", *snapshot.rows[0][1:])))
+    with pytest.raises(AmbiguousName, match="2 names end in Class0") as caught:
+        lass["Class0"]
+    assert caught.value.hint == "give more of the name: app.Class0, other.Class0"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("Clas0", "app.Class0"), ("app.class0", "app.Class0"), ("CLASS0", "")]
+)
+def test_names_that_are_nearly_right_are_suggested(
+    snapshot: Snapshot, typed: str, meant: str
+) -> None:
+    with pytest.raises(NoSuchObject) as caught:
+        snapshot[typed]
+    assert isinstance(caught.value, KeyError)
+    assert meant in caught.value.hint
+    assert caught.value.hint.startswith("did you mean ")
+    assert f"hint: {caught.value.hint}" in "".join(format_exception(caught.value))
+
+
+def test_what_is_like_no_name_is_not_suggested(snapshot: Snapshot) -> None:
+    with pytest.raises(NoSuchObject, match=r"^no type named Nobody\nhint: ") as caught:
         snapshot["Nobody"]
     assert "did you mean" not in caught.value.hint
+
+
+def test_the_largest_rows_are_a_snapshot_too(snapshot: Snapshot) -> None:
+    largest = snapshot.top(3)
+    totals = sorted((row.total or 0 for row in snapshot), reverse=True)
+    assert [row.total for row in largest] == totals[:3]
+    assert largest.target == snapshot.target
+
+
+def test_a_row_reads_like_its_formula(snapshot: Snapshot) -> None:
+    assert repr(snapshot["app.Class0"]).startswith("<app.Class0: total 25 = ")
+    assert "threads 12" in repr(snapshot["app.Class0"])
+
+
+def test_a_notebook_shows_a_table_without_markup_of_the_target(snapshot: Snapshot) -> None:
+    evil = snapshot._replace(rows=(("<script>", *snapshot.rows[0][1:]), *snapshot.rows[1:]))
+    text = evil._repr_html_()
+    assert text.count("<tr>") == 1 + len(snapshot)
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_one_snapshot_minus_another_is_what_changed() -> None:
+    runtime = small()
+    one = runtime.interpreters[0]
+    target = target_of(runtime)
+    before = target.snapshot()
+    one.image.add(one.slot(101, next(iter(one.ids))), 9)
+    found = target.snapshot() - before
+    assert [(each.name, each.growth) for each in found] == [("app.Class0", 9)]
+    assert (len(found), found["app.Class0"].after) == (1, 31)
+    assert "app.Class0 +9" in repr(found)
+    assert "<td" in found._repr_html_()
+    assert len(found.top(0)) == 0
+    with pytest.raises(KeyError):
+        found["app.Class1"]
+    assert "nothing changed" in repr(before - before)
+    with pytest.raises(TypeError):
+        before - 1
 
 
 def test_a_snapshot_tells_what_was_read_and_how(snapshot: Snapshot) -> None:

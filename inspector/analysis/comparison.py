@@ -1,0 +1,78 @@
+"""Two snapshots, one subtracted from the other: ``after - before``; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from inspector.analysis.change import find_changes
+from inspector.snapshots.html_table import format_known, make_html_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.analysis.change import Change
+    from inspector.snapshots.snapshot import Snapshot
+
+__all__ = ["Comparison", "compare_snapshots"]
+
+SHOWN: Final = 20
+"""Rows in a notebook."""
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """What changed from one snapshot to another, the largest change first."""
+
+    before: Snapshot
+    after: Snapshot
+    changes: tuple[Change, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds between both readings."""
+        return (self.after.taken_ns - self.before.taken_ns) / 1e9
+
+    def top(self, number: int = 10) -> Comparison:
+        """Return the comparison with its largest changes only."""
+        return replace(self, changes=self.changes[:number])
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def __getitem__(self, name: str) -> Change:
+        """Return the change of the object of this name; raise KeyError if it did not change."""
+        for change in self.changes:
+            if change.name == name:
+                return change
+        raise KeyError(name)
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{change.name} {format_known(change.growth, signed=True)}"
+            for change in self.changes[:3]
+        ]
+        if len(self) > len(parts):
+            parts.append(f"{len(self) - len(parts):,} more")
+        return f"<Comparison over {self.seconds:.1f} s: {', '.join(parts) or 'nothing changed'}>"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for change in self.changes[:SHOWN]:
+            numbers = (
+                format_known(change.growth, signed=True),
+                format_known(change.before),
+                format_known(change.after),
+                change.what,
+            )
+            rows.append((change.name, *numbers))
+        shown = f"{len(rows):,} of {len(self):,} changes over {self.seconds:.1f} s"
+        return make_html_table(shown, ("name", "growth", "before", "after", ""), rows)
+
+
+def compare_snapshots(before: Snapshot, after: Snapshot) -> Comparison:
+    """Return what changed from one snapshot to another, as ``inspector diff`` tells it."""
+    return Comparison(before, after, tuple(find_changes(before, after)))
