@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from inspector.verdict.evidence import Evidence
     from inspector.verdict.judge import Judgement
@@ -93,7 +94,7 @@ class Finding:
 
     def lines(self) -> list[str]:
         """Return everything that is known, headline first."""
-        steps = " ".join(f"{step:+d}" for step in self.runs)
+        steps = _fold_equal(self.runs)
         rows = [
             (
                 "references",
@@ -139,6 +140,15 @@ def _format_contributions(contributions: Mapping[str, int]) -> str:
     if rest := [number for _, number in order[THREADS:]]:
         said.append(f"{len(rest)} more {sum(rest):+d}")
     return ", ".join(said) or "+0"
+
+
+def _fold_equal(steps: Sequence[int]) -> str:
+    """Return changes, those that are the same in a row once with their number: ``+1 × 50``."""
+    parts = []
+    for step, same in groupby(steps):
+        number = len(list(same))
+        parts.append(f"{step:+d} × {number}" if number > 1 else f"{step:+d}")
+    return ", ".join(parts)
 
 
 def _format_references(number: float) -> str:

@@ -88,6 +88,7 @@ class Board:
         """
         self._options = options
         self._output = output
+        self._asked = False
         self._begun = False
         self._done = _thread.allocate_lock()
         self._before: dict[int, int] = {}
@@ -99,6 +100,7 @@ class Board:
 
         Raises what keeps the viewer from reading this process.
         """
+        self._asked = True
         terminal = os.environ.get("TERM", "") not in {"", "dumb"}
         if not (terminal and sys.__stdin__ and sys.__stdout__ and sys.stdout.isatty()):
             return
@@ -130,6 +132,13 @@ class Board:
         except KeyboardInterrupt:
             self._viewer.say("leave")
             self._done.acquire()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_asked", True):
+            import warnings
+
+            text = "inspector.dashboard() shows nothing unless it is used as `with …:`"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
 
     def __enter__(self) -> Self:
         self.begin()

@@ -27,7 +27,7 @@ def test_a_leaking_test_fails_with_type_thread_verdict_and_how_to_see_it_again(r
     result.stdout.fnmatch_lines(
         [
             "typerefs.Leaking: +1 reference per run, in every one of 3 runs (leaking)",
-            "  references  * before, * after (+1 +1 +1)",
+            "  references  * before, * after (+1 × 3)",
             *(["  header      +0", "  per thread  MainThread (*) +3"] if FREE_THREADED else []),
             "  instances   +0",
             "  verdict     leaking: *does tp_dealloc call Py_DECREF(tp), *",

@@ -31,13 +31,22 @@ def test_a_leak_names_the_type_the_counts_the_thread_and_the_question() -> None:
     assert LEAK.advice().startswith("300 references of +300: references that no live object holds")
     assert text.splitlines() == [
         "app.Order: +1 reference per call, in every one of 3 runs of 100 calls (leaking)",
-        "  references  5 before, 305 after (+100 +100 +100)",
+        "  references  5 before, 305 after (+100 × 3)",
         "  header      +0",
         "  per thread  MainThread (42) +300",
         "  instances   +0",
         f"  verdict     leaking: {LEAK.advice()}",
         "reproduce with: pytest tests/test_app.py",
     ]
+
+
+@pytest.mark.parametrize(
+    ("runs", "text"),
+    [((1,) * 50, "(+1 × 50)"), ((2, 1, 1, -1), "(+2, +1 × 2, -1)"), ((1, 2, 3), "(+1, +2, +3)")],
+)
+def test_runs_that_changed_alike_are_told_once(runs: tuple[int, ...], text: str) -> None:
+    finding = Finding("T", judged(Verdict.LEAKING, *runs), 0, sum(runs))
+    assert text in finding.lines()[1]
 
 
 def test_without_counts_per_thread_none_are_shown() -> None:

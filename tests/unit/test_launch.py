@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import pytest
 
+import inspector
 from inspector.errors import ProgramError
 from inspector.launch import program
 from inspector.launch.program import find_interpreter_options
@@ -53,3 +55,13 @@ def test_a_place_that_pythonpath_cannot_name_is_refused(monkeypatch: pytest.Monk
 def test_report_options_survive_being_text(options: ReportOptions) -> None:
     assert ReportOptions.loads(options.dumps()) == options
     assert options.dumps().isascii()
+
+
+def test_a_dashboard_that_no_block_uses_warns_and_one_that_has_begun_does_not() -> None:
+    with pytest.warns(RuntimeWarning, match="shows nothing unless it is used as `with") as caught:
+        inspector.dashboard()
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with inspector.dashboard():
+            pass  # without a terminal nothing is shown
