@@ -101,11 +101,15 @@ def page_start(slice_address: int, room: int, block: int, reserved: int) -> int:
 
 
 def read_segments(
-    memory: Memory, layout: HeapLayout, boundaries: Sequence[int]
+    memory: Memory,
+    layout: HeapLayout,
+    boundaries: Sequence[int],
+    known: dict[int, tuple[bytes, Segment]] | None = None,
 ) -> tuple[list[Segment], list[int]]:
     """Return the segments at these addresses, and those addresses that moved while read.
 
-    A place is a segment if the secret that all of a process share is in it.
+    A place is a segment if the secret that all of a process share is in it.  ``known`` has
+    headers that were decoded before, and gets those that are decoded now.
     """
     words = memory.read_many([(address + layout.cookie, 8) for address in boundaries])
     found = [
@@ -117,11 +121,17 @@ def read_segments(
     segments: list[Segment] = []
     torn: list[int] = []
     for address, header in zip(found, headers, strict=True):
+        before = None if known is None else known.get(address)
+        if before is not None and before[0] == header:
+            segments.append(before[1])
+            continue
         segment = None if header is None else decode_segment(layout, address, header)
-        if segment is None:
+        if header is None or segment is None:
             torn.append(address)
-        else:
-            segments.append(segment)
+            continue
+        segments.append(segment)
+        if known is not None:
+            known[address] = header, segment
     return segments, torn
 
 

@@ -16,7 +16,7 @@ from inspector.process.own import OwnProcess
 from inspector.reader.heap_copy import Buffer
 from inspector.reader.heap_decode import Reading, Still, count_pages, decode_still
 from inspector.reader.heap_own import OwnPlan, read_own
-from inspector.reader.heap_plan import in_chunks, plan_pages, ranges_of
+from inspector.reader.heap_plan import Plans, in_chunks, plan_pages, ranges_of
 from inspector.reader.heap_scene import (
     delayed_ranges,
     follow_delayed,
@@ -71,6 +71,7 @@ class HeapReader:
         self._boundaries = boundaries or (lambda: find_boundaries(process.pid))
         self._buffer = Buffer()
         self._own_plan = OwnPlan()
+        self._plans = Plans()
         self._found: HeapLayout | None = None
 
     def heap_layout(self, pause_limit: float) -> HeapLayout:
@@ -138,12 +139,15 @@ class HeapReader:
     def _read_segments(self, heap: HeapLayout) -> list[Segment]:
         """Read all segments; what moves is read again, and left out in the end."""
         boundaries = self._boundaries()
-        segments, torn = read_segments(self._memory, heap, boundaries)
+        # In the own process, what is kept would be part of what is read.
+        known = None if isinstance(self._process, OwnProcess) else self._plans.segments
+        segments, torn = read_segments(self._memory, heap, boundaries, known)
         for _ in range(TRIES):
             if not torn:
                 break
-            more, torn = read_segments(self._memory, heap, torn)
+            more, torn = read_segments(self._memory, heap, torn, known)
             segments += more
+        self._plans.forget_others(segments)
         return segments
 
     def _read_running(self, heap: HeapLayout, memory: int) -> Reading:
@@ -157,7 +161,7 @@ class HeapReader:
             segments = self._read_segments(heap)
             raw = RawPages(segments)
             delayed = self._delayed_now(heap)
-            every = plan_pages(heap, segments)
+            every = self._plan(heap, segments)
             planned = [each for each in every if each.page.slice not in done]
             torn = []
             for chunk in in_chunks(planned, min(CHUNK, memory)):
@@ -172,6 +176,12 @@ class HeapReader:
         more.add(torn, RawPages(segments))
         owners = read_owners(self._memory, self._layout, heap)
         return Reading(segments, owners, types, low, more, len(torn), None)
+
+    def _plan(self, heap: HeapLayout, segments: Sequence[Segment]) -> list[Planned]:
+        """Return what to read of segments."""
+        if isinstance(self._process, OwnProcess):
+            return plan_pages(heap, segments)
+        return self._plans.plan(heap, segments)
 
     def _delayed_now(self, heap: HeapLayout) -> list[int]:
         """Return the blocks that other threads freed, as far as their lists can be followed."""
@@ -191,12 +201,13 @@ class HeapReader:
         """Read a process that stands still meanwhile; decode once it runs on."""
         world = process.stopped(pause_limit)
         for _ in range(TRIES):
-            planned = plan_pages(heap, self._read_segments(heap))
+            planned = self._plans.plan(heap, self._read_segments(heap))
             self._reserve(planned, memory)
             with world.hold():
-                segments, torn = read_segments(self._memory, heap, self._boundaries())
+                known = self._plans.segments
+                segments, torn = read_segments(self._memory, heap, self._boundaries(), known)
                 owners = read_owners(self._memory, self._layout, heap)
-                planned = plan_pages(heap, segments)
+                planned = self._plans.plan(heap, segments)
                 ranges = [*delayed_ranges(heap, list(owners)), *ranges_of(planned)]
                 fits = sum(size for _, size in ranges) <= memory
                 copy = self._buffer.copy(self._memory, ranges) if fits else None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HEAD",
     "Planned",
+    "Plans",
     "block_ranges",
     "in_chunks",
     "may_have_objects",
@@ -45,6 +46,36 @@ class Planned(NamedTuple):
     def in_one(self) -> bool:
         """Whether its blocks are one range."""
         return self.page.block <= PAGE
+
+
+class Plans:
+    """Segments and what to read of them, kept from one reading to the next.
+
+    Few headers change in between.
+    """
+
+    def __init__(self) -> None:
+        self.segments: dict[int, tuple[bytes, Segment]] = {}
+        """Address -> its header, and what that says."""
+        self._planned: dict[int, tuple[Segment, list[Planned]]] = {}
+
+    def forget_others(self, segments: Iterable[Segment]) -> None:
+        """Keep nothing of segments that are no more."""
+        addresses = {each.address for each in segments}
+        for known in (self.segments, self._planned):
+            for address in known.keys() - addresses:
+                del known[address]
+
+    def plan(self, layout: HeapLayout, segments: Iterable[Segment]) -> list[Planned]:
+        """Return what :func:`plan_pages` does."""
+        planned: list[Planned] = []
+        for segment in segments:
+            known = self._planned.get(segment.address)
+            if known is None or known[0] is not segment:
+                known = segment, plan_pages(layout, [segment])
+                self._planned[segment.address] = known
+            planned += known[1]
+        return planned
 
 
 def plan_pages(layout: HeapLayout, segments: Iterable[Segment]) -> list[Planned]:

@@ -41,6 +41,8 @@ class Types:
         self._memory = memory
         self._layout = layout
         self.facts: dict[int, TypeFacts] = {}
+        self.attached: dict[int, tuple[int, int | None]] = {}
+        """What :func:`attached_words` returns, of types for which that is not None."""
         self._asked: set[int] = set()
 
     def learn(self, words: Iterable[int]) -> None:
@@ -48,7 +50,12 @@ class Types:
         fresh = {each for each in words if each not in self._asked}
         if fresh:
             self._asked |= fresh
-            self.facts.update(read_types(self._memory, self._layout, fresh))
+            found = read_types(self._memory, self._layout, fresh)
+            self.facts.update(found)
+            for word, facts in found.items():
+                places = attached_words(self._layout, facts)
+                if places is not None:
+                    self.attached[word] = places
 
 
 class RawPages:
@@ -108,10 +115,10 @@ class Tally:
 
     def _attach(self, planned: Planned, blocks: Blocks, raw: RawPages) -> None:
         """Add the bytes that the lists and dictionaries of a page have in raw memory."""
-        facts = self._types.facts
+        attached = self._types.attached
         header = self._heap.header_at(planned.page.heap)
         for word in blocks.counts:
-            places = attached_words(self._layout, facts[word]) if word in facts else None
+            places = attached.get(word)
             if places is None:
                 continue
             at = (header + places[0]) // 8
