@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-__all__ = ["PROGRAMS", "Benchmark", "Crowd", "command", "note", "timed"]
+__all__ = ["PROGRAMS", "Asked", "Benchmark", "Crowd", "command", "note", "timed"]
 
 PROGRAMS = Path(__file__).parent / "targets"
 
@@ -74,11 +74,11 @@ def note(
     )
 
 
-class Crowd:
-    """A target with many classes, threads and objects, and what it answers."""
+class Asked:
+    """A target that answers each line with a number."""
 
-    def __init__(self, python: str, classes: int, threads: int, objects: int = 0) -> None:
-        words = [python, str(PROGRAMS / "crowd.py"), str(classes), str(threads), str(objects)]
+    def __init__(self, python: str, program: str, *arguments: int) -> None:
+        words = [python, str(PROGRAMS / program), *map(str, arguments)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             words, stdin=pipe, stdout=pipe, text=True, env=environment()
@@ -115,6 +115,13 @@ class Crowd:
         for stream in (self.process.stdin, self.process.stdout):
             if stream:
                 stream.close()
+
+
+class Crowd(Asked):
+    """A target with many classes, threads and objects."""
+
+    def __init__(self, python: str, classes: int, threads: int, objects: int = 0) -> None:
+        super().__init__(python, "crowd.py", classes, threads, objects)
 
 
 def command(words: Sequence[str]) -> tuple[float, int]:
