@@ -11,6 +11,7 @@ import typer
 
 import inspector
 from inspector.analysis.change import elapsed_seconds, find_changes, is_same_process
+from inspector.analysis.pace import Stretch, compare_paces
 from inspector.cli import options
 from inspector.cli.command import Command
 from inspector.errors import FileError, GrowthFound
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from inspector.analysis.change import Change
+    from inspector.analysis.pace import PaceChange
     from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["DiffCommand", "diff"]
@@ -79,6 +81,9 @@ def diff(
     not change when a collection moves counts from threads to headers. Where both readings have
     the heap (record, dump --instances), instances, bytes and RSS are compared, too, also of
     types whose references are not counted: dict, list, str.
+
+    Two processes may be of different ages: recordings of several readings are also compared
+    by how much there is more per second.
     """
     context.obj.append(
         partial(print_diff, before, after, filters, limit, as_json, fail_on, blocking)
@@ -101,11 +106,16 @@ def print_diff(
     new = _read_snapshot(after or before, kind, blocking=blocking, instances=old.heap is not None)
     matches = make_matcher(tuple(filters or ()))
     found = [each for each in find_changes(old, new) if matches(each.name)]
+    paces = None if is_same_process(old, new) else _compare_recordings(before, after or before)
+    if paces is not None:
+        paces = [pace for pace in paces if matches(pace.name)]
     with standard_output() as stream:
         if as_json:
-            _write_json(stream, old, new, found[: limit or None])
+            _write_json(stream, old, new, found[: limit or None], paces)
         else:
             _write_table(stream, old, new, found, limit)
+            if paces is not None:
+                _write_paces(stream, paces, limit)
     if fail_on is not None:
         grown = [each for each in found if each.largest_growth >= fail_on]
         if grown:
@@ -135,24 +145,47 @@ def _read_snapshot(
 
     if is_recording(name):
         with RecordingReader(name) as reader:
-            return reader.read(len(reader) - 1 if last else 0)
-    document = read_document(name)
-    if not last:
-        raise FileError(
-            f"{name} holds a single reading",
-            path=name,
-            hint="give a second file, or a PID",
-        )
-    return document
+            if last or len(reader) > 1:
+                return reader.read(len(reader) - 1 if last else 0)
+    elif last:
+        return read_document(name)
+    raise FileError(
+        f"{name} holds a single reading: there is nothing to compare it with",
+        path=name,
+        hint="give a second file, or a PID",
+    )
 
 
-def _write_json(stream: IO[str], old: Snapshot, new: Snapshot, found: Sequence[Change]) -> None:
+def _compare_recordings(before: str, after: str) -> list[PaceChange] | None:
+    """Return how fast two recorded processes grow; None where one has a single reading."""
+    from inspector.snapshots.recording import RecordingReader, is_recording
+
+    stretches = []
+    for name in (before, after):
+        if not Path(name).exists() or not is_recording(name):
+            return None
+        with RecordingReader(name) as reader:
+            stretch = Stretch(reader.read(0), reader.read(len(reader) - 1))
+        if stretch.seconds <= 0:
+            return None
+        stretches.append(stretch)
+    return compare_paces(*stretches)
+
+
+def _write_json(
+    stream: IO[str],
+    old: Snapshot,
+    new: Snapshot,
+    found: Sequence[Change],
+    paces: Sequence[PaceChange] | None,
+) -> None:
     document = {
         "before": _describe_reading(old),
         "after": _describe_reading(new),
         "same_process": is_same_process(old, new),
         "seconds": elapsed_seconds(old, new),
         "changes": [each.as_dict() for each in found],
+        "paces": None if paces is None else [pace.as_dict() for pace in paces],
     }
     stream.write(json.dumps(document) + "\n")
 
@@ -178,6 +211,14 @@ def _write_table(
 
     console = console_for(stream)
     console.print(difference_view(old, new, found, console.width, limit))
+
+
+def _write_paces(stream: IO[str], paces: Sequence[PaceChange], limit: int | None) -> None:
+    from inspector.screen.console import console_for
+    from inspector.screen.differences import pace_view
+
+    console = console_for(stream)
+    console.print("", pace_view(paces, console.width, limit), sep="\n")
 
 
 def _growth_error(grown: Sequence[Change], least: int) -> GrowthFound:

@@ -18,9 +18,15 @@ from inspector.process import proc
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Permission", "advise_access", "read_permission"]
+__all__ = ["ACCESS_HINT", "Permission", "advise_access", "read_permission"]
 
 T = TypeVar("T")
+
+ACCESS_HINT: Final = (
+    "run as the target's user or as root; in Docker add --cap-add=SYS_PTRACE; "
+    "`inspector doctor PID` says which it takes"
+)
+"""What to do, where it is not known which of these is missing."""
 
 CAP_SYS_PTRACE: Final = 1 << 19
 """include/uapi/linux/capability.h"""
@@ -156,7 +162,7 @@ def _advise_on_sandbox(facts: Permission) -> str:
             f"the security module that labels this process {facts.security_label!r} may forbid "
             f"it; its log (dmesg, or the audit log) names the rule"
         )
-    return "a security module or sandbox refuses; try outside of it"
+    return f"a security module or sandbox refuses: {ACCESS_HINT}"
 
 
 def _make_sudo_command() -> str:

@@ -21,6 +21,7 @@ from inspector.errors import (
 )
 from inspector.process import proc
 from inspector.process.other import OtherProcess
+from inspector.process.permission import ACCESS_HINT
 from inspector.process.runtime import guess_python_version
 from inspector.reader.discovery import find_layout
 from inspector.reader.kinds import classify_objects
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
 
 __all__ = ["ProcessSurvey", "PythonProcess", "find_python_commands", "survey_processes"]
+
+REFUSED: Final = "not allowed to read it"
 
 FIRST_FREE_THREADED: Final = 13
 """Minor version of CPython; from this one on the layout is published."""
@@ -104,8 +107,9 @@ def survey_processes() -> ProcessSurvey:
         try:
             facts = _read_facts(pid)
             process = None if facts is None else _describe_process(pid, facts)
-        except AccessDenied as refusal:
-            process = _describe_process(pid, MemoryFacts(reason=str(refusal), hint=refusal.hint))
+        except AccessDenied:
+            # One reason for all of them: a list says it once.
+            process = _describe_process(pid, MemoryFacts(reason=REFUSED, hint=ACCESS_HINT))
             if process is not None and not _is_called_python(process):
                 hidden += 1
                 process = None

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from inspector.analysis.change import Change
+    from inspector.analysis.pace import PaceChange
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["difference_view"]
+__all__ = ["difference_view", "pace_view"]
 
 ROWS: Final = 40
 NARROWEST: Final = 12
@@ -97,6 +98,31 @@ def difference_view(
         caption += "; ~ moved while it was read"
     if any(change.growth is None and change.instances is not None for change in shown):
         caption += "; references to built-in types are not counted"
+    return Group(heading, Text(""), table, Text(""), Text(caption, "dim"))
+
+
+def pace_view(paces: Sequence[PaceChange], width: int, limit: int | None) -> Group:
+    """Return how fast objects grow in two processes, as a table of at most ``width`` cells."""
+    shown = paces[: ROWS if limit is None else limit or None]
+    heading = Text("per second, which does not depend on the age of a process", "bold")
+    if not shown:
+        return Group(heading, Text("both grow at the same pace"))
+    heads: tuple[tuple[str, Callable[[PaceChange], str]], ...] = (
+        ("BEFORE/s", lambda pace: format_rate(pace.before)),
+        ("AFTER/s", lambda pace: format_rate(pace.after)),
+        ("INSTANCES/s BEFORE", lambda pace: format_rate(pace.instances_before)),
+        ("AFTER", lambda pace: format_rate(pace.instances_after)),
+    )
+    columns = [(head, [cell(pace) for pace in shown]) for head, cell in heads]
+    room = width - sum(GAP + _measure_column(head, cells) for head, cells in columns)
+    table = bare_table()
+    table.add_column("TYPE", no_wrap=True)
+    for head, _ in columns:
+        table.add_column(head, justify="right", no_wrap=True)
+    for number, pace in enumerate(shown):
+        name = cut_to_width(escape_text(pace.name), max(NARROWEST, room))
+        table.add_row(Text(name), *(Text(cells[number]) for _, cells in columns))
+    caption = f"{len(shown):,} of {len(paces):,} names"
     return Group(heading, Text(""), table, Text(""), Text(caption, "dim"))
 
 

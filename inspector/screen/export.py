@@ -17,6 +17,7 @@ from inspector.screen.dashboard.view import clamp_scroll, screen_lines
 from inspector.screen.dashboard.watch_options import SUFFIXES
 from inspector.screen.sizes import sensible_environment
 from inspector.screen.streams import open_output
+from inspector.screen.svg import place_words
 from inspector.screen.text import escape_markdown, escape_text
 from inspector.snapshots.snapshot import ObjectCount
 from inspector.verdict.judge import judge
@@ -95,7 +96,7 @@ def _export_svg(state: State) -> str:
 
 def export_console_svg(console: Console, title: str) -> str:
     """Return what a console has recorded as a picture."""
-    text = console.export_svg(title=title, theme=THEME, unique_id="inspector")
+    text = place_words(console.export_svg(title=title, theme=THEME, unique_id="inspector"))
     # A picture that asks another machine for its font tells that machine who looks at it.
     text = re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)
     return text.replace("Fira Code, monospace", "monospace")

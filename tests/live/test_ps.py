@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import inspector
-from inspector.reader.process_survey import MemoryFacts, ProcessSurvey, PythonProcess
+from inspector.process.permission import ACCESS_HINT
+from inspector.reader.process_survey import REFUSED, MemoryFacts, ProcessSurvey, PythonProcess
 from inspector.screen.processes import processes_view
 from tests.live.puppets import Puppet, inspect, is_running
 from tests.support import GIL_VARIABLE, NOBODY, interpreters, python_of, root_only
@@ -79,6 +80,18 @@ def test_one_that_may_not_be_read_is_listed_with_what_to_do(
         assert "--cap-add=SYS_PTRACE" in row["hint"]
         # With the capability there is nothing to complain about.
         assert listed()[target.pid]["reason"] is None
+
+
+def test_the_way_to_the_right_is_said_once_for_all_that_lack_it() -> None:
+    facts = MemoryFacts(reason=REFUSED, hint=ACCESS_HINT)
+    processes = tuple(
+        PythonProcess(pid, "root", 1, None, None, "python", facts) for pid in (12, 13, 14)
+    )
+    stream = StringIO()
+    Console(file=stream, width=200).print(processes_view(ProcessSurvey(processes, 0), 200))
+    text = stream.getvalue()
+    assert text.count("--cap-add=SYS_PTRACE") == 1
+    assert "12, 13, 14: not allowed to read it" in text
 
 
 def test_processes_that_come_and_go_do_not_disturb() -> None:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.cells import cell_len
 
 from inspector.errors import FileError
 from inspector.screen.dashboard.state import Size, State, add_snapshot
+from inspector.screen.dashboard.view import clamp_scroll, screen_lines
 from inspector.screen.dashboard.watch_options import SUFFIXES
 from inspector.screen.export import export_text, write_export
 from tests.screen.boards import board
@@ -35,7 +37,27 @@ def test_a_picture_is_well_formed_and_asks_nobody_for_anything() -> None:
         root = ET.fromstring(text)  # noqa: S314 - our own picture
         assert root.tag.endswith("svg")
         assert not re.search(r"url\([^#)]|<script|href", text)
-    assert "app.Order" in export_text(board(), "x.svg").replace("&#160;", " ")
+    assert "app.Order" in export_text(board(), "x.svg")
+
+
+def test_each_word_of_a_picture_stands_where_its_cells_are() -> None:
+    cell = 12.2
+    state = board()
+    root = ET.fromstring(export_text(state, "x.svg"))  # noqa: S314 - our own picture
+    lines: dict[str, list[str]] = {}
+    for text in root.iter("{http://www.w3.org/2000/svg}text"):
+        if "clip-path" not in text.attrib:
+            continue  # the title
+        word = text.text or ""
+        assert word.split() == [word]
+        assert float(text.attrib["textLength"]) == pytest.approx(cell * cell_len(word), abs=0.1)
+        line = lines.setdefault(text.attrib["y"], [])
+        place = round(float(text.attrib["x"]) / cell)
+        shown = "".join(line)
+        line.append(" " * (place - cell_len(shown)) + word)
+    drawn = ["".join(line) for line in lines.values()]
+    expected = [str(line).rstrip() for line in screen_lines(clamp_scroll(state))]
+    assert drawn == [line for line in expected if line]
 
 
 def test_a_page_holds_no_markup_of_the_target() -> None:

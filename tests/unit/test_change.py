@@ -1,8 +1,21 @@
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 from inspector.analysis.change import find_changes, is_same_process, measure_growth
+from inspector.analysis.pace import Stretch, compare_paces
+from inspector.cli import main
+from inspector.snapshots.recording import RecordingWriter
 from inspector.snapshots.snapshot import TargetInfo
 from tests.screen.builder import SECOND, heap, row, snapshot, unread, use
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from inspector.snapshots.snapshot import Snapshot
 
 ORDER = row("app.Order", local=4, contributions={1: 10})
 LINE = row("app.Line", local=2)
@@ -92,3 +105,55 @@ def test_instances_of_two_processes_are_compared_by_name() -> None:
     [change] = find_changes(before, after)
     assert (change.name, change.instances_growth) == ("builtins.dict", 300)
     assert change.instances_per_second is None
+
+
+def grow(rate: int, start: int, target: TargetInfo | None = None) -> Stretch:
+    """Return two readings, ten seconds apart, of a process that has lived for a while."""
+    names = {} if target is None else {"target": target}
+    readings = (
+        snapshot(row("app.Order", local=start + rate * second), taken_ns=second * SECOND, **names)
+        for second in (0, 10)
+    )
+    return Stretch(*readings)
+
+
+def test_processes_of_different_ages_are_compared_per_second() -> None:
+    old, young = grow(5, start=100_000), grow(50, start=10, target=OTHER)
+    (pace,) = compare_paces(old, young)
+    assert (pace.name, pace.before, pace.after, pace.change) == ("app.Order", 5, 50, 45)
+    assert compare_paces(old, grow(5, start=10, target=OTHER)) == []
+
+
+def record(path: Path, *readings: Snapshot) -> str:
+    with RecordingWriter(str(path), {}) as writer:
+        for reading in readings:
+            writer.add(reading)
+    return str(path)
+
+
+def test_recordings_of_two_processes_tell_rates_beside_totals(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    old = record(tmp_path / "old.jsonl", *grow(5, start=100_000))
+    young = record(tmp_path / "young.jsonl", *grow(50, start=10, target=OTHER))
+    assert main(["diff", old, young]) == 0
+    text = capfd.readouterr().out
+    assert "per second, which does not depend on the age" in text
+    assert main(["diff", old, young, "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert document["changes"][0]["growth"] < 0
+    assert document["paces"][0]["change"] == 45
+
+
+def test_a_single_reading_is_refused_with_the_reason(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = record(tmp_path / "one.jsonl", snapshot(ORDER))
+    assert main(["diff", path]) == 2
+    assert "one.jsonl holds a single reading: there is nothing" in capfd.readouterr().err
+
+
+def test_a_large_fall_comes_before_a_small_rise() -> None:
+    before = snapshot(row("app.Fell", local=900), row("app.Rose", local=1))
+    after = snapshot(row("app.Fell", local=100), row("app.Rose", local=31))
+    assert [each.name for each in find_changes(before, after)] == ["app.Fell", "app.Rose"]
