@@ -84,6 +84,7 @@ VERBS: Final = {
     "attach": Verb("attach", "attach", "attach 4242 --sort growth"),
     "histo": Verb("histo", "histo", "histo 4242 --limit 10"),
     "heap": Verb("heap", "heap", "heap 4242"),
+    "leaks": Verb("leaks", "leaks", "leaks 4242 --blocking"),
     "hot": Verb("hot", "hot", "hot 4242 --duration 2"),
     "why": Verb("why", "why", "why 4242"),
     "ps": Verb("ps", "ps", "ps"),

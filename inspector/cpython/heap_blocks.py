@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from inspector.cpython.heap_links import Words
     from inspector.cpython.heap_pages import Page
 
-__all__ = ["Blocks", "count_blocks"]
+__all__ = ["Blocks", "count_blocks", "find_free_blocks"]
 
 DEAD: Final = 0x7F7F_7F7F_7F7F
 """Stands for a block that is not live: no address of a type ends in these digits."""
@@ -77,7 +77,7 @@ def count_blocks(
         == page.block & 0xFFFF_FFFF
         and entry[layout.tag_byte] >> layout.tag_shift & 15 == page.heap
     )
-    free, sound = _free_blocks(layout, page, entry, words, stride)
+    free, sound = find_free_blocks(layout, page, entry, words, stride)
     for address in delayed:
         index, rest = divmod(address - page.start, page.block)
         if not rest and 0 <= index < page.capacity:
@@ -105,10 +105,13 @@ def _half(entry: bytes, at: int) -> int:
     return int.from_bytes(entry[at : at + 2], "little")
 
 
-def _free_blocks(
+def find_free_blocks(
     layout: HeapLayout, page: Page, entry: bytes, words: Words, stride: int
 ) -> tuple[list[int], bool]:
-    """Return the indices of blocks in the lists of a page, and whether all of that adds up."""
+    """Return the indices of blocks in the lists of a page, and whether all of that adds up.
+
+    ``stride`` are the words that were read of each block.
+    """
     heads = (
         word_at(entry, FREE),
         word_at(entry, layout.local_free),

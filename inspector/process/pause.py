@@ -51,8 +51,10 @@ STUCK: Final = 0.02
 """Seconds without an answer after which the separate thread may hang in the kernel."""
 
 
-def pause_process(pid: int, limit: float) -> Pause:
+def pause_process(pid: int, limit: float, *, registers: bool = False) -> Pause:
     """Return a context in which every thread of process ``pid`` is stopped.
+
+    With ``registers`` the pause has those of all threads.
 
     The target continues when the context is left, and at the latest ``limit`` seconds after
     it was entered.  Entering raises :class:`NoSuchTarget`, :class:`AccessDenied`,
@@ -62,16 +64,17 @@ def pause_process(pid: int, limit: float) -> Pause:
     While a child of the own process is stopped, no other thread may wait for it: ``waitpid``
     would report the stop as if the child had ended.
     """
-    return Pause(pid, limit)
+    return Pause(pid, limit, registers=registers)
 
 
 class Pause:
     """One pause of another process, made by :func:`pause_process`."""
 
-    def __init__(self, pid: int, limit: float) -> None:
+    def __init__(self, pid: int, limit: float, *, registers: bool = False) -> None:
         self.pid = pid
         self.limit = limit
         """Seconds."""
+        self._wants_registers = registers
         self.ns = 0
         """Nanoseconds from the first interruption until the target was released.
 
@@ -79,6 +82,8 @@ class Pause:
         """
         self.threads = 0
         """How many threads were stopped."""
+        self.registers: bytes | None = None
+        """The registers of all threads, where they are asked for and could be read."""
         self._overrun = False
         self._failure: BaseException | None = None
         self._task = 0
@@ -145,6 +150,9 @@ class Pause:
         try:
             tracees.stop(until)
             self.threads = len(tracees)
+            if self._wants_registers:
+                # Only the thread that traces may ask for them.
+                self.registers = tracees.read_registers()
             os.eventfd_write(self._ready, 1)
             self._overrun = not _is_set(self._finish, until)
         except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread

@@ -136,15 +136,18 @@ class Mapping(NamedTuple):
     inode: int
     path: str
     """Empty for memory that belongs to no file."""
+    readable: bool = True
+    shared: bool = False
+    """Written to the file, or to other processes; else a page that is written is copied."""
 
 
-def read_mappings(pid: int) -> Iterator[Mapping]:
-    """Yield the readable mappings of a process by address."""
+def read_mappings(pid: int, *, unreadable: bool = False) -> Iterator[Mapping]:
+    """Yield the readable mappings of a process by address, or all of them."""
     # Not splitlines: a path may contain a carriage return.
     for line in filter(None, read_file(f"/proc/{pid}/maps").split(b"\n")):
         span, access, offset, _, inode, *rest = line.split(None, 5)
         start, _, end = span.partition(b"-")
-        if access[:1] != b"r":
+        if access[:1] != b"r" and not unreadable:
             continue
         path = rest[0].replace(b"\\012", b"\n") if rest else b""
         yield Mapping(
@@ -154,4 +157,6 @@ def read_mappings(pid: int) -> Iterator[Mapping]:
             int(offset, 16),
             int(inode),
             os.fsdecode(path),
+            access[:1] == b"r",
+            access[3:4] == b"s",
         )

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 __all__ = [
     "PTRACE_DETACH",
     "PTRACE_EVENT_STOP",
+    "PTRACE_GETREGSET",
     "PTRACE_GETSIGINFO",
     "PTRACE_INTERRUPT",
     "PTRACE_SEIZE",
+    "REGISTER_SETS",
     "SIGINFO_SIZE",
     "STOPS",
     "WALL",
@@ -23,10 +25,15 @@ __all__ = [
 
 PTRACE_DETACH: Final = 17
 PTRACE_GETSIGINFO: Final = 0x4202
+PTRACE_GETREGSET: Final = 0x4204
 PTRACE_SEIZE: Final = 0x4206
 PTRACE_INTERRUPT: Final = 0x4207
 PTRACE_EVENT_STOP: Final = 128
 """include/uapi/linux/ptrace.h"""
+
+REGISTER_SETS: Final = {"x86_64": (1, 0x202), "aarch64": (1, 2)}
+"""By machine, the sets (``NT_PRSTATUS``, and ``NT_X86_XSTATE`` or ``NT_PRFPREG``) that have all
+registers which can hold a pointer (include/uapi/linux/elf.h)."""
 
 SIGINFO_SIZE: Final = 128
 """Bytes of ``siginfo_t``."""

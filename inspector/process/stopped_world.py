@@ -32,6 +32,8 @@ class StoppedWorld:
         self._held = False
         self.pause_ns = 0
         """Nanoseconds that the target was stopped, summed over all pauses."""
+        self.registers: bytes | None = None
+        """The registers of all threads in the last pause that was to have them."""
 
     def read(self, address: int, size: int) -> bytes:
         """Return ``size`` bytes, not in a pause; raise :class:`MemoryFault`."""
@@ -60,15 +62,16 @@ class StoppedWorld:
         return self._memory.read_many(before)
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep the target stopped across several reads.
+    def hold(self, *, registers: bool = False) -> Iterator[None]:
+        """Keep the target stopped across several reads; ``registers``: read them, too.
 
         Raises what :func:`inspector.process.pause.pause_process` raises.
         """
-        pause = pause_process(self._memory.pid, self._limit)
+        pause = pause_process(self._memory.pid, self._limit, registers=registers)
         try:
             with pause:
                 self._held = True
+                self.registers = pause.registers
                 yield
         finally:
             self._held = False

@@ -26,9 +26,11 @@ from inspector.process.os_errors import make_process_error
 from inspector.process.ptrace import (
     PTRACE_DETACH,
     PTRACE_EVENT_STOP,
+    PTRACE_GETREGSET,
     PTRACE_GETSIGINFO,
     PTRACE_INTERRUPT,
     PTRACE_SEIZE,
+    REGISTER_SETS,
     SIGINFO_SIZE,
     STOPS,
     WALL,
@@ -54,6 +56,9 @@ POLL_FIRST, POLL_LAST = 20e-6, 1e-3
 
 REFUSALS: Final = 100
 """Refusals in a row of one thread that are final: about a tenth of a second."""
+
+REGISTERS_ROOM: Final = 1 << 14
+"""Bytes for one set of registers; the largest (with AMX) takes 11 KiB."""
 
 RUNNING: Final = -1
 """Stands for the signal to deliver while a thread is not stopped yet."""
@@ -94,6 +99,21 @@ class Tracees:
             delay = min(2 * delay, POLL_LAST)
         if not self._signals:
             raise NoSuchTarget(f"process {self.pid} has ended", pid=self.pid)
+
+    def read_registers(self) -> bytes | None:
+        """Return the registers of all stopped threads; None where some could not be read."""
+        sets = REGISTER_SETS.get(os.uname().machine)
+        if sets is None:
+            return None
+        room = array("Q", bytes(REGISTERS_ROOM))
+        pieces: list[bytes] = []
+        for task in self._signals:
+            for number in sets:
+                vector = array("Q", (room.buffer_info()[0], REGISTERS_ROOM))
+                if ptrace(PTRACE_GETREGSET, task, number, vector.buffer_info()[0]) != 0:
+                    return None
+                pieces.append(room.tobytes()[: vector[1]])
+        return b"".join(pieces)
 
     def deliver_signals(self) -> None:
         """Detach the threads that have a signal on its way, and deliver it.

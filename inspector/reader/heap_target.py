@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inspector.cpython.published import spell_version
 from inspector.cpython.runtime_lists import read_gil_enabled
-from inspector.errors import LayoutError, MemoryFault, Unsettled
+from inspector.errors import LayoutError, MemoryFault, NoSuchTarget, Unsettled
 from inspector.process.maps import read_resident_bytes
+from inspector.process.own import OwnProcess
 from inspector.reader.interpreter_state import read_interpreter_ids
 from inspector.reader.lifetime import report_end
 from inspector.reader.reading_lock import ReadingLock
-from inspector.snapshots.heap import MEMORY
+from inspector.snapshots.heap import IMAGE_MEMORY, MEMORY
 from inspector.snapshots.snapshot import TargetInfo
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
     from inspector.cpython.layout import Layout, Offset
     from inspector.process.other import OtherProcess
-    from inspector.process.own import OwnProcess
     from inspector.reader.heap import HeapReader
     from inspector.snapshots.heap import Allocator, Histogram
     from inspector.snapshots.snapshot import Snapshot
+    from inspector.snapshots.leaks import Leaks
 
 __all__ = ["PAUSE_LIMIT", "HeapTarget"]
 
@@ -81,6 +82,49 @@ class HeapTarget:
         except (LayoutError, MemoryFault, Unsettled) as error:
             return snapshot._replace(heap=None, why_no_heap=str(error))
         return snapshot._replace(heap=heap, why_no_heap=None)
+
+    def leaks(
+        self,
+        *,
+        blocking: bool = False,
+        pause_limit: float = PAUSE_LIMIT,
+        memory: int = IMAGE_MEMORY,
+        values: bool = False,
+    ) -> Leaks:
+        """Find references in another process that no word of its memory holds.
+
+        The process is stopped for at most ``pause_limit`` seconds if ``blocking``; while it
+        runs, nothing is proved.  ``memory`` limits the bytes that are copied.  With ``values``
+        samples carry their values, which may be secrets.
+
+        Raises :class:`LayoutError` for an allocator that is not understood,
+        :class:`~inspector.errors.Unsettled` for a process that is too large to be copied, or
+        not within ``pause_limit``, and :class:`NoSuchTarget` for the own process.
+        """
+        from inspector.reader.leaks import (  # noqa: PLC0415 - seldom asked for
+            LeakRequest,
+            read_leaks,
+        )
+
+        with self._heap_reader() as reader, report_end(self._process, self.layout.published):
+            process = self._refuse_own()
+            process.check()
+            request = LeakRequest(pause_limit if blocking else None, memory, values)
+            found = read_leaks(
+                process, self.layout, reader.heap_layout(pause_limit), self._facts(), request
+            )
+            process.check()
+            return found
+
+    def _refuse_own(self) -> OtherProcess:
+        """Return the process; raise :class:`NoSuchTarget` for the own one."""
+        if isinstance(self._process, OwnProcess):
+            raise NoSuchTarget(
+                "a process cannot search its own memory for what it has lost",
+                pid=self._process.pid,
+                hint="run `inspector leaks PID` beside it",
+            )
+        return self._process
 
     def allocator(self, *, pause_limit: float = PAUSE_LIMIT) -> Allocator:
         """Return what each heap of each thread uses, without a look at objects.

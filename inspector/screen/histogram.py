@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from inspector.screen.selected_types import SelectedTypes, TypeSelection
     from inspector.snapshots.heap import Allocator, Histogram
 
-__all__ = ["allocator_view", "histogram_view", "print_histogram"]
+__all__ = ["allocator_view", "histogram_view", "print_histogram", "write_heading"]
 
 LINES: Final = 4
 """Lines of a terminal above and below the rows."""
@@ -56,7 +56,7 @@ def histogram_view(
     """Return a histogram: what was read and how, the rows, and what they say."""
     found = f"{format_count(whole.instances)} objects in {_format_size(whole.bytes)}"
     parts: list[Text | Table] = [
-        _write_heading(whole.target),
+        write_heading(whole.target),
         Text(f"{_describe_exactness(whole)} · {found}, RSS {_format_size(whole.rss)}"),
     ]
     if earlier is not None:
@@ -120,7 +120,7 @@ def _format_size_change(number: int | None) -> str:
     return sign + _format_size(number)
 
 
-def _write_heading(target: dict[str, Any]) -> Text:
+def write_heading(target: dict[str, Any]) -> Text:
     """Return which process was read."""
     facts = [
         "inspector",
@@ -224,5 +224,5 @@ def allocator_view(allocator: Allocator) -> Group:
             format_count(row.blocks),
         ]
         table.add_row(*map(Text, cells))
-    heading = _write_heading(allocator.target)
+    heading = write_heading(allocator.target)
     return Group(heading, Text(" · ".join(facts)), Text(""), table)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-__all__ = ["MEMORY", "SCHEMA", "Allocator", "HeapUse", "Histogram", "TypeUse"]
+__all__ = ["IMAGE_MEMORY", "MEMORY", "SCHEMA", "Allocator", "HeapUse", "Histogram", "TypeUse"]
 
 MEMORY: Final = 256 << 20
 """Bytes of a heap that are copied at once, if nobody says otherwise."""
+
+IMAGE_MEMORY: Final = 1 << 30
+"""Bytes of all memory of a process that are copied at once, if nobody says otherwise."""
 
 SCHEMA: Final = 1
 """Of the JSON documents here."""

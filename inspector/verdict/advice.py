@@ -61,6 +61,13 @@ def advise_on_type(verdict: Verdict, evidence: Evidence) -> str:
 
 
 def _advise_on_leak(evidence: Evidence, sentence: str) -> str:
+    if evidence.unheld_growth is not None:
+        who = "the type" if evidence.kind == "type" else "such objects"
+        return (
+            f"{_plural(evidence.unheld_growth, 'reference')} lost since the reading before, "
+            f"{evidence.unheld or 0:,} in all: no word of memory holds them; which C code takes "
+            f"a reference to {who} and does not give it back?"
+        )
     base = evidence.deallocator_of
     if base:
         sentence = sentence.replace("does tp_dealloc", f"does the tp_dealloc of {base}")
@@ -128,6 +135,8 @@ def describe_evidence(evidence: Evidence) -> str:
         ("threads' arrays", evidence.contributed),
         ("instances", evidence.instances),
         ("held", evidence.held),
+        ("held by no word", evidence.unheld),
+        ("of these new", evidence.unheld_growth),
     ):
         if value is not None:
             parts.append(f"{name} {value:+,}")

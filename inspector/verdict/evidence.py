@@ -54,7 +54,7 @@ class Evidence(NamedTuple):
 
     # The object.
     kind: str = "type"
-    """``type``, ``code`` or ``dict``."""
+    """``type``, ``code``, ``dict``, or ``object`` for any other."""
     state: str = ""
     """As :attr:`ObjectCount.state`; empty where it was not read."""
     unique_id: bool | None = None
@@ -127,6 +127,11 @@ class Evidence(NamedTuple):
     uncounted, and instances without a reference that the collector does not see."""
     frozen: int = 0
     """Objects that ``gc.freeze`` hid meanwhile from who looked for holders."""
+    unheld: int | None = None
+    """References that no word of a process's memory holds, at least; None where not all of it
+    was searched at one instant."""
+    unheld_growth: int | None = None
+    """How many of these came in the window; None for one reading."""
 
     # Samples of the header.
     samples: int | None = None

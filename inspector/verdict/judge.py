@@ -43,6 +43,11 @@ PER_CALL: Final = 0.1
 """References per call that are the type's doing; a thread's own lock or two are less."""
 
 
+HIDDEN: Final = 0.25
+"""Share of lost references, at most, that words left from before hide from one reading and
+not from the next."""
+
+
 class Judgement(NamedTuple):
     """A verdict with the evidence that it rests on."""
 
@@ -81,6 +86,7 @@ def _choose(evidence: Evidence) -> Verdict | None:
     rules = (
         (evidence.state == "immortal", Verdict.IMMORTAL),
         (_is_over_decref(evidence), Verdict.OVER_DECREF),
+        (_is_being_lost(evidence), Verdict.LEAKING),
         (growth is not None, growth),
         (evidence.stated and bool(evidence.total), Verdict.CHANGED),
         (evidence.kind == "type" and no_id, Verdict.NO_UNIQUE_ID),
@@ -111,6 +117,18 @@ def _is_over_decref(evidence: Evidence) -> bool:
         return False
     taken = evidence.contributed or 0
     return taken >= ENOUGH and -total >= max(ENOUGH, taken // 2, evidence.before)
+
+
+def _is_being_lost(evidence: Evidence) -> bool:
+    """Whether references are lost again and again that no word of memory holds.
+
+    The least number that is lost may rise although nothing is: words left from before hide
+    a part of what was lost once, and go.
+    """
+    grown = evidence.unheld_growth
+    if grown is None or evidence.unheld is None:
+        return False
+    return grown >= max(ENOUGH, HIDDEN * (evidence.unheld - grown))
 
 
 def _judge_growth(evidence: Evidence) -> Verdict | None:
