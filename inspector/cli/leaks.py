@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
@@ -13,15 +12,16 @@ import typer
 import inspector
 from inspector.analysis.leak_growth import compare_leaks, find_faults, select_leaks
 from inspector.cli import options
+from inspector.cli.completion import complete_pids, complete_words
 from inspector.cli.histo import MemoryOption
-from inspector.errors import FaultFound, FileError
+from inspector.errors import FaultFound
 from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.selection import make_matcher
 from inspector.screen.streams import standard_output
 from inspector.screen.text import list_names
 from inspector.screen.waiting import announce_wait
 from inspector.snapshots.heap import IMAGE_MEMORY
-from inspector.snapshots.leaks import leaks_from_dict
+from inspector.snapshots.leaks import read_leaks_file
 
 if TYPE_CHECKING:
     from inspector.snapshots.leaks import Leaks
@@ -67,7 +67,13 @@ def _known_faults(words: str | None) -> str | None:
 def leaks(
     context: typer.Context,
     pid: Annotated[
-        int, typer.Argument(metavar="PID", parser=options.process_id, help="The process.")
+        int,
+        typer.Argument(
+            metavar="PID",
+            parser=options.process_id,
+            autocompletion=complete_pids,
+            help="The process.",
+        ),
     ],
     *,
     filters: options.FilterOption = None,
@@ -99,6 +105,7 @@ def leaks(
             "--fail-on",
             metavar="KIND[,KIND]",
             callback=_known_faults,
+            autocompletion=complete_words(FAULTS),
             help="End with status 9 if there are lost references of types (lost), orphans, or "
             "either growing between two readings. Needs --blocking.",
         ),
@@ -141,7 +148,7 @@ def print_leaks(question: LeakQuestion, *, as_json: bool) -> None:
 
     Raises :class:`FaultFound` for what is to fail.
     """
-    before = _read_baseline(question.baseline) if question.baseline else None
+    before = read_leaks_file(question.baseline) if question.baseline else None
     with announce_wait("reading", question.pid):
         target = inspector.attach(question.pid, pause_limit=question.pause_limit)
 
@@ -172,17 +179,3 @@ def print_leaks(question: LeakQuestion, *, as_json: bool) -> None:
     faults = find_faults(found, question.faults)
     if faults:
         raise FaultFound(f"references are lost: {list_names(faults)}")
-
-
-def _read_baseline(path: str) -> Leaks:
-    """Return an earlier reading; raise :class:`FileError` for any other file."""
-    try:
-        return leaks_from_dict(json.loads(Path(path).read_bytes()))
-    except OSError as failure:
-        raise FileError(f"cannot read {path}: {failure.strerror}", path=path) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise FileError(
-            f"{path} is no document of leaks --json",
-            path=path,
-            hint="make one with `inspector leaks PID --blocking --json > FILE`",
-        ) from None

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HeapImage", "ImagePage", "copy_image"]
 
-TRIES: Final = 12
+TRIES: Final = 8
 """Pauses that may fall into the middle of a merge, or of a change of a segment."""
 
 MEGABYTE: Final = 1 << 20

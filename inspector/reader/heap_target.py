@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from inspector.process.other import OtherProcess
     from inspector.reader.heap import HeapReader
     from inspector.snapshots.heap import Allocator, Histogram
-    from inspector.snapshots.snapshot import Snapshot
     from inspector.snapshots.leaks import Leaks
+    from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["PAUSE_LIMIT", "HeapTarget"]
 

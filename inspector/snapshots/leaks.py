@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final, NamedTuple
 
-__all__ = ["HELD", "Garbage", "Leaks", "LostType", "OrphanGroup", "Sample", "leaks_from_dict"]
+from inspector.errors import FileError
+from inspector.snapshots.compressed_files import open_decompressed
+from inspector.snapshots.documents import PARSE_ERRORS
+
+__all__ = ["HELD", "Garbage", "Leaks", "LostType", "OrphanGroup", "Sample", "read_leaks_file"]
+
+LONGEST_DOCUMENT: Final = 1 << 28
+"""Bytes."""
 
 SCHEMA: Final = 1
 """Of the JSON document here."""
@@ -101,11 +109,24 @@ class Leaks(NamedTuple):
         }
 
 
-def leaks_from_dict(document: dict[str, Any]) -> Leaks:
-    """Return what :meth:`Leaks.as_dict` made a document of.
+def read_leaks_file(path: str) -> Leaks:
+    """Return the reading in a document of ``leaks --json``, which may be compressed.
 
-    Raises :class:`KeyError`, :class:`TypeError` or :class:`ValueError` for any other one.
+    Raises :class:`FileError` for any other file.
     """
+    try:
+        with open_decompressed(path, b"{") as file:
+            return _parse_leaks(json.loads(file.read(LONGEST_DOCUMENT)))
+    except (*PARSE_ERRORS, AttributeError) as error:
+        raise FileError(
+            f"{path} is not a document of leaks --json",
+            path=path,
+            hint="inspector leaks PID --blocking --json writes one",
+        ) from error
+
+
+def _parse_leaks(document: dict[str, Any]) -> Leaks:
+    """Return what :meth:`Leaks.as_dict` made a document of."""
     types = [
         LostType(**{name: each[name] for name in LostType._fields}) for each in document["types"]
     ]

@@ -9,7 +9,10 @@
                 that may be the type: Silent(kind).
    Sparing      correct, but each thread keeps one dead instance for the next to use, and
                 loses it when the thread ends.
-   Immortal     nobody counts references to it, as those of classes that mypyc compiles. */
+   Immortal     nobody counts references to it, as those of classes that mypyc compiles.
+
+   And functions that lose a reference with each call: lose(object) to what it is given,
+   lose_bytes() and the like to an object that they make. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -160,6 +163,69 @@ static PyType_Slot over_slots[] = {
     {0, NULL},
 };
 
+static PyObject *
+lose(PyObject *Py_UNUSED(module), PyObject *object)
+{
+    Py_INCREF(object);
+    Py_RETURN_NONE;
+}
+
+/* Lose the only reference to an object, NULL after an error. */
+static PyObject *
+forget(PyObject *object)
+{
+    if (object == NULL) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+lose_bytes(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    return forget(PyBytes_FromString("lost, as nobody gives this back"));
+}
+
+static PyObject *
+lose_dict(PyObject *Py_UNUSED(module), PyObject *key)
+{
+    PyObject *made = PyDict_New();
+    if (made != NULL && PyDict_SetItem(made, key, Py_True) < 0) {
+        Py_CLEAR(made);
+    }
+    return forget(made);
+}
+
+static PyObject *
+lose_tuple(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    return forget(Py_BuildValue("(NNN)", PyUnicode_FromFormat("first %S", number),
+                                PyUnicode_FromFormat("second %S", number),
+                                PyUnicode_FromFormat("third %S", number)));
+}
+
+static PyObject *
+lose_list(PyObject *Py_UNUSED(module), PyObject *kind)
+{
+    return forget(Py_BuildValue("[N]", PyObject_CallNoArgs(kind)));
+}
+
+static PyObject *
+lose_complex(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    return forget(PyComplex_FromDoubles(1.5, 2.5));
+}
+
+static PyMethodDef functions[] = {
+    {"lose", lose, METH_O, NULL},
+    {"lose_bytes", lose_bytes, METH_NOARGS, NULL},
+    {"lose_dict", lose_dict, METH_O, NULL},
+    {"lose_tuple", lose_tuple, METH_O, NULL},
+    {"lose_list", lose_list, METH_O, NULL},
+    {"lose_complex", lose_complex, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
 #define SPEC(title, its_slots, its_flags)\
     {                                                                      \
         .name = "typerefs." title,.basicsize = sizeof(Widget),             \
@@ -210,6 +276,7 @@ static PyModuleDef_Slot module_slots[] = {
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "typerefs",
+    .m_methods = functions,
     .m_slots = module_slots,
 };
 

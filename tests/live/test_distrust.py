@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "type": ("__main__.Shared", "PID"),
     "histo": ("PID", "--blocking"),
     "heap": ("PID",),
+    "leaks": ("PID", "--blocking"),
     "hot": ("PID", "--duration", "0.1"),
     "attach": ("PID", "--once"),
     "record": ("PID", "--duration", "0", "-o", "OUTPUT"),
