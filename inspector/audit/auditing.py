@@ -114,10 +114,13 @@ def _audit_case(plan: AuditPlan, case: Case, supervisor: WorkerSupervisor) -> Au
     if why := plan.factories.reason(case.name):
         reason = f"left alone: {why}"
         return Audited(case.name, "", case.written_in, reason, skipped=True)
-    name, exercises, reason = case.name, [], ""
+    name, reason = case.name, ""
+    exercises: list[Exercise] = []
     try:
         for answer in supervisor.exercise(case):
-            if "verdict" in answer:
+            if "again" in answer:
+                exercises.clear()
+            elif "verdict" in answer:
                 name = answer["name"] if case.number is None else name
                 exercises.append(Exercise.from_dict(answer["exercise"]))
             else:

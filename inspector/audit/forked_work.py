@@ -2,8 +2,12 @@
 
 What a constructor sets in its process (recursion limit, audit hooks, trace functions,
 signal handlers, directory, environment, limits, patched modules, closed files, threads)
-ends with the copy.  A fork takes milliseconds; a new process would have to import
-everything again.  Processes that the work starts are killed with it.
+ends with the copy.  A new process would have to import everything again.  Processes that
+the work starts are killed with it.
+
+A fork takes milliseconds of the system's time, and as much again for the pages that the copy
+writes to: more than most types take to exercise.  A copy therefore works on, until the work
+changes what can be compared (:mod:`inspector.audit.process_state`).
 
 What the work does outside of its process, to files for example, remains.  Threads that
 imports have started are not copied: work that waits for one of them blocks.
@@ -22,12 +26,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from inspector.audit.process_state import is_unchanged, read_state
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     Answer = dict[str, Any]
 
-__all__ = ["PIECE", "describe_status", "die_with_parent", "keep_orphans", "run_in_fork"]
+__all__ = ["PIECE", "ForkedCopy", "describe_status", "die_with_parent", "keep_orphans"]
 
 PIECE: Final = 1 << 16
 """Bytes of one read."""
@@ -60,63 +66,69 @@ def describe_status(status: int) -> str:
     return f"crashed: {name}"
 
 
-def run_in_fork(
-    work: Callable[[], Iterator[Answer]], seconds: float, private: Collection[int]
-) -> Iterator[Answer]:
-    """Yield the answers of ``work``, called in a copy of this process.
+class ForkedCopy:
+    """A copy of this process that does work until it ends, is late or has changed.
 
-    ``private`` are file descriptors that the copy closes.  If the copy ends early, or does
-    not answer within ``seconds``, the last answer is ``{"ended": why}``.
+    ``private`` are file descriptors that the copy closes.
     """
-    mine = os.getpid()
-    children = _list_children()
-    reading, writing = os.pipe()
-    # Import of a module may have started threads: of them there are none in the copy.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        copy = os.fork()
-    if not copy:
-        _answer_and_exit(work, writing, mine, (reading, *private))
-    os.close(writing)
-    try:
-        yield from _read_answers(copy, reading, seconds)
-    finally:
-        os.close(reading)
-        _kill_child(copy)
-        while orphans := _list_children() - children:
+
+    def __init__(
+        self, work: Callable[[Answer], Iterator[Answer]], private: Collection[int]
+    ) -> None:
+        mine = os.getpid()
+        self._others = _list_children()
+        self._reading, theirs = os.pipe()
+        requests, self._writing = os.pipe()
+        # Import of a module may have started threads: of them there are none in the copy.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._pid = os.fork()
+        if not self._pid:
+            pipes = (self._reading, self._writing)
+            _work_and_exit(work, requests, theirs, mine, (*pipes, *private))
+        os.close(theirs)
+        os.close(requests)
+        self._ending = os.pidfd_open(self._pid)
+        self.asked = 0
+        """How often it was asked."""
+        self.ended = False
+
+    def ask(self, request: Answer, seconds: float) -> Iterator[Answer]:
+        """Yield the answers of the work on a request.
+
+        If the copy ends early, or does not answer within ``seconds``, the last answer is
+        ``{"ended": why}``.  It is ended then, and when its state has changed.
+        """
+        self.asked += 1
+        usable = False
+        try:
+            with suppress(BrokenPipeError):  # it ended: there are no answers either
+                os.write(self._writing, json.dumps(request).encode() + b"\n")
+            for answer in self._read_answers(seconds):
+                usable = not (answer.pop("changed", False) or "ended" in answer)
+                yield answer
+        finally:
+            if not usable or _list_children() - self._others != {self._pid}:
+                self.end()
+
+    def end(self) -> None:
+        """Kill the copy and what it has started."""
+        if self.ended:
+            return
+        self.ended = True
+        for each in (self._reading, self._writing, self._ending):
+            os.close(each)
+        _kill_child(self._pid)
+        while orphans := _list_children() - self._others:
             for each in orphans:
                 _kill_child(each)
 
-
-def _answer_and_exit(
-    work: Callable[[], Iterator[Answer]], writing: int, parent: int, private: Collection[int]
-) -> NoReturn:
-    """Write the answers, in the copy, and end it."""
-    status = 1
-    try:
-        die_with_parent()
-        for each in private:
-            os.close(each)
-        me = os.getpid()
-        if os.getppid() == parent:
-            for answer in work():
-                os.write(writing, json.dumps(answer).encode() + b"\n")
-                if os.getpid() != me:  # the work has forked, and this is the other one
-                    os.kill(me, signal.SIGKILL)
-                    break
-            status = 0
-    finally:
-        os._exit(status)
-
-
-def _read_answers(copy: int, reading: int, seconds: float) -> Iterator[Answer]:
-    """Yield what the copy writes, and how it ended if that was before the last answer."""
-    ending = os.pidfd_open(copy)
-    poll = select.poll()
-    poll.register(reading, select.POLLIN)
-    poll.register(ending, select.POLLIN)
-    rest = b""
-    try:
+    def _read_answers(self, seconds: float) -> Iterator[Answer]:
+        """Yield what the copy writes, and how it ended if that was before the last answer."""
+        poll = select.poll()
+        poll.register(self._reading, select.POLLIN)
+        poll.register(self._ending, select.POLLIN)
+        rest = b""
         while True:
             ready = [number for number, _ in poll.poll(seconds * 1000)]
             if not ready:
@@ -124,10 +136,10 @@ def _read_answers(copy: int, reading: int, seconds: float) -> Iterator[Answer]:
                 doubt = ": there are none of the threads that imports started" if missing else ""
                 yield {"ended": f"no answer within {seconds:g} s{doubt}"}
                 return
-            if reading in ready:
-                piece = os.read(reading, PIECE)
+            if self._reading in ready:
+                piece = os.read(self._reading, PIECE)
                 if not piece:  # it closed its files, and may be alive
-                    poll.unregister(reading)
+                    poll.unregister(self._reading)
                 *lines, rest = (rest + piece).split(b"\n")
                 for line in lines:
                     answer = json.loads(line)
@@ -135,13 +147,56 @@ def _read_answers(copy: int, reading: int, seconds: float) -> Iterator[Answer]:
                     if "verdict" not in answer:
                         return
             else:
-                status = os.waitid(os.P_PIDFD, ending, os.WEXITED | os.WNOWAIT)
+                status = os.waitid(os.P_PIDFD, self._ending, os.WEXITED | os.WNOWAIT)
                 ended = status is not None and status.si_code == os.CLD_EXITED
                 number = 0 if status is None else status.si_status
                 yield {"ended": describe_status(number if ended else -number)}
                 return
+
+
+def _work_and_exit(
+    work: Callable[[Answer], Iterator[Answer]],
+    reading: int,
+    writing: int,
+    parent: int,
+    private: Collection[int],
+) -> NoReturn:
+    """Answer requests, in the copy, and end it."""
+    status = 1
+    try:
+        die_with_parent()
+        for each in private:
+            os.close(each)
+        if os.getppid() == parent:
+            _answer_requests(work, reading, writing)
+            status = 0
     finally:
-        os.close(ending)
+        os._exit(status)
+
+
+def _answer_requests(
+    work: Callable[[Answer], Iterator[Answer]], reading: int, writing: int
+) -> None:
+    """Answer until nobody asks any more or the state of this process has changed."""
+    me = os.getpid()
+    before = read_state()
+    changed = False
+    while not changed and (request := _read_line(reading)):
+        for answer in work(json.loads(request)):
+            if "verdict" not in answer:
+                changed = answer["changed"] = not is_unchanged(before)
+            os.write(writing, json.dumps(answer).encode() + b"\n")
+            if os.getpid() != me:  # the work has forked, and this is the other one
+                os.kill(me, signal.SIGKILL)
+                return
+
+
+def _read_line(reading: int) -> bytes:
+    """Return the next request, which is asked alone; empty if nobody asks any more."""
+    line = b""
+    while not line.endswith(b"\n") and (piece := os.read(reading, PIECE)):
+        line += piece
+    return line
 
 
 def _list_children() -> set[int]:

@@ -78,7 +78,10 @@ class WorkerSupervisor:
         self._child.end()
 
     def exercise(self, case: Case) -> Iterator[dict[str, Any]]:
-        """Yield what the worker answers on one type; raise :class:`ChildEnded` if it fails."""
+        """Yield what the worker answers on one type; raise :class:`ChildEnded` if it fails.
+
+        ``{"again": True}`` takes back the answers before it.
+        """
         if self._child.ended:
             self._child, _ = self._started()
         request = {
@@ -94,7 +97,7 @@ class WorkerSupervisor:
             if "ended" in answer:
                 raise ChildEnded(answer["ended"])
             yield answer
-            if "verdict" not in answer:
+            if not ("verdict" in answer or "again" in answer):
                 return
 
     def _started(self) -> tuple[Child, dict[str, Any]]:

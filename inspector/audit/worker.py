@@ -2,8 +2,9 @@
 
 It reads requests and writes answers as lines of JSON, over two pipes whose descriptors are
 its arguments; its standard streams are empty.  An import may block, end or crash it, so it
-says the name of each module first.  Each type is exercised in a forked copy, which may block,
-end or crash as well, and may change anything in its process.
+says the name of each module first.  Types are exercised in a forked copy, which may block,
+end or crash as well, and may change anything in its process: then the next ones get another
+copy.  What is not as it should be is exercised again in a copy that nothing else has used.
 
 Requests, and the answers to each:
 
@@ -15,7 +16,8 @@ Requests, and the answers to each:
 ``{"do": "exercise", "name": …, "number": 0, "make": expression or null, "calls": n, "threads": n,
 "seconds": s}``
     ``{"name": …, "verdict": …, "exercise": …}`` …, ``{"done": true}`` or ``{"not_exercised":
-    why}`` or ``{"ended": why}``; with a number of null it is whatever type the expression makes
+    why}`` or ``{"ended": why}``; ``{"again": true}`` takes back all answers before it; with a
+    number of null it is whatever type the expression makes
 
 ``{"do": "rounds", …}``
     see :mod:`inspector.audit.throughput`
@@ -30,12 +32,12 @@ import os
 import resource
 import signal
 import sys
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any, Final
 
 from inspector.audit.exercise import NotExercised, exercise_type
 from inspector.audit.expressions import compile_factory
-from inspector.audit.forked_work import die_with_parent, keep_orphans, run_in_fork
+from inspector.audit.forked_work import ForkedCopy, die_with_parent, keep_orphans
 from inspector.audit.module_types import (
     describe_error,
     find_type,
@@ -44,8 +46,10 @@ from inspector.audit.module_types import (
     is_made_by_python,
     list_standard_modules,
 )
+from inspector.audit.process_state import list_attributes
 from inspector.checks.support import require_support
 from inspector.checks.watched_types import is_type, name_of
+from inspector.verdict.evidence import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +57,15 @@ if TYPE_CHECKING:
     Answer = dict[str, Any]
 
 __all__ = ["main"]
+
+MOST_TYPES: Final = 200
+"""That one copy exercises: what it keeps of them stays small."""
+
+PATIENCE: Final = 2.0
+"""Seconds without an answer after which a type is tried again in a copy of its own."""
+
+FAULTS: Final = {Verdict.LEAKING, Verdict.OVER_DECREF, Verdict.GROWING, Verdict.KEPT}
+"""Verdicts that are given only of what happens in a copy of its own."""
 
 
 class Worker:
@@ -62,6 +75,9 @@ class Worker:
         self.types: dict[str, list[type]] = {}
         self._private = private
         """File descriptors that nothing that is exercised gets."""
+        self._attributes: dict[int, list[int]] = {}
+        """What each type's class and metaclass defined, by the type's identity."""
+        self._copy: ForkedCopy | None = None
 
     def find(self, request: Answer, tell: Callable[[Answer], None]) -> Iterator[Answer]:
         """Import the modules and list their types."""
@@ -86,7 +102,7 @@ class Worker:
                     same.append(found)
             else:
                 wrong.append((f"{module}:{qualname}", str(found)))
-        _make_ready()
+        self._make_ready()
         yield {
             "types": [
                 (name, number, is_made_by_python(each))
@@ -102,8 +118,50 @@ class Worker:
 
     def exercise(self, request: Answer, _: Callable[[Answer], None]) -> Iterator[Answer]:
         """Make and free instances of one type, in a copy of this process."""
-        work = partial(self._exercised, request)
-        return run_in_fork(work, request["seconds"], self._private)
+        copy = self._find_copy()
+        if copy.asked:
+            fine = True
+            for answer in copy.ask(request, min(PATIENCE, request["seconds"])):
+                fine = fine and _is_fine(answer)
+                if fine:
+                    yield answer
+            if fine:
+                return
+            copy.end()
+            yield {"again": True}
+            copy = self._find_copy()
+        yield from copy.ask(request, request["seconds"])
+
+    def _find_copy(self) -> ForkedCopy:
+        """Return the copy that is used, or another one in its place."""
+        copy = self._copy
+        if copy is not None and copy.asked >= MOST_TYPES:
+            copy.end()
+        if copy is None or copy.ended:
+            copy = self._copy = ForkedCopy(self._exercised, self._private)
+        return copy
+
+    def _make_ready(self) -> None:
+        """Do once what every copy of this process would otherwise repeat."""
+        require_support()
+        types = [each for same in self.types.values() for each in same]
+        self._attributes = {id(each): list_attributes(each) for each in types}
+        # A collection writes to every object, and a copy has to copy each page written to.
+        gc.collect()
+        gc.freeze()
+
+    def _is_refusal(self, error: BaseException, subject: type | None) -> bool:
+        """Tell whether a constructor refused to be called without arguments.
+
+        That follows from what the class defines: none of its code has run.
+        """
+        if type(error) is not TypeError or subject is None or error.__traceback__ is None:
+            return False
+        *_, last = walk_tb(error.__traceback__)
+        frame, _ = last
+        return frame.f_code is exercise_type.__code__ and self._attributes.get(
+            id(subject)
+        ) == list_attributes(subject)
 
     def _exercised(self, request: Answer) -> Iterator[Answer]:
         number = request["number"]
@@ -124,7 +182,8 @@ class Worker:
         except NotExercised as reason:
             yield {"not_exercised": str(reason)}
         except BaseException as error:
-            yield {"not_exercised": describe_error(error)}
+            refusal = self._is_refusal(error, subject)
+            yield {"not_exercised": describe_error(error), "refusal": refusal}
         else:
             yield {"done": True}
 
@@ -135,12 +194,11 @@ class Worker:
         yield from run_rounds(request)
 
 
-def _make_ready() -> None:
-    """Do once what every copy of this process would otherwise repeat."""
-    require_support()
-    # A collection writes to every object, and a forked copy has to copy each page written to.
-    gc.collect()
-    gc.freeze()
+def _is_fine(answer: Answer) -> bool:
+    """Tell whether what happened to a type can be believed in a copy that others have used."""
+    if "verdict" in answer:
+        return Verdict(answer["verdict"]) not in FAULTS
+    return "done" in answer or answer.get("refusal", False)
 
 
 def main(reading: int, writing: int) -> None:

@@ -132,7 +132,7 @@ def audit_(
 ) -> None:
     """Create and free instances of every heap type of a module, and report leaks.
 
-    Each type is exercised in a process of its own, in one thread and in several. A type that
+    Types are exercised in copies of a process, in one thread and in several. A type that
     blocks, exits or crashes affects its own line only. Types that cannot be instantiated are
     listed with the reason. LOST and HEADER are references per call; HEAT is the share of
     samples in which the header had moved while several threads used the type.

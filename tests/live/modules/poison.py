@@ -119,7 +119,15 @@ POISONS: list[Callable[[], object]] = [
     leave_session,
     lambda: os.killpg(0, signal.SIGTERM),
     lambda: os.kill(os.getppid(), signal.SIGKILL),
+    lambda: setattr(json.JSONEncoder, "encode", refuse),
 ]
+
+
+def break_the_next() -> None:
+    vars(sys.modules[__name__])["TYPES"][-1].__init__ = lambda: None
+
+
+POISONS.append(break_the_next)
 
 
 def dive(depth: int) -> int:
