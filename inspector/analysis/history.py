@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from inspector.analysis.heap_history import HeapHistory
 from inspector.analysis.reading_totals import summarize_reading
 from inspector.analysis.traffic import Traffic
 from inspector.snapshots.row_verdict import read_evidence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from inspector.analysis.reading_totals import ReadingTotals
     from inspector.snapshots.header_samples import HeaderSamples
+    from inspector.snapshots.heap import TypeUse
     from inspector.snapshots.object_count import ObjectKey
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
     from inspector.verdict.evidence import Evidence
@@ -49,13 +51,16 @@ class History:
     baseline: ReadingTotals
     traffic: Traffic
     """The traffic since the baseline."""
+    heap: HeapHistory | None = None
+    """Instances over time; None while the heap was not read."""
 
     @classmethod
     def begin(cls, snapshot: Snapshot) -> History:
         """Return the history of a first reading."""
         totals = summarize_reading(snapshot, None)
         traffic = Traffic.start(len(totals.keys), len(snapshot.threads))
-        return cls(snapshot, (totals,), totals, traffic)
+        heap = None if snapshot.heap is None else HeapHistory.begin(snapshot.heap, totals)
+        return cls(snapshot, (totals,), totals, traffic, heap)
 
     def add(self, snapshot: Snapshot, sampled: HeaderSamples | None = None) -> History:
         """Return the history with one more reading, and with what was sampled before it."""
@@ -66,13 +71,32 @@ class History:
             latest=snapshot,
             readings=(*self.readings[1 - MAX_READINGS :], totals),
             traffic=self.traffic.add_step((before, self.latest), (totals, snapshot), sampled),
+            heap=self._add_heap(snapshot, totals),
         )
+
+    def _add_heap(self, snapshot: Snapshot, totals: ReadingTotals) -> HeapHistory | None:
+        """Return the history of the heap, with that of a snapshot if it was read since."""
+        if snapshot.heap is None:
+            return self.heap
+        if self.heap is None:
+            return HeapHistory.begin(snapshot.heap, totals)
+        if snapshot.heap.taken_ns == self.heap.latest.taken_ns:
+            return self.heap
+        return self.heap.add(snapshot.heap, totals)
 
     def rebase(self) -> History:
         """Return the history with its latest reading as the baseline."""
         totals = self.readings[-1]
         traffic = Traffic.start(len(totals.keys), len(self.latest.threads))
-        return replace(self, baseline=totals, traffic=traffic)
+        heap = None if self.heap is None else self.heap.rebase()
+        return replace(self, baseline=totals, traffic=traffic, heap=heap)
+
+    def since(self, earlier: History) -> History:
+        """Return the history with the baseline of another one of the same process."""
+        heap = self.heap
+        if heap is not None and earlier.heap is not None:
+            heap = replace(heap, baseline=earlier.heap.baseline)
+        return replace(self, baseline=earlier.baseline, heap=heap)
 
     def growth(self, row: ObjectCount) -> int | None:
         """Return the growth of a total since the baseline; that of a new object is its total."""
@@ -132,7 +156,8 @@ class History:
         """Return all that is known of an object since the baseline.
 
         ``total`` covers the whole time, ``header`` and ``contributed`` only the steps without
-        a merge.  Readings do not show who holds the references.
+        a merge.  Where the heap was read, instances are those of its readings, and
+        ``referenced`` is of the same time.
         """
         traffic, place = self.traffic, self._place(row)
         facts: dict[str, Any] = {
@@ -164,9 +189,17 @@ class History:
                 "moved": sums.moved[place],
                 "sampled_seconds": sums.sampled_ns[place] / 1e9,
             }
+        if self.heap is not None and row.kind == "type":
+            facts |= _describe_instances(self.heap, row.key)
         # Copied once, with all fields: thousands of rows are ranked.
         evidence = read_evidence(row, gil_enabled=self.latest.target.gil_enabled)
         return evidence._replace(**facts)
+
+    def find_use(self, row: ObjectCount) -> TypeUse | None:
+        """Return the instances of a type when the heap was last read; None if it never was."""
+        if self.heap is None or row.kind not in {"type", "static"}:
+            return None
+        return self.heap.find_use(row.key)
 
     def totals(self, row: ObjectCount) -> list[int | None]:
         """Return the totals in every reading that is kept, the oldest first."""
@@ -225,6 +258,20 @@ class History:
         stacks = first.deferred is not None and last.deferred is not None
         before, after = first.total(key, stacks=stacks), last.total(key, stacks=stacks)
         return None if before is None or after is None else after - before
+
+
+def _describe_instances(heap: HeapHistory, key: ObjectKey) -> dict[str, Any]:
+    """Return what readings of the heap say of a type, as fields of evidence."""
+    before, after = heap.baseline.count_instances(key), heap.count_instances(key)
+    facts: dict[str, Any] = {"instances_after": after}
+    if heap.states[-1].taken_ns != heap.baseline.taken_ns:
+        facts |= {
+            "instances": after - before,
+            "instances_before": before,
+            "referenced": heap.measure_references(key),
+            "uncollected": heap.measure_uncollected_growth(key),
+        }
+    return facts
 
 
 def is_rising(totals: Sequence[int]) -> bool | None:

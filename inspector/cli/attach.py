@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["attach"]
 
 
+InstancesOption = Annotated[
+    bool,
+    typer.Option(
+        "--instances/--no-instances",
+        help="Read instances and bytes, too: the heap, every two seconds at most.",
+    ),
+]
+
+
 def attach(
     context: typer.Context,
     pid: options.PidArgument = None,
@@ -38,6 +47,7 @@ def attach(
     as_json: options.JsonOption = False,
     export: options.ExportOption = None,
     kind: options.KindOption = "type",
+    instances: InstancesOption = True,
     blocking: options.BlockingOption = False,
     interpreter: options.InterpreterOption = None,
     retries: options.RetriesOption = RETRIES,
@@ -56,7 +66,7 @@ def attach(
         interval=interval,
         kind=kind,
     )
-    read_options = ReadOptions(blocking, interpreter, retries, pause_limit)
+    read_options = ReadOptions(blocking, interpreter, retries, pause_limit, instances=instances)
     context.obj.append(
         partial(
             start_dashboard,
@@ -73,14 +83,22 @@ def start_dashboard(
 ) -> None:
     """Show the dashboard."""
     from inspector.reader.background_sampler import Background
+    from inspector.reader.heap_pace import LEAST_SECONDS, HeapPace
     from inspector.screen.dashboard.show import show_source
     from inspector.screen.dashboard.sources import Live
 
     with announce_wait("attaching to", pid):
         target = inspector.attach(pid, pause_limit=read_options.pause_limit)
+    pace = HeapPace(
+        target,
+        blocking=read_options.blocking,
+        pause_limit=read_options.pause_limit,
+        least=LEAST_SECONDS,
+    )
 
     def read(kind: str) -> Snapshot:
-        return read_options._replace(kinds=kinds_of(kind)).read_counts(target)
+        snapshot = read_options._replace(kinds=kinds_of(kind)).read_counts(target)
+        return pace.add_heap(snapshot) if read_options.instances else snapshot
 
     def look(address: int) -> Anatomy:
         return target.anatomy(

@@ -134,7 +134,9 @@ def rank_objects(
     """
     seconds, samples, left_out, ended = 0.0, 0, 0, False
     tell(seconds, samples, "reading")
-    history = History.begin(target.snapshot(kinds=kinds))
+    # Instances tell what is kept from what only grows: at the beginning and at the end.
+    first = target.add_heap(target.snapshot(kinds=kinds), pause_limit=0)
+    history = History.begin(first)
     while seconds < duration and not ended:
         begin = time.monotonic()
         tell(seconds, samples, "sampling")
@@ -142,6 +144,8 @@ def rank_objects(
         try:
             sampler.run(min(SLICE, duration - seconds), rate)
             snapshot = target.snapshot(kinds=kinds)
+            if seconds + time.monotonic() - begin >= duration:
+                snapshot = target.add_heap(snapshot, pause_limit=0)
         except (MemoryFault, Unsettled):
             # An object or a thread went away; the next reading is without it.
             snapshot = None

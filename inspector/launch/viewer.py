@@ -24,6 +24,8 @@ from inspector.launch.live import Channel
 from inspector.launch.pane import Pane
 from inspector.launch.terminal_guard import start_guard
 from inspector.reader.background_sampler import Background
+from inspector.reader.heap_pace import LEAST_SECONDS, HeapPace
+from inspector.reader.heap_target import PAUSE_LIMIT
 from inspector.screen.dashboard.loop import watch_source
 from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.sources import Live
@@ -133,8 +135,10 @@ def _show_program(program: Program, target: Target, options: BoardOptions, pane:
         unicode=has_unicode(),
     )
 
+    pace = HeapPace(target, blocking=False, pause_limit=PAUSE_LIMIT, least=LEAST_SECONDS)
+
     def read(kind: str) -> Snapshot:
-        return target.snapshot(kinds=kinds_of(kind))
+        return pace.add_heap(target.snapshot(kinds=kinds_of(kind)))
 
     terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
     with (

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.cpython.refcount import HEADER_SIZE, Header, decode_header
 from inspector.cpython.type_object import find_python_dealloc, flag_names, read_structure
-from inspector.snapshots.row_verdict import judge_reading, read_evidence
+from inspector.snapshots.row_verdict import read_evidence
+from inspector.verdict.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from inspector.process.protocols import Memory
     from inspector.snapshots.heap import TypeUse
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
+    from inspector.verdict.evidence import Evidence
     from inspector.verdict.judge import Judgement
 
 __all__ = ["Anatomy", "CountingPath", "read_anatomy"]
@@ -58,9 +60,16 @@ class Anatomy:
     """Why the heap could not be read though it was asked for."""
 
     @property
+    def evidence(self) -> Evidence:
+        """What this one reading shows."""
+        evidence = read_evidence(self.count, gil_enabled=self.gil_enabled)
+        alive = None if self.use is None else self.use.instances
+        return evidence._replace(instances_after=alive)
+
+    @property
     def judged(self) -> Judgement | None:
         """The verdict on this one reading; None where one reading shows nothing."""
-        return judge_reading(self.count, gil_enabled=self.gil_enabled)
+        return judge(self.evidence)
 
     @property
     def formula(self) -> str:
@@ -94,7 +103,7 @@ class Anatomy:
             "bytes": None if self.use is None else self.use.bytes,
             "attached": None if self.use is None else self.use.attached,
             "verdict": None,
-            "evidence": read_evidence(self.count, gil_enabled=self.gil_enabled).as_dict(),
+            "evidence": self.evidence.as_dict(),
             "advice": None,
             **(self.judged.as_dict() if self.judged else {}),
         }

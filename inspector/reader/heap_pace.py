@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from inspector.reader.heap_target import HeapTarget
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["HeapPace"]
+__all__ = ["LEAST_SECONDS", "HeapPace"]
+
+LEAST_SECONDS: Final = 2.0
+"""From one reading of the heap to the next, for who watches a process."""
 
 SHARE: Final = 0.1
 """Of a processor that readings of the heap take at most."""

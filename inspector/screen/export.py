@@ -46,7 +46,7 @@ THEME: Final = TerminalTheme(
 FIELDS: Final = (
     *("name", "kind", "address", "interpreter", "state", "total", "counted", "local", "shared"),
     *("bias", "contributed", "deferred", "settled", "growth", "rate", "heat", "verdict"),
-    *("updates_per_second", "threads", "advice"),
+    *("updates_per_second", "threads", "instances", "bytes", "attached", "advice"),
 )
 
 
@@ -120,8 +120,12 @@ def _export_rows(state: State) -> Iterator[dict[str, Any]]:
         row = ObjectCount._make(history.latest.rows[number])
         evidence = history.evidence(row)
         judged = judge(evidence)
+        use = history.find_use(row)
         yield {
             **row.as_dict(),
+            "instances": None if use is None else use.instances,
+            "bytes": None if use is None else use.bytes,
+            "attached": None if use is None else use.attached,
             "contributed": row.contributed,
             "growth": history.growth(row),
             "rate": history.rate(row),
@@ -138,7 +142,10 @@ def _export_rows(state: State) -> Iterator[dict[str, Any]]:
 def _export_json(state: State) -> str:
     if state.snapshot is None:
         return "{}\n"
-    document = state.snapshot.as_dict()
+    snapshot = state.snapshot
+    if state.history is not None and state.history.heap is not None:
+        snapshot = snapshot._replace(heap=state.history.heap.latest)
+    document = snapshot.as_dict()
     document["objects"] = list(_export_rows(state))
     return json.dumps(document) + "\n"
 

@@ -84,9 +84,22 @@ def _describe_holders(evidence: Evidence) -> str:
     if evidence.kind == "class":
         return f"{_plural(instances, 'more class')} of this name {_is_or_are(instances)} alive"
     if instances > 0:
-        return f"{_plural(instances, 'more instance')} {_is_or_are(instances)} alive"
+        alive = f"{_plural(instances, 'more instance')} {_is_or_are(instances)} alive"
+        return f"{alive}{_describe_garbage(evidence)}"
     held = evidence.held if evidence.held is not None else evidence.total or 0
     return f"{_plural(held, 'more reference')} to the class itself, held by no instance of it"
+
+
+def _describe_garbage(evidence: Evidence) -> str:
+    """Return that instances may be garbage, where the collector's state does not rule it out."""
+    if evidence.instances_after is None or evidence.collected:
+        return ""
+    instances = evidence.instances or 0
+    if evidence.uncollected is None:
+        return ", or may await a collection, of which none was seen"
+    if evidence.uncollected <= 0:
+        return ""
+    return f", of which {min(evidence.uncollected, instances):,} may await a collection"
 
 
 def _advise_on_growth(evidence: Evidence, sentence: str) -> str:
@@ -105,9 +118,24 @@ def _advise_on_growth(evidence: Evidence, sentence: str) -> str:
             f"{_plural(lost, 'reference')} that no object known to the collector holds: "
             "C code holds them, or some were lost (does tp_dealloc call Py_DECREF(tp)?)"
         )
-    if evidence.instances is not None and evidence.instances <= 0:
-        return f"references rise and instances do not ({evidence.instances:+,}): {sentence}"
+    if evidence.instances is not None:
+        return _describe_unexplained(evidence, evidence.instances)
     return sentence
+
+
+def _describe_unexplained(evidence: Evidence, instances: int) -> str:
+    """Return what may hold references to a type that its instances do not explain."""
+    total = evidence.total if evidence.referenced is None else evidence.referenced
+    holders = (
+        "containers or C code hold the class itself, or some are lost "
+        "(does tp_dealloc call Py_DECREF(tp)?)"
+    )
+    if instances <= 0:
+        return f"references rise and instances do not ({instances:+,}): {holders}"
+    return (
+        f"references rise by {total or 0:,} and instances by {instances:,}"
+        f"{_describe_garbage(evidence)}: no instance holds the others; {holders}"
+    )
 
 
 def _describe_contention(evidence: Evidence, *, who_is_known: bool = True) -> str:

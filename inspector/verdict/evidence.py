@@ -119,6 +119,16 @@ class Evidence(NamedTuple):
     # Holders.
     instances: int | None = None
     """Change of the number of live instances, or of classes where ``kind`` is ``class``."""
+    instances_before: int | None = None
+    """Live instances in the first reading of the heap in the window."""
+    instances_after: int | None = None
+    """Live instances in its last reading."""
+    referenced: int | None = None
+    """Change of the count of references between these two readings; None where ``instances``
+    is of the same time as ``total``."""
+    uncollected: int | None = None
+    """Of ``instances``, what came after the last collection that was seen, and may be garbage;
+    None where none was seen, or nobody looked: all of them may be."""
     held: int | None = None
     """Change of the number of references that live objects hold: instances, containers,
     classes; never less than what they hold."""

@@ -47,6 +47,9 @@ HIDDEN: Final = 0.25
 """Share of lost references, at most, that words left from before hide from one reading and
 not from the next."""
 
+PER_INSTANCE: Final = 2
+"""References to its class that an instance may hold: its ``ob_type``, and an attribute."""
+
 
 class Judgement(NamedTuple):
     """A verdict with the evidence that it rests on."""
@@ -165,12 +168,14 @@ def _judge_loss(evidence: Evidence, lost: int, least: float) -> Verdict:
 def _judge_growth_by_instances(evidence: Evidence, least: float) -> Verdict:
     """Return what a rising count comes to where nobody looked at its holders.
 
-    Instances that hold further references to their class rise by less than these.
+    Instances that hold a second reference to their class rise by half of these.  Fewer do not
+    explain them.
     """
     instances = evidence.instances
-    if instances is not None and instances >= least:
-        return Verdict.KEPT
-    return Verdict.GROWING
+    if instances is None or instances < least:
+        return Verdict.GROWING
+    references = evidence.total if evidence.referenced is None else evidence.referenced
+    return Verdict.KEPT if PER_INSTANCE * instances >= (references or 0) else Verdict.GROWING
 
 
 def _least_growth(evidence: Evidence) -> float | None:

@@ -92,6 +92,10 @@ WATCHED: Final = (
     _stroke("C", "by contributions "),
     _stroke("D", "by deferred "),
     _stroke("H", "by updates "),
+    _stroke("I", "by instances ", "^>__main__.Shared"),
+    _stroke("B", "by bytes "),
+    _stroke("m", "^heap read at ", r"^builtins\.dict "),
+    _stroke("m", r"^TYPE +TOTAL", gone="^heap read at"),
     _stroke("N", "by name ", r"  1-19 of \d{3}$"),
     # The cursor goes over the rows, and these under it.
     _stroke("j", _row(2)),

@@ -8,6 +8,7 @@ import pytest
 
 import inspector
 from inspector.analysis.history import History
+from inspector.diagnosis.ranking import rank_objects
 from tests.live.puppets import Puppet
 from tests.support import ROOT, TARGETS, interpreters, python_of
 
@@ -17,6 +18,52 @@ if TYPE_CHECKING:
 
 STEPS = 6
 """One less than these are compared with the step before."""
+
+GROWING = ("keep", "name", "enlist", "garbage")
+"""What makes references rise, each for another reason."""
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False))
+def test_instances_tell_what_is_kept_from_what_grows_without_them(version: str) -> None:
+    with Puppet(python_of(version), TARGETS / "confusers.py") as puppet:
+        target = inspector.attach(puppet.pid)
+        history = History.begin(target.add_heap(target.snapshot()))
+        for _ in range(STEPS):
+            for word in GROWING:
+                puppet.ask(word)
+            history = history.add(target.add_heap(target.snapshot()))
+        found = {}
+        for name in ("Kept", "Named", "Listed", "Garbage"):
+            found[name] = history.verdict(history.latest[f"__main__.{name}"])
+        puppet.ask("collect")
+        puppet.ask("keep")
+        history = history.add(target.add_heap(target.snapshot()))
+        after = history.verdict(history.latest["__main__.Kept"])
+        garbage = history.evidence(history.latest["__main__.Garbage"])
+        # The same by sampling, with steps of its own.
+        ranked = rank_objects(target, duration=0.4, tell=lambda *_: puppet.ask("keep"))
+    grown = 20 * STEPS
+    numbers = {
+        name: judged and (judged.verdict, judged.evidence.referenced, judged.evidence.instances)
+        for name, judged in found.items()
+    }
+    assert numbers == {
+        "Kept": ("kept", grown, grown),
+        "Named": ("kept", 2 * grown, grown),
+        "Listed": ("growing", grown, 0),
+        "Garbage": ("kept", grown, grown),
+    }
+    assert found["Garbage"] is not None
+    assert "or may await a collection, of which none was seen" in found["Garbage"].advice
+    assert found["Listed"] is not None
+    assert "references rise and instances do not (+0)" in found["Listed"].advice
+    # A collection left what is kept, and took the garbage.
+    assert after is not None
+    assert "140 more instances are alive: live objects hold" in after.advice
+    assert garbage.instances == 0
+    (kept,) = [each for each in ranked.rows if each.row.name == "__main__.Kept"]
+    assert kept.evidence.instances == kept.evidence.referenced
+    assert (kept.evidence.instances or 0) > 0
 
 
 class Watched:

@@ -15,7 +15,7 @@ from inspector.screen.dashboard.view import clamp_scroll
 from inspector.screen.export import export_text
 from inspector.snapshots.row_verdict import make_judged_document
 from tests.screen.boards import lines
-from tests.screen.builder import SECOND, anatomy, history, interpreter, row, snapshot
+from tests.screen.builder import SECOND, anatomy, heap, history, interpreter, row, snapshot, use
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,23 +59,47 @@ CASES: dict[str, tuple[Callable[[int], ObjectCount], str]] = {
     "no id": (both(-3, unique_id=0), "no unique id"),
     "immortal": (both(0, unique_id=0, state="immortal"), "immortal"),
     "never used": (both(0, **PYTHON), ""),
+    "instances kept, as the heap shows": (both(0, 40, **PYTHON), "kept"),
+    "instances that name their class": (both(0, 40, **PYTHON), "kept"),
+    "a list of the class": (both(0, 40, **PYTHON), "growing"),
+    "references that a few instances do not explain": (both(0, 40, **PYTHON), "growing"),
+    "instances that grow are not balanced": (
+        lambda step: row(NAME, contributions={1: 50 + step % 2}, **PYTHON),
+        "",
+    ),
 }
 
+INSTANCES = {
+    "instances kept, as the heap shows": 40,
+    "instances that name their class": 20,
+    "a list of the class": 0,
+    "references that a few instances do not explain": 3,
+    "instances that grow are not balanced": 40,
+}
+"""Instances that come with each step, where the heap is read."""
 
-def readings(at: Callable[[int], ObjectCount], gil: bool) -> list[Snapshot]:  # noqa: FBT001 - a value
+HEAPS = (0, 2, 5)
+"""Steps at which it is."""
+
+
+def readings(case: str, *, gil: bool) -> list[Snapshot]:
+    at, _ = CASES[case]
     target = snapshot().target._replace(gil_enabled=gil)
     threads = interpreter((1, "main"), (2, "worker"))
-    return [
-        snapshot(at(step), target=target, interpreters=(threads,), taken_ns=step * SECOND)
-        for step in range(6)
-    ]
+    found = []
+    for step in range(6):
+        whole = snapshot(at(step), target=target, interpreters=(threads,), taken_ns=step * SECOND)
+        if case in INSTANCES and step in HEAPS:
+            whole = whole._replace(heap=heap(step, use(NAME, 100 + step * INSTANCES[case])))
+        found.append(whole)
+    return found
 
 
 @pytest.mark.parametrize("gil", [False, True])
 @pytest.mark.parametrize("case", CASES)
 def test_all_that_show_readings_agree(case: str, gil: bool) -> None:  # noqa: FBT001 - a value
     at, verdict = CASES[case]
-    whole = history(*readings(at, gil))
+    whole = history(*readings(case, gil=gil))
     each = at(5)
     judged = whole.verdict(each)
     said: dict[str, Any] = {"verdict": None, "advice": None} if judged is None else judged.as_dict()
@@ -85,7 +109,7 @@ def test_all_that_show_readings_agree(case: str, gil: bool) -> None:  # noqa: FB
         assert "contend for it" not in judged.advice.replace("no thread contends for it", "")
 
     state = State(size=Size(200, 40))
-    for reading in readings(at, gil):
+    for reading in readings(case, gil=gil):
         state = clamp_scroll(add_snapshot(state, reading))
     (document,) = json.loads(export_text(state, "x.json"))["objects"]
     ranked = json.loads(json.dumps(RankedObject(each, whole.evidence(each), judged).as_dict()))
@@ -105,6 +129,8 @@ def test_one_reading_says_the_same_or_nothing(case: str) -> None:
     at, verdict = CASES[case]
     found = make_judged_document(at(5), gil_enabled=False)
     assert found["verdict"] in {None, verdict}
+    if case in INSTANCES:
+        return
     whole = replace(anatomy(at(5)), gil_enabled=False).as_dict()
     assert whole["verdict"] == found["verdict"]
     if found["verdict"]:

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.analysis.heap_history import MAX_STATES
 from inspector.analysis.history import MAX_READINGS, is_rising
 from inspector.verdict.evidence import Verdict
 from inspector.verdict.share import Share
-from tests.screen.builder import SECOND, history, interpreter, row, snapshot, unread
+from tests.screen.builder import SECOND, heap, history, interpreter, row, snapshot, unread, use
 
 if TYPE_CHECKING:
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
@@ -222,3 +223,61 @@ def test_a_history_keeps_no_more_than_its_frames() -> None:
     whole = history(*(at(number, each) for number, each in enumerate(rows)))
     assert len(whole.readings) == MAX_READINGS
     assert whole.growth(rows[-1]) == 3 * MAX_READINGS - 1
+
+
+def heap_reading(step: int, instances: int | None, collections: int = 3) -> Snapshot:
+    whole = snapshot(
+        row("app.Order", local=100 * step),
+        row("app.Line", local=3),
+        interpreters=(interpreter((1, "main"), collections=collections),),
+        taken_ns=step * SECOND,
+    )
+    if instances is None:
+        return whole
+    return whole._replace(heap=heap(step, use("app.Order", instances, attached=8 * instances)))
+
+
+def test_instances_are_those_of_the_latest_heap_and_compared_over_its_own_time() -> None:
+    whole = history(
+        heap_reading(1, 100),
+        heap_reading(2, None),
+        heap_reading(3, 300),
+        heap_reading(4, None),
+    )
+    order = whole.latest["app.Order"]
+    assert whole.heap is not None
+    assert whole.find_use(order) == use("app.Order", 300, attached=2400)
+    assert whole.find_use(whole.latest["app.Line"]) == use("app.Line", 0, 0)
+    assert whole.find_use(row("app.Later")) is None
+    evidence = whole.evidence(order)
+    assert (evidence.instances, evidence.total, evidence.referenced) == (200, 300, 200)
+    assert (evidence.instances_before, evidence.instances_after) == (100, 300)
+    assert whole.heap.list_instances(order.key) == [100, 300]
+    assert whole.heap.measure_size_growth(order.key) == 200 * 40
+    assert whole.heap.measure_rate(order.key) == 100.0
+    again = whole.rebase()
+    assert again.evidence(order).instances is None
+    assert again.evidence(order).instances_after == 300
+    assert again.add(heap_reading(6, 350)).evidence(order).instances == 50
+
+
+def test_instances_that_a_collection_left_are_not_garbage() -> None:
+    steps = [(100, 3), (150, 3), (180, 4), (200, 4)]
+    whole = history(*(heap_reading(step, *each) for step, each in enumerate(steps)))
+    assert whole.evidence(whole.latest["app.Order"]).uncollected == 20
+    none = history(*(heap_reading(step, each) for step, each in enumerate([100, 200])))
+    assert none.evidence(none.latest["app.Order"]).uncollected is None
+
+
+def test_a_heap_that_was_read_before_is_not_read_twice() -> None:
+    first = heap_reading(1, 100)
+    whole = history(first, heap_reading(2, None)._replace(heap=first.heap))
+    assert whole.heap is not None
+    assert len(whole.heap.states) == 1
+
+
+def test_a_long_history_keeps_the_last_heaps_and_its_baseline() -> None:
+    whole = history(*(heap_reading(step, 10 * step) for step in range(MAX_STATES + 9)))
+    assert whole.heap is not None
+    assert len(whole.heap.states) == MAX_STATES
+    assert whole.heap.measure_growth(whole.latest["app.Order"].key) == 10 * (MAX_STATES + 8)

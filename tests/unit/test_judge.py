@@ -109,6 +109,18 @@ CASES = {
         Evidence(total=100, instances=50, growing=True),
         Verdict.KEPT,
     ),
+    "a count that rises as its instances do is kept, measured over the same time": (
+        Evidence(total=900, referenced=100, instances=100, growing=True),
+        Verdict.KEPT,
+    ),
+    "a list of the class makes references rise, and no instance holds them": (
+        Evidence(total=50, referenced=50, instances=0, growing=True),
+        Verdict.GROWING,
+    ),
+    "a few instances do not explain many references": (
+        Evidence(total=1000, instances=20, growing=True),
+        Verdict.GROWING,
+    ),
     "a count that rises and falls does not grow": (
         PYTHON._replace(total=400, growing=False, used=9),
         Verdict.BALANCED,
@@ -264,6 +276,22 @@ def test_growth_is_said_with_what_was_seen_of_its_holders() -> None:
     assert "6 ended threads" in advice_on(per_thread)
 
 
+def test_growth_beside_instances_is_said_with_both_numbers() -> None:
+    grown = Evidence(total=1000, referenced=980, instances=20, instances_after=50, growing=True)
+    said = advice_on(grown)
+    assert said.startswith("references rise by 980 and instances by 20, or may await a collection")
+    assert "no instance holds the others" in said
+
+
+def test_instances_may_be_garbage_unless_a_collection_left_them() -> None:
+    kept = Evidence(total=100, instances=100, instances_after=300, growing=True)
+    assert "or may await a collection, of which none was seen" in advice_on(kept)
+    later = advice_on(kept._replace(uncollected=30))
+    assert "100 more instances are alive, of which 30 may await a collection: " in later
+    for certain in (kept._replace(uncollected=0), kept._replace(collected=True)):
+        assert "await" not in advice_on(certain)
+
+
 def test_missing_evidence_makes_a_verdict_weaker_never_another_one() -> None:
     weaker = {
         Verdict.LEAKING: {Verdict.GROWING, Verdict.CHANGED, None},
@@ -272,7 +300,7 @@ def test_missing_evidence_makes_a_verdict_weaker_never_another_one() -> None:
         Verdict.OVER_DECREF: {Verdict.CHANGED, None},
         Verdict.PLAIN_DECREF: {Verdict.HOT_HEADER, None},
     }
-    holders = {"held", "instances", "runs", "before", "collected"}
+    holders = {"held", "instances", "referenced", "runs", "before", "collected"}
     for evidence, expected in CASES.values():
         if expected is None:
             continue

@@ -51,6 +51,18 @@ def _format_verdict(row: ObjectCount, context: Context) -> str:
     return "new" if context.history.is_new(row) else ""
 
 
+def _format_instances(row: ObjectCount, context: Context) -> str:
+    use = context.history.find_use(row)
+    if use is None:
+        return "?"
+    return f"{'' if use.instances == use.low else '~'}{cells.format_number(use.instances)}"
+
+
+def _format_bytes(row: ObjectCount, context: Context) -> str:
+    use = context.history.find_use(row)
+    return "?" if use is None else f"{cells.format_compact(use.bytes)}B"
+
+
 def _draw_bars(row: ObjectCount, context: Context) -> str:
     if row.contributed is None:
         return "?"
@@ -80,5 +92,7 @@ COLUMNS: Final = (
     Column("UPDATES/s", 9, _format_updates, "updates"),
     Column("USED BY", 7, lambda row, c: format_count(c.history.threads(row)), "updates"),
     Column("MOVED IN", 8, _format_share),
+    Column("INSTANCES", 11, _format_instances, "instances"),
+    Column("BYTES", 7, _format_bytes, "bytes"),
     Column("VERDICT", 12, _format_verdict, left=True),
 )

@@ -65,14 +65,14 @@ class Replay:
 
     def _sought(self, state: State, number: int) -> State:
         """Return the state at any reading, with those before it; the baseline stays."""
-        baseline = state.history.baseline if state.history else None
-        if baseline is None or baseline.taken_ns > self._reader.read(number).taken_ns:
-            baseline = History.begin(self._reader.read(0)).baseline
+        earlier = state.history
+        if earlier is None or earlier.baseline.taken_ns > self._reader.read(number).taken_ns:
+            earlier = History.begin(self._reader.read(0))
         first = max(0, number - BEFORE)
         history = History.begin(self._reader.read(first))
         for each in range(first + 1, number + 1):
             history = history.add(self._reader.read(each))
-        return arrange_rows(replace(state, history=replace(history, baseline=baseline)))
+        return arrange_rows(replace(state, history=history.since(earlier)))
 
 
 def begin_replay(state: State, reader: RecordingReader, number: int, speed: float) -> State:

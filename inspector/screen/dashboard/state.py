@@ -25,6 +25,7 @@ __all__ = [
     "add_snapshot",
     "arrange_rows",
     "find_row",
+    "make_state_matcher",
     "row_at",
     "select_row",
 ]
@@ -39,10 +40,23 @@ def _rank_updates(history: History, row: ObjectCount) -> float | None:
     return None if cost is None else cost[1] + SEVERAL * cost[0]
 
 
+def _count_instances(history: History, row: ObjectCount) -> int | None:
+    """Return the instances of a type; None where the heap was not read."""
+    use = history.find_use(row)
+    return None if use is None else use.instances
+
+
+def _measure_bytes(history: History, row: ObjectCount) -> int | None:
+    use = history.find_use(row)
+    return None if use is None else use.bytes
+
+
 OVER_TIME: Final[dict[str, Callable[[History, ObjectCount], float | None]]] = {
     "rate": History.rate,
     "growth": History.growth,
     "updates": _rank_updates,
+    "instances": _count_instances,
+    "bytes": _measure_bytes,
 }
 FIELDS: Final = {name: ObjectCount._fields.index(name) for name in ("total", "local", "deferred")}
 """Sorts by what stands in a row as it is."""
@@ -104,9 +118,9 @@ class State:
     first_thread: int = 0
     """Threads to the left of the screen."""
     mode: str = "table"
-    """``table``, ``details``, ``help`` or ``output``."""
+    """``table``, ``heap``, ``details``, ``help`` or ``output``."""
     scroll: int = 0
-    """Lines above the screen, of the details, help or output."""
+    """Lines above the screen, of what is shown instead of the table."""
     subject: ObjectKey | None = None
     """The object of the details."""
     subject_row: ObjectCount | None = None
@@ -155,7 +169,7 @@ def arrange_rows(state: State) -> State:
     history = state.history
     if history is None:
         return replace(state, order=(), cursor=0, top=0)
-    matches = _make_matcher(state)
+    matches = make_state_matcher(state)
     rows = history.latest.rows
     names, addresses = history.latest.column("name"), history.latest.column("address")
     chosen = [number for number, name in enumerate(names) if matches(name)]
@@ -225,7 +239,7 @@ def select_row(state: State) -> State:
     return replace(shown, subject=row.key)
 
 
-def _make_matcher(state: State) -> Callable[[str], bool]:
+def make_state_matcher(state: State) -> Callable[[str], bool]:
     """Return the test whether a name is to be shown."""
     given = make_matcher(state.patterns)
     typed = state.filter.casefold()

@@ -34,6 +34,8 @@ SELECTED: Final = "reverse"
 
 FIRST: Final = ("TOTAL", "/s", "VERDICT", "THREADS", "UPDATES/s", "SHARED", "LOCAL", "TREND")
 """The columns that matter most, in turn; then those that are added when there is room."""
+OF_HEAP: Final = ("INSTANCES", "BYTES")
+"""Added after the first ones, where the heap was read."""
 THEN: Final = ("BY THREAD", "USED BY", "MOVED IN", "STACK", "GROWTH")
 
 
@@ -75,7 +77,8 @@ def choose_columns(state: State, longest: int) -> tuple[int, list[Column]]:
     """Return the cells of the names and the columns that fit beside them."""
     by_head = {column.head: column for column in COLUMNS}
     sorted_by = [column.head for column in COLUMNS if column.sort == state.sort]
-    wanted = [*FIRST[:1], *sorted_by, *FIRST[1:], *THEN]
+    of_heap = OF_HEAP if state.history is not None and state.history.heap is not None else ()
+    wanted = [*FIRST[:1], *sorted_by, *FIRST[1:], *of_heap, *THEN]
     if state.threads:
         wanted = [*FIRST[:1], *sorted_by, "/s", "THREADS"]
     names = max(LEAST, min(longest, COMFORTABLE))

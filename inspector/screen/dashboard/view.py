@@ -12,12 +12,15 @@ from inspector.screen.cells import cut_to_width
 from inspector.screen.dashboard.actions import FAR
 from inspector.screen.dashboard.details import detail_lines
 from inspector.screen.dashboard.heading import head_lines
+from inspector.screen.dashboard.heap_page import heap_lines
 from inspector.screen.dashboard.keys import BINDINGS, is_applicable
 from inspector.screen.dashboard.sizes import body_height, table_height
 from inspector.screen.dashboard.table import table_lines
 from inspector.screen.text import escape_text, format_count
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inspector.screen.dashboard.state import State
 
 __all__ = ["clamp_scroll", "screen_lines"]
@@ -31,17 +34,13 @@ LEGEND: Final = (
     "MOVED IN  share of samples since the baseline in which ob_ref_shared moved, other than by",
     "a collection; ? where only readings are taken",
     "growing  the total nearly always rose; new  not there at the baseline",
+    "INSTANCES, BYTES  of the heap, which is read less often than the counts: m says when",
 )
 
 
 def screen_lines(state: State) -> list[Text]:
     """Return as many lines as the screen has, none wider than it is."""
-    body = {
-        "details": detail_lines,
-        "help": help_lines,
-        "output": output_lines,
-        "table": table_lines,
-    }[state.mode](state)
+    body = PAGES[state.mode](state)
     room = body_height(state)
     if state.mode != "table":
         first = min(state.scroll, max(0, len(body) - room))
@@ -62,8 +61,7 @@ def clamp_scroll(state: State) -> State:
         room = table_height(state)
         top = max(state.cursor - room + 1, min(state.top, state.cursor))
         return replace(state, top=max(0, min(top, max(0, len(state.order) - room))))
-    lines = {"details": detail_lines, "help": help_lines, "output": output_lines}[state.mode]
-    last = max(0, len(lines(state)) - body_height(state))
+    last = max(0, len(PAGES[state.mode](state)) - body_height(state))
     # At the end of what a program writes one stays at the end.
     end = FAR if state.mode == "output" else last
     return replace(state, scroll=end if state.scroll >= last else state.scroll)
@@ -144,3 +142,13 @@ def _describe_place(state: State) -> str:
         of += f" ({format_count(len(state.snapshot) - len(state.order))} hidden)"
     turned = " up" if state.reverse else ""
     return f"by {state.sort}{turned}  {state.top + 1}-{last} of {of}"
+
+
+PAGES: Final[dict[str, Callable[[State], list[Text]]]] = {
+    "details": detail_lines,
+    "heap": heap_lines,
+    "help": help_lines,
+    "output": output_lines,
+    "table": table_lines,
+}
+"""What each mode shows between the heading and the footer."""

@@ -22,8 +22,8 @@ SUFFIXES: Final = (".svg", ".html", ".json", ".csv", ".md")
 FASTEST, SLOWEST = 0.1, 60.0
 """Seconds between two readings."""
 
-SORTS_OVER_TIME: Final = ("rate", "growth", "updates")
-"""Sort keys that take more than one reading."""
+SORTS_OVER_TIME: Final = ("rate", "growth", "updates", "instances", "bytes")
+"""Sort keys that take more than one reading, or a reading of the heap."""
 
 BOARD_SORTS: Final = (*(name for name in SORTS if name != "name"), *SORTS_OVER_TIME, "name")
 """Sort keys of the dashboard, in the order in which the key ``s`` goes through them."""

@@ -61,6 +61,14 @@ class Kept:
     """Kept by somebody."""
 
 
+class Named:
+    """Kept by somebody; each instance names its class once more."""
+
+
+class Listed:
+    """Has no instances: the class itself is kept in a list."""
+
+
 class Garbage:
     """In cycles that await a collection."""
 
@@ -110,6 +118,17 @@ def shared() -> None:
 
 def keep() -> None:
     hoard.extend(Kept() for _ in range(NUMBER))
+
+
+def name() -> None:
+    for _ in range(NUMBER):
+        one = Named()
+        one.kind = Named  # type: ignore[attr-defined]
+        hoard.append(one)
+
+
+def enlist() -> None:
+    hoard.extend([Listed] * NUMBER)
 
 
 def factory() -> object:
