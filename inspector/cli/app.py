@@ -15,7 +15,7 @@ from typer.main import get_command
 
 import inspector
 from inspector.cli.codes import EXIT_CODES
-from inspector.cli.command import Command, drop_colours, join_lines
+from inspector.cli.command import FINDINGS, Command, Group, drop_colours, join_lines
 from inspector.cli.options import is_pid
 
 if TYPE_CHECKING:
@@ -73,9 +73,6 @@ class Verb(NamedTuple):
     hidden: bool = False
 
 
-FINDINGS: Final = "findings"
-"""The verb of a command line that begins with a PID."""
-
 VERBS: Final = {
     FINDINGS: Verb("findings", "findings", "4242", hidden=True),
     "dump": Verb("dump", "dump", "dump 4242 --limit 10"),
@@ -111,6 +108,7 @@ NUMBER_NAMES: Final = {
 def build_app(words: Sequence[str]) -> typer.Typer:
     """Return the application for a command line: the one verb, or all of them."""
     app = typer.Typer(
+        cls=Group,
         callback=_take_options,
         help=join_lines(inspect.cleandoc(_take_options.__doc__ or "")),
         no_args_is_help=True,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import typer
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from inspector.cli.choose import choose_process
 from inspector.cli.completion import complete_pids
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Own = Any
     """A class of typer, which keeps those of its parser to itself."""
 
-__all__ = ["Command", "drop_colours", "join_lines"]
+__all__ = ["FINDINGS", "Command", "Group", "drop_colours", "join_lines"]
 
 ALIASES: Final = {
     "--limit": ("-l",),
@@ -36,6 +36,9 @@ ALIASES: Final = {
     "--export": ("--output", "-o"),
 }
 """Further names of an option, unless another option of the verb has them."""
+
+FINDINGS: Final = "findings"
+"""The verb of a command line that begins with a PID."""
 
 PID, FORMAT, OUTPUT, COLOURS = "named_pid", "format", "output_file", "no_color"
 """Parameters that are added here; a verb's function never sees them."""
@@ -186,6 +189,19 @@ class Command(TyperCommand):
         if ctx.meta[OUTPUT] is not None:
             ctx.obj.append(partial(_write_to_file, ctx.obj.pop(), ctx.meta[OUTPUT]))
         return done
+
+
+class Group(TyperGroup):
+    """The command line as a whole: a verb, or a PID without one."""
+
+    def shell_complete(self, ctx: Own, incomplete: str) -> list[Own]:
+        """Return the verbs and the processes that a word may become."""
+        found = super().shell_complete(ctx, incomplete)
+        pid = self.commands.get(FINDINGS)
+        if pid is not None and incomplete.isdecimal():
+            (argument,) = (each for each in pid.params if each.name == "pid")
+            found += argument.shell_complete(ctx, incomplete)
+        return found
 
 
 def _write_to_file(work: Callable[[], int | None], path: str) -> int | None:

@@ -27,7 +27,8 @@ def heap(
 
     LIVE is blocks in use, FREE the rest of their pages. ABANDONED is pages left by threads
     that ended, QSBR empty pages that are kept because other threads may still read them,
-    FULL free blocks in pages that their owner believes to be full.
+    WAITING freed blocks that are kept for the same reason, FULL free blocks in pages that
+    their owner believes to be full.
     """
     context.obj.append(partial(print_heap, pid, as_json, pause_limit))
 

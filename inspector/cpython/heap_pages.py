@@ -21,17 +21,19 @@ from inspector.cpython.words import word_at
 from inspector.process.maps import find_anonymous_boundaries, find_present_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from inspector.cpython.heap_layout import HeapLayout
     from inspector.process.protocols import Memory
 
 __all__ = [
+    "SLICE_BITS",
     "Page",
     "Segment",
     "Torn",
     "decode_segment",
     "find_boundaries",
+    "index_pages",
     "page_start",
     "read_segments",
     "walk_segment",
@@ -41,6 +43,8 @@ MOST_INFO_SLICES: Final = 16
 """Slices that describe a segment; it is 1, with guard pages 2."""
 
 MOST_BLOCK: Final = 1 << 40
+
+SLICE_BITS: Final = SLICE.bit_length() - 1
 
 
 class Page(NamedTuple):
@@ -90,6 +94,20 @@ class Segment(NamedTuple):
 def find_boundaries(pid: int) -> list[int]:
     """Return the addresses at which a process may have a segment."""
     return find_present_pages(pid, find_anonymous_boundaries(pid, SEGMENT))
+
+
+def index_pages(pages: Iterable[Page]) -> dict[int, Page]:
+    """Return the number of each slice -> the page that it is of.
+
+    The number are the upper bits of any address in a block.
+    """
+    found: dict[int, Page] = {}
+    for page in pages:
+        first = page.slice >> SLICE_BITS
+        # Of a huge page no other one can be behind.
+        for number in range(first, first + min(page.room >> SLICE_BITS, SLICES)):
+            found[number] = page
+    return found
 
 
 def page_start(slice_address: int, room: int, block: int, reserved: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inspector.cpython.heap_layout import HEAP_NAMES, HEAPS, MEM_HEAP
+from inspector.cpython.heap_pages import SLICE_BITS, index_pages
 from inspector.process.maps import read_resident_bytes
 from inspector.reader.heap_scene import segment_interpreters
 from inspector.snapshots.heap import Allocator, HeapUse
@@ -26,7 +27,10 @@ def read_allocator(
     rss = read_resident_bytes(pid)
     segments, owners, homes = reader.segments(pause_limit)
     of = segment_interpreters(segments, owners, homes, {})
+    waiting = reader.waiting_blocks(segments, pause_limit)
+    none = None if waiting is None else 0
     found: dict[Key, HeapUse] = {}
+    keys: dict[int, Key] = {}
     for segment in segments:
         for page in segment.pages:
             owner = owners.get(page.owner)
@@ -37,8 +41,18 @@ def read_allocator(
                 key = None, None, "raw" if page.heap == MEM_HEAP else _name_of(page)
             else:
                 key = of.get(segment.address), None, _name_of(page)
-            before = found.get(key, HeapUse(*key, 0, 0, 0, 0, 0, 0, 0))
+            before = found.get(key, HeapUse(*key, 0, 0, 0, 0, 0, none, none, 0, 0))
             found[key] = _plus(before, page)
+            keys[page.slice] = key
+    pages = index_pages(page for segment in segments for page in segment.pages)
+    for address in waiting or ():
+        waited_in = pages.get(address >> SLICE_BITS)
+        if waited_in is not None:
+            row = found[keys[waited_in.slice]]
+            found[keys[waited_in.slice]] = row._replace(
+                waiting=(row.waiting or 0) + waited_in.block,
+                waiting_blocks=(row.waiting_blocks or 0) + 1,
+            )
     order = [*HEAP_NAMES, "raw"]
     rows = sorted(
         found.values(),

@@ -23,6 +23,7 @@ from inspector.reader.heap_scene import (
     read_anchors,
     read_homes,
     read_owners,
+    read_waiting_blocks,
 )
 from inspector.reader.heap_tally import RawPages, Tally, Types
 from inspector.snapshots.heap import MEMORY
@@ -135,6 +136,11 @@ class HeapReader:
         segments = self._read_segments(heap)
         owners = read_owners(self._memory, self._layout, heap)
         return segments, owners, read_homes(self._memory, self._layout)
+
+    def waiting_blocks(self, segments: list[Segment], pause_limit: float) -> list[int] | None:
+        """Return what :func:`~inspector.reader.heap_scene.read_waiting_blocks` does."""
+        heap = self.heap_layout(pause_limit)
+        return read_waiting_blocks(self._memory, self._layout, heap, segments)
 
     def _read_segments(self, heap: HeapLayout) -> list[Segment]:
         """Read all segments; what moves is read again, and left out in the end."""

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.cpython.delayed_frees import (
+    CHUNK_SIZE,
+    MovedOn,
+    find_queues,
+    read_delayed_frees,
+)
 from inspector.cpython.heap_invariants import Anchors, Owner
-from inspector.cpython.heap_layout import HEAPS, OBJECT_HEAP, SEGMENT
+from inspector.cpython.heap_layout import HEAPS, MEM_HEAP, OBJECT_HEAP, SEGMENT
 from inspector.cpython.heap_links import Link
+from inspector.cpython.heap_pages import SLICE_BITS, index_pages
 from inspector.cpython.pool import read_pool, read_table
 from inspector.cpython.runtime_lists import read_interpreters, read_pointer, read_threads
 from inspector.cpython.words import word_at
+from inspector.errors import MemoryFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,11 +37,18 @@ __all__ = [
     "read_anchors",
     "read_homes",
     "read_owners",
+    "read_waiting_blocks",
     "segment_interpreters",
 ]
 
 ID_BEFORE_REFCOUNTS = 24
 """Bytes from ``brc.tid``, a thread's ``_Py_ThreadId()``, to ``refcounts``."""
+
+RING_SIZE = 16
+"""``struct llist_node``."""
+
+TRIES = 8
+"""Attempts at rings that may change while they are followed."""
 
 MOST_DELAYED = 1 << 16
 """Blocks of one heap that others freed: one for each of its pages."""
@@ -101,6 +117,36 @@ def follow_delayed(
             address = following if heap.keys is None else link.decode(following)
         found += seen
     return found
+
+
+def read_waiting_blocks(
+    memory: Memory, layout: Layout, heap: HeapLayout, segments: Iterable[Segment]
+) -> list[int] | None:
+    """Return the addresses of blocks that were freed, and wait for threads that may read them.
+
+    None where that could not be read.
+    """
+    if layout.c_stack_refs is None:
+        return None
+    raw = index_pages(page for each in segments for page in each.pages if page.heap == MEM_HEAP)
+
+    def is_chunk(address: int) -> bool:
+        page = raw.get(address >> SLICE_BITS)
+        if page is None or page.block < CHUNK_SIZE:
+            return False
+        return (address - heap.object_offset - page.start) % page.block == 0
+
+    for _ in range(TRIES):
+        with suppress(MovedOn, MemoryFault):
+            heads: list[int] = []
+            size = layout.published["interpreter_state.size"]
+            for interpreter in read_interpreters(memory, layout.published, layout.runtime):
+                heads += find_queues(memory, interpreter, size, is_chunk)
+                threads = read_threads(memory, layout.published, interpreter, layout.refcounts)
+                # The ring is the member before c_stack_refs.
+                heads += [each.address + layout.c_stack_refs - RING_SIZE for each in threads]
+            return read_delayed_frees(memory, heads, is_chunk)
+    return None
 
 
 def read_homes(memory: Memory, layout: Layout) -> dict[int, int]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.cpython.heap_columns import any_address, count_slices
-from inspector.cpython.heap_layout import MEM_HEAP, SLICE
+from inspector.cpython.heap_layout import MEM_HEAP
+from inspector.cpython.heap_pages import index_pages
 from inspector.cpython.heap_types import attached_words, read_types
 
 if TYPE_CHECKING:
@@ -15,15 +16,13 @@ if TYPE_CHECKING:
 
     from inspector.cpython.heap_blocks import Blocks
     from inspector.cpython.heap_layout import HeapLayout
-    from inspector.cpython.heap_pages import Page, Segment
+    from inspector.cpython.heap_pages import Segment
     from inspector.cpython.heap_types import TypeFacts
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
     from inspector.reader.heap_plan import Planned
 
 __all__ = ["Found", "RawPages", "Tally", "Types"]
-
-SLICE_BITS: Final = SLICE.bit_length() - 1
 
 
 class Found(NamedTuple):
@@ -62,13 +61,9 @@ class RawPages:
     """Pages of raw memory by slice: how large the block is that an address leads into."""
 
     def __init__(self, segments: Iterable[Segment]) -> None:
-        self._pages: dict[int, Page] = {}
-        for segment in segments:
-            for page in segment.pages:
-                if page.heap == MEM_HEAP:
-                    first = page.slice >> SLICE_BITS
-                    for number in range(first, first + min(page.room >> SLICE_BITS, 1 << 9)):
-                        self._pages[number] = page
+        self._pages = index_pages(
+            page for segment in segments for page in segment.pages if page.heap == MEM_HEAP
+        )
 
     def bytes_at(self, addresses: array[int], mask: bytes) -> int:
         """Return the bytes of the blocks of raw memory that chosen addresses lead into."""

@@ -211,16 +211,29 @@ def allocator_view(allocator: Allocator) -> Group:
     ]
     table = bare_table()
     table.add_column("HEAP", no_wrap=True)
-    heads = ("INTERPRETER", "THREAD", "COMMITTED", "LIVE", "FREE", "ABANDONED", "QSBR", "FULL")
+    heads = (
+        "INTERPRETER",
+        "THREAD",
+        "COMMITTED",
+        "LIVE",
+        "FREE",
+        "ABANDONED",
+        "QSBR",
+        "WAITING",
+        "FULL",
+    )
     for head in (*heads, "BLOCKS"):
         table.add_column(head, justify="right", no_wrap=True)
     for row in heaps:
-        sizes = (row.committed, row.live, row.free, row.abandoned, row.qsbr, row.full)
+        sizes = (
+            *(row.committed, row.live, row.free, row.abandoned),
+            *(row.qsbr, row.waiting, row.full),
+        )
         cells = [
             row.heap,
             format_count(row.interpreter),
             "-" if row.native_id is None else str(row.native_id),
-            *(_format_size(each) if each else "0" for each in sizes),
+            *("0" if each == 0 else _format_size(each) for each in sizes),
             format_count(row.blocks),
         ]
         table.add_row(*map(Text, cells))

@@ -122,13 +122,17 @@ class HeapUse(NamedTuple):
     committed: int
     """Of all its pages."""
     live: int
-    """Of blocks in use, among them those that other threads freed since."""
+    """Of blocks in use, among them those that other threads freed since, and those that wait."""
     free: int
     """Of pages, without what is live."""
     abandoned: int
     """Of ``committed``, what no thread owns."""
     qsbr: int
     """Of pages that are empty, and wait for threads that may still read in them."""
+    waiting: int | None
+    """Of ``live``, blocks that were freed and wait likewise; None where that was not found."""
+    waiting_blocks: int | None
+    """How many blocks these are."""
     full: int
     """Of free blocks in pages that count as full: their owner does not look into them."""
     blocks: int

@@ -306,11 +306,26 @@ def test_a_single_reading_ends_its_process_at_once_unless_somebody_waits_for_tha
     assert done.stderr.splitlines() == [*said, *["taken apart"] * bool(before)]
 
 
-def test_shells_complete_verbs_and_sort_keys() -> None:
-    for line, word in (("inspector d", "dump"), ("inspector dump --sort sh", "shared")):
-        done = inspect(
-            COMP_WORDS=line,
-            COMP_CWORD=str(len(line.split()) - 1),
-            _INSPECTOR_COMPLETE="complete_bash",
-        )
-        assert word in done.output.split()
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("inspector d", "dump"),
+        ("inspector dump --sort sh", "shared"),
+        ("inspector dump --format j", "json"),
+        ("inspector audit --fail-on ov", "over-decref"),
+        ("inspector why --fail-on lo", "lock"),
+        ("inspector PID", "PID"),
+        ("inspector dump PID", "PID"),
+        ("inspector dump --pid PID", "PID"),
+        ("inspector record PID", "PID"),
+    ],
+)
+def test_shells_complete_verbs_fields_verdicts_and_processes(line: str, word: str) -> None:
+    pid = str(os.getpid())
+    line = line.replace("PID", pid[:-1] or pid)
+    done = inspect(
+        COMP_WORDS=line,
+        COMP_CWORD=str(len(line.split()) - 1),
+        _INSPECTOR_COMPLETE="complete_bash",
+    )
+    assert word.replace("PID", pid) in done.output.split()

@@ -11,7 +11,7 @@ import pytest
 
 import inspector
 from inspector.errors import TargetChanged, Unsettled
-from tests.live.puppets import Puppet, inspect, until_blocked
+from tests.live.puppets import Puppet, Restless, inspect, until_blocked
 from tests.support import (
     GIL_VARIABLE,
     TARGETS,
@@ -203,6 +203,24 @@ def test_lists_and_dictionaries_have_what_hangs_on_them(version: str) -> None:
     assert rows["__main__.Table"].attached == 0  # empty ones share their keys
     assert rows["__main__.Plain"].attached is None
     assert rows["builtins.dict"].attached
+
+
+@pytest.mark.parametrize("version", interpreters())
+def test_freed_blocks_that_a_running_thread_may_still_read_are_told_apart(version: str) -> None:
+    with Restless(python_of(version), HEAPS) as target:
+        attached = inspector.attach(target.pid)
+        before = attached.allocator().heaps
+        target.ask("delay", 1000)
+        after = attached.allocator().heaps
+        # It has a thread that does not end.
+        target.process.kill()
+    numbers = [sum(row.waiting_blocks or 0 for row in rows) for rows in (before, after)]
+    # A thread was started, and lists grew, on the way.
+    assert 1000 <= numbers[1] - numbers[0] < 1100
+    assert all(row.waiting is not None for row in after)
+    (row,) = [row for row in after if (row.waiting_blocks or 0) >= 1000]
+    assert row.heap == "mem"
+    assert row.live >= (row.waiting or 0) >= 16 * 1000
 
 
 @pytest.mark.parametrize("version", interpreters(debug=False))

@@ -5,6 +5,7 @@ Between two lines of standard input all threads are blocked, and nothing moves.
 
 import gc
 import importlib
+import itertools
 import json
 import os
 import re
@@ -138,6 +139,25 @@ def drop() -> int:
     return len(left)
 
 
+def delay(number: str) -> int:
+    """Replace the arrays of lists that are shared, while another thread may still read them."""
+    shared: list[list[int]] = []
+    maker = threading.Thread(target=lambda: shared.extend([each] for each in range(int(number))))
+    maker.start()
+    maker.join()
+    numbers = itertools.count()
+    # Never ends, and never comes to a place where a thread says that it reads nothing.
+    crowd.append(threading.Thread(target=deque, args=(numbers, 0)))
+    crowd[-1].start()
+    last = next(numbers)
+    while next(numbers) == last + 1:
+        last += 1
+    for each in shared:
+        each.append(1)
+    kept.extend(shared)
+    return len(kept)
+
+
 def churn(number: str) -> int:
     """Begin to make and free objects in as many threads, start others, and collect."""
 
@@ -242,7 +262,7 @@ def line() -> str:
 COMMANDS = {
     each.__name__: each
     for each in (
-        *(make, huge, elsewhere, threads, drop, churn),
+        *(make, huge, elsewhere, threads, drop, delay, churn),
         *(interpreter, count_inner, collect, count, fork),
     )
 }
