@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inspector.analysis.history import is_rising
+from inspector.analysis.leak_growth import judge_orphans, judge_type
 from inspector.verdict.evidence import Verdict
 from inspector.verdict.judge import ENOUGH, judge
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from inspector.analysis.history import History
     from inspector.analysis.thread_time import Finding, LineShare
     from inspector.snapshots.heap import Histogram
+    from inspector.snapshots.leaks import Leaks
 
     Key = tuple[int | None, int, str]
     """Interpreter, address and name of a type."""
@@ -144,13 +146,16 @@ def find_attention(
     *,
     trends: Sequence[TypeTrend] = (),
     history: History | None = None,
+    leaks: Leaks | None = None,
     delays: Sequence[Finding] = (),
 ) -> tuple[Attention, ...]:
     """Return what deserves attention, by kind in the order of :data:`KINDS`.
 
-    ``trends`` and ``history`` are of ``seconds``; ``delays`` is what keeps threads apart.
+    ``trends`` and ``history`` are of ``seconds``; ``leaks`` is compared with a reading before;
+    ``delays`` is what keeps threads apart.
     """
-    found = [_describe_growth(trend, pid, seconds) for trend in trends if trend.rising]
+    found = [] if leaks is None else _find_leaks(leaks, pid)
+    found += [_describe_growth(trend, pid, seconds) for trend in trends if trend.rising]
     if history is not None:
         more = {(trend.interpreter, trend.address, trend.name): trend.more for trend in trends}
         found += _find_lost_references(history, more, pid)
@@ -181,6 +186,26 @@ def _describe_growth(trend: TypeTrend, pid: int, seconds: float) -> Attention:
     )
 
 
+def _find_leaks(leaks: Leaks, pid: int) -> list[Attention]:
+    """Return types and groups of objects of which native code loses ever more references."""
+    found = []
+    command = _make_command("leaks", pid, "--blocking", "--interval", 5)
+    seconds = leaks.seconds or 1.0
+    for row in leaks.types:
+        judged = judge_type(leaks, row)
+        if judged is not None:
+            rate = (row.growing or 0) / seconds
+            text = f"+{_format_rate(rate)} references/s to the type that nothing holds"
+            found.append(Attention(judged.verdict, row.name, text, None, rate, (), command))
+    for group in leaks.orphans:
+        judged = judge_orphans(leaks, group)
+        if judged is not None:
+            rate = (group.growing or 0) / seconds
+            text = f"+{_format_rate(rate)} references/s to instances that nothing holds"
+            found.append(Attention(judged.verdict, group.type, text, None, rate, (), command))
+    return [each for each in found if each.kind in KINDS]
+
+
 def _find_lost_references(history: History, more: dict[Key, int], pid: int) -> list[Attention]:
     """Return types whose references rise without instances, or fall below what there are."""
     found = []
@@ -193,6 +218,7 @@ def _find_lost_references(history: History, more: dict[Key, int], pid: int) -> l
         rate = (evidence.total or 0) / evidence.seconds
         command = _make_command("type", row.name, pid)
         if judged.verdict in (Verdict.GROWING, Verdict.LEAKING):
+            command = _make_command("leaks", pid, "--blocking", "--interval", 5)
             text = f"+{_format_rate(rate)} references/s that no further instance explains"
             found.append(Attention(judged.verdict, row.name, text, None, rate, (), command))
         elif judged.verdict is Verdict.OVER_DECREF:

@@ -68,19 +68,35 @@ def findings(
             "threads apart counts from 5 % of their time on.",
         ),
     ] = None,
+    blocking: Annotated[
+        bool,
+        typer.Option(
+            "--blocking",
+            help="Stop the process twice, to find references that are lost meanwhile.",
+        ),
+    ] = False,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Say what grows in a process, and what keeps its threads apart.
 
-    Watches the process for some seconds without stopping it. On a terminal the first lines
-    come after two seconds. Each finding names the command that tells more.
+    Watches the process for some seconds, without stopping it unless it is asked to. On a
+    terminal the first lines come after two seconds. Each finding names the command that tells
+    more.
     """
     kinds = [word.strip() for word in fail_on.split(",")] if fail_on else []
-    context.obj.append(partial(print_first_look, pid, duration, pause_limit, kinds, as_json))
+    context.obj.append(
+        partial(print_first_look, pid, duration, pause_limit, kinds, as_json, blocking=blocking)
+    )
 
 
 def print_first_look(
-    pid: int, duration: float, pause_limit: float, fail_on: Collection[str], as_json: bool
+    pid: int,
+    duration: float,
+    pause_limit: float,
+    fail_on: Collection[str],
+    as_json: bool,
+    *,
+    blocking: bool,
 ) -> None:
     """Watch a process and write what was found to standard output.
 
@@ -91,7 +107,9 @@ def print_first_look(
     from inspector.diagnosis.findings import look_at_process
 
     with standard_output() as stream:
-        looks = look_at_process(target, duration=duration)
+        looks = look_at_process(
+            target, duration=duration, pause_limit=pause_limit if blocking else None
+        )
         if as_json:
             *_, look = looks
             stream.write(json.dumps(look.as_dict()) + "\n")

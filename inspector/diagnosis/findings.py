@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.analysis.findings import find_attention, find_trends
 from inspector.analysis.history import History
+from inspector.analysis.leak_growth import compare_leaks
 from inspector.diagnosis.why import watch_threads
 from inspector.errors import InspectorError, NoSuchTarget
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from inspector.diagnosis.why import Parallelism
     from inspector.reader.target import Target
     from inspector.snapshots.heap import Histogram
+    from inspector.snapshots.leaks import Leaks
     from inspector.snapshots.snapshot import TargetInfo
 
 __all__ = ["FIRST_LINES", "FirstLook", "look_at_process"]
@@ -54,6 +57,8 @@ class FirstLook:
     rising: tuple[TypeTrend, ...]
     """Types that had more instances at the last reading, where that is no finding yet."""
     parallelism: Parallelism
+    lost_searched: bool
+    """References that nothing holds were looked for."""
     final: bool
     ended: bool
     """The process ended before the time was over."""
@@ -72,6 +77,7 @@ class FirstLook:
             "threads": threads.threads._asdict(),
             "processors_used": threads.processors_used,
             "processors": threads.processors,
+            "lost_searched": self.lost_searched,
             "findings": [finding.as_dict() for finding in self.findings],
             "unseen": list(threads.unseen),
             "ended": self.ended,
@@ -81,9 +87,13 @@ class FirstLook:
 class _Readings:
     """The readings of counts and of the heap, taken in between samples of threads."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, pause_limit: float | None) -> None:
         self._target = target
+        self._pause_limit = pause_limit
         self.begin = time.monotonic()
+        self.leaks: Leaks | None = None
+        """What was lost since the first reading; None if nobody looked twice."""
+        self._first_leaks = self._read_leaks()
         self.history = History.begin(target.snapshot())
         self.heaps: list[Histogram] = []
         self.ended = False
@@ -103,6 +113,19 @@ class _Readings:
         if len(self.heaps) < 2:  # noqa: PLR2004 - there is no time between fewer
             return 0.0
         return (self.heaps[-1].taken_ns - self.heaps[0].taken_ns) / 1e9
+
+    def _read_leaks(self) -> Leaks | None:
+        if self._pause_limit is None:
+            return None
+        return self._target.leaks(blocking=True, pause_limit=self._pause_limit)
+
+    def take_last(self) -> None:
+        """Read once more, lost references too if they were read at the beginning."""
+        self.take()
+        if self._first_leaks is not None and not self.ended:
+            with suppress(InspectorError):
+                now = self._read_leaks()
+                self.leaks = None if now is None else compare_leaks(self._first_leaks, now)
 
     def take_if_due(self, *_: object) -> None:
         """Read again if the last reading is long enough ago."""
@@ -124,14 +147,17 @@ class _Readings:
         self._due = begin + max(EVERY, self.cost / HEAP_SHARE)
 
 
-def look_at_process(target: Target, *, duration: float) -> Iterator[FirstLook]:
+def look_at_process(
+    target: Target, *, duration: float, pause_limit: float | None = None
+) -> Iterator[FirstLook]:
     """Watch another process for ``duration`` seconds; yield what was seen so far, then all.
 
-    Reads counts and heap every second, and samples the threads in between; the process is not
-    stopped.  A heap that takes long to read is read less often.  Raises what attaching and
-    reading raise.
+    Reads counts and heap every second, and samples the threads in between.  A heap that takes
+    long to read is read less often.  The process is not stopped, unless there is a
+    ``pause_limit``: then it is stopped twice, for at most so many seconds, to find references
+    that are lost meanwhile.  Raises what attaching and reading raise.
     """
-    readings = _Readings(target)
+    readings = _Readings(target, pause_limit)
     spare = readings.cost
     if duration > FIRST_LINES:
         first = max(FIRST_LINES - readings.elapsed, LEAST_WATCH)
@@ -143,7 +169,7 @@ def look_at_process(target: Target, *, duration: float) -> Iterator[FirstLook]:
     rest = max(duration - readings.elapsed - spare, LEAST_WATCH)
     seen = watch_threads(target, duration=rest, tell=readings.take_if_due)
     if not (readings.ended or seen.ended):
-        readings.take()
+        readings.take_last()
     yield _sum_up(target, readings, seen, final=True)
 
 
@@ -156,6 +182,7 @@ def _sum_up(target: Target, readings: _Readings, seen: Parallelism, *, final: bo
         readings.seconds or 1.0,
         trends=trends if readings.seconds else (),
         history=history,
+        leaks=readings.leaks,
         delays=seen.findings,
     )
     latest = readings.heaps[-1] if readings.heaps else None
@@ -171,6 +198,7 @@ def _sum_up(target: Target, readings: _Readings, seen: Parallelism, *, final: bo
         findings,
         unsure,
         seen,
+        readings.leaks is not None,
         final,
         readings.ended or seen.ended,
     )

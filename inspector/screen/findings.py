@@ -113,6 +113,8 @@ def _write_progress(look: FirstLook) -> Text:
         facts.append(f"{format_count(look.objects)} objects")
     if look.collections is not None:
         facts.append(format_plural(look.collections, "collection"))
+    if look.final and not look.lost_searched:
+        facts.append("lost references only with --blocking")
     return Text(" · ".join(facts), "dim")
 
 

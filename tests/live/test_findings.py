@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.puppets import Restless, inspect
+import inspector
+from inspector.diagnosis.findings import look_at_process
+from tests.live.puppets import Puppet, Restless, inspect
 from tests.support import TARGETS, interpreters, python_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytest_plugins = ["tests.extension.fixture"]
 
 versions = pytest.mark.parametrize("version", interpreters(debug=False))
 
@@ -32,3 +41,20 @@ def test_a_pid_alone_tells_what_grows_and_which_lock_threads_wait_for(version: s
         assert page.status == 0
         assert len(page.output.splitlines()) <= 20
         assert f"inspector why {service.pid}" in page.output
+
+
+@versions
+def test_what_is_lost_while_it_is_watched_leads_where_it_may_be_stopped(
+    version: str, typerefs_for: Callable[[str], Path]
+) -> None:
+    with Puppet(python_of(version), TARGETS / "losses.py", typerefs_for(version)) as target:
+        looks = look_at_process(inspector.attach(target.pid), duration=2.0, pause_limit=10)
+        first = next(looks)
+        assert not first.final
+        target.ask("lose", "bytes", 300)
+        last = list(looks)[-1]
+    assert last.final
+    assert last.lost_searched
+    found = last.findings[0]
+    assert (found.kind, found.name) == ("leaking", "builtins.bytes")
+    assert "that nothing holds" in found.text

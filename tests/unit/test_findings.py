@@ -10,17 +10,20 @@ import pytest
 from rich.console import Console
 
 from inspector.analysis.findings import KINDS, TypeTrend, find_attention, find_trends
+from inspector.analysis.leak_growth import compare_leaks
 from inspector.analysis.thread_time import Finding, LineShare, ThreadTime
 from inspector.diagnosis.findings import FirstLook
 from inspector.diagnosis.why import Parallelism
 from inspector.screen.findings import findings_view
 from inspector.snapshots.heap import Histogram, TypeUse
+from inspector.snapshots.leaks import Leaks, LostType, OrphanGroup
 from tests.screen.builder import SECOND, history, row, snapshot
 
 if TYPE_CHECKING:
     from inspector.analysis.findings import Attention
 
 PID = 4242
+TARGET = {"pid": PID, "version": "3.14.7", "gil_enabled": False, "command": "app.py"}
 
 
 def heaps(**series: list[int]) -> list[Histogram]:
@@ -121,6 +124,23 @@ def test_references_that_rise_without_instances_are_a_finding() -> None:
     assert counted(100, 100, 100, 100, 100, 100) == ()
 
 
+def test_references_that_nothing_holds_lead_where_they_grow() -> None:
+    group = OrphanGroup("builtins.bytes", 9, 9, "none", 900, ())
+    before = Leaks(TARGET, *(True, 1000, 0, 1, ()), types=(), orphans=(group,))
+    more = group._replace(objects=509, missing=509)
+    lost = LostType("app.Leaky", 16, 1000, 500)
+    now = before._replace(taken_ns=5 * SECOND, types=(lost,), orphans=(more,))
+    found = find_attention(PID, 5.0, trends=[rising(1)], leaks=compare_leaks(before, now))
+    assert [(each.kind, each.name, each.rate) for each in found] == [
+        ("leaking", "app.Leaky", 100),
+        ("leaking", "builtins.bytes", 100),
+        ("growing", "app.T1", 100),
+    ]
+    assert found[0].command == "inspector leaks 4242 --blocking --interval 5"
+    same = compare_leaks(now, now._replace(taken_ns=10 * SECOND))
+    assert find_attention(PID, 5.0, leaks=same) == ()
+
+
 def look(findings: tuple[Attention, ...], *, final: bool = True) -> FirstLook:
     target = snapshot().target
     time = ThreadTime(9.0, 1.2, 6.1, 1.0, 0.0, 0.7, 0.0)
@@ -130,7 +150,9 @@ def look(findings: tuple[Attention, ...], *, final: bool = True) -> FirstLook:
         ended=False,
         stopped_by_signal=False,
     )
-    return FirstLook(target, 5.0, 9, 1000, 10**8, 6, 1, findings, (), seen, final, ended=False)
+    return FirstLook(
+        target, 5.0, 9, 1000, 10**8, 6, 1, findings, (), seen, *(False, final), ended=False
+    )
 
 
 def page(shown: FirstLook, width: int) -> list[str]:
