@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from inspector.snapshots.thread_sample import ATTACHED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from inspector.snapshots.thread_sample import (
         CodeLocation,
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
         ThreadView,
     )
 
-__all__ = ["Finding", "LineShare", "ThreadTally", "ThreadTime", "find_delays"]
+__all__ = [
+    "COMMON_LINES",
+    "Finding",
+    "LineShare",
+    "ThreadTally",
+    "ThreadTime",
+    "find_delays",
+    "order_findings",
+]
 
 RUNNING: Final = "running"
 FUTEX: Final = "futex"
@@ -81,24 +89,26 @@ class Finding(NamedTuple):
     """One reason why threads wait for each other."""
 
     kind: str
-    """``stop-the-world``, ``gil`` or ``lock``."""
+    """``stop-the-world``, ``gil``, ``lock``, ``object`` or ``type``."""
     share: float | None
-    """Thread time lost, divided by the time of all threads that ran or wanted to run."""
+    """Thread time lost, divided by the time of all threads that ran or wanted to run; of objects
+    and types the share of processor time, None where it cannot be told."""
     name: str
     type: str
     threads: int
-    """Different threads that were seen to wait."""
+    """Different threads that were seen to wait, or to use the object or type."""
     waiting: float
     """Threads that waited, on average."""
     lines: tuple[LineShare, ...]
     """Lines where they waited; for stops of the world, lines that asked for a stop."""
     advice: str
+    heat: float | None = None
+    """Of objects and types: share of samples in which the reference count had changed."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
             **self._asdict(),
-            "heat": None,
             "lines": [line._asdict() for line in self.lines],
         }
 
@@ -240,7 +250,7 @@ def _waits_for_work(parked: ParkedOn, location: CodeLocation | None) -> bool:
 def find_delays(
     tally: ThreadTally, *, gil_users: Sequence[str] = (), names: Mapping[int, str] | None = None
 ) -> list[Finding]:
-    """Return why threads wait for each other, the most expensive reason first.
+    """Return why threads wait for each other.
 
     ``gil_users`` are the modules that asked for the GIL, ``names`` object names by address.
     """
@@ -255,7 +265,18 @@ def find_delays(
         found.append(_describe_lock(lock, name, wanting, samples))
     if tally.gil_enabled:
         found.append(_describe_gil(average, gil_users))
-    return sorted(found, key=lambda finding: -(finding.share or 0.0))
+    return found
+
+
+def order_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings by what they cost; those of unknown cost by heat and threads; free last."""
+
+    def rank(finding: Finding) -> tuple[int, float]:
+        if finding.share is None:
+            return 1, -(finding.heat or 0.0) * finding.threads
+        return (0 if finding.share else 2), -finding.share
+
+    return sorted(findings, key=rank)
 
 
 def _describe_stops(tally: ThreadTally, average: ThreadTime, samples: int) -> Finding:

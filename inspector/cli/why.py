@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,11 +16,16 @@ from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.streams import standard_output
 from inspector.screen.waiting import announce_wait
 
+if TYPE_CHECKING:
+    from inspector.analysis.thread_time import Finding
+
 __all__ = ["why"]
 
-KINDS: Final = ("stop-the-world", "gil", "lock")
+KINDS: Final = ("stop-the-world", "gil", "lock", "object", "type")
 LEAST_SHARE: Final = 0.05
 """Of the threads' time that a finding must cost before ``--fail-on`` counts it."""
+LEAST_HEAT: Final = 0.3
+"""Share of samples in which a count must change, where its cost is not known."""
 
 
 def _known_kinds(words: str | None) -> str | None:
@@ -73,8 +78,8 @@ def why(
             metavar="KIND[,KIND]",
             callback=_known_kinds,
             autocompletion=complete_words(KINDS),
-            help=f"End with status 9 if one of these costs 5 % or more of the threads' time: "
-            f"{', '.join(KINDS)}.",
+            help=f"End with status 9 if one of these costs 5 % or more of the threads' time, or, "
+            f"where its cost is unknown, changes in 30 % of the samples: {', '.join(KINDS)}.",
         ),
     ] = None,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
@@ -82,8 +87,9 @@ def why(
     """Say why the threads of a process do not run side by side.
 
     Watches the process for some seconds without stopping it. Finds stops of the world and who
-    requests them, the GIL and what enabled it, and locks with the lines that wait for them.
-    The finding that costs the threads most time comes first.
+    requests them, the GIL and what enabled it, locks with the lines that wait for them, and
+    objects and types whose reference counts several threads change. The finding that costs the
+    threads most time comes first.
     """
     kinds = [word.strip() for word in fail_on.split(",")] if fail_on else []
     context.obj.append(
@@ -114,11 +120,21 @@ def print_findings(
             from inspector.screen.why import why_view
 
             console_for(stream).print(why_view(found))
-    bad = [
-        finding
-        for finding in found.findings
-        if finding.kind in fail_on and (finding.share or 0.0) >= LEAST_SHARE
-    ]
+    bad = [finding for finding in found.findings if finding.kind in fail_on and is_costly(finding)]
     if bad:
-        costs = ", ".join(f"{finding.kind} ({finding.share:.0%})" for finding in bad)
+        costs = ", ".join(describe_cost(finding) for finding in bad)
         raise FaultFound(f"threads are kept apart: {costs}")
+
+
+def is_costly(finding: Finding) -> bool:
+    """Whether a finding costs enough to fail on."""
+    if finding.share is None:
+        return (finding.heat or 0.0) >= LEAST_HEAT
+    return finding.share >= LEAST_SHARE
+
+
+def describe_cost(finding: Finding) -> str:
+    """Return the kind of a finding, and its share, or its heat where that is unknown."""
+    if finding.share is None:
+        return f"{finding.kind} ({finding.name}, changes in {finding.heat or 0.0:.0%})"
+    return f"{finding.kind} ({finding.share:.0%})"

@@ -104,6 +104,11 @@ class Layout(NamedTuple):
         return self.ht_qualname - 16
 
     @property
+    def ht_cached_keys(self) -> int:
+        """``PyHeapTypeObject.ht_cached_keys``, the word behind the qualified name."""
+        return self.ht_qualname + 8
+
+    @property
     def ht_module(self) -> int:
         """``PyHeapTypeObject.ht_module``."""
         return self.type_unique_id - _MODULE_BEFORE_UNIQUE_ID

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from inspector.cpython.published import Published
     from inspector.process.protocols import Memory
 
-__all__ = ["MAX_TEXT", "find_key", "read_c_strings", "read_dicts", "read_strings", "read_values"]
+__all__ = [
+    "MAX_TEXT",
+    "find_key",
+    "read_c_strings",
+    "read_dicts",
+    "read_split_keys",
+    "read_strings",
+    "read_values",
+]
 
 MAX_TEXT: Final = 1 << 12
 """Most characters of a string that are read; the text of a longer one ends in ``…``."""
@@ -43,8 +51,11 @@ _ASCII: Final = 1 << 12
 
 _KEYS_HEADER: Final = 32
 """``offsetof(struct _dictkeysobject, dk_indices)``."""
-_GENERAL, _UNICODE = 0, 1
-"""``dk_kind``: entries {hash, key, value} and {key, value}; others have split values."""
+_GENERAL, _UNICODE, _SPLIT = 0, 1, 2
+"""``dk_kind``: entries {hash, key, value}, and {key, value} twice; values of the last one stand
+with each instance."""
+MAX_SPLIT: Final = 1 << 7
+"""More keys are never shared (``SHARED_KEYS_MAX_SIZE`` is 30)."""
 
 
 def read_strings(
@@ -192,3 +203,25 @@ def read_dicts(
         for (number, width), piece in zip(shapes, pieces, strict=True)
         if piece is not None
     ]
+
+
+def read_split_keys(memory: Memory, tables: Sequence[int]) -> dict[int, list[int]]:
+    """Return the addresses of the keys that instances of a type share, by key table.
+
+    ``ht_cached_keys`` is a ``struct _dictkeysobject`` of the kind ``DICT_KEYS_SPLIT``.
+    """
+    heads = memory.read_many([(keys, _KEYS_HEADER) for keys in tables])
+    chosen, ranges = [], []
+    for keys, head in zip(tables, heads, strict=True):
+        if head is None or not keys or head[10] != _SPLIT or head[9] > MAX_LOG2_INDEX_BYTES:
+            continue
+        count = struct.unpack_from("=q", head, 24)[0]
+        if 0 < count <= MAX_SPLIT:
+            chosen.append(keys)
+            ranges.append((keys + _KEYS_HEADER + (1 << head[9]), 16 * count))
+    pieces = memory.read_many(ranges)
+    return {
+        keys: decode_unsigned(piece)[::2]
+        for keys, piece in zip(chosen, pieces, strict=True)
+        if piece is not None
+    }

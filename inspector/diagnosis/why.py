@@ -7,15 +7,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.analysis.thread_time import ThreadTally, find_delays
+from inspector.analysis.history import History
+from inspector.analysis.object_heat import HeatTally, HotObject, find_hot_objects, find_hot_types
+from inspector.analysis.thread_time import ThreadTally, find_delays, order_findings
 from inspector.diagnosis.processors import count_processors, read_processor_seconds
 from inspector.errors import InspectorError, LayoutError, MemoryFault, NoSuchTarget
 from inspector.process.tasks import is_stopped_by_signal
+from inspector.snapshots.header_samples import HeaderSamples
+from inspector.verdict.judge import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from inspector.analysis.thread_time import Finding, ThreadTime
+    from inspector.cpython.refcount import Header
     from inspector.reader.target import Target
     from inspector.snapshots.snapshot import TargetInfo
 
@@ -27,11 +32,17 @@ RATE: Final = 1000.0
 LOOK_EVERY: Final = 20
 """The kernel is asked what threads do in one of so many samples."""
 
-CORE_SHARE: Final = 0.22
-"""Share of one processor that sampling takes, at most."""
+CORE_SHARE: Final = 0.16
+"""Share of one processor that samples take, at most."""
+
+FIRST_WALKS: Final = 4
+FIRST_SECONDS: Final = 0.3
+"""Walks over the heap before the first sample, and after how long none of them begins."""
+WALK_SHARE: Final = 0.08
+WALK_TIME: Final = 0.1
+"""Share of one processor, and of the time, that later walks take."""
 
 UNSEEN: Final = (
-    "objects and types whose counts threads fight for (inspector hot tells of types)",
     "spinning, before a thread waits",
     "locks of C and C++ libraries",
     "memory bandwidth",
@@ -81,6 +92,129 @@ class Parallelism:
         }
 
 
+class _Watch:
+    """One process that is watched: what is sampled, and what was seen."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.begin = target.snapshot(kinds=("type", "static"))
+        self.types = {row.address: row.name for row in self.begin}
+        self._contends = not self.begin.target.gil_enabled
+        heat = target.heat_sampler(self.types) if self._contends else None
+        self._heat = heat
+        self.sampler = target.thread_sampler(self.types, heat)
+        self.tally = ThreadTally()
+        self.hot = HeatTally()
+        self.kinds: dict[int, int] = {}
+        """Object that may be hot -> its type."""
+        self.unseen: list[str] = []
+        self.walked = 0.0
+        """Processor seconds that walks over the heap took."""
+        self._next_walk = 0.0
+        if heat is not None:
+            heat.watch(row.address for row in self.begin if row.state != "immortal")
+
+    def add_sample(self, *, with_activity: bool) -> None:
+        """Take one sample of everything."""
+        sample = self.sampler.sample(with_activity=with_activity)
+        self.tally.add(sample)
+        self.hot.add(sample)
+
+    def walk_heap(self) -> None:
+        """Look for more objects that several threads use, if it is time to.
+
+        One walk finds those whose counts are up just then.
+        """
+        now = time.monotonic()
+        if self._heat is None or now < self._next_walk:
+            return
+        used = time.thread_time()
+        self._next_walk = float("inf")
+        try:
+            for each in self._target.shared_objects():
+                self.kinds.setdefault(each.address, each.type)
+        except LayoutError as failure:
+            self.unseen.append(f"objects other than types ({failure})")
+            return
+        except MemoryFault:
+            pass
+        self._heat.watch(self.kinds)
+        cost, took = time.thread_time() - used, time.monotonic() - now
+        self.walked += cost
+        self._next_walk = now + max(cost / WALK_SHARE, took / WALK_TIME)
+
+    def name_findings(self, seconds: float) -> list[Finding]:
+        """Return all findings, with the names that objects have now."""
+        heat = self._heat.shares() if self._heat is not None else {}
+        moved = [each for each, (number, _) in heat.items() if number]
+        names: dict[int, str] = {}
+        users: list[str] = []
+        found: list[Finding] = []
+        with suppress(InspectorError):  # it ended, or is ending
+            names = self._target.name_objects([*self.tally.owners(), *moved])
+            users = self._target.gil_users() if self.tally.gil_enabled else []
+        if self._heat is not None:
+            self.kinds.update(self._heat.used)
+        with suppress(InspectorError):
+            found += self._find_types(heat, seconds)
+            found += self._find_objects(heat, names)
+        delays = find_delays(self.tally, gil_users=users, names=names)
+        return order_findings([*delays, *found])
+
+    def prepare(self) -> None:
+        """Walk over the heap a few times, as far as that is quickly done."""
+        begin = time.monotonic()
+        for _ in range(FIRST_WALKS):
+            self._next_walk = 0.0
+            self.walk_heap()
+            if time.monotonic() > begin + FIRST_SECONDS:
+                break
+
+    def _find_objects(
+        self, heat: Mapping[int, tuple[int, int]], names: Mapping[int, str]
+    ) -> list[Finding]:
+        """Return what is to be said of objects that are no types."""
+        chosen = [each for each in heat if each in self.kinds and each not in self.types]
+        headers = self._target.read_headers(chosen)
+        objects = []
+        for address in chosen:
+            header = headers.get(address)
+            if header is None or header.ob_type != self.kinds[address]:
+                continue  # its memory is used for something else now
+            kind = self.types.get(header.ob_type, "object of an unknown type")
+            objects.append(
+                HotObject(address, kind, names.get(address, ""), state_of(header), *heat[address])
+            )
+        return find_hot_objects(self.hot, objects, self._target.layout.published.minor)
+
+    def _find_types(self, heat: Mapping[int, tuple[int, int]], seconds: float) -> list[Finding]:
+        """Return what the judge says of types whose headers moved."""
+        rows = [row for row in self.begin if row.address in heat]
+        if not rows:
+            return []
+        places = {row.key: number for number, row in enumerate(rows)}
+        moved = [heat[row.address][0] for row in rows]
+        samples = HeaderSamples(places, moved, self.hot.samples, 0, seconds)
+        end = self._target.snapshot(kinds=("type", "static"))
+        history = History.begin(self.begin).add(end, samples)
+        judged = []
+        for row in end:
+            if row.key in places:
+                judgement = judge(history.evidence(row))
+                if judgement is not None:
+                    judged.append((row.address, row.name, judgement))
+        return find_hot_types(self.hot, judged)
+
+
+def state_of(header: Header) -> str:
+    """Return how an object is counted: ``immortal``, ``deferred``, ``merged`` or ``mortal``."""
+    if header.immortal:
+        return "immortal"
+    if header.deferred:
+        return "deferred"
+    return "mortal" if header.ob_tid else "merged"
+
+
 def watch_threads(
     target: Target,
     *,
@@ -94,15 +228,15 @@ def watch_threads(
     samples so far.  Raises what attaching and reading raise, and :class:`LayoutError` if
     CPython's parking lot or the state of a thread is not found.
     """
-    types = target.snapshot(kinds=("type", "static"))
-    sampler = target.thread_sampler({row.address: row.name for row in types})
-    tally = ThreadTally()
+    watch = _Watch(target)
+    watch.prepare()
     begin, used = time.monotonic(), read_processor_seconds(target.pid)
     last_used, ended = used, False
-    due, spent, taken = begin, time.thread_time(), 0
+    due, spent, taken = begin, time.thread_time() - watch.walked, 0
     while (now := time.monotonic()) < begin + duration:
         try:
-            tally.add(sampler.sample(with_activity=taken % LOOK_EVERY == 0))
+            watch.walk_heap()
+            watch.add_sample(with_activity=taken % LOOK_EVERY == 0)
         except (MemoryFault, LayoutError):
             # Threads came or went meanwhile; the next sample is of those that are there then.
             pass
@@ -111,22 +245,17 @@ def watch_threads(
             break
         taken += 1
         if taken % LOOK_EVERY == 0:
-            tell(now - begin, tally.samples)
+            tell(now - begin, watch.tally.samples)
             last_used = read_processor_seconds(target.pid) or last_used
-        cost = (time.thread_time() - spent) / taken
+        cost = (time.thread_time() - spent - watch.walked) / taken
         due = max(due + max(1 / rate, cost / CORE_SHARE), now)
         time.sleep(max(0.0, min(due, begin + duration) - time.monotonic()))
     seconds = time.monotonic() - begin
-    names: dict[int, str] = {}
-    users: list[str] = []
-    if not ended:
-        with suppress(InspectorError):  # it ended, or is ending
-            names = target.name_objects(tally.owners())
-            users = target.gil_users() if tally.gil_enabled else []
     now_used = read_processor_seconds(target.pid) or last_used
+    tally = watch.tally
     looks = max(tally.looks, 1)
     return Parallelism(
-        types.target,
+        watch.begin.target,
         seconds,
         tally.samples,
         tally.average(),
@@ -134,8 +263,8 @@ def watch_threads(
         count_processors(target.pid),
         {name: number / looks for name, number in tally.sleeps.most_common()},
         tally.attached_sleeps / looks,
-        tuple(find_delays(tally, gil_users=users, names=names)),
-        (*sampler.unproved, *UNSEEN),
+        tuple(watch.name_findings(seconds)),
+        (*watch.sampler.unproved, *watch.unseen, *UNSEEN),
         ended,
         is_stopped_by_signal(target.pid),
     )

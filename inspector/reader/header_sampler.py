@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from inspector.process.memory import ProcessMemory
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["RATE", "SHARED", "HeaderSampler"]
+__all__ = ["RATE", "SHARED", "HeaderSampler", "MergeWords"]
 
 RATE: Final = 1000.0
 """Samples per second at most."""
@@ -38,30 +38,15 @@ SHARED: Final = 16
 """Offset of ``ob_ref_shared`` (Include/object.h, ``struct _object``, 3.14 and 3.15)."""
 
 
-class HeaderSampler:
-    """Samples ``ob_ref_shared`` of all counted objects of a snapshot, without any pause."""
+class MergeWords:
+    """Words that show that counts may be merged into headers: a collection, a thread's end."""
 
-    def __init__(
-        self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int], snapshot: Snapshot
-    ) -> None:
-        """Sample the objects of a snapshot of the interpreters at these addresses."""
-        counted = [row for row in snapshot if row.shared is not None and row.state != "immortal"]
-        self._places = {row.key: place for place, row in enumerate(counted)}
-        self._flags: list[tuple[int, int]] = []
-        state = self._state_words(memory, layout, interpreters)
-        self._state = len(state)
-        self._words = RepeatedWords(memory, [*state, *(row.address + SHARED for row in counted)])
-        self._numbers = range(len(counted))
-        self._before: tuple[int, ...] = ()
-        self._moved = [0] * len(counted)
-        self._samples = self._left_out = 0
-        self._seconds = self._at = 0.0
-
-    def _state_words(
-        self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int]
-    ) -> list[int]:
-        """Return the addresses of words that show merges; note the bits that must be 0 in them."""
+    def __init__(self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int]) -> None:
+        """Find the words of the interpreters at these addresses."""
+        self._subject = memory, layout, interpreters
         published = layout.published
+        self._flags: list[tuple[int, int]] = []
+        """Index of a word, bits that must be 0 in it."""
         words: list[int] = []
         for each in interpreters:
             collecting, collections = locate_collector_words(memory, published, each)
@@ -75,7 +60,36 @@ class HeaderSampler:
             words += collections
             chain = read_threads(memory, published, each, layout.refcounts)
             words += [thread.address + layout.refcounts for thread in chain]
-        return words
+        self.words = words
+        """Their addresses."""
+
+    def renew(self) -> MergeWords:
+        """Find the words anew, after threads came or went."""
+        return MergeWords(*self._subject)
+
+    def is_quiet(self, values: Sequence[int]) -> bool:
+        """Whether nothing is being merged, by values that begin with those of the words."""
+        return not any(values[place] & bits for place, bits in self._flags)
+
+
+class HeaderSampler:
+    """Samples ``ob_ref_shared`` of all counted objects of a snapshot, without any pause."""
+
+    def __init__(
+        self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int], snapshot: Snapshot
+    ) -> None:
+        """Sample the objects of a snapshot of the interpreters at these addresses."""
+        counted = [row for row in snapshot if row.shared is not None and row.state != "immortal"]
+        self._places = {row.key: place for place, row in enumerate(counted)}
+        self._merges = MergeWords(memory, layout, interpreters)
+        state = self._merges.words
+        self._state = len(state)
+        self._words = RepeatedWords(memory, [*state, *(row.address + SHARED for row in counted)])
+        self._numbers = range(len(counted))
+        self._before: tuple[int, ...] = ()
+        self._moved = [0] * len(counted)
+        self._samples = self._left_out = 0
+        self._seconds = self._at = 0.0
 
     def sample(self) -> None:
         """Take one sample.
@@ -89,8 +103,7 @@ class HeaderSampler:
         if not before:
             return
         cut = self._state
-        quiet = not any(words[place] & bits for place, bits in self._flags)
-        if not quiet or words[:cut] != before[:cut]:
+        if not self._merges.is_quiet(words) or words[:cut] != before[:cut]:
             self._left_out += 1
             return
         self._samples += 1

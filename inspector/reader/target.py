@@ -19,12 +19,15 @@ from inspector.snapshots.own_types import is_type, name_of
 from inspector.snapshots.snapshot import KINDS, ObjectCount, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 
     from inspector.cpython.layout import Layout
+    from inspector.cpython.refcount import Header
     from inspector.process.other import OtherProcess
     from inspector.reader.anatomy import Anatomy
     from inspector.reader.header_sampler import HeaderSampler
+    from inspector.reader.heat_sampler import HeatSampler
+    from inspector.reader.shared_objects import SharedObject
     from inspector.reader.thread_sampler import ThreadSampler
 
 __all__ = ["PAUSE_LIMIT", "RETRIES", "Target"]
@@ -148,8 +151,12 @@ class Target(HeapTarget):
         chosen = [at for at, number in chain if number in wanted]
         return HeaderSampler(self._process.memory, self.layout, chosen, snapshot)
 
-    def thread_sampler(self, types: Mapping[int, str]) -> ThreadSampler:
+    def thread_sampler(
+        self, types: Mapping[int, str], heat: HeatSampler | None = None
+    ) -> ThreadSampler:
         """Return a sampler of the threads of another process; ``types`` are names by address.
+
+        ``heat`` samples objects at the same moments.
 
         Raises :class:`NoSuchTarget` for the own process, and
         :class:`~inspector.errors.LayoutError` if the state of threads is not found.
@@ -162,7 +169,7 @@ class Target(HeapTarget):
                 pid=self.pid,
                 hint="run `inspector why PID` beside it",
             )
-        return ThreadSampler(self._process, self.layout, types)
+        return ThreadSampler(self._process, self.layout, types, heat)
 
     def gil_users(self) -> list[str]:
         """Return the extension modules that asked for the GIL, in all interpreters."""
@@ -175,14 +182,41 @@ class Target(HeapTarget):
         return list(found)
 
     def name_objects(self, addresses: Collection[int]) -> dict[int, str]:
-        """Return address -> ``module.attribute`` of those objects that modules hold."""
-        from inspector.reader.module_attributes import (
-            find_module_attributes,
-        )
+        """Return address -> path, as ``module.Class.attribute``, of objects near a module."""
+        from inspector.reader.object_paths import find_paths
 
-        modules = {row.address: row.name for row in self.snapshot(kinds=("dict",))}
-        memory, published = self._process.memory, self.layout.published
-        return find_module_attributes(memory, published, modules, addresses)
+        rows = self.snapshot(kinds=("dict", "type", "static"))
+        modules = {row.address: row.name for row in rows if row.kind == "dict"}
+        types = {row.address: row.name for row in rows if row.kind != "dict"}
+        return find_paths(self._process.memory, self.layout, modules, types, addresses)
+
+    def shared_objects(self, *, pause_limit: float = PAUSE_LIMIT) -> list[SharedObject]:
+        """Return the objects that other threads than their owners refer to, but for types.
+
+        Raises :class:`~inspector.errors.LayoutError` for an allocator that is not understood.
+        """
+        from inspector.reader.shared_objects import find_shared_objects
+
+        with self._heap_reader() as reader:
+            return find_shared_objects(self._process.memory, self.layout, reader, pause_limit)
+
+    def heat_sampler(self, types: Container[int]) -> HeatSampler:
+        """Return a sampler of the headers of any objects; ``types`` are addresses of types."""
+        from inspector.reader.heat_sampler import HeatSampler
+
+        chain = list(read_interpreter_ids(self._process.memory, self.layout))
+        return HeatSampler(self._process.memory, self.layout, chain, types)
+
+    def read_headers(self, addresses: Sequence[int]) -> dict[int, Header]:
+        """Return the headers of objects, without those that are gone."""
+        from inspector.cpython.refcount import HEADER_SIZE, decode_header
+
+        pieces = self._process.memory.read_many([(each, HEADER_SIZE) for each in addresses])
+        return {
+            address: decode_header(piece)
+            for address, piece in zip(addresses, pieces, strict=True)
+            if piece is not None
+        }
 
     def anatomy(
         self,

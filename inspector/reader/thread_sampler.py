@@ -15,6 +15,7 @@ from inspector.process.system_calls import read_activity
 from inspector.reader.thread_words import ThreadWords
 from inspector.reader.top_frames import TopFrames
 from inspector.snapshots.thread_sample import (
+    ATTACHED,
     ParkedOn,
     StopRequest,
     ThreadSample,
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from inspector.cpython.parking_lot import Waiter
     from inspector.process.other import OtherProcess
     from inspector.process.vectors import Range
+    from inspector.reader.heat_sampler import HeatSampler
     from inspector.reader.thread_words import Moment, ThreadHead
+    from inspector.reader.top_frames import TopFrame
+    from inspector.snapshots.heat import HeatSample
 
 __all__ = ["ThreadSampler"]
 
@@ -47,6 +51,12 @@ STOP_EVENT: Final = 4
 LARGEST_STACK: Final = 1 << 30
 """Bytes between a thread's ``struct pthread`` and any frame of its C stack, at most."""
 
+SLOTS_EVERY: Final = 4
+"""Objects that frames hold are looked at in one of so many samples."""
+
+MOST_RUNNING: Final = 64
+"""Attached threads whose frames are read in one sample."""
+
 STATE_BEHIND_STATUS: Final = 12
 """In 3.14 ``PyThreadState.state`` follows ``_status``, ``holds_gil`` and ``_whence``; in 3.15
 ``gil_requested`` and ``_whence`` stand before it (Include/cpython/pystate.h)."""
@@ -60,10 +70,18 @@ class ThreadSampler:
     """Samples another process; nothing is stopped or written.
 
     ``types`` are names of types by address; the owner of a lock is named if its type is one of
-    them.  Raises :class:`LayoutError` if the parking lot or the state of a thread is not found.
+    them.  ``heat`` samples the headers of objects at the same moments.
+
+    Raises :class:`LayoutError` if the parking lot or the state of a thread is not found.
     """
 
-    def __init__(self, process: OtherProcess, layout: Layout, types: Mapping[int, str]) -> None:
+    def __init__(
+        self,
+        process: OtherProcess,
+        layout: Layout,
+        types: Mapping[int, str],
+        heat: HeatSampler | None = None,
+    ) -> None:
         self._process = process
         self._memory = process.memory
         self._layout = layout
@@ -80,6 +98,8 @@ class ThreadSampler:
             self._memory, layout, self._interpreters, self.stop_offsets, self._state
         )
         self._owners: dict[int, ParkedOn] = {}
+        self._heat = heat
+        self._plans = self._looks = 0
 
     @property
     def unproved(self) -> tuple[str, ...]:
@@ -141,6 +161,7 @@ class ThreadSampler:
         """
         moment = self._words.read()
         heads = moment.heads
+        heat, running = self._sample_heat(heads)
         table = self._memory.read(self._buckets, BUCKETS_SIZE)
         waiters = read_waiters(self._memory, self._buckets, table)
         parked = self._assign_waiters(heads, waiters) if waiters else {}
@@ -151,7 +172,8 @@ class ThreadSampler:
             for head in heads
             if head.thread.native_id in parked or head.thread.native_id in asking
         ]
-        located = self._frames.locate(self._frames.read(chosen)) if chosen else {}
+        frames = self._frames.read(chosen) if chosen else []
+        located = self._frames.locate(running + frames)
         views = []
         for head in heads:
             native = head.thread.native_id
@@ -161,7 +183,30 @@ class ThreadSampler:
             views.append(
                 ThreadView(native, head.state, parked.get(native), located.get(native), activity)
             )
-        return ThreadSample(tuple(views), tuple(stops), moment.gil_enabled)
+        return ThreadSample(tuple(views), tuple(stops), moment.gil_enabled, heat)
+
+    def _sample_heat(self, heads: list[ThreadHead]) -> tuple[HeatSample | None, list[TopFrame]]:
+        """Return which objects' counts change, and the frames of running threads if any does.
+
+        Frames are read between two readings of the headers: a count that changes in between
+        is changed by a thread that is near its line.
+        """
+        if self._heat is None:
+            return None, []
+        if self._words.plans != self._plans:
+            self._plans = self._words.plans
+            self._heat.renew()
+        attached = [head for head in heads if head.state == ATTACHED][:MOST_RUNNING]
+        self._looks += 1
+        if self._looks % SLOTS_EVERY == 0:
+            self._heat.consider(self._frames.read_slots(attached))
+        self._heat.look_around()
+        before = self._heat.read()
+        if not before:
+            return None, []
+        running = self._frames.read(attached)
+        heat = self._heat.compare(before, self._heat.read())
+        return heat, running if heat is not None and heat.moved else []
 
     def _name_requesters(self, moment: Moment) -> list[StopRequest]:
         """Return the stops that are on, each with the thread that asked for it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.code_lines import CodeLines
 from inspector.cpython.frames import OWNED_BY_INTERPRETER
-from inspector.cpython.words import word_at
+from inspector.cpython.words import decode_unsigned, word_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +20,11 @@ __all__ = ["TopFrame", "TopFrames"]
 
 MOST_ENTRY_FRAMES: Final = 4
 """Entry frames in a row that are gone past to find the frame of Python code."""
+
+SLOTS: Final = 24
+"""Slots of a frame that are looked at."""
+LOWEST, HIGHEST = 1 << 16, 1 << 47
+"""Bounds of the addresses of objects."""
 
 
 class TopFrame(NamedTuple):
@@ -69,6 +74,21 @@ class TopFrames:
                 index = int.from_bytes(words[index_at : index_at + 4], "little")
                 found.append(TopFrame(native, code, word_at(words, pointer_at), index))
             ahead = further
+        return found
+
+    def read_slots(self, heads: Iterable[ThreadHead]) -> set[int]:
+        """Return the addresses in the first local variables and stack slots of top frames.
+
+        Some of them are old values: a running frame does not say how far its stack reaches.
+        """
+        at = self._published["interpreter_frame.localsplus"]
+        ranges = [(head.frame + at, SLOTS * 8) for head in heads if head.frame]
+        found = set()
+        for piece in self._memory.read_many(ranges):
+            for word in decode_unsigned(piece) if piece is not None else ():
+                # The lower bits are tags (Include/internal/pycore_stackref.h).
+                if LOWEST < word < HIGHEST and not word & 4:
+                    found.add(word & ~3)
         return found
 
     def locate(self, frames: Sequence[TopFrame]) -> dict[int, CodeLocation]:

@@ -21,6 +21,11 @@ SMALL: Final = 0.005
 """Shares below are no cost that anybody could win back."""
 INDENT: Final = 4
 STYLES: Final = {"stop-the-world": "bold red", "gil": "bold red", "lock": "bold yellow"}
+LINES_OF: Final = {
+    "stop-the-world": "requested by",
+    "object": "on CPU at",
+    "type": "on CPU at",
+}
 
 
 def why_view(found: Parallelism) -> Group:
@@ -94,7 +99,10 @@ def _describe_finding(number: int, finding: Finding) -> list[Text | Padding]:
     )
     if finding.kind == "lock":
         head.append(f": {finding.waiting:.1f} waiters, {format_plural(finding.threads, 'thread')}")
-    what = "requested by" if finding.kind == "stop-the-world" else "waiting at"
+    if finding.heat is not None:
+        threads = format_plural(finding.threads, "thread")
+        head.append(f": {threads}, changes in {finding.heat:.0%} of the samples")
+    what = LINES_OF.get(finding.kind, "waiting at")
     lines = [Text(f"{what} {_describe_line(line)}") for line in finding.lines]
     lines.append(Text(finding.advice, "dim"))
     return [head, *(Padding(line, (0, 0, 0, INDENT)) for line in lines), Text("")]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from inspector.snapshots.heat import HeatSample
 
 __all__ = ["ATTACHED", "CodeLocation", "ParkedOn", "StopRequest", "ThreadSample", "ThreadView"]
 
@@ -40,7 +43,8 @@ class ThreadView(NamedTuple):
     """``PyThreadState.state``: 0 detached, 1 attached, 2 suspended, 3 shutting down."""
     parked: ParkedOn | None
     location: CodeLocation | None
-    """Its top frame, for threads that wait or ask for a stop; None where it moved on."""
+    """Its top frame, for threads that wait or ask for a stop, and for all attached ones in a
+    sample in which an object's count changed; None where it moved on."""
     activity: str | None
     """``running``, or the system call that it sleeps in; None where it was not looked at."""
 
@@ -62,3 +66,5 @@ class ThreadSample(NamedTuple):
     threads: tuple[ThreadView, ...]
     stops: tuple[StopRequest, ...]
     gil_enabled: bool
+    heat: HeatSample | None = None
+    """None where no header was looked at, or counts were being merged."""

@@ -9,7 +9,7 @@ from inspector.verdict.evidence import HEADER, Verdict
 if TYPE_CHECKING:
     from inspector.verdict.evidence import Evidence
 
-__all__ = ["advise_on_type", "describe_evidence", "explain_verdict"]
+__all__ = ["advise_on_object", "advise_on_type", "describe_evidence", "explain_verdict"]
 
 _MEANINGS = {
     Verdict.OVER_DECREF: "references are given back that were never taken: does tp_dealloc call "
@@ -58,6 +58,34 @@ def advise_on_type(verdict: Verdict, evidence: Evidence) -> str:
     elif verdict is Verdict.HOT_HEADER:
         sentence = f"{sentence}; {_describe_contention(evidence, who_is_known=False)}"
     return sentence
+
+
+_MAKE_LOCAL = "bind it to a local variable before the loop, or give each thread one of its own"
+_DEFERRED_SINCE = (3, 15)
+_OBJECT_ADVICE = {
+    "_thread.lock": "call its bound method (acquire = lock.acquire) or use `with`; CPython 3.15 "
+    "counts locks without contention",
+    "_thread.RLock": "call its bound method or use `with`, and hold it for more work at a time",
+    "functools._lru_cache_wrapper": "call the function that is cached, or keep one cache per "
+    "thread: each call takes a reference to the wrapper and to the cached result",
+    "builtins.cell": "pass the value as an argument instead of a closure",
+    "builtins.function": "bind it to a local variable; a nested function is made per thread",
+    "builtins.dict": "give each thread a dictionary of its own, and merge them at the end",
+    "builtins.list": "give each thread a list of its own, and join them at the end",
+    "builtins.tuple": "make a copy per thread; what is in it is counted too, when it is taken out",
+}
+
+
+def advise_on_object(type_name: str, state: str, version: tuple[int, int]) -> str:
+    """Return what to do about an object that several threads take references to."""
+    sentence = _OBJECT_ADVICE.get(type_name, "")
+    if not sentence:
+        sentence = _MAKE_LOCAL
+        if version < _DEFERRED_SINCE:
+            sentence += "; CPython 3.15 defers counting of more kinds of objects (enum members)"
+    if state == "deferred":
+        return f"C code takes and drops plain references to it: {sentence}"
+    return f"each use takes a reference in one shared counter: {sentence}"
 
 
 def _advise_on_leak(evidence: Evidence, sentence: str) -> str:

@@ -5,12 +5,15 @@ Prints a line of JSON once all threads are at it, and goes on until its input en
 
 from __future__ import annotations
 
+import enum
+import functools
 import json
 import os
 import queue
 import sys
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ SHARED: list[int] = []
 QUEUE: queue.SimpleQueue[int] = queue.SimpleQueue()
 OTHER_QUEUE: queue.Queue[int] = queue.Queue()
 EVENT = threading.Event()
+OTHER_LOCK = threading.Lock()
+LOCAL = threading.local()
 COUNT = 4
 
 
@@ -44,6 +49,107 @@ def append() -> None:
     SHARED.append(1)  # THE LINE
     if len(SHARED) > 100_000:
         SHARED.clear()
+
+
+class Color(enum.Enum):
+    """Have a member that all use."""
+
+    RED = "red"
+
+
+class Settings:
+    """Have an attribute that all read."""
+
+    def __init__(self) -> None:
+        """Hold a value that only this instance refers to."""
+        self.value = object()
+
+
+SETTINGS = Settings()
+
+
+@functools.lru_cache
+def cached() -> object:
+    """Return what is cached, without being run again."""
+    return object()
+
+
+def ask() -> None:
+    """Call a method of a lock that nobody holds."""
+    for _ in range(1000):
+        OTHER_LOCK.locked() or OTHER_LOCK.locked() or OTHER_LOCK.locked()  # THE LINE
+
+
+def name() -> None:
+    """Use a member of an enumeration."""
+    for _ in range(1000):
+        Color.RED, Color.RED, Color.RED  # noqa: B018  # THE LINE
+
+
+def attribute() -> None:
+    """Use an attribute of an instance."""
+    for _ in range(1000):
+        SETTINGS.value, SETTINGS.value, SETTINGS.value  # noqa: B018  # THE LINE
+
+
+def cache() -> None:
+    """Call a function whose result is cached."""
+    for _ in range(1000):
+        cached()  # THE LINE
+
+
+def one_of_five() -> None:
+    """Do five things, of which one contends."""
+    for each in (compute, gather, ask, spell, divide):
+        each()
+
+
+def gather() -> None:
+    """Make a list, and share nothing."""
+    found = []
+    for number in range(500):
+        found.append(number * 1000)  # noqa: PERF401
+
+
+def spell() -> None:
+    """Make strings, and share nothing."""
+    for number in range(300):
+        str(number * 1000)
+
+
+def divide() -> None:
+    """Make floating point numbers, and share nothing."""
+    result = 1e300
+    for number in range(1, 500):
+        result /= number
+
+
+def make_types() -> None:
+    """Make and free instances whose deallocator counts in the header."""
+    for _ in range(1000):
+        deque()  # THE LINE
+
+
+def data() -> None:
+    """Make instances of a class of Python code: they scale."""
+    for _ in range(300):
+        Settings()
+
+
+def nested() -> None:
+    """Make and call functions: they scale."""
+
+    def inner() -> int:
+        return 1
+
+    for _ in range(300):
+        inner()
+
+
+def local() -> None:
+    """Use a thread's own attributes: they scale."""
+    for _ in range(300):
+        LOCAL.value = 1
 
 
 def compute() -> None:
@@ -71,17 +177,17 @@ def read() -> None:
     os.read(ours, 1)
 
 
-def main(how: str) -> None:
+def main(how: str, count: int = COUNT) -> None:
     """Start the threads and wait for the end of the input."""
     action: Callable[[], None] = globals()[how]
-    started = threading.Barrier(COUNT + 1)
+    started = threading.Barrier(count + 1)
 
     def work() -> None:
         started.wait()
         while True:
             action()
 
-    for number in range(COUNT):
+    for number in range(count):
         threading.Thread(target=work, name=f"worker-{number}", daemon=True).start()
     started.wait()
     lines = [
@@ -89,11 +195,12 @@ def main(how: str) -> None:
         for number, line in enumerate(open(__file__, encoding="utf-8"), 1)  # noqa: SIM115, PTH123
         if "# THE LINE" in line and "in line" not in line
     ]
-    ours = [number for number in lines if number >= action.__code__.co_firstlineno]
+    guilty = ask if action is one_of_five else action
+    ours = [number for number in lines if number >= guilty.__code__.co_firstlineno]
     sys.stdout.write(json.dumps({"line": min(ours, default=None), "lock": id(LOCK)}) + "\n")
     sys.stdout.flush()
     sys.stdin.read()
     os._exit(0)
 
 
-main(sys.argv[1])
+main(sys.argv[1], *map(int, sys.argv[2:]))
