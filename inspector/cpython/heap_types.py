@@ -5,19 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import DICT_SUBCLASS, HEAP_TYPE, TYPE_SUBCLASS
+from inspector.cpython.text import read_c_strings
 from inspector.cpython.words import word_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.names import Named
     from inspector.process.protocols import Memory
 
-__all__ = ["TypeFacts", "attached_words", "read_types"]
+__all__ = ["Attached", "TypeFacts", "find_attached", "read_types"]
 
 LIST_SUBCLASS: Final = 1 << 25
 """``Py_TPFLAGS_LIST_SUBCLASS`` (Include/object.h)."""
+
+OTHER_BUILTINS: Final = 0xFD << 24 & ~DICT_SUBCLASS
+"""``Py_TPFLAGS_LONG_SUBCLASS``, and those of tuples, bytes, strings, exceptions and types."""
+
+OB_BYTES: Final = 16
+"""``PyByteArrayObject.ob_bytes``, behind ``ob_size`` and ``ob_alloc``."""
+
+MOST_BASES: Final = 64
+"""Steps from a class to a built-in type; more are left alone."""
+
+LONGEST_NAME: Final = 16
 
 MOST_TYPES: Final = 1 << 17
 """Words that are looked at: raw memory may hold any number of them."""
@@ -79,15 +91,69 @@ def read_types(memory: Memory, layout: Layout, words: Collection[int]) -> dict[i
     return found
 
 
-def attached_words(layout: Layout, facts: TypeFacts) -> tuple[int, int | None] | None:
-    """Return where an instance has the address of what hangs on it, and of what rules that out.
+class Attached(NamedTuple):
+    """Where an instance has the addresses of raw memory that hangs on it."""
+
+    at: int
+    """Bytes from its header."""
+    instead: int | None = None
+    """What hangs on it instead, if that is not NULL."""
+
+
+def find_attached(
+    memory: Memory, layout: Layout, found: Mapping[int, TypeFacts]
+) -> dict[int, Attached]:
+    """Return those types of whose instances it is known what hangs on them.
 
     The array of a list; the keys of a dictionary, which it shares with others if it has
-    ``ma_values``.  None for other types.
+    ``ma_values``; the table of a set, unless it is small; the buffer of a ``bytearray``
+    (Include/cpython/bytearrayobject.h; from 3.15 on that is an object by itself).
     """
     published = layout.published
-    if facts.flags & LIST_SUBCLASS:
-        return published["list_object.ob_item"], None
-    if facts.flags & DICT_SUBCLASS:
-        return published["dict_object.ma_keys"], published["dict_object.ma_values"]
-    return None
+    kinds = {
+        b"set": Attached(published["set_object.table"]),
+        b"frozenset": Attached(published["set_object.table"]),
+        b"bytearray": Attached(published["pyobject.size"] + OB_BYTES),
+    }
+    attached: dict[int, Attached] = {}
+    others: dict[int, TypeFacts] = {}
+    for address, facts in found.items():
+        if facts.flags & LIST_SUBCLASS:
+            attached[address] = Attached(published["list_object.ob_item"])
+        elif facts.flags & DICT_SUBCLASS:
+            keys, values = published["dict_object.ma_keys"], published["dict_object.ma_values"]
+            attached[address] = Attached(keys, values)
+        elif not facts.flags & OTHER_BUILTINS:
+            others[address] = facts
+    for address, name in _read_static_names(memory, layout, others).items():
+        if name in kinds:
+            attached[address] = kinds[name]
+    return attached
+
+
+def _read_static_names(
+    memory: Memory, layout: Layout, found: Mapping[int, TypeFacts]
+) -> dict[int, bytes]:
+    """Return the ``tp_name`` of each type that is static, or of its first base that is."""
+    base_at = layout.type_field("tp_base")
+    known = dict(found)
+    reached = {address: address for address in found}
+    for _ in range(MOST_BASES):
+        steps = {
+            address: word_at(known[at].words, base_at)
+            for address, at in reached.items()
+            if at in known and known[at].heap
+        }
+        if not steps:
+            break
+        reached |= steps
+        known |= read_types(memory, layout, set(steps.values()) - known.keys())
+    name_at = layout.published["type_object.tp_name"]
+    names = {
+        address: word_at(known[at].words, name_at)
+        for address, at in reached.items()
+        if at in known and not known[at].heap
+    }
+    order = sorted(set(names.values()))
+    texts = dict(zip(order, read_c_strings(memory, order, LONGEST_NAME), strict=True))
+    return {address: texts[name] or b"" for address, name in names.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inspector.cpython.heap_columns import any_address, count_slices
 from inspector.cpython.heap_layout import MEM_HEAP
 from inspector.cpython.heap_pages import index_pages
-from inspector.cpython.heap_types import attached_words, read_types
+from inspector.cpython.heap_types import find_attached, read_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inspector.cpython.heap_blocks import Blocks
     from inspector.cpython.heap_layout import HeapLayout
     from inspector.cpython.heap_pages import Segment
-    from inspector.cpython.heap_types import TypeFacts
+    from inspector.cpython.heap_types import Attached, TypeFacts
     from inspector.cpython.layout import Layout
     from inspector.process.protocols import Memory
     from inspector.reader.heap_plan import Planned
@@ -40,8 +40,8 @@ class Types:
         self._memory = memory
         self._layout = layout
         self.facts: dict[int, TypeFacts] = {}
-        self.attached: dict[int, tuple[int, int | None]] = {}
-        """What :func:`attached_words` returns, of types for which that is not None."""
+        self.attached: dict[int, Attached] = {}
+        """Types of whose instances it is known what hangs on them."""
         self._asked: set[int] = set()
 
     def learn(self, words: Iterable[int]) -> None:
@@ -51,10 +51,7 @@ class Types:
             self._asked |= fresh
             found = read_types(self._memory, self._layout, fresh)
             self.facts.update(found)
-            for word, facts in found.items():
-                places = attached_words(self._layout, facts)
-                if places is not None:
-                    self.attached[word] = places
+            self.attached |= find_attached(self._memory, self._layout, found)
 
 
 class RawPages:
@@ -109,22 +106,22 @@ class Tally:
             self._attach(planned, blocks, raw)
 
     def _attach(self, planned: Planned, blocks: Blocks, raw: RawPages) -> None:
-        """Add the bytes that the lists and dictionaries of a page have in raw memory."""
+        """Add the bytes that the containers of a page have in raw memory."""
         attached = self._types.attached
         header = self._heap.header_at(planned.page.heap)
         for word in blocks.counts:
             places = attached.get(word)
             if places is None:
                 continue
-            at = (header + places[0]) // 8
-            without = None if places[1] is None else (header + places[1]) // 8
+            at = (header + places.at) // 8
+            instead = None if places.instead is None else (header + places.instead) // 8
             # Of a large block only the beginning was read.
-            if max(at, without or 0) >= blocks.stride:
+            if max(at, instead or 0) >= blocks.stride:
                 continue
             mask = blocks.types.select(word)
             pointers = blocks.words.column(at, blocks.stride)
-            if without is not None:
-                values = blocks.words.column(without, blocks.stride)
+            if instead is not None:
+                values = blocks.words.column(instead, blocks.stride)
                 if any_address(values, mask):
                     # Keys that stand apart from their values are shared.
                     pairs = zip(pointers, values, strict=True)

@@ -38,6 +38,18 @@ class Row(list[int]):
     pass
 
 
+class Group(set[int]):
+    pass
+
+
+class Batch(Group):
+    """Has no instances of its base beside it."""
+
+
+class Buffer(bytearray):
+    pass
+
+
 class Text(str):
     __slots__ = ()
 
@@ -137,6 +149,17 @@ def drop() -> int:
     """Free half of the objects that a thread made which has ended."""
     del left[::2]
     return len(left)
+
+
+def containers(number: str) -> dict[str, int]:
+    """Keep containers of a hundred items; return the bytes of what hangs on them, by type."""
+    sizes = {}
+    for kind in (Row, Batch, Buffer):
+        made = [kind(range(100)) for _ in range(int(number))]
+        kept.extend(made)
+        empty = sys.getsizeof(kind())
+        sizes[f"__main__.{kind.__name__}"] = sum(sys.getsizeof(each) - empty for each in made)
+    return sizes
 
 
 def delay(number: str) -> int:
@@ -262,7 +285,7 @@ def line() -> str:
 COMMANDS = {
     each.__name__: each
     for each in (
-        *(make, huge, elsewhere, threads, drop, delay, churn),
+        *(make, huge, elsewhere, threads, drop, containers, delay, churn),
         *(interpreter, count_inner, collect, count, fork),
     )
 }
