@@ -157,8 +157,7 @@ def find_attention(
     found = [] if leaks is None else _find_leaks(leaks, pid)
     found += [_describe_growth(trend, pid, seconds) for trend in trends if trend.rising]
     if history is not None:
-        more = {(trend.interpreter, trend.address, trend.name): trend.more for trend in trends}
-        found += _find_lost_references(history, more, pid)
+        found += _find_lost_references(history, pid)
     for delay in delays:
         if delay.share is None or delay.share >= LEAST_SHARE:
             found.append(_describe_delay(delay, pid))
@@ -206,18 +205,19 @@ def _find_leaks(leaks: Leaks, pid: int) -> list[Attention]:
     return [each for each in found if each.kind in KINDS]
 
 
-def _find_lost_references(history: History, more: dict[Key, int], pid: int) -> list[Attention]:
+def _find_lost_references(history: History, pid: int) -> list[Attention]:
     """Return types whose references rise without instances, or fall below what there are."""
     found = []
     for row in history.latest:
         evidence = history.evidence(row)
-        instances = more.get((row.interpreter, row.address, row.name), 0)
-        judged = judge(evidence._replace(instances=instances))
+        judged = judge(evidence)
         if judged is None or evidence.seconds is None:
             continue
         rate = (evidence.total or 0) / evidence.seconds
         command = _make_command("type", row.name, pid)
         if judged.verdict in (Verdict.GROWING, Verdict.LEAKING):
+            if evidence.instances is None:
+                continue  # without the heap nobody knows whether instances explain them
             command = _make_command("leaks", pid, "--blocking", "--interval", 5)
             text = f"+{_format_rate(rate)} references/s that no further instance explains"
             found.append(Attention(judged.verdict, row.name, text, None, rate, (), command))

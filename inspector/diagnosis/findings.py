@@ -133,12 +133,17 @@ class _Readings:
             self.take()
 
     def take(self) -> None:
-        """Read counts and heap once; what moves too fast is left out."""
+        """Read counts and heap once; what moves too fast is left out.
+
+        The heap of a reading comes with its counts, so that references and instances are
+        compared over the same time.
+        """
         begin = time.monotonic()
         try:
-            if self.heaps:
-                self.history = self.history.add(self._target.snapshot())
-            self.heaps.append(self._target.histogram())
+            snapshot = self._target.add_heap(self._target.snapshot())
+            self.history = self.history.add(snapshot)
+            if snapshot.heap is not None:
+                self.heaps.append(snapshot.heap)
         except NoSuchTarget:
             self.ended = True
         except InspectorError:

@@ -17,7 +17,7 @@ from inspector.diagnosis.why import Parallelism
 from inspector.screen.findings import findings_view
 from inspector.snapshots.heap import Histogram, TypeUse
 from inspector.snapshots.leaks import Leaks, LostType, OrphanGroup
-from tests.screen.builder import SECOND, history, row, snapshot
+from tests.screen.builder import SECOND, heap, history, row, snapshot, use
 
 if TYPE_CHECKING:
     from inspector.analysis.findings import Attention
@@ -111,10 +111,14 @@ def test_what_costs_nothing_is_no_finding() -> None:
     assert find_attention(PID, 5.0, delays=[delay("lock", 0.001)]) == ()
 
 
-def counted(*totals: int) -> tuple[Attention, ...]:
-    rows = [row("app.Leaky", local=total) for total in totals]
-    whole = history(*(snapshot(each, taken_ns=number * SECOND) for number, each in enumerate(rows)))
-    return find_attention(PID, 5.0, history=whole)
+def counted(*totals: int, instances: int | None = 0) -> tuple[Attention, ...]:
+    readings = []
+    for number, total in enumerate(totals):
+        whole = snapshot(row("app.Leaky", local=total), taken_ns=number * SECOND)
+        if instances is not None:
+            whole = whole._replace(heap=heap(number, use("app.Leaky", instances * number)))
+        readings.append(whole)
+    return find_attention(PID, 5.0, history=history(*readings))
 
 
 def test_references_that_rise_without_instances_are_a_finding() -> None:
@@ -122,6 +126,8 @@ def test_references_that_rise_without_instances_are_a_finding() -> None:
     assert (found.kind, found.name, found.rate) == ("growing", "app.Leaky", 100)
     assert "that no further instance explains" in found.text
     assert counted(100, 100, 100, 100, 100, 100) == ()
+    assert counted(0, 100, 200, 300, 400, 500, instances=100) == ()
+    assert counted(0, 100, 200, 300, 400, 500, instances=None) == ()
 
 
 def test_references_that_nothing_holds_lead_where_they_grow() -> None:
