@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -22,6 +22,7 @@ from tests.support import (
 )
 
 if TYPE_CHECKING:
+    from inspector.reader.target import Target
     from inspector.snapshots.heap import Histogram
 
 HEAPS = TARGETS / "heaps.py"
@@ -275,14 +276,24 @@ def test_what_cannot_be_read_is_refused(verb: str) -> None:
     assert "Traceback" not in refused.errors + gone.errors
 
 
+def read_for_ever(attached: Target, *, blocking: bool) -> NoReturn:
+    """Read a heap until that fails."""
+    while True:
+        attached.histogram(blocking=blocking)
+
+
 @pytest.mark.parametrize("version", interpreters(debug=False))
-def test_a_process_that_becomes_another_program_is_not_mixed_up_with_it(version: str) -> None:
-    with Puppet(python_of(version)) as target:
-        attached = inspector.attach(target.pid)
-        attached.histogram()
-        target.ask("execute")
-        with pytest.raises(TargetChanged):
+def test_a_process_in_the_middle_of_exec_is_never_mixed_up_with_what_it_becomes(
+    version: str,
+) -> None:
+    with Restless(python_of(version), HEAPS) as target:
+        for blocking in (False, True):
+            attached = inspector.attach(target.pid)
             attached.histogram()
+            target.send("again")
+            with pytest.raises(TargetChanged):
+                read_for_ever(attached, blocking=blocking)
+            target.answer()
 
 
 @pytest.mark.parametrize("version", interpreters())

@@ -195,6 +195,68 @@ def test_a_thread_without_heaps_leaves_no_layout() -> None:
         built.reader().heap_layout(0)
 
 
+def spoil(built: Built, member: str) -> None:
+    """Let a member of all pages, or of all segments, have a value that no allocator gives it."""
+    form = built.form
+    for segment in built.heap.segments:
+        if member == "mi_segment_t.cookie":
+            built.image.put(segment + form.cookie, 0)
+        if member == "mi_segment_t.slices":
+            built.image.write(segment + form.slices + form.page, bytes(4))
+    for page in built.pages.values():
+        if member == "mi_page_t.xheap":
+            built.image.put(page.entry + form.owner, page.slice)
+        if member == "mi_page_t.block_size":
+            built.image.write(page.entry + form.block_size, bytes(4))
+        if member == "mi_page_t.used":
+            built.image.write(page.entry + form.used, b"\xee\xee")
+        if member == "mi_page_t.keys":
+            for block in page.lists["free"]:
+                built.image.put(block, page.start - 8)
+
+
+@FORMS
+@pytest.mark.parametrize(
+    "member",
+    [
+        *("mi_segment_t.slices", "mi_segment_t.cookie", "mi_page_t.xheap"),
+        *("mi_page_t.block_size", "mi_page_t.used", "mi_page_t.keys"),
+    ],
+)
+def test_another_allocator_is_refused_by_the_member_that_does_not_fit(
+    form: Form, member: str
+) -> None:
+    built = Built(form)
+    spoil(built, member)
+    with pytest.raises(LayoutError) as refused:
+        built.reader().heap_layout(0)
+    assert refused.value.field == member
+
+
+@FORMS
+@pytest.mark.parametrize("done", ["the pages", "the segment"])
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_segment_that_its_thread_is_just_leaving_is_counted_all_the_same(
+    form: Form, done: str, *, blocking: bool
+) -> None:
+    built = Built(form)
+    for heap in (OBJECT, GC_PRE, 4):
+        for _ in range(7):
+            built.heap.object(built.pages[201, heap], built.types[201][0])
+    reader = built.reader()
+    reader.heap_layout(1.0)
+    if done == "the segment":
+        built.image.put(built.heap.segments[-1] + form.slices - 8, 0)
+    else:
+        for heap in (OBJECT, GC_PRE, 4):
+            built.image.put(built.pages[201, heap].entry + form.owner, 0)
+    reading = reader.histogram(blocking=blocking)
+    rows = make_histogram(built.image, built.runtime.layout(), reading, {}).types
+    (row,) = [row for row in rows if row.name == "app.Class201a"]
+    assert (row.instances, row.low, row.interpreter) == (21, 21, 1)
+    assert reading.uncertain == 0
+
+
 def test_a_place_without_the_secret_is_no_segment() -> None:
     built = Built()
     stranger = built.heap.segment(101)

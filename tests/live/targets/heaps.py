@@ -271,6 +271,11 @@ def fork() -> list[object]:
         return [child, json.loads(pipe.read())]
 
 
+def again() -> None:
+    """Become the same program anew."""
+    os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 - no shell is wanted
+
+
 def line() -> str:
     """Return the next line, empty at the end of the input."""
     data = b""
@@ -286,7 +291,7 @@ COMMANDS = {
     each.__name__: each
     for each in (
         *(make, huge, elsewhere, threads, drop, containers, delay, churn),
-        *(interpreter, count_inner, collect, count, fork),
+        *(interpreter, count_inner, collect, count, fork, again),
     )
 }
 
