@@ -58,6 +58,8 @@ class WorkerSupervisor:
 
     def __init__(self, plan: AuditPlan, tell: Callable[[str], object] = lambda _: None) -> None:
         """``tell`` hears what is done until the types are found."""
+        for target in plan.targets:
+            _check_spelling(target)
         self._plan = plan
         self._tell = tell
         skip = plan.factories.skip if plan.standard else {}
@@ -162,6 +164,28 @@ class WorkerSupervisor:
                 owner, _, name = module.rpartition(".")
                 hint = f"for a type write {owner}:{name}"
             raise NotImportable(f"cannot import {module}: {why}", module=module, hint=hint)
+
+
+def _check_spelling(target: str) -> None:
+    """Raise :class:`NotImportable` for a target that no module or type can have as its name."""
+    module, colon, qualname = target.partition(":")
+    hint = "write MODULE, PACKAGE.MODULE or MODULE:TYPE"
+    parts = [*module.split("."), *(qualname.split(".") if colon else ())]
+    if any(not part or part != part.strip() or not part.isprintable() for part in parts):
+        raise NotImportable(
+            f"{target!r} is not the name of a module or a type", module=module, hint=hint
+        )
+    if "/" in module:
+        hint = (
+            "give the module's name, not its file's; it is looked for in the working directory too"
+        )
+        raise NotImportable(f"{target!r} is a path", module=module, hint=hint)
+    if module == "__main__":
+        raise NotImportable(
+            "__main__ is another module in each process, and here the audit's own",
+            module=module,
+            hint="give the name by which the module can be imported",
+        )
 
 
 def _make_target_error(target: str, what: str) -> InspectorError:
