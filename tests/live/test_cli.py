@@ -257,6 +257,25 @@ def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["dump", "self"]) == 130
 
 
+@pytest.mark.parametrize(
+    "module", ["inspector.cli", "inspector.cli.fast_dump", "inspector.screen.streams", "typer"]
+)
+def test_an_interrupt_of_an_import_is_status_130_without_a_traceback(module: str) -> None:
+    code = f"""
+import os, signal, sys
+class Finder:
+    def find_spec(name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+from inspector.__main__ import main
+sys.argv = ["inspector", "ps", "--help"]
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 @free_threaded_only
 def test_json_loads_no_rich() -> None:
     code = """
