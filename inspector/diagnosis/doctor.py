@@ -48,6 +48,8 @@ class Diagnosis:
     """Why the heap cannot be read; reference counts can be read all the same."""
     gil_enabled: bool | None = None
     """Whether the GIL is on at this moment; None if it is unknown."""
+    why_not_exact: str | None = None
+    """Why the own process cannot be stopped for a reading; None if it can be, and for another."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -58,6 +60,7 @@ class Diagnosis:
             "gil_enabled": self.gil_enabled,
             "permission": asdict(self.permission),
             "discovery_pause_ns": self.discovery_pause_ns,
+            "why_not_exact": self.why_not_exact,
             "fields": [
                 {**checked.offset._asdict(), "ok": checked.ok} for checked in self.checked_offsets
             ],
@@ -95,6 +98,8 @@ def diagnose_process(pid: int | None, pause_limit: float) -> Diagnosis:
         facts["checked_offsets"] = tuple(found)
         error = _make_disagreement_error(found)
         facts |= _find_heap_offsets(process, layout, pause_limit)
+        if isinstance(process, OwnProcess):
+            facts["why_not_exact"] = process.world.refusal or None
     except InspectorError as failure:
         error = failure
     return Diagnosis(number, own, read_permission(number), error=error, **facts)

@@ -16,7 +16,7 @@ from array import array
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
-from inspector.errors import MemoryFault
+from inspector.errors import AccessDenied, MemoryFault
 from inspector.process.hook import NO_HOOK, Hook
 from inspector.process.linked_lists import KernelWalk
 from inspector.process.machine_code import find_address, find_caller
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from inspector.process.protocols import LinkedList, Node
     from inspector.process.vectors import Call, Range
 
-__all__ = ["OwnWorld"]
+__all__ = ["CannotStop", "OwnWorld"]
 
 PASSES_BEFORE: Final = 2
 """Passes over all bytes before a pause.  From the second pass on, most bytes come from a
@@ -45,12 +45,19 @@ SECOND: Final = 10**9
 """Nanoseconds."""
 
 
+class CannotStop(AccessDenied):
+    """A system call for a pause is refused from now on: the process has to be read as it runs."""
+
+
 class OwnWorld:
     """The own process, read at one instant of the calling thread's interpreter.
 
     A :class:`~inspector.process.protocols.StillMemory`: ``read_many`` and ``read_all`` stop
     the threads of this interpreter, and of no other one.  ``read`` stops nothing.  If
     ``refusal`` is not empty, ``read`` is the only one of them that may be called.
+
+    A program may install a filter of system calls (seccomp(2)) at any time.  The first
+    reading that meets it sets ``refusal`` and raises :class:`CannotStop`.
     """
 
     def __init__(self, hook: Hook = NO_HOOK) -> None:
@@ -86,6 +93,16 @@ class OwnWorld:
         names = [name for name, size in zip(calls, moved, strict=True) if size != WORD]
         return f"this system refuses {' and '.join(names)}" if names else ""
 
+    def _refuse_if_forbidden(self) -> None:
+        """Raise :class:`CannotStop` if the system calls for a pause are refused by now."""
+        self.refusal = self._test_calls()
+        if self.refusal:
+            raise CannotStop(
+                self.refusal,
+                pid=os.getpid(),
+                hint="read again: the process is then read while its threads run",
+            )
+
     def close(self) -> None:
         """Close the files that reads without a pause opened."""
         self._memory.close()
@@ -113,6 +130,8 @@ class OwnWorld:
         found: list[list[Node] | None] = []
         for walk in walks:
             end = start + (len(walk.calls) if walk else 0)
+            if walk and moved[start] != WORD:
+                self._refuse_if_forbidden()
             found.append(walk.nodes(moved[start:end]) if walk else [])
             start = end
         return pieces, others_pieces, found
@@ -153,6 +172,7 @@ class OwnWorld:
         moved = self._run([*gather, *walk])
         if moved[: len(gather)] == [*kept.next.lengths, *loose.lengths]:
             return kept.pieces(), [*loose.pieces()], moved[len(gather) :]
+        self._refuse_if_forbidden()
         # A range was unmapped after the reading was planned.  Leave it out, and read the
         # others at a new instant.
         both = [*ranges, *others]

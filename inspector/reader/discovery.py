@@ -8,6 +8,7 @@ from inspector.cpython.layout_discovery import discover_layout
 from inspector.cpython.published import make_newer_version_error, read_published
 from inspector.errors import LayoutError, MemoryFault
 from inspector.process.own import OwnProcess
+from inspector.process.own_world import CannotStop
 from inspector.reader.lifetime import refuse_finalizing, report_end
 from inspector.reader.retries import wait_before_retry
 
@@ -55,7 +56,11 @@ def _discover_layout(
     for left in reversed(range(TRIES if own else TRIES // 3)):
         last = not left and (own or not pause_limit)
         try:
-            layout = discover_layout(memory, published, process.runtime)
+            try:
+                layout = discover_layout(memory, published, process.runtime)
+            except CannotStop:
+                memory, stops = process.memory, False
+                layout = discover_layout(memory, published, process.runtime)
         except (LayoutError, MemoryFault):
             if last:
                 raise

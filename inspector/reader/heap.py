@@ -7,12 +7,14 @@ the own interpreter, the number is exact.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.heap_discovery import discover_heap
 from inspector.cpython.heap_pages import find_boundaries, read_segments
 from inspector.errors import LayoutError, MemoryFault, Unsettled
 from inspector.process.own import OwnProcess
+from inspector.process.own_world import CannotStop
 from inspector.reader.heap_copy import Buffer
 from inspector.reader.heap_decode import Reading, Still, count_pages, decode_still
 from inspector.reader.heap_own import OwnPlan, read_own
@@ -117,10 +119,12 @@ class HeapReader:
         never stands still, :class:`LayoutError` for one that is not understood.
         """
         heap = self.heap_layout(pause_limit)
-        if isinstance(self._process, OwnProcess) and self._process.world.refusal:
-            return self._read_running(heap, memory)
         if isinstance(self._process, OwnProcess):
-            return self._read_own(heap, self._process, memory) or self._read_running(heap, memory)
+            found = None
+            if not self._process.world.refusal:
+                with suppress(CannotStop):
+                    found = self._read_own(heap, self._process, memory)
+            return found or self._read_running(heap, memory)
         if blocking:
             return self._read_stopped(heap, self._process, pause_limit, memory)
         return self._read_running(heap, memory)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from inspector.cpython.published import spell_version
 from inspector.cpython.runtime_lists import read_gil_enabled
 from inspector.errors import LayoutError, MemoryFault, NoSuchObject, Unsettled
 from inspector.process.own import OwnProcess
+from inspector.process.own_world import CannotStop
 from inspector.reader.interpreter_state import (
     InterpreterState,
     read_interpreter_ids,
@@ -79,22 +81,20 @@ class SnapshotReader:
         process, states = self.process, self.states
         world = process.world if isinstance(process, OwnProcess) else None
         own_at = world.interpreter if world is not None else 0
-        instant = None if world is None or world.refusal else world
         readings = []
         # After the own interpreter by id: the main one first, the newest one last.
         order = sorted(states.values(), key=lambda state: (state.address != own_at, state.id))
         for state in order:
             own = state.address == own_at
-            still = instant if own else stopped
+            still: StillMemory | None = stopped
+            if own:
+                still = None if world is None or world.refusal else world
             asked = request.interpreter in (None, state.id)
             if not asked or (request.only and still is None and not own):
                 continue
             state.followed.own_thread = threading.get_native_id() if own else 0
             try:
-                if still is None:
-                    readings.append(read_running(state, request))
-                else:
-                    readings.append(read_still(state, request, still, own=own))
+                readings.append(_read_interpreter(state, request, still, own=own))
             except (LayoutError, MemoryFault, Unsettled):
                 process.check()
                 ids = read_interpreter_ids(process.memory, self._layout)
@@ -139,3 +139,13 @@ class SnapshotReader:
             tries=max(reading.tries for reading in readings),
             rows=tuple(rows),
         )
+
+
+def _read_interpreter(
+    state: InterpreterState, request: Request, still: StillMemory | None, *, own: bool
+) -> Reading:
+    """Read one interpreter, while ``still`` keeps its threads stopped if that is possible."""
+    if still is not None:
+        with suppress(CannotStop):
+            return read_still(state, request, still, own=own)
+    return read_running(state, request)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NoSuchObject, NoSuchTarget, NotAType, NotCounted
 from inspector.process.own import OwnProcess
+from inspector.process.own_world import CannotStop
 from inspector.reader.discovery import find_layout
 from inspector.reader.heap_target import PAUSE_LIMIT, HeapTarget
 from inspector.reader.interpreter_state import read_interpreter_ids
@@ -140,7 +141,10 @@ class Target(HeapTarget):
         with self._reading() as reader:
             places = [id(each) for each in alive]
             assert isinstance(reader.process, OwnProcess)  # noqa: S101 - for the type checker
-            return count_suspended_references(reader.process.world, self.layout, places)
+            try:
+                return count_suspended_references(reader.process.world, self.layout, places)
+            except CannotStop:
+                return None
 
     def sampler(self, snapshot: Snapshot) -> HeaderSampler:
         """Return a sampler of the headers of the objects of a snapshot of this target."""

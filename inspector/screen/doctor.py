@@ -50,6 +50,9 @@ def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
     if diagnosis.discovery_pause_ns is not None:
         pause = format_duration(diagnosis.discovery_pause_ns)
         parts += [Text(f"the process was stopped for {pause} to find its layout"), Text("")]
+    if diagnosis.why_not_exact:
+        reason = escape_text(diagnosis.why_not_exact)
+        parts += [Text(f"not exact, for this process cannot be stopped: {reason}"), Text("")]
     if timing is not None:
         for title, phases in (
             ("ATTACHING", timing.attach),

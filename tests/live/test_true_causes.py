@@ -52,6 +52,22 @@ def test_behind_a_filter_the_own_process_is_read_without_a_pause() -> None:
 
 
 @free_threaded_only
+@pytest.mark.parametrize("calls", ["0", "1", "01"])
+def test_a_filter_that_comes_after_a_reading_is_named_and_read_around(calls: str) -> None:
+    """Call 0 is process_vm_readv, 1 is process_vm_writev."""
+    found = printed_by(sys.executable, TARGETS / "sandboxed.py", "late", *calls)
+    own, other = found["after"]
+    names = [("process_vm_readv", "process_vm_writev")[int(call)] for call in calls]
+    why = f"this system refuses {' and '.join(names)}"
+    assert (found["before"][0]["exact"], found["before"][0]["doctor"]) == (True, None)
+    assert (own["exact"], own["why"], own["doctor"], own["suspended"]) == (False, why, why, False)
+    assert own["total"] == own["refcount"] == found["before"][0]["total"]
+    assert own["instances"] == other["instances"] == 1000
+    assert other["total"] == found["before"][1]["total"]
+    assert max(own["seconds"], other["seconds"]) < 30
+
+
+@free_threaded_only
 def test_where_every_way_to_read_the_own_process_is_refused_the_error_says_that() -> None:
     found = printed_by(sys.executable, TARGETS / "sandboxed.py", "file")
     assert found["error"] == "AccessDenied"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.process.machine_code import find_address
-from inspector.process.own_world import OwnWorld
+from inspector.process.own_world import CannotStop, OwnWorld
 from inspector.process.vectors import PAGE
 from tests.support import free_threaded_only
 
@@ -62,9 +62,14 @@ def test_what_cannot_be_read_is_none_and_nothing_else_is(
     assert pieces == others == [pages[:8], None, pages[100:108]]
 
 
-def test_where_gathering_is_refused_whole_pages_are_read(ground: tuple[mmap.mmap, int]) -> None:
+def test_a_call_that_is_refused_later_is_named_and_nothing_is_stopped_any_more(
+    ground: tuple[mmap.mmap, int],
+) -> None:
     pages, at = ground
     world = OwnWorld()
     # Within the pause there may be no Python code: a function of C that moves nothing.
     world._gather = find_address(ctypes.PyDLL(None).getppid)
-    assert world.read_many([(at + 40, 8), (at + 5000, 8)]) == [pages[40:48], pages[5000:5008]]
+    with pytest.raises(CannotStop, match="this system refuses process_vm_writev"):
+        world.read_many([(at + 40, 8), (at + 5000, 8)])
+    assert world.refusal
+    assert world.read(at + 40, 8) == pages[40:48]
