@@ -12,12 +12,21 @@ from inspector.analysis.heap_change import MORE_BYTES, Earlier, compare_histogra
 from inspector.verdict.judge import ENOUGH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from inspector.analysis.history import History
     from inspector.snapshots.heap import Histogram, TypeUse
     from inspector.snapshots.snapshot import ObjectCount, Snapshot
+    from inspector.verdict.judge import Judgement
 
-__all__ = ["Change", "elapsed_seconds", "find_changes", "is_same_process", "measure_growth"]
+__all__ = [
+    "Change",
+    "elapsed_seconds",
+    "find_changes",
+    "is_same_process",
+    "judge_changes",
+    "measure_growth",
+]
 
 
 class Change(NamedTuple):
@@ -45,6 +54,8 @@ class Change(NamedTuple):
     growth_per_second: float | None = None
     """Of references; None for readings of two processes."""
     instances_per_second: float | None = None
+    judged: Judgement | None = None
+    """The verdict on the object, where there were readings enough in between."""
 
     @property
     def largest_growth(self) -> int:
@@ -57,8 +68,11 @@ class Change(NamedTuple):
         return max(abs(self.growth or 0), abs(self.instances_growth or 0))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return self._asdict()
+        """Return the JSON form; with a verdict there are also ``evidence`` and ``advice``."""
+        document = self._asdict()
+        del document["judged"]
+        verdict = {"verdict": None} if self.judged is None else self.judged.as_dict()
+        return {**document, **verdict}
 
 
 def is_same_process(before: Snapshot, after: Snapshot) -> bool:
@@ -108,6 +122,17 @@ def find_changes(before: Snapshot, after: Snapshot) -> list[Change]:
         seconds = (after.heap.taken_ns - before.heap.taken_ns) / 1e9 if same else None
         changes = _add_instances(changes, after, compared, seconds)
     return sorted(changes, key=lambda change: (-change.magnitude, change.name, change.address or 0))
+
+
+def judge_changes(changes: Sequence[Change], history: History) -> list[Change]:
+    """Return changes with the verdicts of a history that ends with their second snapshot."""
+    rows = {(row.address, row.name): row for row in history.latest}
+    found = []
+    for change in changes:
+        row = rows.get((change.address or 0, change.name))
+        judged = None if row is None else history.verdict(row)
+        found.append(change._replace(judged=judged))
+    return found
 
 
 def elapsed_seconds(before: Snapshot, after: Snapshot) -> float | None:

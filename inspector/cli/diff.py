@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import inspector
-from inspector.analysis.change import elapsed_seconds, find_changes, is_same_process
+from inspector.analysis.change import elapsed_seconds, find_changes, is_same_process, judge_changes
 from inspector.analysis.pace import Stretch, compare_paces
 from inspector.cli import options
 from inspector.cli.command import Command
@@ -106,6 +106,8 @@ def print_diff(
     new = _read_snapshot(after or before, kind, blocking=blocking, instances=old.heap is not None)
     matches = make_matcher(tuple(filters or ()))
     found = [each for each in find_changes(old, new) if matches(each.name)]
+    if after is None:
+        found = _judge_changes(before, found)
     paces = None if is_same_process(old, new) else _compare_recordings(before, after or before)
     if paces is not None:
         paces = [pace for pace in paces if matches(pace.name)]
@@ -154,6 +156,20 @@ def _read_snapshot(
         path=name,
         hint="give a second file, or a PID",
     )
+
+
+def _judge_changes(path: str, changes: Sequence[Change]) -> list[Change]:
+    """Return the changes over a recording with the verdicts that its readings bear."""
+    from inspector.analysis.history import MAX_READINGS, History
+    from inspector.snapshots.recording import RecordingReader
+
+    with RecordingReader(path) as reader:
+        last = len(reader) - 1
+        steps = min(last, MAX_READINGS - 1)
+        history = History.begin(reader.read(0))
+        for step in range(1, steps + 1):
+            history = history.add(reader.read(last * step // steps))
+    return judge_changes(changes, history)
 
 
 def _compare_recordings(before: str, after: str) -> list[PaceChange] | None:

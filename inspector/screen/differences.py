@@ -34,9 +34,6 @@ ROWS: Final = 40
 NARROWEST: Final = 12
 """Cells that names keep."""
 
-WHAT: Final = 12
-"""Cells of the last column."""
-
 SIGNED: Final = 14
 
 
@@ -79,8 +76,10 @@ def difference_view(
     heading.append(_describe_heaps(old, new), "not bold")
     if not shown:
         return Group(heading, Text("nothing changed" if not found else ""))
+    marks = [_describe_change(change) for change in shown]
+    width -= GAP + max(mark.cell_len for mark in marks)
     columns = _choose_columns(shown, width, seconds, with_heap=bool(old.heap and new.heap))
-    room = width - WHAT - sum(GAP + _measure_column(head, cells) for head, cells in columns)
+    room = width - sum(GAP + _measure_column(head, cells) for head, cells in columns)
     table = bare_table()
     table.add_column("TYPE" if shown[0].kind == "type" else shown[0].kind.upper(), no_wrap=True)
     for head, cells in columns:
@@ -91,14 +90,13 @@ def difference_view(
     for number, change in enumerate(shown):
         name = cut_to_width(escape_text(change.name), max(NARROWEST, room))
         texts = [_style_cell(head, cells[number], change) for head, cells in columns]
-        mark = change.what if change.settled else f"{change.what} ~"
-        table.add_row(Text(name), *texts, Text(mark, "dim"))
+        table.add_row(Text(name), *texts, marks[number])
     caption = f"{len(shown):,} of {len(found):,} changes"
     if any(not change.settled for change in shown):
         caption += "; ~ moved while it was read"
     if any(change.growth is None and change.instances is not None for change in shown):
         caption += "; references to built-in types are not counted"
-    return Group(heading, Text(""), table, Text(""), Text(caption, "dim"))
+    return Group(heading, Text(""), table, Text(""), Text(caption, "dim"), *_advise(shown))
 
 
 def pace_view(paces: Sequence[PaceChange], width: int, limit: int | None) -> Group:
@@ -126,13 +124,21 @@ def pace_view(paces: Sequence[PaceChange], width: int, limit: int | None) -> Gro
     return Group(heading, Text(""), table, Text(""), Text(caption, "dim"))
 
 
+def _describe_change(change: Change) -> Text:
+    """Return what happened to an object, and the verdict on it."""
+    text = Text(change.what if change.settled else f"{change.what} ~", "dim")
+    if change.judged is not None:
+        text.append(f" {change.judged.verdict}", "not dim bold magenta")
+    return text
+
+
 def _choose_columns(
     shown: Sequence[Change], width: int, seconds: float | None, *, with_heap: bool
 ) -> list[tuple[str, list[str]]]:
     """Return the heads and cells of the columns that fit."""
     rates = {"/s", "INSTANCES/s"}
     chosen: dict[str, list[str]] = {}
-    room = width - NARROWEST - WHAT
+    room = width - NARROWEST
     for head in CHOICE:
         if (head in OF_HEAP and not with_heap) or (head in rates and not seconds):
             continue
@@ -160,6 +166,19 @@ def _style_cell(head: str, cell: str, change: Change) -> Text:
 def _is_uncounted(change: Change) -> bool:
     """Whether only instances of a type are known."""
     return change.growth is None and change.what != "unknown"
+
+
+def _advise(shown: Sequence[Change]) -> list[Text]:
+    """Say of each verdict what it means, with the numbers of the first type that has it."""
+    lines = []
+    said = set()
+    for change in shown:
+        judged = change.judged
+        if judged is not None and judged.verdict not in said:
+            said.add(judged.verdict)
+            title = f"{judged.verdict}, {escape_text(change.name)}: "
+            lines.append(Text.assemble((title, "bold"), judged.advice))
+    return lines
 
 
 def _describe_heaps(old: Snapshot, new: Snapshot) -> str:

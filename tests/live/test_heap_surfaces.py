@@ -10,6 +10,7 @@ import pytest
 import inspector
 from inspector.screen.histogram_export import export_histogram
 from inspector.screen.selected_types import TypeSelection
+from inspector.snapshots.recording import RecordingWriter
 from tests.live.puppets import Puppet, inspect
 from tests.support import TARGETS, interpreters, python_of
 
@@ -47,6 +48,25 @@ def test_what_rose_in_both_steps_comes_before_what_rose_once(version: str, tmp_p
     assert others.status == 0, others.errors
     slotted = {row["name"]: row for row in others.document["types"]}["__main__.Slotted"]
     assert (slotted["delta"], slotted["steps"], slotted["growing"]) == (200, [400, -200], False)
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
+def test_a_recording_tells_what_was_kept_meanwhile(version: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "r.jsonl")
+    with Puppet(python_of(version), HEAPS) as target, RecordingWriter(path, {}) as writer:
+        attached = inspector.attach(target.pid)
+        for _ in range(7):
+            writer.add(attached.add_heap(attached.snapshot()))
+            target.ask("make", 20)
+    words = ("--filter", "__main__.Slotted")
+    shown = inspect("diff", path, *words, COLUMNS="140").output
+    (change,) = inspect("diff", path, *words, "--json").document["changes"]
+    assert (change["verdict"], change["growth"], change["instances_growth"]) == ("kept", 120, 120)
+    assert change["evidence"]["referenced"] == 120
+    assert "120 more instances are alive, or may await a collection" in change["advice"]
+    (line,) = [line for line in shown.splitlines() if line.startswith("__main__.Slotted")]
+    assert line.split()[-2:] == ["changed", "kept"]
+    assert "kept, __main__.Slotted: 120 more instances" in shown
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,12 @@ def test_the_table_has_instances_where_the_heap_was_read() -> None:
     assert first.name == "app.Order"
 
 
+def test_the_details_of_a_type_have_its_instances_over_time() -> None:
+    state = press_key(press_key(watched(), "I"), "enter")
+    shown = "\n".join(lines(replace(state, size=Size(140, 60))))
+    assert "▁▃▆█  ~63 in 2.0kB, +54, read at 00:00:07" in shown
+
+
 def test_a_heap_that_cannot_be_read_is_said_with_its_reason() -> None:
     unread = reading(1, with_heap=False)._replace(why_no_heap="mi_page_t is not unique")
     state = add_snapshot(State(size=Size(120, 20)), unread)

@@ -121,12 +121,27 @@ def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
         ("trend", f"{draw_sparkline(totals, 40, unicode=state.unicode).strip()}  {span}"),
         ("growth", f"{cells.format_signed(history.growth(row), 20)} since the baseline at {since}"),
         ("rate", f"{cells.format_rate(history.rate(row))} per second"),
+        *_describe_instances(state, row, history),
         ("header", _describe_header(evidence, unicode=state.unicode)),
         ("verdict", "none" if judged is None else f"{judged.verdict}: {judged.advice}"),
     ]
     if judged is not None:
         facts.append(("evidence", describe_evidence(evidence)))
     return lines_of(make_grid(facts), state.size.width)
+
+
+def _describe_instances(state: State, row: ObjectCount, history: History) -> list[tuple[str, str]]:
+    """Return how many instances there are and were, where the heap was read."""
+    use, heap = history.find_use(row), history.heap
+    if use is None or heap is None:
+        return []
+    trend = draw_sparkline(heap.list_instances(row.key), 40, unicode=state.unicode).strip()
+    about = "" if use.instances == use.low else "~"
+    grown = cells.format_signed(heap.measure_growth(row.key), 20)
+    read = cells.format_clock(heap.latest.taken_ns)
+    blocks = f"{cells.format_compact(use.bytes)}B"
+    now = f"{about}{format_count(use.instances)} in {blocks}, {grown}, read at {read}"
+    return [("instances", f"{trend}  {now}")]
 
 
 def _describe_header(evidence: Evidence, *, unicode: bool) -> str:
