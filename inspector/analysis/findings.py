@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from inspector.analysis.history import is_rising
 from inspector.analysis.leak_growth import judge_orphans, judge_type
 from inspector.verdict.evidence import Verdict
-from inspector.verdict.judge import ENOUGH, judge
+from inspector.verdict.judge import ENOUGH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -209,21 +209,21 @@ def _find_lost_references(history: History, pid: int) -> list[Attention]:
     """Return types whose references rise without instances, or fall below what there are."""
     found = []
     for row in history.latest:
-        evidence = history.evidence(row)
-        judged = judge(evidence)
-        if judged is None or evidence.seconds is None:
+        judged = history.verdict(row)
+        if judged is None or judged.evidence.seconds is None:
             continue
-        rate = (evidence.total or 0) / evidence.seconds
-        command = _make_command("type", row.name, pid)
+        rate = (judged.evidence.total or 0) / judged.evidence.seconds
         if judged.verdict in (Verdict.GROWING, Verdict.LEAKING):
-            if evidence.instances is None:
+            if judged.evidence.instances is None:
                 continue  # without the heap nobody knows whether instances explain them
+            text = f"+{_format_rate(rate)} references/s that no further instances explain"
             command = _make_command("leaks", pid, "--blocking", "--interval", 5)
-            text = f"+{_format_rate(rate)} references/s that no further instance explains"
-            found.append(Attention(judged.verdict, row.name, text, None, rate, (), command))
         elif judged.verdict is Verdict.OVER_DECREF:
             text = "references are released that were never taken"
-            found.append(Attention(judged.verdict, row.name, text, None, rate, (), command))
+            command = _make_command("type", row.name, pid)
+        else:
+            continue
+        found.append(Attention(judged.verdict, row.name, text, None, rate, (), command))
     return found
 
 

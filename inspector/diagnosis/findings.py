@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from inspector.analysis.findings import Attention, TypeTrend
     from inspector.diagnosis.why import Parallelism
     from inspector.reader.target import Target
-    from inspector.snapshots.heap import Histogram
     from inspector.snapshots.leaks import Leaks
     from inspector.snapshots.snapshot import TargetInfo
 
@@ -35,7 +34,10 @@ EVERY: Final = 1.0
 """Seconds between two readings of the counts and of the heap."""
 
 HEAP_SHARE: Final = 0.25
-"""Share of the time that is spent on readings of the heap, at most."""
+"""Share of one processor that is spent on readings of the heap, at most."""
+
+LONGEST_WAIT: Final = 0.4
+"""Of the time, from one reading of the heap to the next: three are needed to tell growth."""
 
 
 @dataclass(frozen=True)
@@ -87,20 +89,20 @@ class FirstLook:
 class _Readings:
     """The readings of counts and of the heap, taken in between samples of threads."""
 
-    def __init__(self, target: Target, pause_limit: float | None) -> None:
+    def __init__(self, target: Target, duration: float, pause_limit: float | None) -> None:
         self._target = target
+        self._longest_wait = duration * LONGEST_WAIT
         self._pause_limit = pause_limit
         self.begin = time.monotonic()
         self.leaks: Leaks | None = None
         """What was lost since the first reading; None if nobody looked twice."""
         self._first_leaks = self._read_leaks()
-        self.history = History.begin(target.snapshot())
-        self.heaps: list[Histogram] = []
+        begin, spent = time.monotonic(), time.thread_time()
+        first = target.add_heap(target.snapshot())
+        self.history = History.begin(first)
+        self.heaps = [] if first.heap is None else [first.heap]
         self.ended = False
-        self.cost = 0.0
-        """Seconds that the last reading took."""
-        self._due = 0.0
-        self.take()
+        self._plan_next(begin, spent)
 
     @property
     def elapsed(self) -> float:
@@ -133,23 +135,29 @@ class _Readings:
             self.take()
 
     def take(self) -> None:
-        """Read counts and heap once; what moves too fast is left out.
-
-        The heap of a reading comes with its counts, so that references and instances are
-        compared over the same time.
-        """
-        begin = time.monotonic()
+        """Read counts and heap once; what moves too fast is left out."""
+        begin, spent = time.monotonic(), time.thread_time()
         try:
             snapshot = self._target.add_heap(self._target.snapshot())
+        except NoSuchTarget:
+            self.ended = True
+            return
+        except InspectorError:
+            pass  # the next reading may succeed
+        else:
             self.history = self.history.add(snapshot)
             if snapshot.heap is not None:
                 self.heaps.append(snapshot.heap)
-        except NoSuchTarget:
-            self.ended = True
-        except InspectorError:
-            pass  # the next reading may succeed; without any, the heap is unknown
+        self._plan_next(begin, spent)
+
+    def _plan_next(self, begin: float, spent: float) -> None:
+        """Note what a reading that began then has cost, and when the next one is due.
+
+        ``spent`` is the processor time of this thread until then.
+        """
         self.cost = time.monotonic() - begin
-        self._due = begin + max(EVERY, self.cost / HEAP_SHARE)
+        wait = max(EVERY, (time.thread_time() - spent) / HEAP_SHARE)
+        self._due = begin + min(wait, self._longest_wait)
 
 
 def look_at_process(
@@ -162,7 +170,7 @@ def look_at_process(
     ``pause_limit``: then it is stopped twice, for at most so many seconds, to find references
     that are lost meanwhile.  Raises what attaching and reading raise.
     """
-    readings = _Readings(target, pause_limit)
+    readings = _Readings(target, duration, pause_limit)
     spare = readings.cost
     if duration > FIRST_LINES:
         first = max(FIRST_LINES - readings.elapsed, LEAST_WATCH)

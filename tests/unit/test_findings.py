@@ -111,23 +111,27 @@ def test_what_costs_nothing_is_no_finding() -> None:
     assert find_attention(PID, 5.0, delays=[delay("lock", 0.001)]) == ()
 
 
-def counted(*totals: int, instances: int | None = 0) -> tuple[Attention, ...]:
+def counted(*totals: int, instances: int | None = None) -> tuple[Attention, ...]:
+    """Return what is found where a total rises, and so many instances come per reading."""
     readings = []
-    for number, total in enumerate(totals):
-        whole = snapshot(row("app.Leaky", local=total), taken_ns=number * SECOND)
+    for second, total in enumerate(totals):
+        found = None
         if instances is not None:
-            whole = whole._replace(heap=heap(number, use("app.Leaky", instances * number)))
-        readings.append(whole)
+            found = heap(second, use("app.Leaky", 10 + instances * second))
+        leaky = row("app.Leaky", local=total)
+        readings.append(snapshot(leaky, taken_ns=second * SECOND, heap=found))
     return find_attention(PID, 5.0, history=history(*readings))
 
 
 def test_references_that_rise_without_instances_are_a_finding() -> None:
-    (found,) = counted(0, 100, 200, 300, 400, 500)
+    totals = (0, 100, 200, 300, 400, 500)
+    (found,) = counted(*totals, instances=0)
     assert (found.kind, found.name, found.rate) == ("growing", "app.Leaky", 100)
-    assert "that no further instance explains" in found.text
-    assert counted(100, 100, 100, 100, 100, 100) == ()
-    assert counted(0, 100, 200, 300, 400, 500, instances=100) == ()
-    assert counted(0, 100, 200, 300, 400, 500, instances=None) == ()
+    assert "that no further instances explain" in found.text
+    assert found.command == "inspector leaks 4242 --blocking --interval 5"
+    assert counted(*totals) == ()  # nobody knows whether instances explain them
+    assert counted(*totals, instances=100) == ()  # its instances are the finding
+    assert counted(100, 100, 100, 100, 100, 100, instances=0) == ()
 
 
 def test_references_that_nothing_holds_lead_where_they_grow() -> None:
