@@ -54,6 +54,10 @@ LEAST_SHARE: Final = 0.01
 """Of the threads' time; what costs less is not worth a line."""
 
 
+LEAST_HEAT: Final = 0.1
+"""Likewise of samples in which a count had changed."""
+
+
 class TypeTrend(NamedTuple):
     """How the instances of a type changed over several readings of the heap."""
 
@@ -159,7 +163,7 @@ def find_attention(
     if history is not None:
         found += _find_lost_references(history, pid)
     for delay in delays:
-        if delay.share is None or delay.share >= LEAST_SHARE:
+        if _is_worth_a_line(delay):
             found.append(_describe_delay(delay, pid))
     found.sort(key=lambda each: KINDS.index(each.kind))
     return tuple(found)
@@ -240,11 +244,19 @@ def _describe_delay(delay: Finding, pid: int) -> Attention:
     )
 
 
+def _is_worth_a_line(delay: Finding) -> bool:
+    """Whether a delay costs enough, or where that is unknown, is seen often enough."""
+    if delay.share is not None:
+        return delay.share >= LEAST_SHARE
+    return delay.heat is None or delay.heat >= LEAST_HEAT
+
+
 def _describe_cost(delay: Finding) -> str:
     """Say what a delay costs, and whom."""
     threads = f"{delay.threads} thread{'' if delay.threads == 1 else 's'}"
     if delay.share is None:
-        return threads
+        often = "" if delay.heat is None else f"updated in {delay.heat:.0%} of samples by "
+        return f"{often}{threads}"
     cost = f"{delay.share:.0%} of the threads' time"
     return f"{cost}, {threads}" if delay.threads else cost
 

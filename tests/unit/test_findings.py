@@ -109,6 +109,14 @@ def test_findings_come_by_severity_and_name_the_command_that_goes_deeper() -> No
 
 def test_what_costs_nothing_is_no_finding() -> None:
     assert find_attention(PID, 5.0, delays=[delay("lock", 0.001)]) == ()
+    cool = delay("object", None)._replace(heat=0.01)
+    assert find_attention(PID, 5.0, delays=[cool]) == ()
+
+
+def test_an_object_whose_cost_is_unknown_says_how_often_it_is_updated() -> None:
+    hot = delay("object", None)._replace(heat=0.42)
+    (found,) = find_attention(PID, 5.0, delays=[hot])
+    assert found.text == "updated in 42% of samples by 4 threads"
 
 
 def counted(*totals: int, instances: int | None = None) -> tuple[Attention, ...]:
