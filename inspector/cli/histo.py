@@ -42,7 +42,8 @@ BaselineOption = Annotated[
     typer.Option(
         "--baseline",
         metavar="FILE",
-        help="Compare with a document of histo --json or --export, also .gz: what there is more.",
+        help="Compare with a document of histo --json or --export, also .gz, or with the end of "
+        "a recording: what there is more.",
     ),
 ]
 TargetOption = Annotated[

@@ -14,6 +14,9 @@ __all__ = ["LEAST_SECONDS", "HeapPace"]
 LEAST_SECONDS: Final = 2.0
 """From one reading of the heap to the next, for who watches a process."""
 
+AFTER_FAILURE: Final = 10.0
+"""Seconds after which a heap that could not be read is tried again."""
+
 SHARE: Final = 0.1
 """Of a processor that readings of the heap take at most."""
 
@@ -39,5 +42,6 @@ class HeapPace:
         found = self._target.add_heap(
             snapshot, blocking=self._blocking, pause_limit=self._pause_limit
         )
-        self._due = now + max(self._least, (time.thread_time() - begin) / SHARE)
+        rest = max(self._least, (time.thread_time() - begin) / SHARE)
+        self._due = now + (rest if found.heap is not None else max(rest, AFTER_FAILURE))
         return found

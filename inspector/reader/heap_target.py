@@ -72,13 +72,15 @@ class HeapTarget:
         """Return a snapshot of this process with a reading of the heap.
 
         ``blocking`` is as for :meth:`histogram`; a heap that is too large to be copied in a
-        pause is estimated.  Where the heap cannot be read, ``why_no_heap`` says why.
+        pause is estimated.  Unless ``blocking``, another process is never stopped, not even to
+        find the layout of its heap.  Where the heap cannot be read, ``why_no_heap`` says why.
         """
         try:
             try:
-                heap = self.histogram(blocking=blocking, pause_limit=pause_limit)
+                limit = pause_limit if blocking else 0.0
+                heap = self.histogram(blocking=blocking, pause_limit=limit)
             except Unsettled:
-                heap = self.histogram(pause_limit=pause_limit)
+                heap = self.histogram(pause_limit=0.0)
         except (LayoutError, MemoryFault, Unsettled) as error:
             return snapshot._replace(heap=None, why_no_heap=str(error))
         return snapshot._replace(heap=heap, why_no_heap=None)

@@ -1,4 +1,4 @@
-"""Histograms from files that ``histo`` wrote."""
+"""Histograms from files that ``histo``, ``dump --instances`` or ``record`` wrote."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.errors import FileError
 from inspector.snapshots.compressed_files import open_decompressed
-from inspector.snapshots.documents import PARSE_ERRORS, parse_histogram
+from inspector.snapshots.documents import PARSE_ERRORS, parse_histogram, parse_snapshot
+from inspector.snapshots.recording import RecordingReader, is_recording
 
 if TYPE_CHECKING:
     from inspector.snapshots.heap import Histogram
@@ -23,8 +24,12 @@ DOCUMENT: Final = b"{"
 def read_histogram(path: str) -> Histogram:
     """Return the histogram in the last line of a file that ``histo`` wrote.
 
-    Raises :class:`FileError` for any other file.
+    Of a document of ``dump --instances``, and of the last reading of a recording, it is the
+    heap that came with the counts.  Raises :class:`FileError` for any other file.
     """
+    if is_recording(path):
+        with RecordingReader(path) as reader:
+            return _require_heap(path, reader.read(len(reader) - 1).heap)
     line = b""
     try:
         with open_decompressed(path, DOCUMENT) as file:
@@ -32,10 +37,24 @@ def read_histogram(path: str) -> Histogram:
                 line = found.strip() or line
                 if not line.startswith(DOCUMENT) or len(found) == LONGEST_LINE:
                     raise ValueError("this is no document")
-        return parse_histogram(json.loads(line))
+        document = json.loads(line)
+        if "objects" in document:
+            return _require_heap(path, parse_snapshot(document).heap)
+        return parse_histogram(document)
     except PARSE_ERRORS as error:
         raise FileError(
             f"{path} is not a document of histo --json",
             path=path,
             hint="inspector histo PID --json writes one, and --export FILE.json",
         ) from error
+
+
+def _require_heap(path: str, heap: Histogram | None) -> Histogram:
+    """Return a heap that came with counts; raise :class:`FileError` where none did."""
+    if heap is None:
+        raise FileError(
+            f"{path} has no instances: the heap was not read",
+            path=path,
+            hint="dump --instances --json has them, and record without --no-instances",
+        )
+    return heap

@@ -13,7 +13,8 @@ from inspector.errors import FileError
 from inspector.screen.histogram_export import HISTOGRAM_SUFFIXES, export_histogram
 from inspector.screen.selected_types import TypeSelection, select_types
 from inspector.snapshots.heap_files import read_histogram
-from tests.screen.builder import heap, use
+from inspector.snapshots.recording import RecordingWriter
+from tests.screen.builder import heap, row, snapshot, use
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +112,20 @@ BROKEN = {
     "torn": gzip.compress(b'{"types": [' * 99)[:40],
     "nested": b'{"types":' * 100_000,
 }
+
+
+def test_a_recording_and_a_dump_with_instances_are_baselines_too(tmp_path: Path) -> None:
+    whole = heap(3, use("app.Order", 10))
+    counted = snapshot(row("app.Order", local=3))
+    recording, dump = str(tmp_path / "r.jsonl"), tmp_path / "d.json"
+    with RecordingWriter(recording, {}) as writer:
+        writer.add(counted._replace(heap=heap(1, use("app.Order", 2))))
+        writer.add(counted._replace(heap=whole))
+    dump.write_text(json.dumps(counted._replace(heap=whole).as_dict()))
+    assert read_histogram(recording) == read_histogram(str(dump)) == whole
+    dump.write_text(json.dumps(counted.as_dict()))
+    with pytest.raises(FileError, match="the heap was not read"):
+        read_histogram(str(dump))
 
 
 @pytest.mark.parametrize("case", BROKEN)
