@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.analysis.thread_time import COMMON_LINES, Finding, LineShare
+from inspector.analysis.thread_time import COMMON_LINES, Finding, LineShare, order_findings
 from inspector.snapshots.thread_sample import ATTACHED
 from inspector.verdict.advice import advise_on_object
 from inspector.verdict.evidence import Verdict
@@ -147,11 +147,15 @@ class HotObject(NamedTuple):
 
 
 def find_hot_objects(
-    tally: HeatTally, objects: Iterable[HotObject], version: tuple[int, int]
+    tally: HeatTally,
+    objects: Iterable[HotObject],
+    shares: Mapping[int, float | None],
+    version: tuple[int, int],
 ) -> list[Finding]:
     """Return the objects whose counts at least two threads change.
 
-    ``version`` of CPython says which advice helps.
+    ``shares`` are those of processor time, by address.  ``version`` of CPython says which
+    advice helps.
     """
     found = []
     for each in objects:
@@ -167,7 +171,7 @@ def find_hot_objects(
         found.append(
             Finding(
                 "object",
-                None,
+                shares.get(each.address),
                 name,
                 each.type,
                 threads + (threads < 2),  # noqa: PLR2004 - its owner is the other one
@@ -177,12 +181,18 @@ def find_hot_objects(
                 each.moved / max(each.samples, 1),
             )
         )
-    found.sort(key=lambda finding: -(finding.heat or 0.0) * finding.threads)
-    return found[:MOST_FINDINGS]
+    return order_findings(found)[:MOST_FINDINGS]
 
 
-def find_hot_types(tally: HeatTally, judged: Sequence[tuple[int, str, Judgement]]) -> list[Finding]:
-    """Return the types that at least two threads count in one header; address, name, verdict."""
+def find_hot_types(
+    tally: HeatTally,
+    judged: Sequence[tuple[int, str, Judgement]],
+    shares: Mapping[int, float | None],
+) -> list[Finding]:
+    """Return the types that at least two threads count in one header.
+
+    ``judged`` are (address, name, verdict), ``shares`` those of processor time, by address.
+    """
     found = []
     for address, name, judgement in judged:
         evidence = judgement.evidence
@@ -197,7 +207,7 @@ def find_hot_types(tally: HeatTally, judged: Sequence[tuple[int, str, Judgement]
         found.append(
             Finding(
                 "type",
-                None,
+                shares.get(address),
                 name + ("" if rate is None else f": at least {rate:,.0f} updates/s"),
                 "builtins.type",
                 threads,
@@ -207,5 +217,4 @@ def find_hot_types(tally: HeatTally, judged: Sequence[tuple[int, str, Judgement]
                 moved / samples if samples else None,
             )
         )
-    found.sort(key=lambda finding: -(finding.heat or 0.0) * finding.threads)
-    return found[:MOST_FINDINGS]
+    return order_findings(found)[:MOST_FINDINGS]

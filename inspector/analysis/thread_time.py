@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMON_LINES",
+    "RUNNING",
     "Finding",
     "LineShare",
     "ThreadTally",

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inspector.analysis.history import History
 from inspector.analysis.object_heat import HeatTally, HotObject, find_hot_objects, find_hot_types
-from inspector.analysis.thread_time import ThreadTally, find_delays, order_findings
+from inspector.analysis.processor_time import COUNTING, LOCKING, ProcessorTally, ProcessorTime
+from inspector.analysis.thread_time import RUNNING, ThreadTally, find_delays, order_findings
 from inspector.diagnosis.processors import count_processors, read_processor_seconds
 from inspector.errors import InspectorError, LayoutError, MemoryFault, NoSuchTarget
+from inspector.process.perf_events import ProcessorSampler
 from inspector.process.tasks import is_stopped_by_signal
 from inspector.snapshots.header_samples import HeaderSamples
 from inspector.verdict.judge import judge
@@ -72,6 +74,8 @@ class Parallelism:
     """The process ended before the time was over."""
     stopped_by_signal: bool
     """When the time was over, by SIGSTOP or Ctrl-Z: none of its threads runs."""
+    processor: ProcessorTime = ProcessorTime(0, None, None, None)  # noqa: RUF009 - it is frozen
+    """What processor time went to."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document of ``inspector why --json``."""
@@ -83,6 +87,7 @@ class Parallelism:
             "threads": self.threads._asdict(),
             "processors_used": self.processors_used,
             "processors": self.processors,
+            "processor": self.processor.as_dict(),
             "sleeps": self.sleeps,
             "attached_sleeps": self.attached_sleeps,
             "findings": [finding.as_dict() for finding in self.findings],
@@ -113,12 +118,26 @@ class _Watch:
         self._next_walk = 0.0
         if heat is not None:
             heat.watch(row.address for row in self.begin if row.state != "immortal")
+        self.clock = ProcessorSampler(())
+        self.spent = ProcessorTally(
+            target.find_functions(COUNTING | LOCKING), target.atomic_code().is_near
+        )
 
     def add_sample(self, *, with_activity: bool) -> None:
         """Take one sample of everything."""
         sample = self.sampler.sample(with_activity=with_activity)
         self.tally.add(sample)
         self.hot.add(sample)
+        if with_activity:
+            self.clock.add_threads(
+                view.native_id for view in sample.threads if view.activity == RUNNING
+            )
+            self.add_processor_samples()
+
+    def add_processor_samples(self) -> None:
+        """Add what the kernel sampled since the last time."""
+        read = self.clock.read()
+        self.spent.add((each.instruction, each.registers) for each in read)
 
     def walk_heap(self) -> None:
         """Look for more objects that several threads use, if it is time to.
@@ -185,7 +204,9 @@ class _Watch:
             objects.append(
                 HotObject(address, kind, names.get(address, ""), state_of(header), *heat[address])
             )
-        return find_hot_objects(self.hot, objects, self._target.layout.published.minor)
+        shares = {each.address: self.spent.share(each.address) for each in objects}
+        version = self._target.layout.published.minor
+        return find_hot_objects(self.hot, objects, shares, version)
 
     def _find_types(self, heat: Mapping[int, tuple[int, int]], seconds: float) -> list[Finding]:
         """Return what the judge says of types whose headers moved."""
@@ -203,7 +224,8 @@ class _Watch:
                 judgement = judge(history.evidence(row))
                 if judgement is not None:
                     judged.append((row.address, row.name, judgement))
-        return find_hot_types(self.hot, judged)
+        shares = {address: self.spent.share(address) for address, _, _ in judged}
+        return find_hot_types(self.hot, judged, shares)
 
 
 def state_of(header: Header) -> str:
@@ -251,6 +273,8 @@ def watch_threads(
         due = max(due + max(1 / rate, cost / CORE_SHARE), now)
         time.sleep(max(0.0, min(due, begin + duration) - time.monotonic()))
     seconds = time.monotonic() - begin
+    watch.add_processor_samples()
+    watch.clock.close()
     now_used = read_processor_seconds(target.pid) or last_used
     tally = watch.tally
     looks = max(tally.looks, 1)
@@ -267,4 +291,5 @@ def watch_threads(
         (*watch.sampler.unproved, *watch.unseen, *UNSEEN),
         ended,
         is_stopped_by_signal(target.pid),
+        watch.spent.summary(watch.clock.reason),
     )

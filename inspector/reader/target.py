@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.refcount import Header
+    from inspector.process.atomic_code import AtomicCode
     from inspector.process.other import OtherProcess
+    from inspector.process.symbols import Function
     from inspector.reader.anatomy import Anatomy
     from inspector.reader.header_sampler import HeaderSampler
     from inspector.reader.heat_sampler import HeatSampler
@@ -210,6 +212,18 @@ class Target(HeapTarget):
 
         chain = list(read_interpreter_ids(self._process.memory, self.layout))
         return HeatSampler(self._process.memory, self.layout, chain, types)
+
+    def find_functions(self, names: Collection[str]) -> list[Function]:
+        """Return where those of some functions of CPython are whose symbols its file has."""
+        from inspector.process.symbols import find_functions
+
+        return find_functions(self.pid, "_PyRuntime", self.layout.runtime, names)
+
+    def atomic_code(self) -> AtomicCode:
+        """Return what tells whether an instruction is near an atomic operation."""
+        from inspector.process.atomic_code import AtomicCode
+
+        return AtomicCode(self._process.memory)
 
     def read_headers(self, addresses: Sequence[int]) -> dict[int, Header]:
         """Return the headers of objects, without those that are gone."""

@@ -8,9 +8,11 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
+from inspector.process.perf_events import REFUSED
 from inspector.screen.text import STOPPED_BY_SIGNAL, escape_text, format_plural
 
 if TYPE_CHECKING:
+    from inspector.analysis.processor_time import ProcessorTime
     from inspector.analysis.thread_time import Finding, LineShare, ThreadTime
     from inspector.diagnosis.why import Parallelism
 
@@ -39,6 +41,7 @@ def why_view(found: Parallelism) -> Group:
         Text(" · ".join(filter(None, facts)), "bold"),
         Text(_describe_threads(found.threads)),
         Text(_describe_processors(found)),
+        Text(_describe_processor_time(found.processor)),
         Text(""),
     ]
     body: list[Text | Padding] = list(parts)
@@ -84,6 +87,19 @@ def _describe_processors(found: Parallelism) -> str:
             "waits for"
         )
     return text
+
+
+def _describe_processor_time(time: ProcessorTime) -> str:
+    """Say what shared counting and locks cost of the processor time, or why that is unknown."""
+    if not time.samples:
+        why = "no thread ran" if time.reason is None else f"{time.reason}; {REFUSED}"
+        return f"processor time in shared counting: ? ({why})"
+    if time.counting is None or time.locking is None:
+        return "processor time in shared counting: ? (CPython's file has no symbols)"
+    return (
+        f"processor time: {time.counting:.0%} or more in shared counting, "
+        f"{time.locking:.0%} in locks ({format_plural(time.samples, 'sample')})"
+    )
 
 
 def _describe_finding(number: int, finding: Finding) -> list[Text | Padding]:

@@ -90,7 +90,7 @@ def test_what_threads_share_is_told_with_its_path_and_line(
         assert found is None
         return
     assert found is not None
-    assert (found.kind, found.threads, found.share) == (kind, 2, None)
+    assert (found.kind, found.threads) == (kind, 2)
     assert found.lines[0].line == puppet.ready["line"]
     assert found.heat
 

@@ -31,7 +31,7 @@ def moves(*addresses: int, close: bool = True, local: bool = False) -> HeatSampl
 
 def find(tally: HeatTally, moved: int = 50) -> list[Finding]:
     subject = HotObject(OBJECT, "_thread.lock", "app.LOCK", "mortal", moved, 100)
-    return find_hot_objects(tally, [subject], (3, 14))
+    return find_hot_objects(tally, [subject], {}, (3, 14))
 
 
 def test_an_object_is_told_that_two_threads_change() -> None:
@@ -83,7 +83,7 @@ def test_changes_while_frames_are_read_tell_the_line_better_than_those_between_s
 def test_the_state_of_an_object_says_who_counts(state: str) -> None:
     both = (view(1, HERE), view(2, HERE))
     subject = HotObject(OBJECT, "builtins.function", "app.f", state, 50, 100)
-    (found,) = find_hot_objects(tally_of(*[(moves(OBJECT), both)] * 50), [subject], (3, 14))
+    (found,) = find_hot_objects(tally_of(*[(moves(OBJECT), both)] * 50), [subject], {}, (3, 14))
     assert found.advice.startswith("C code" if state == "deferred" else "each use")
 
 
