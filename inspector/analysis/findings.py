@@ -50,6 +50,9 @@ FEWEST_STEPS: Final = 2
 EVEN: Final = 0.25
 """Of few steps, the smallest must be this part of the largest."""
 
+ALIKE: Final = 0.1
+"""Two types grow alike if their growth differs by no more than this part of it."""
+
 LEAST_SHARE: Final = 0.01
 """Of the threads' time; what costs less is not worth a line."""
 
@@ -159,7 +162,9 @@ def find_attention(
     ``delays`` is what keeps threads apart.
     """
     found = [] if leaks is None else _find_leaks(leaks, pid)
-    found += [_describe_growth(trend, pid, seconds) for trend in trends if trend.rising]
+    growing = [trend for trend in trends if trend.rising]
+    for trend, parts in _join_parts(growing):
+        found.append(_describe_growth(trend, parts, pid, seconds))
     if history is not None:
         found += _find_lost_references(history, pid)
     for delay in delays:
@@ -169,7 +174,29 @@ def find_attention(
     return tuple(found)
 
 
-def _describe_growth(trend: TypeTrend, pid: int, seconds: float) -> Attention:
+def _join_parts(growing: Sequence[TypeTrend]) -> list[tuple[TypeTrend, list[str]]]:
+    """Return types with the built-in types that grow exactly as they do: parts of them.
+
+    An instance that has a dictionary and a list grows as three types.
+    """
+    found: list[tuple[TypeTrend, list[str]]] = []
+    for trend in growing:
+        whole = None
+        if trend.is_builtin:
+            for other, parts in found:
+                if abs(other.more - trend.more) <= ALIKE * other.more and not other.is_builtin:
+                    whole = parts
+                    break
+        if whole is None:
+            found.append((trend, []))
+        else:
+            whole.append(trend.name.removeprefix("builtins."))
+    return found
+
+
+def _describe_growth(
+    trend: TypeTrend, with_parts: Sequence[str], pid: int, seconds: float
+) -> Attention:
     """Return the finding on a type with ever more instances, or ever larger ones."""
     rate = trend.more / seconds
     parts = []
@@ -178,6 +205,8 @@ def _describe_growth(trend: TypeTrend, pid: int, seconds: float) -> Attention:
     if trend.more_bytes > 0:
         parts.append(f"+{_format_bytes(trend.more_bytes / seconds)}/s")
     parts.append(f"{trend.instances:,} now")
+    if with_parts:
+        parts.append(f"with as many of {', '.join(with_parts)}")
     return Attention(
         "growing",
         trend.name,

@@ -82,6 +82,15 @@ def test_types_of_the_program_come_before_built_in_ones() -> None:
     assert not use.is_builtin
 
 
+def test_built_in_types_that_grow_with_a_type_are_told_with_it() -> None:
+    whole = rising(1)
+    part = whole._replace(name="builtins.dict", more=520)
+    other = whole._replace(name="builtins.list", more=900)
+    found = find_attention(PID, 5.0, trends=[whole, part, other])
+    assert [each.name for each in found] == ["app.T1", "builtins.list"]
+    assert found[0].text.endswith(", with as many of dict")
+
+
 def test_findings_come_by_severity_and_name_the_command_that_goes_deeper() -> None:
     found = find_attention(
         PID,
