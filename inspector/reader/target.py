@@ -7,6 +7,7 @@ import types
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from inspector.cpython.published import spell_version
 from inspector.errors import NoSuchObject, NoSuchTarget, NotAType, NotCounted
 from inspector.process.own import OwnProcess
 from inspector.process.own_world import CannotStop
@@ -70,6 +71,11 @@ class Target(HeapTarget):
     def is_own(self) -> bool:
         """Whether it is the process that runs this code."""
         return isinstance(self._process, OwnProcess)
+
+    def __repr__(self) -> str:
+        version = spell_version(self.layout.published.version)
+        own = ", this process" if self.is_own else ""
+        return f"<Target pid {self.pid}, Python {version}{own}>"
 
     def snapshot(
         self,

@@ -95,6 +95,23 @@ class Histogram(NamedTuple):
         """Return the bytes of all blocks with objects, and of what hangs on them."""
         return sum(use.size for use in self.types)
 
+    def __repr__(self) -> str:
+        how = "exact" if self.exact else "estimated"
+        return (
+            f"<Histogram of pid {self.target['pid']}: {self.instances:,} objects in "
+            f"{self.bytes:,} bytes, {len(self.types):,} types, {how}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from inspector.snapshots.html_table import format_known, make_html_table
+
+        rows = []
+        for use in self.types[:20]:
+            numbers = (use.instances, use.bytes, use.attached, use.delta)
+            rows.append((use.name, *(format_known(number) for number in numbers)))
+        heads = ("type", "instances", "bytes", "attached", "delta")
+        return make_html_table(repr(self), heads, rows)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON document that ``histo --json`` prints."""
         return {

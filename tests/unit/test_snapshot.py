@@ -126,6 +126,14 @@ def test_a_notebook_shows_a_table_without_markup_of_the_target(snapshot: Snapsho
     assert "&lt;script&gt;" in text
 
 
+def test_targets_and_histograms_say_in_a_line_what_they_are() -> None:
+    target = target_of(small(V315))
+    assert repr(target) == f"<Target pid {PID}, Python 3.15.0rc2>"
+    found = builder.heap(1, builder.use("app.<Order>", 3), builder.use("app.Line", 1000))
+    assert repr(found) == ("<Histogram of pid 4242: 1,003 objects in 32,096 bytes, 2 types, exact>")
+    assert "app.&lt;Order&gt;" in found._repr_html_()
+
+
 def test_one_snapshot_minus_another_is_what_changed() -> None:
     runtime = small()
     one = runtime.interpreters[0]
