@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["find_paths"]
 
+DOUBTFUL: Final = ("C stack", "registers", "other memory")
+"""Roots whose words may be left from before: they come last, and end no search."""
+
 MOST_STEPS: Final = 24
+MOST_VISITS: Final = 3
+"""Steps at which one holder is followed: it may hold objects in several ways, or in a circle."""
 MOST_GROUPS: Final = 64
 """Groups that are followed at a time, those of the most objects."""
 MOST_NODES: Final = 1 << 18
@@ -37,8 +42,8 @@ class _Group(NamedTuple):
     """The one next to the group first."""
     type: str
     """Of what holds the subjects themselves; empty for the subjects."""
-    nodes: dict[int, int]
-    """Address -> how many of the subjects it leads to."""
+    nodes: dict[int, frozenset[int]]
+    """Address -> the subjects that it leads to."""
 
 
 def find_paths(subjects: Collection[int], find_referrers: Find) -> tuple[list[Holder], set[int]]:
@@ -46,15 +51,14 @@ def find_paths(subjects: Collection[int], find_referrers: Find) -> tuple[list[Ho
 
     ``find_referrers`` returns those of each of some objects.
     """
-    groups = [_Group((), "", dict.fromkeys(subjects, 1))]
-    seen: set[int] = set(subjects)
-    found: Counter[tuple[str, str]] = Counter()
-    parents: dict[int, list[int]] = {}
-    rooted: set[int] = set()
+    groups = [_Group((), "", {each: frozenset((each,)) for each in subjects})]
+    visits: Counter[int] = Counter(subjects)
+    found: dict[tuple[str, str, bool], set[int]] = {}
+    held: set[int] = set()
     for _ in range(MOST_STEPS):
         frontier = {node for group in groups for node in group.nodes}
         referrers = find_referrers(frontier)
-        following: dict[tuple[tuple[str, ...], str], dict[int, int]] = {}
+        following: dict[tuple[tuple[str, ...], str], dict[int, list[frozenset[int]]]] = {}
         exact: dict[tuple[tuple[str, ...], str], set[tuple[str, ...]]] = {}
         reached: set[int] = set()
         for group in groups:
@@ -64,30 +68,31 @@ def find_paths(subjects: Collection[int], find_referrers: Find) -> tuple[list[Ho
                     kind = group.type or each.type
                     if each.root:
                         path = each.root + "".join(filter(None, steps))
-                        found[path, kind] += objects
-                        rooted.add(node)
+                        doubtful = each.type in DOUBTFUL
+                        found.setdefault((path, kind, doubtful), set()).update(objects)
+                        if not doubtful:
+                            held |= objects
                         continue
-                    if each.address in seen:
+                    if visits[each.address] >= MOST_VISITS:
                         continue
                     nodes = following.setdefault((steps, kind), {})
-                    nodes[each.address] = nodes.get(each.address, 0) + objects
+                    nodes.setdefault(each.address, []).append(objects)
                     exact.setdefault((steps, kind), set()).add((each.exact, *group.steps))
-                    parents.setdefault(each.address, []).append(node)
                     reached.add(each.address)
-        if not following or len(_held_by(rooted, parents).intersection(subjects)) >= ENOUGH * len(
-            subjects
-        ):
+        if not following or len(held) >= ENOUGH * len(subjects):
             break
-        seen |= reached
+        visits.update(reached)
         groups = _choose_groups(following, exact)
-    held = _held_by(rooted, parents)
-    holders = [Holder(path, kind, number) for (path, kind), number in found.items()]
-    holders.sort(key=lambda each: (-each.objects, len(each.path), each.path))
+    if len(held) == len(subjects):
+        # What is left on a stack explains nothing more.
+        found = {key: objects for key, objects in found.items() if not key[2]}
+    order = sorted(found, key=lambda key: (key[2], -len(found[key]), len(key[0]), key[0]))
+    holders = [Holder(key[0], key[1], len(found[key])) for key in order]
     return holders, set(subjects) - held
 
 
 def _choose_groups(
-    following: Mapping[tuple[tuple[str, ...], str], dict[int, int]],
+    following: Mapping[tuple[tuple[str, ...], str], dict[int, list[frozenset[int]]]],
     exact: Mapping[tuple[tuple[str, ...], str], set[tuple[str, ...]]],
 ) -> list[_Group]:
     """Return the groups that lead to most objects; the only member of one is named exactly."""
@@ -95,19 +100,11 @@ def _choose_groups(
     for (steps, kind), nodes in following.items():
         ways = exact[steps, kind]
         shown = next(iter(ways)) if len(ways) == 1 else steps
-        chosen = sorted(nodes, key=lambda node: -nodes[node])[:MOST_NODES]
-        groups.append(_Group(shown, kind, {node: nodes[node] for node in chosen}))
-    groups.sort(key=lambda group: -sum(group.nodes.values()))
+        merged = {
+            node: several[0] if len(several) == 1 else frozenset().union(*several)
+            for node, several in nodes.items()
+        }
+        chosen = sorted(merged, key=lambda node: -len(merged[node]))[:MOST_NODES]
+        groups.append(_Group(shown, kind, {node: merged[node] for node in chosen}))
+    groups.sort(key=lambda group: -len(frozenset().union(*group.nodes.values())))
     return groups[:MOST_GROUPS]
-
-
-def _held_by(nodes: Collection[int], parents: Mapping[int, list[int]]) -> set[int]:
-    """Return what some nodes lead to, given what each of them was found to hold."""
-    found = set(nodes)
-    waiting = list(nodes)
-    while waiting:
-        for node in parents.get(waiting.pop(), ()):
-            if node not in found:
-                found.add(node)
-                waiting.append(node)
-    return found

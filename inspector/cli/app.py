@@ -82,6 +82,7 @@ VERBS: Final = {
     "histo": Verb("histo", "histo", "histo 4242 --limit 10"),
     "heap": Verb("heap", "heap", "heap 4242"),
     "leaks": Verb("leaks", "leaks", "leaks 4242 --blocking"),
+    "holders": Verb("holders", "holders", "holders app.Order 4242"),
     "hot": Verb("hot", "hot", "hot 4242 --duration 2"),
     "why": Verb("why", "why", "why 4242"),
     "ps": Verb("ps", "ps", "ps"),

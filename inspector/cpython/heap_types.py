@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inspector.cpython.names import Named
     from inspector.process.protocols import Memory
 
-__all__ = ["Attached", "TypeFacts", "find_attached", "read_types"]
+__all__ = ["LIST_SUBCLASS", "Attached", "TypeFacts", "find_attached", "read_types"]
 
 LIST_SUBCLASS: Final = 1 << 25
 """``Py_TPFLAGS_LIST_SUBCLASS`` (Include/object.h)."""

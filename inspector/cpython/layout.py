@@ -104,6 +104,11 @@ class Layout(NamedTuple):
         return self.ht_qualname - 16
 
     @property
+    def ht_slots(self) -> int:
+        """``PyHeapTypeObject.ht_slots``, the word before the qualified name."""
+        return self.ht_qualname - 8
+
+    @property
     def ht_cached_keys(self) -> int:
         """``PyHeapTypeObject.ht_cached_keys``, the word behind the qualified name."""
         return self.ht_qualname + 8

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout, Offset
     from inspector.process.other import OtherProcess
     from inspector.reader.heap import HeapReader
+    from inspector.reader.held_objects import HeldObjects
     from inspector.snapshots.heap import Allocator, Histogram
     from inspector.snapshots.leaks import Leaks
     from inspector.snapshots.snapshot import Snapshot
@@ -118,13 +119,45 @@ class HeapTarget:
             process.check()
             return found
 
+    def referrers(
+        self,
+        subject: str | int,
+        *,
+        blocking: bool = False,
+        pause_limit: float = PAUSE_LIMIT,
+        memory: int = IMAGE_MEMORY,
+        values: bool = False,
+    ) -> HeldObjects:
+        """Return what to search for holders of one object, by address, or of a type's instances.
+
+        The process is stopped for at most ``pause_limit`` seconds if ``blocking``; ``memory``
+        limits the bytes that are copied.  With ``values`` elements of dictionaries are named by
+        their keys, which may be secrets.
+
+        Raises what :meth:`leaks` raises, :class:`~inspector.errors.NoSuchObject` and
+        :class:`~inspector.errors.AmbiguousName`.
+        """
+        from inspector.reader.held_objects import (  # noqa: PLC0415 - seldom asked for
+            find_held_objects,
+        )
+        from inspector.reader.leaks import LeakRequest  # noqa: PLC0415 - seldom asked for
+
+        with self._heap_reader() as reader, report_end(self._process, self.layout.published):
+            process = self._refuse_own()
+            process.check()
+            request = LeakRequest(pause_limit if blocking else None, memory, values)
+            heap = reader.heap_layout(pause_limit)
+            found = find_held_objects(process, self.layout, heap, self._facts(), subject, request)
+            process.check()
+            return found
+
     def _refuse_own(self) -> OtherProcess:
         """Return the process; raise :class:`NoSuchTarget` for the own one."""
         if isinstance(self._process, OwnProcess):
             raise NoSuchTarget(
-                "a process cannot search its own memory for what it has lost",
+                "a process cannot search its own memory, which moves meanwhile",
                 pid=self._process.pid,
-                hint="run `inspector leaks PID` beside it",
+                hint="run inspector beside it",
             )
         return self._process
 

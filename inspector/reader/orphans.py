@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inspector.reader.heap_image import HeapImage, ImagePage
     from inspector.reader.heap_tally import Types
 
-__all__ = ["Suspect", "find_suspects", "verify_suspects"]
+__all__ = ["OB_TYPE", "Suspect", "find_suspects", "list_addresses", "list_types", "verify_suspects"]
 
 OB_REF_SHARED, OB_TYPE, END = 2, 3, 4
 """Words of an object's header."""
@@ -92,7 +92,7 @@ def find_suspects(image: HeapImage, types: Types) -> list[Suspect]:
     counted: dict[int, int] = {}
     for each in pages:
         counted.update(_several_references(each))
-    for address in _heap_types(pages, columns, types.facts):
+    for address in list_types(pages, columns, types.facts):
         counted[address] = _references_at(image, address, contributed) or 0
     hits: Counter[int] = Counter()
     for words in usual:
@@ -108,7 +108,7 @@ def find_suspects(image: HeapImage, types: Types) -> list[Suspect]:
     return suspects
 
 
-def _addresses(page: ImagePage) -> range:
+def list_addresses(page: ImagePage) -> range:
     """Return the addresses at which a page may have objects."""
     start = page.page.start + 8 * page.header
     return range(start, start + page.page.capacity * page.page.block, page.page.block)
@@ -123,7 +123,7 @@ def _unseen_objects(
     """
     unseen: set[int] = set()
     for each, column in zip(pages, columns, strict=True):
-        addresses = _addresses(each)
+        addresses = list_addresses(each)
         unseen.update(compress(addresses, column) if each.free else addresses)
     for words in usual:
         unseen.difference_update(words)
@@ -137,19 +137,19 @@ def _several_references(page: ImagePage) -> list[tuple[int, int]]:
     shared = array("q", words.column(page.header + OB_REF_SHARED, page.stride).tobytes())
     return [
         (address, number)
-        for address, counts, word in zip(_addresses(page), second, shared, strict=False)
+        for address, counts, word in zip(list_addresses(page), second, shared, strict=False)
         if 1 < (number := (counts >> 32) + (word >> 2)) < IMMORTAL
     ]
 
 
-def _heap_types(
+def list_types(
     pages: list[ImagePage], columns: list[array[int]], facts: dict[int, TypeFacts]
 ) -> Iterator[int]:
-    """Yield the addresses of all types of a heap."""
+    """Yield the addresses of all types in some pages."""
     metatypes = {word for word, each in facts.items() if each.flags & TYPE_SUBCLASS}
     for page, column in zip(pages, columns, strict=True):
         if not metatypes.isdisjoint(column):
-            for address, word in zip(_addresses(page), column, strict=False):
+            for address, word in zip(list_addresses(page), column, strict=False):
                 if word in metatypes:
                     yield address
 

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inspector.cpython.heap_links import Words
     from inspector.reader.heap_image import HeapImage
 
-__all__ = ["Sought", "search_words"]
+__all__ = ["Sought", "find_words", "search_words"]
+
+FEW: Final = 3
+"""Words that are searched for one by one."""
+
+PREFIX: Final = 3
+"""Bytes of a word that are searched for: the others are the same in many words."""
 
 LARGE: Final = 1 << 10
 """Bytes of a block from which on not each of its addresses is noted by itself."""
@@ -43,6 +50,26 @@ class Sought(NamedTuple):
     def is_inside(self, word: int) -> bool:
         """Whether a word leads into the block, and is no reference."""
         return self.start <= word < self.end and not self.is_held_by(word)
+
+
+def find_words(words: Words, wanted: set[int]) -> list[tuple[int, int]]:
+    """Return (index, word) of those aligned words that are wanted."""
+    values = words.values[words.first : words.first + words.size]
+    if len(wanted) > FEW:
+        if wanted.isdisjoint(values):
+            return []
+        return [(index, word) for index, word in enumerate(values) if word in wanted]
+    data = values.tobytes()
+    found = []
+    for word in wanted:
+        whole = word.to_bytes(8, "little")
+        begin = whole[:PREFIX]
+        at = data.find(begin)
+        while at >= 0:
+            if not at % 8 and data[at : at + 8] == whole:
+                found.append((at // 8, word))
+            at = data.find(begin, at + 1)
+    return found
 
 
 def search_words(image: HeapImage, sought: Sequence[Sought]) -> dict[int, tuple[int, int]]:

@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "histo": ("PID", "--blocking"),
     "heap": ("PID",),
     "leaks": ("PID", "--blocking"),
+    "holders": ("__main__.Shared", "PID"),
     "hot": ("PID", "--duration", "0.1"),
     "attach": ("PID", "--once"),
     "record": ("PID", "--duration", "0", "-o", "OUTPUT"),
