@@ -92,6 +92,7 @@ VERBS: Final = {
     "diff": Verb("diff", "diff", "diff before.jsonl.gz after.jsonl.gz", "DiffCommand"),
     "audit": Verb("audit", "audit_", "audit --fail-on leaking multidict"),
     "scale": Verb("scale", "scale_", "scale 'object()' --threads 1,2"),
+    "explain": Verb("explain", "explain", "explain plain-decref"),
 }
 """In the order of the help."""
 
