@@ -33,6 +33,7 @@ ALIASES: Final = {
     "--limit": ("-l",),
     "--duration": ("-d",),
     "--interval": ("-i",),
+    "--rate": ("-r",),
     "--export": ("--output", "-o"),
 }
 """Further names of an option, unless another option of the verb has them."""

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from inspector.analysis.findings import find_attention, find_trends
 from inspector.analysis.history import History
 from inspector.analysis.leak_growth import compare_leaks
-from inspector.diagnosis.why import watch_threads
-from inspector.errors import InspectorError, NoSuchTarget
+from inspector.diagnosis.why import Parallelism, watch_threads
+from inspector.errors import InspectorError, LayoutError, MemoryFault, NoSuchTarget, Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inspector.analysis.findings import Attention, TypeTrend
-    from inspector.diagnosis.why import Parallelism
     from inspector.reader.target import Target
     from inspector.snapshots.leaks import Leaks
     from inspector.snapshots.snapshot import TargetInfo
@@ -32,6 +31,9 @@ LEAST_WATCH: Final = 0.2
 
 EVERY: Final = 1.0
 """Seconds between two readings of the counts and of the heap."""
+
+PATIENCE: Final = 0.05
+"""Seconds between two looks at the clock where threads cannot be watched."""
 
 HEAP_SHARE: Final = 0.25
 """Share of one processor that is spent on readings of the heap, at most."""
@@ -58,7 +60,10 @@ class FirstLook:
     findings: tuple[Attention, ...]
     rising: tuple[TypeTrend, ...]
     """Types that had more instances at the last reading, where that is no finding yet."""
-    parallelism: Parallelism
+    parallelism: Parallelism | None
+    """What threads did; None where they could not be watched."""
+    unread: dict[str, str]
+    """``heap`` or ``threads`` -> why that could not be read."""
     lost_searched: bool
     """References that nothing holds were looked for."""
     final: bool
@@ -76,12 +81,13 @@ class FirstLook:
             "objects": self.objects,
             "rss": self.rss,
             "collections": self.collections,
-            "threads": threads.threads._asdict(),
-            "processors_used": threads.processors_used,
-            "processors": threads.processors,
+            "threads": None if threads is None else threads.threads._asdict(),
+            "processors_used": None if threads is None else threads.processors_used,
+            "processors": None if threads is None else threads.processors,
+            "unread": self.unread,
             "lost_searched": self.lost_searched,
             "findings": [finding.as_dict() for finding in self.findings],
-            "unseen": list(threads.unseen),
+            "unseen": [] if threads is None else list(threads.unseen),
             "ended": self.ended,
         }
 
@@ -173,21 +179,40 @@ def look_at_process(
     readings = _Readings(target, duration, pause_limit)
     spare = readings.cost
     if duration > FIRST_LINES:
-        first = max(FIRST_LINES - readings.elapsed, LEAST_WATCH)
         before = readings.elapsed
-        seen = watch_threads(target, duration=first, tell=readings.take_if_due)
+        seen = _watch(target, max(FIRST_LINES - before, LEAST_WATCH), readings)
         yield _sum_up(target, readings, seen, final=False)
         # To begin and to sum up takes as long the next time.
-        spare = max(readings.elapsed - before - seen.seconds, 0.0) + readings.cost
-    rest = max(duration - readings.elapsed - spare, LEAST_WATCH)
-    seen = watch_threads(target, duration=rest, tell=readings.take_if_due)
-    if not (readings.ended or seen.ended):
+        watched = seen.seconds if isinstance(seen, Parallelism) else readings.elapsed - before
+        spare = max(readings.elapsed - before - watched, 0.0) + readings.cost
+    seen = _watch(target, max(duration - readings.elapsed - spare, LEAST_WATCH), readings)
+    if isinstance(seen, Parallelism) and seen.ended:
+        readings.ended = True
+    if not readings.ended:
         readings.take_last()
     yield _sum_up(target, readings, seen, final=True)
 
 
-def _sum_up(target: Target, readings: _Readings, seen: Parallelism, *, final: bool) -> FirstLook:
+def _watch(target: Target, seconds: float, readings: _Readings) -> Parallelism | InspectorError:
+    """Watch the threads, or return why that cannot be done, and read on until the time is over."""
+    end = time.monotonic() + seconds
+    try:
+        return watch_threads(target, duration=seconds, tell=readings.take_if_due)
+    except (LayoutError, MemoryFault, Unsettled) as failure:
+        while time.monotonic() < end:
+            readings.take_if_due()
+            time.sleep(PATIENCE)
+        return failure
+
+
+def _sum_up(
+    target: Target, readings: _Readings, seen: Parallelism | InspectorError, *, final: bool
+) -> FirstLook:
     """Return what readings and samples come to."""
+    threads = seen if isinstance(seen, Parallelism) else None
+    unread = {} if threads is not None else {"threads": str(seen)}
+    if not readings.heaps:
+        unread["heap"] = readings.history.latest.why_no_heap or "unknown"
     trends = find_trends(readings.heaps)
     history = readings.history if len(readings.history.readings) > 1 else None
     findings = find_attention(
@@ -196,7 +221,7 @@ def _sum_up(target: Target, readings: _Readings, seen: Parallelism, *, final: bo
         trends=trends if readings.seconds else (),
         history=history,
         leaks=readings.leaks,
-        delays=seen.findings,
+        delays=() if threads is None else threads.findings,
     )
     latest = readings.heaps[-1] if readings.heaps else None
     unsure = tuple(trend for trend in trends if trend.rising is None and trend.more > 0)
@@ -210,8 +235,9 @@ def _sum_up(target: Target, readings: _Readings, seen: Parallelism, *, final: bo
         readings.history.collected,
         findings,
         unsure,
-        seen,
+        threads,
+        unread,
         readings.leaks is not None,
         final,
-        readings.ended or seen.ended,
+        readings.ended,
     )

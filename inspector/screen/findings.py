@@ -79,7 +79,7 @@ def findings_view(look: FirstLook, width: int) -> Group:
     lines += _list_findings(apart, f"inspector why {pid}")
     if look.ended:
         lines.append(Text("the process ended", "bold red"))
-    elif look.parallelism.stopped_by_signal:
+    elif look.parallelism is not None and look.parallelism.stopped_by_signal:
         lines.append(Text(STOPPED_BY_SIGNAL.format(pid), "bold red"))
     return Group(*(_cut_line(line, width) for line in lines))
 
@@ -123,8 +123,8 @@ def _describe_growth(look: FirstLook, growth: Sequence[Attention]) -> str:
     if growth:
         garbage = "; no collection ran, so some may be garbage" if look.collections == 0 else ""
         return f"{format_plural(len(growth), 'type')}{garbage}"
-    if look.objects is None:
-        return "the heap could not be read"
+    if "heap" in look.unread:
+        return f"? ({escape_text(look.unread['heap'])})"
     if look.rising:
         names = [f"{escape_text(each.name, 60)} +{each.more:,}" for each in look.rising[:MOST]]
         more = f"; {list_names(names)}" if names else ""
@@ -134,7 +134,10 @@ def _describe_growth(look: FirstLook, growth: Sequence[Attention]) -> str:
 
 def _describe_threads(look: FirstLook, apart: Sequence[Attention]) -> str:
     """Answer the second question in one line."""
-    time, seen = look.parallelism.threads, look.parallelism
+    seen = look.parallelism
+    if seen is None:
+        return f"? ({escape_text(look.unread['threads'])})"
+    time = seen.threads
     parts = [] if apart else ["nothing was seen to"]
     parts.append(f"{time.running:.1f} of {time.number:.1f} threads run")
     waits = _name_waits(time)

@@ -50,7 +50,7 @@ def work_of(line: str) -> str:
         ("diff -l 3 a b", "diff --limit 3 a b"),
         ("run -l 3 app.py", "run --limit 3 app.py"),
         ("hot -d 2 -l 3 1", "hot --duration 2 --limit 3 1"),
-        ("why -d 2 1", "why --duration 2 1"),
+        ("why -d 2 -r 9 1", "why --duration 2 --rate 9 1"),
         ("attach -d 2 -i 3 -o a.svg 1", "attach --duration 2 --interval 3 --export a.svg 1"),
         ("attach --output a.svg 1", "attach --export a.svg 1"),
         ("replay -o a.csv r.jsonl", "replay --export a.csv r.jsonl"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -177,9 +178,24 @@ def look(findings: tuple[Attention, ...], *, final: bool = True) -> FirstLook:
         ended=False,
         stopped_by_signal=False,
     )
-    return FirstLook(
-        target, 5.0, 9, 1000, 10**8, 6, 1, findings, (), seen, *(False, final), ended=False
+    whole = FirstLook(
+        target=target,
+        seconds=5.0,
+        threads=9,
+        objects=1000,
+        rss=10**8,
+        readings=6,
+        collections=1,
+        findings=findings,
+        rising=(),
+        parallelism=seen,
+        unread={},
+        lost_searched=False,
+        final=final,
+        ended=False,
     )
+    assert json.dumps(whole.as_dict())
+    return whole
 
 
 def page(shown: FirstLook, width: int) -> list[str]:
@@ -208,6 +224,15 @@ def test_nothing_is_an_answer() -> None:
     assert "What grows: nothing was seen to" in text
     assert "What keeps threads apart: nothing was seen to, 1.2 of 9.0 threads run" in text
     assert "1.3 of 2 CPUs used" in text
+
+
+def test_what_cannot_be_read_is_a_question_mark_with_its_reason() -> None:
+    unread = {"threads": "parking lot: expected a table, found none", "heap": "too large"}
+    blind = replace(look(()), parallelism=None, objects=None, unread=unread)
+    text = "\n".join(page(blind, 120))
+    assert "What grows: ? (too large)" in text
+    assert "What keeps threads apart: ? (parking lot: expected a table, found none)" in text
+    assert blind.as_dict()["threads"] is None
 
 
 def test_a_page_that_is_not_final_says_so() -> None:
