@@ -149,8 +149,10 @@ def _read_snapshot(
         with RecordingReader(name) as reader:
             if last or len(reader) > 1:
                 return reader.read(len(reader) - 1 if last else 0)
-    elif last:
-        return read_document(name)
+    else:
+        document = read_document(name)
+        if last:
+            return document
     raise FileError(
         f"{name} holds a single reading: there is nothing to compare it with",
         path=name,

@@ -101,7 +101,7 @@ def test_an_unknown_name_and_an_unknown_address_are_refused(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     for word in ("no.such.Type", "0x10"):
-        status, output, errors = printed(capfd, "type", word)
+        status, output, errors = printed(capfd, "type", word, "self")
         assert (status, output) == (6, "")
         assert errors.count("\n") == 2
         assert "hint:" in errors
