@@ -214,7 +214,7 @@ def _describe_growth(
         None,
         rate,
         (),
-        _make_command("histo", "--filter", trend.name, pid),
+        _make_command("holders", trend.name, pid),
     )
 
 

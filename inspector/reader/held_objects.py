@@ -10,6 +10,7 @@ from inspector.reader.heap_image import copy_image
 from inspector.reader.heap_tally import Types
 from inspector.reader.orphans import OB_TYPE, list_addresses, list_types
 from inspector.reader.referrers import ReferrerSearch
+from inspector.snapshots.name_search import find_names, suggest_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -86,11 +87,9 @@ def find_held_objects(
 def _find_instances(image: HeapImage, search: ReferrerSearch, types: Types, name: str) -> list[int]:
     """Return the addresses of the instances of a type."""
     words = list(types.facts)
-    named = [
-        word
-        for word, found in zip(words, search.type_names(words), strict=True)
-        if name in (found, found.removeprefix("builtins."))
-    ]
+    names = search.type_names(words)
+    meant = find_names(set(names), name)
+    named = [word for word, found in zip(words, names, strict=True) if found in meant]
     found: dict[int, list[int]] = {}
     for page in image.pages:
         if page.header < 0:
@@ -105,12 +104,12 @@ def _find_instances(image: HeapImage, search: ReferrerSearch, types: Types, name
         raise AmbiguousName(
             f"{len(found)} types are named {name}: {places}",
             subject=name,
-            hint="give the address of one instance",
+            hint=f"give the address of one instance, or more of the name: {', '.join(meant)}",
         )
     if not found:
-        raise NoSuchObject(
-            f"no instance of a type named {name}",
-            subject=name,
-            hint="names are module.qualname, as `inspector histo` shows them",
-        )
+        alike = [] if meant else suggest_names(set(names), name)
+        hint = "names are module.qualname, as `inspector histo` shows them"
+        if alike:
+            hint = f"did you mean {' or '.join(alike)}?"
+        raise NoSuchObject(f"no instance of a type named {name}", subject=name, hint=hint)
     return next(iter(found.values()))

@@ -21,12 +21,14 @@ ALIKE: Final = 0.7
 
 
 def find_names(names: Collection[str], word: str) -> list[str]:
-    """Return the names that a word means: itself, or all that end in it after a dot.
+    """Return the names that a word means: itself, a built-in one, or all that end in it.
 
-    ``deque`` means ``collections.deque``, and ``Order.Line`` ``app.Order.Line``.
+    ``deque`` means ``collections.deque``, and ``Order.Line`` ``app.Order.Line``; ``dict`` is
+    always ``builtins.dict``.
     """
-    if word in names:
-        return [word]
+    for name in (word, f"builtins.{word}"):
+        if name in names:
+            return [name]
     return [name for name in names if word and name.endswith(f".{word}")]
 
 

@@ -37,6 +37,11 @@ def test_a_pid_alone_tells_what_grows_and_which_lock_threads_wait_for(version: s
         assert lock["lines"][0]["function"] == "handle"
         kinds = [each["kind"] for each in document["findings"]]
         assert kinds.index("growing") < kinds.index("lock")
+        holders = inspect("holders", "Session", service.pid)  # the end of a name is enough
+        assert "__main__.cache[tuple]" in holders.output
+        unknown = inspect("holders", "Sesion", service.pid)
+        assert unknown.status == 6
+        assert "did you mean __main__.Session?" in unknown.errors
         page = inspect("-p", service.pid, "-d", "0.5")
         assert page.status == 0
         assert len(page.output.splitlines()) <= 20

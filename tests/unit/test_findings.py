@@ -112,7 +112,7 @@ def test_findings_come_by_severity_and_name_the_command_that_goes_deeper() -> No
         each.kind for each in found
     ]
     assert found[0].text == "+100 instances/s, +10 kB/s, 1,000 now"
-    assert found[0].command == "inspector histo --filter app.T1 4242"
+    assert found[0].command == "inspector holders app.T1 4242"
     assert found[1].command == "inspector why 4242"
     assert json.dumps([each.as_dict() for each in found])
 

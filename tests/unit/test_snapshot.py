@@ -14,6 +14,7 @@ import pytest
 from inspector.errors import AmbiguousName, NoSuchObject
 from inspector.reader.target import Target
 from inspector.snapshots.documents import parse_snapshot
+from inspector.snapshots.name_search import find_names
 from inspector.snapshots.snapshot import KINDS, ObjectCount
 from tests.process import PID, FakeProcess, target_of
 from tests.runtime import V315, small
@@ -84,6 +85,13 @@ def test_the_end_of_a_name_is_enough_where_only_one_ends_so(snapshot: Snapshot) 
     with pytest.raises(AmbiguousName, match="2 names end in Class0") as caught:
         lass["Class0"]
     assert caught.value.hint == "give more of the name: app.Class0, other.Class0"
+
+
+def test_a_built_in_type_needs_no_module() -> None:
+    names = ["builtins.dict", "app.dict", "app.list"]
+    assert find_names(names, "dict") == ["builtins.dict"]
+    assert find_names(names, "list") == ["app.list"]
+    assert find_names(names, "") == []
 
 
 @pytest.mark.parametrize(
