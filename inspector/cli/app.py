@@ -84,7 +84,7 @@ VERBS: Final = {
     "leaks": Verb("leaks", "leaks", "leaks 4242 --blocking"),
     "holders": Verb("holders", "holders", "holders app.Order 4242"),
     "hot": Verb("hot", "hot", "hot 4242 --duration 2"),
-    "why": Verb("why", "why", "why 4242"),
+    "why": Verb("why", "why", "why 4242", "WhyCommand"),
     "ps": Verb("ps", "ps", "ps"),
     "doctor": Verb("doctor", "doctor", "doctor 4242"),
     "record": Verb("record", "record_", "record -o day.jsonl.gz 4242", "RecordCommand"),

@@ -108,12 +108,23 @@ def split_program(words: Sequence[str], valued: Container[str]) -> tuple[list[st
     return list(words[:number]), list(words[number:])
 
 
+WhyOption = Annotated[
+    bool,
+    typer.Option(
+        "--why",
+        help="Say at the end why the program's threads did not run side by side, as `inspector "
+        "why` does; the program runs as another process.",
+    ),
+]
+
+
 def run(
     context: typer.Context,
     program: ProgramArgument,
     *,
     live: LiveOption = False,
     verdicts: VerdictsOption = False,
+    why: WhyOption = False,
     at: AtOption = None,
     output: OutputOption = None,
     sort: options.BoardSortOption = "total",
@@ -137,6 +148,13 @@ def run(
         raise typer.BadParameter(
             "--verdicts reports at the end and cannot be used with --live or --at"
         )
+    if why and (live or at or verdicts or output):
+        raise typer.BadParameter("--why cannot be used with --live, --verdicts, --at or --output")
+    if why:
+        from inspector.cli.why import WhyRequest, print_findings
+
+        context.obj.append(partial(print_findings, program, WhyRequest(as_json=as_json)))
+        return
     if export and not live:
         raise typer.BadParameter("--export writes the last view of --live")
     if live and has_terminal():

@@ -12,19 +12,27 @@ from inspector.analysis.object_heat import HeatTally, HotObject, find_hot_object
 from inspector.analysis.processor_time import COUNTING, LOCKING, ProcessorTally, ProcessorTime
 from inspector.analysis.thread_time import RUNNING, ThreadTally, find_delays, order_findings
 from inspector.diagnosis.processors import count_processors, read_processor_seconds
-from inspector.errors import InspectorError, LayoutError, MemoryFault, NoSuchTarget
+from inspector.errors import (
+    InspectorError,
+    LayoutError,
+    MemoryFault,
+    NoSuchTarget,
+    TargetChanged,
+    Unsettled,
+)
 from inspector.process.perf_events import ProcessorSampler
 from inspector.process.tasks import is_stopped_by_signal
 from inspector.snapshots.header_samples import HeaderSamples
 from inspector.verdict.judge import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from inspector.analysis.thread_time import Finding, ThreadTime
     from inspector.cpython.refcount import Header
     from inspector.reader.target import Target
     from inspector.snapshots.snapshot import TargetInfo
+    from inspector.snapshots.thread_sample import ThreadSample
 
 __all__ = ["RATE", "Parallelism", "watch_threads"]
 
@@ -43,6 +51,9 @@ FIRST_SECONDS: Final = 0.3
 WALK_SHARE: Final = 0.08
 WALK_TIME: Final = 0.1
 """Share of one processor, and of the time, that later walks take."""
+
+FIRST_REFRESH: Final = 0.5
+"""Seconds after which types and names are read again for the first time."""
 
 UNSEEN: Final = (
     "spinning, before a thread waits",
@@ -100,11 +111,15 @@ class Parallelism:
 class _Watch:
     """One process that is watched: what is sampled, and what was seen."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, chosen: frozenset[int] = frozenset()) -> None:
+        """``chosen`` are the native ids of the threads that are counted; all if empty."""
         self._target = target
-        self.begin = target.snapshot(kinds=("type", "static"))
-        self.types = {row.address: row.name for row in self.begin}
-        self._contends = not self.begin.target.gil_enabled
+        self._chosen = chosen
+        first = target.snapshot(kinds=("dict", "type", "static"))
+        self.snapshots = [first]
+        types = [row for row in first if row.kind != "dict"]
+        self.types = {row.address: row.name for row in types}
+        self._contends = not first.target.gil_enabled
         heat = target.heat_sampler(self.types) if self._contends else None
         self._heat = heat
         self.sampler = target.thread_sampler(self.types, heat)
@@ -116,8 +131,12 @@ class _Watch:
         self.walked = 0.0
         """Processor seconds that walks over the heap took."""
         self._next_walk = 0.0
+        self._next_refresh = FIRST_REFRESH
+        self.names: dict[int, str] = {}
+        self.headers: dict[int, Header] = {}
+        self.gil_users: list[str] = []
         if heat is not None:
-            heat.watch(row.address for row in self.begin if row.state != "immortal")
+            heat.watch(row.address for row in types if row.state != "immortal")
         self.clock = ProcessorSampler(())
         self.spent = ProcessorTally(
             target.find_functions(COUNTING | LOCKING), target.atomic_code().is_near
@@ -126,6 +145,8 @@ class _Watch:
     def add_sample(self, *, with_activity: bool) -> None:
         """Take one sample of everything."""
         sample = self.sampler.sample(with_activity=with_activity)
+        if self._chosen:
+            sample = choose_threads(sample, self._chosen)
         self.tally.add(sample)
         self.hot.add(sample)
         if with_activity:
@@ -162,23 +183,47 @@ class _Watch:
         self.walked += cost
         self._next_walk = now + max(cost / WALK_SHARE, took / WALK_TIME)
 
-    def name_findings(self, seconds: float) -> list[Finding]:
-        """Return all findings, with the names that objects have now."""
-        heat = self._heat.shares() if self._heat is not None else {}
-        moved = [each for each, (number, _) in heat.items() if number]
-        names: dict[int, str] = {}
-        users: list[str] = []
-        found: list[Finding] = []
-        with suppress(InspectorError):  # it ended, or is ending
-            names = self._target.name_objects([*self.tally.owners(), *moved])
-            users = self._target.gil_users() if self.tally.gil_enabled else []
+    def refresh_if_due(self, seconds: float) -> None:
+        """Read types and names again, after twice the time each time.
+
+        A program that was just started makes its types later, and one that ends takes the
+        names of its objects with it.
+        """
+        if seconds < self._next_refresh:
+            return
+        self._next_refresh = 2 * seconds
+        used = time.thread_time()
+        with suppress(MemoryFault, LayoutError, Unsettled):
+            self.read_names()
+        self.walked += time.thread_time() - used
+
+    def read_names(self) -> None:
+        """Read types, and the names and states of the objects that were seen so far."""
+        snapshot = self._target.snapshot(kinds=("dict", "type", "static"))
+        self.snapshots.append(snapshot)
+        types = [row for row in snapshot if row.kind != "dict"]
+        self.types.update((row.address, row.name) for row in types)
+        owners = self.tally.owners()
+        hot: list[int] = []
         if self._heat is not None:
+            self._heat.watch(row.address for row in types if row.state != "immortal")
             self.kinds.update(self._heat.used)
-        with suppress(InspectorError):
-            found += self._find_types(heat, seconds)
-            found += self._find_objects(heat, names)
-        delays = find_delays(self.tally, gil_users=users, names=names)
-        return order_findings([*delays, *found])
+            hot = [address for address, (moved, _) in self._heat.shares().items() if moved]
+        self.names.update(self._target.name_objects([*owners, *hot], snapshot))
+        self.headers.update(self._target.read_headers(hot))
+        if self.tally.gil_enabled:
+            self.gil_users = self._target.gil_users()
+
+    def name_findings(self, seconds: float, *, ended: bool) -> list[Finding]:
+        """Return all findings, with the names that objects have now, or had when last read."""
+        if not ended:
+            with suppress(InspectorError):  # it ended, or is ending
+                self.read_names()
+        found = find_delays(self.tally, gil_users=self.gil_users, names=self.names)
+        heat = self._heat.shares() if self._heat is not None else {}
+        found += self._find_types(heat, seconds)
+        found += self._find_objects(heat)
+        return order_findings(found)
 
     def prepare(self) -> None:
         """Walk over the heap a few times, as far as that is quickly done."""
@@ -189,43 +234,46 @@ class _Watch:
             if time.monotonic() > begin + FIRST_SECONDS:
                 break
 
-    def _find_objects(
-        self, heat: Mapping[int, tuple[int, int]], names: Mapping[int, str]
-    ) -> list[Finding]:
+    def _find_objects(self, heat: Mapping[int, tuple[int, int]]) -> list[Finding]:
         """Return what is to be said of objects that are no types."""
-        chosen = [each for each in heat if each in self.kinds and each not in self.types]
-        headers = self._target.read_headers(chosen)
         objects = []
-        for address in chosen:
-            header = headers.get(address)
-            if header is None or header.ob_type != self.kinds[address]:
+        for address, (moved, samples) in heat.items():
+            header = self.headers.get(address)
+            if address in self.types or header is None:
+                continue
+            if header.ob_type != self.kinds.get(address) or header.ob_type not in self.types:
                 continue  # its memory is used for something else now
-            kind = self.types.get(header.ob_type, "object of an unknown type")
-            objects.append(
-                HotObject(address, kind, names.get(address, ""), state_of(header), *heat[address])
-            )
+            kind, path = self.types[header.ob_type], self.names.get(address, "")
+            objects.append(HotObject(address, kind, path, state_of(header), moved, samples))
         shares = {each.address: self.spent.share(each.address) for each in objects}
         version = self._target.layout.published.minor
         return find_hot_objects(self.hot, objects, shares, version)
 
     def _find_types(self, heat: Mapping[int, tuple[int, int]], seconds: float) -> list[Finding]:
         """Return what the judge says of types whose headers moved."""
-        rows = [row for row in self.begin if row.address in heat]
-        if not rows:
+        last = self.snapshots[-1]
+        rows = [row for row in last if row.address in heat and row.kind != "dict"]
+        if not rows or len(self.snapshots) == 1:
             return []
         places = {row.key: number for number, row in enumerate(rows)}
         moved = [heat[row.address][0] for row in rows]
-        samples = HeaderSamples(places, moved, self.hot.samples, 0, seconds)
-        end = self._target.snapshot(kinds=("type", "static"))
-        history = History.begin(self.begin).add(end, samples)
+        history = History.begin(self.snapshots[0])
+        for snapshot in self.snapshots[1:-1]:
+            history = history.add(snapshot)
+        history = history.add(last, HeaderSamples(places, moved, self.hot.samples, 0, seconds))
         judged = []
-        for row in end:
-            if row.key in places:
-                judgement = judge(history.evidence(row))
-                if judgement is not None:
-                    judged.append((row.address, row.name, judgement))
+        for row in rows:
+            judgement = judge(history.evidence(row))
+            if judgement is not None:
+                judged.append((row.address, row.name, judgement))
         shares = {address: self.spent.share(address) for address, _, _ in judged}
         return find_hot_types(self.hot, judged, shares)
+
+
+def choose_threads(sample: ThreadSample, chosen: Collection[int]) -> ThreadSample:
+    """Return a sample of some threads alone."""
+    views = tuple(view for view in sample.threads if view.native_id in chosen)
+    return sample._replace(threads=views)
 
 
 def state_of(header: Header) -> str:
@@ -242,15 +290,17 @@ def watch_threads(
     *,
     duration: float,
     rate: float = RATE,
+    threads: Collection[int] = (),
     tell: Callable[[float, int], object] = lambda *_: None,
 ) -> Parallelism:
     """Sample the threads of another process for ``duration`` seconds, without a pause.
 
-    Takes at most ``rate`` samples per second.  ``tell`` is called with the seconds and the
-    samples so far.  Raises what attaching and reading raise, and :class:`LayoutError` if
+    Takes at most ``rate`` samples per second.  ``threads`` are the native ids of those that
+    are counted; all if there are none.  ``tell`` is called with the seconds and the samples
+    so far.  Raises what attaching and reading raise, and :class:`LayoutError` if
     CPython's parking lot or the state of a thread is not found.
     """
-    watch = _Watch(target)
+    watch = _Watch(target, frozenset(threads))
     watch.prepare()
     begin, used = time.monotonic(), read_processor_seconds(target.pid)
     last_used, ended = used, False
@@ -258,11 +308,12 @@ def watch_threads(
     while (now := time.monotonic()) < begin + duration:
         try:
             watch.walk_heap()
+            watch.refresh_if_due(now - begin)
             watch.add_sample(with_activity=taken % LOOK_EVERY == 0)
         except (MemoryFault, LayoutError):
             # Threads came or went meanwhile; the next sample is of those that are there then.
             pass
-        except NoSuchTarget:
+        except (NoSuchTarget, TargetChanged):
             ended = True
             break
         taken += 1
@@ -273,13 +324,14 @@ def watch_threads(
         due = max(due + max(1 / rate, cost / CORE_SHARE), now)
         time.sleep(max(0.0, min(due, begin + duration) - time.monotonic()))
     seconds = time.monotonic() - begin
-    watch.add_processor_samples()
+    with suppress(NoSuchTarget, TargetChanged):
+        watch.add_processor_samples()
     watch.clock.close()
     now_used = read_processor_seconds(target.pid) or last_used
     tally = watch.tally
     looks = max(tally.looks, 1)
     return Parallelism(
-        watch.begin.target,
+        watch.snapshots[-1].target,
         seconds,
         tally.samples,
         tally.average(),
@@ -287,7 +339,7 @@ def watch_threads(
         count_processors(target.pid),
         {name: number / looks for name, number in tally.sleeps.most_common()},
         tally.attached_sleeps / looks,
-        tuple(watch.name_findings(seconds)),
+        tuple(watch.name_findings(seconds, ended=ended)),
         (*watch.sampler.unproved, *watch.unseen, *UNSEEN),
         ended,
         is_stopped_by_signal(target.pid),

@@ -193,11 +193,16 @@ class Target(HeapTarget):
             found.update(dict.fromkeys(list_gil_users(memory, published, address)))
         return list(found)
 
-    def name_objects(self, addresses: Collection[int]) -> dict[int, str]:
-        """Return address -> path, as ``module.Class.attribute``, of objects near a module."""
+    def name_objects(
+        self, addresses: Collection[int], snapshot: Snapshot | None = None
+    ) -> dict[int, str]:
+        """Return address -> path, as ``module.Class.attribute``, of objects near a module.
+
+        ``snapshot`` is a reading of dictionaries and all types; one is made if there is none.
+        """
         from inspector.reader.object_paths import find_paths
 
-        rows = self.snapshot(kinds=("dict", "type", "static"))
+        rows = snapshot or self.snapshot(kinds=("dict", "type", "static"))
         modules = {row.address: row.name for row in rows if row.kind == "dict"}
         types = {row.address: row.name for row in rows if row.kind != "dict"}
         return find_paths(self._process.memory, self.layout, modules, types, addresses)

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import inspector
-from inspector.diagnosis.why import watch_threads
+from inspector.analysis.thread_time import ThreadTime
+from inspector.diagnosis.why import Parallelism, watch_threads
+from inspector.screen.why_export import export_findings
+from inspector.snapshots.snapshot import TargetInfo
 from tests.live.puppets import Restless
 from tests.support import TARGETS, environment, interpreters, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from inspector.analysis.thread_time import Finding
-    from inspector.diagnosis.why import Parallelism
 
 SECONDS = 0.7
 PATIENCE = 20.0
@@ -228,3 +231,85 @@ def test_only_kinds_of_findings_can_be_failed_on() -> None:
     )
     assert done.returncode == 2
     assert "'luck' is none of stop-the-world, gil" in " ".join(done.stderr.split())
+
+
+PROGRAM = """
+import os, sys, threading
+class Settings: pass
+SETTINGS = Settings()
+SETTINGS.value = object()
+stop = threading.Event()
+def use():
+    while not stop.is_set():
+        for _ in range(1000):
+            SETTINGS.value, SETTINGS.value, SETTINGS.value
+threads = [threading.Thread(target=use) for _ in range(2)]
+for each in threads: each.start()
+stop.wait(float(sys.argv[1]))
+stop.set()
+for each in threads: each.join()
+print("done", flush=True)
+sys.exit(3)
+"""
+
+
+@versions
+def test_a_program_is_started_watched_until_it_ends_and_ends_as_it_does(
+    version: str, tmp_path: Path
+) -> None:
+    script, exported = tmp_path / "app.py", tmp_path / "why.json"
+    script.write_text(PROGRAM)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "inspector", "why", "--json", "--export", str(exported)),
+            *("--", python_of(version), str(script), "4"),
+        ],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stdout.startswith("done\n{")
+    document = json.loads(exported.read_text())
+    assert document == json.loads(done.stdout.partition("\n")[2])
+    assert (document["ended"], document["threads"]["number"] > 1) == (True, True)
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".html", ".txt", ".json"])
+def test_findings_are_exported_in_the_format_that_the_name_tells(
+    suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"why{suffix}"
+    export_findings(nothing_found(), str(path))
+    text = path.read_text()
+    assert "4242" in text
+    begins = {".svg": "<svg", ".html": "<!DOCTYPE html>", ".txt": "inspector why", ".json": "{"}
+    assert text.lstrip().startswith(begins[suffix])
+
+
+def nothing_found() -> Parallelism:
+    """Return what is found of a process that does nothing."""
+    target = TargetInfo(4242, "3.14.7", gil_enabled=False, command="python app.py")
+    time = ThreadTime(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+    return Parallelism(
+        *(target, 5.0, 100, time, 0.0, 2.0, {"sleep": 1.0}, 0.0, (), ("spinning",)),
+        ended=False,
+        stopped_by_signal=False,
+    )
+
+
+@versions
+def test_one_thread_is_counted_alone_and_an_unknown_one_refused(version: str) -> None:
+    with apart(version, "compute", threads=2) as puppet:
+        target = inspector.attach(puppet.pid)
+        found = watch_threads(target, duration=0.3, threads=[puppet.pid])
+        assert (found.threads.number, round(found.threads.system)) == (1.0, 1)
+        done = subprocess.run(
+            [sys.executable, "-m", "inspector", "why", str(puppet.pid), "--thread", "1"],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, f"hint: it has {puppet.pid}" in done.stderr) == (6, True)
