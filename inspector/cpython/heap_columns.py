@@ -8,6 +8,7 @@ bytes, which ``bytes.translate`` and ``bytes.count`` make of whole pages.
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -180,16 +181,31 @@ def _find_mixed(columns: list[bytes], key: bytes, places: dict[int, int], chosen
     if each of their bytes is the one of the word there.  ``chosen`` is a mask, as a number.
     """
     mixed: set[int] = set()
+    size = len(key)
+    last = max(places.values(), default=0)
     for column in columns:
-        if column.count(column[:1]) == len(column):
+        if column is key or column.count(column[:1]) == size:
             continue
+        number = None
+        if chosen >= 0:
+            # Most often a byte is the same in all that are chosen.
+            number = int.from_bytes(column, "little")
+            if not (number ^ _ones(size) * column[last]) & chosen:
+                continue
         table = bytearray(256)
         for value, place in places.items():
             table[value] = column[place]
         expected = key.translate(table)
         if expected != column:
-            differ = int.from_bytes(column, "little") ^ int.from_bytes(expected, "little")
-            differ &= chosen
+            if number is None:
+                number = int.from_bytes(column, "little")
+            differ = (number ^ int.from_bytes(expected, "little")) & chosen
             if differ:
-                mixed.update(compress(key, differ.to_bytes(len(key), "little")))
+                mixed.update(compress(key, differ.to_bytes(size, "little")))
     return mixed
+
+
+@lru_cache(maxsize=64)
+def _ones(size: int) -> int:
+    """Return the number of which each byte is 1."""
+    return int.from_bytes(b"\1" * size, "little")
