@@ -5,29 +5,29 @@ blocks: ``free``, ``local_free``, ``xthread_free`` of its page, ``thread_delayed
 the heap.  An object that CPython keeps for reuse (``_Py_freelists``) is in none of these;
 nobody refers to it, which its header says.
 
-Runs once for each page and as little as possible for each block: strides of whole pages
-are taken by slices, and equal words are told apart as bytes.
+As little as possible is done for each block: strides of whole pages are taken by slices, and
+equal words of several pages are told apart as bytes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.heap_columns import CHOSEN, classify_words
+from inspector.cpython.heap_columns import CHOSEN, classify_words, join_columns
 from inspector.cpython.heap_layout import CAPACITY, FREE, GC_HEAP
 from inspector.cpython.heap_links import follow_cut, follow_list, link_of
 from inspector.cpython.words import word_at
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from inspector.cpython.heap_columns import WordClasses
     from inspector.cpython.heap_layout import HeapLayout
     from inspector.cpython.heap_links import Words
     from inspector.cpython.heap_pages import Page
 
-__all__ = ["Blocks", "count_blocks", "find_free_blocks"]
+__all__ = ["Blocks", "TypeCounts", "count_types", "find_free_blocks", "find_live_blocks"]
 
 DEAD: Final = 0x7F7F_7F7F_7F7F
 """Stands for a block that is not live: no address of a type ends in these digits."""
@@ -46,25 +46,35 @@ UNTRACKED: Final = bytes(0 if each & 1 else CHOSEN for each in range(256))
 
 
 class Blocks(NamedTuple):
-    """The live blocks of a page, by the words that stand where objects have their type."""
+    """The blocks of a page."""
 
-    counts: dict[int, int]
-    untracked: dict[int, int]
-    """Of these, those that the collector does not track."""
+    types: array[int]
+    """The word of each that stands where objects have their type; :data:`DEAD` where it is not
+    live."""
+    second: bytes
+    """The second word of what would be their headers."""
     consistent: bool
     """The lists and the number of used blocks agree."""
-    types: WordClasses
-    """That word of each block; :data:`DEAD` where the block is not live."""
     words: Words
     """All that was read of the blocks."""
     stride: int
     """Words that were read of each."""
 
 
-def count_blocks(
+class TypeCounts(NamedTuple):
+    """The live blocks of some pages, by that word."""
+
+    counts: dict[int, int]
+    untracked: dict[int, int]
+    """Of these, those that the collector does not track."""
+    classes: WordClasses
+    """The words of all blocks."""
+
+
+def find_live_blocks(
     layout: HeapLayout, page: Page, entry: bytes, words: Words, delayed: Collection[int] = ()
 ) -> Blocks:
-    """Count the live blocks of a page.
+    """Return the blocks of a page, and which of them are live.
 
     ``entry`` are the bytes of its ``mi_page_t``, ``words`` those of its blocks up to the
     planned capacity, or as many of each block, read right afterwards.  ``delayed`` are
@@ -89,15 +99,20 @@ def count_blocks(
     # ob_flags (16 bits), ob_mutex (8), ob_gc_bits (8), ob_ref_local (32).
     second = words.column(header + 1, stride).tobytes()
     _bury_unreferenced(types, second, words, header + OB_REF_SHARED, stride)
-    classes = classify_words(types)
+    return Blocks(types, second, consistent and sound, words, stride)
+
+
+def count_types(pages: Sequence[Blocks], heap: int) -> TypeCounts:
+    """Count the live blocks of pages of one heap, given by its number."""
+    classes = classify_words(join_columns([each.types for each in pages]))
     counts = dict(classes.counts)
     counts.pop(DEAD, None)
     untracked = counts
-    if page.heap >= GC_HEAP:
-        mask = second[GC_BITS::8].translate(UNTRACKED)
+    if heap >= GC_HEAP:
+        mask = b"".join([each.second[GC_BITS::8] for each in pages]).translate(UNTRACKED)
         untracked = classes.count_where(mask) if CHOSEN in mask else {}
         untracked.pop(DEAD, None)
-    return Blocks(counts, untracked, consistent and sound, classes, words, stride)
+    return TypeCounts(counts, untracked, classes)
 
 
 def _half(entry: bytes, at: int) -> int:

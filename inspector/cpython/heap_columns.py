@@ -7,13 +7,14 @@ bytes, which ``bytes.translate`` and ``bytes.count`` make of whole pages.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from functools import lru_cache
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from array import array
+    from collections.abc import Sequence
 
 __all__ = [
     "CHOSEN",
@@ -22,6 +23,7 @@ __all__ = [
     "any_address",
     "classify_words",
     "count_slices",
+    "join_columns",
     "mask_bytes",
 ]
 
@@ -30,6 +32,8 @@ TYPE_KEY: Final = 1
 
 INVERT: Final = bytes(range(255, -1, -1))
 """Makes the mask of all other places."""
+
+ALL_BYTES: Final = bytes(range(256))
 
 SLICE_BYTES: Final = range(2, 6)
 """The bytes of an address that are not about a place in its slice, up to the last of 48 bits."""
@@ -82,6 +86,16 @@ def mask_bytes(data: bytes, mask: bytes) -> bytes:
     """Return bytes, and 0 where a mask of the same size has 0."""
     both = int.from_bytes(data, "little") & int.from_bytes(mask, "little")
     return both.to_bytes(len(data), "little")
+
+
+def join_columns(columns: Sequence[array[int]]) -> array[int]:
+    """Return the words of several arrays, one behind the other."""
+    if len(columns) == 1:
+        return columns[0]
+    joined = array("Q")
+    for each in columns:
+        joined.extend(each)
+    return joined
 
 
 def any_address(addresses: array[int], mask: bytes) -> bool:
@@ -164,14 +178,10 @@ def _mask_of(values: set[int], key: bytes) -> bytes:
 
 def _find_values(key: bytes) -> dict[int, int] | None:
     """Return each value of a column and where it is first; None if they are too many."""
-    places: dict[int, int] = {}
-    rest = key
-    while rest:
-        if len(places) == MOST_CLASSES:
-            return None
-        places[rest[0]] = key.find(rest[:1])
-        rest = rest.translate(None, rest[:1])
-    return places
+    values = ALL_BYTES.translate(None, ALL_BYTES.translate(None, key))
+    if len(values) > MOST_CLASSES:
+        return None
+    return {value: key.find(value) for value in values}
 
 
 def _find_mixed(columns: list[bytes], key: bytes, places: dict[int, int], chosen: int) -> set[int]:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.heap_discovery import discover_heap
 from inspector.cpython.heap_pages import find_boundaries, read_segments
+from inspector.cpython.names import Names
 from inspector.errors import LayoutError, MemoryFault, Unsettled
 from inspector.process.own import OwnProcess
 from inspector.process.own_world import CannotStop
 from inspector.reader.heap_copy import Buffer
-from inspector.reader.heap_decode import Reading, Still, count_pages, decode_still
+from inspector.reader.heap_decode import Reading, Still, decode_pages, decode_still
 from inspector.reader.heap_own import OwnPlan, read_own
 from inspector.reader.heap_plan import Plans, in_chunks, plan_pages, ranges_of
 from inspector.reader.heap_scene import (
@@ -75,6 +76,8 @@ class HeapReader:
         self._buffer = Buffer()
         self._own_plan = OwnPlan()
         self._plans = Plans()
+        self.names = Names(self._memory, layout)
+        """Of types, kept from one reading to the next."""
         self._found: HeapLayout | None = None
 
     def heap_layout(self, pause_limit: float) -> HeapLayout:
@@ -176,9 +179,9 @@ class HeapReader:
             torn = []
             for chunk in in_chunks(planned, min(CHUNK, memory)):
                 copy = self._buffer.copy(self._memory, ranges_of(chunk))
-                counted = count_pages(heap, chunk, copy, delayed)
-                sound = [each for each in counted if each[1].consistent]
-                torn += [each for each in counted if not each[1].consistent]
+                decoded = decode_pages(heap, chunk, copy, delayed)
+                sound = [each for each in decoded if each[1].consistent]
+                torn += [each for each in decoded if not each[1].consistent]
                 done.update(each.page.slice for each, _ in sound)
                 (more if number else low).add(sound, raw)
             if not torn:

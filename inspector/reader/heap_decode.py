@@ -8,8 +8,7 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.heap_blocks import Blocks, count_blocks
-from inspector.cpython.heap_columns import classify_words
+from inspector.cpython.heap_blocks import Blocks, find_live_blocks
 from inspector.cpython.heap_links import Words
 from inspector.reader.heap_scene import follow_delayed
 from inspector.reader.heap_tally import RawPages, Tally, Types
@@ -25,15 +24,13 @@ if TYPE_CHECKING:
     from inspector.reader.heap_plan import Planned
     from inspector.reader.heap_scene import HeapOwner
 
-__all__ = ["Reading", "Still", "count_pages", "decode_still"]
+__all__ = ["Reading", "Still", "decode_pages", "decode_still"]
 
-GROUP: Final = 64
+GROUP: Final = 16
 """Pages whose objects are added up at a time."""
 
 
-NOTHING: Final = Blocks(
-    {}, {}, consistent=False, types=classify_words(array("Q")), words=Words.of(b""), stride=1
-)
+NOTHING: Final = Blocks(array("Q"), b"", consistent=False, words=Words.of(b""), stride=1)
 """What is known of a page that could not be read."""
 
 
@@ -86,15 +83,15 @@ class _CopiedWords:
         return 0 if words is None else words.values[words.first + at]
 
 
-def count_pages(
+def decode_pages(
     heap: HeapLayout,
     planned: Sequence[Planned],
     copy: Copy,
     delayed: Sequence[int],
     first: int = 0,
 ) -> list[tuple[Planned, Blocks]]:
-    """Count the objects of pages whose ranges were copied one after the other."""
-    counted = []
+    """Return the blocks of pages whose ranges were copied one after the other."""
+    found = []
     number = first
     waiting = sorted(delayed)
     for each in planned:
@@ -104,12 +101,12 @@ def count_pages(
         number = behind
         page = each.page
         if entry is None or words is None:
-            counted.append((each, NOTHING))
+            found.append((each, NOTHING))
             continue
         begin = bisect_left(waiting, page.slice)
         end = bisect_left(waiting, page.slice + page.room)
-        counted.append((each, count_blocks(heap, page, entry, words, waiting[begin:end])))
-    return counted
+        found.append((each, find_live_blocks(heap, page, entry, words, waiting[begin:end])))
+    return found
 
 
 def _joined(copy: Copy, first: int, behind: int) -> Words | None:
@@ -132,8 +129,8 @@ def decode_still(
     uncertain = 0
     for start in range(0, len(read.planned), GROUP):
         group = read.planned[start : start + GROUP]
-        counted = count_pages(heap, group, read.copy, delayed, number)
+        decoded = decode_pages(heap, group, read.copy, delayed, number)
         number += sum(len(each.ranges) for each in group)
-        uncertain += sum(not blocks.consistent for _, blocks in counted)
-        tally.add(counted, raw)
+        uncertain += sum(not blocks.consistent for _, blocks in decoded)
+        tally.add(decoded, raw)
     return Reading(read.segments, read.owners, types, tally, None, uncertain, pause_ns)

@@ -41,9 +41,16 @@ class _Sum(NamedTuple):
 
 
 def make_histogram(
-    memory: Memory, layout: Layout, reading: Reading, target: dict[str, Any]
+    memory: Memory,
+    layout: Layout,
+    reading: Reading,
+    target: dict[str, Any],
+    names: Names | None = None,
 ) -> Histogram:
-    """Return what a reading found, with the names of types, the largest first."""
+    """Return what a reading found, with the names of types, the largest first.
+
+    ``names`` keeps those of earlier readings.
+    """
     tallies = [each for each in (reading.low, reading.more) if each is not None]
     words: dict[int, set[int]] = {}
     for tally in tallies:
@@ -55,8 +62,10 @@ def make_histogram(
         _add(sums, tally, of, first=tally is reading.low)
     facts = reading.types.facts
     types = [facts[word] for word in {word for _, word in sums if word in facts}]
-    names = Names(memory, layout).of([each.named for each in types])
-    name_of = {each.address: name for each, name in zip(types, names, strict=True)}
+    names = names or Names(memory, layout)
+    spelled = names.of([each.named for each in types])
+    names.forget_others([each.address for each in types])
+    name_of = {each.address: name for each, name in zip(types, spelled, strict=True)}
     rows = [
         TypeUse(
             name=name_of[word],

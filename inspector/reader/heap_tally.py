@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from inspector.cpython.heap_columns import any_address, count_slices
+from inspector.cpython.heap_blocks import count_types
+from inspector.cpython.heap_columns import any_address, count_slices, join_columns
 from inspector.cpython.heap_layout import MEM_HEAP
 from inspector.cpython.heap_pages import index_pages
 from inspector.cpython.heap_types import find_attached, read_types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from inspector.cpython.heap_blocks import Blocks
+    from inspector.cpython.heap_blocks import Blocks, TypeCounts
     from inspector.cpython.heap_layout import HeapLayout
     from inspector.cpython.heap_pages import Segment
     from inspector.cpython.heap_types import Attached, TypeFacts
@@ -31,6 +32,18 @@ class Found(NamedTuple):
     instances: int = 0
     bytes: int = 0
     untracked: int = 0
+
+
+NONE: Final = Found()
+
+
+class _Group(NamedTuple):
+    """What pages have in common that are counted together."""
+
+    segment: int
+    heap: int
+    block: int
+    stride: int
 
 
 class Types:
@@ -84,47 +97,58 @@ class Tally:
         self.attached: dict[int, Counter[int]] = {}
         self.pages = 0
 
-    def add(self, counted: Sequence[tuple[Planned, Blocks]], raw: RawPages) -> None:
+    def add(self, decoded: Iterable[tuple[Planned, Blocks]], raw: RawPages) -> None:
         """Add pages, and what hangs on the objects in them."""
-        for planned, blocks in counted:
+        groups: dict[_Group, list[Blocks]] = {}
+        for planned, blocks in decoded:
             self.pages += 1
-            size = planned.page.block
-            found = self.found.setdefault(planned.segment, {})
-            for word, number in blocks.counts.items():
-                before = found.get(word)
-                untracked = blocks.untracked.get(word, 0)
-                if before is not None:
-                    found[word] = Found(
-                        before.instances + number,
-                        before.bytes + number * size,
-                        before.untracked + untracked,
-                    )
-                else:
-                    found[word] = Found(number, number * size, untracked)
-        self._types.learn({word for _, blocks in counted for word in blocks.counts})
-        for planned, blocks in counted:
-            self._attach(planned, blocks, raw)
+            page = planned.page
+            group = _Group(planned.segment, page.heap, page.block, blocks.stride)
+            groups.setdefault(group, []).append(blocks)
+        counted = {group: count_types(pages, group.heap) for group, pages in groups.items()}
+        for group, types in counted.items():
+            self._count(group, types)
+        self._types.learn({word for types in counted.values() for word in types.counts})
+        for group, types in counted.items():
+            self._attach(group, groups[group], types, raw)
 
-    def _attach(self, planned: Planned, blocks: Blocks, raw: RawPages) -> None:
-        """Add the bytes that the containers of a page have in raw memory."""
+    def _count(self, group: _Group, types: TypeCounts) -> None:
+        """Add the objects of some pages."""
+        size = group.block
+        found = self.found.setdefault(group.segment, {})
+        for word, number in types.counts.items():
+            before = found.get(word, NONE)
+            found[word] = Found(
+                before.instances + number,
+                before.bytes + number * size,
+                before.untracked + types.untracked.get(word, 0),
+            )
+
+    def _attach(self, group: _Group, pages: list[Blocks], types: TypeCounts, raw: RawPages) -> None:
+        """Add the bytes that the containers in some pages have in raw memory."""
         attached = self._types.attached
-        header = self._heap.header_at(planned.page.heap)
-        for word in blocks.counts:
+        header = self._heap.header_at(group.heap)
+        for word in types.counts:
             places = attached.get(word)
             if places is None:
                 continue
             at = (header + places.at) // 8
             instead = None if places.instead is None else (header + places.instead) // 8
             # Of a large block only the beginning was read.
-            if max(at, instead or 0) >= blocks.stride:
+            if max(at, instead or 0) >= group.stride:
                 continue
-            mask = blocks.types.select(word)
-            pointers = blocks.words.column(at, blocks.stride)
+            mask = types.classes.select(word)
+            pointers = _column(pages, at)
             if instead is not None:
-                values = blocks.words.column(instead, blocks.stride)
+                values = _column(pages, instead)
                 if any_address(values, mask):
                     # Keys that stand apart from their values are shared.
                     pairs = zip(pointers, values, strict=True)
                     pointers = array("Q", [apart or keys for keys, apart in pairs])
             total = raw.bytes_at(pointers, mask)
-            self.attached.setdefault(planned.segment, Counter())[word] += total
+            self.attached.setdefault(group.segment, Counter())[word] += total
+
+
+def _column(pages: list[Blocks], at: int) -> array[int]:
+    """Return one word of each block."""
+    return join_columns([each.words.column(at, each.stride) for each in pages])

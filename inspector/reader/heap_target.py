@@ -63,7 +63,8 @@ class HeapTarget:
         with self._heap_reader() as reader, report_end(self._process, self.layout.published):
             self._process.check()
             reading = reader.histogram(blocking=blocking, pause_limit=pause_limit, memory=memory)
-            made = make_histogram(self._process.memory, self.layout, reading, self._facts())
+            read_from = self._process.memory
+            made = make_histogram(read_from, self.layout, reading, self._facts(), reader.names)
             self._process.check()
             return made._replace(rss=read_resident_bytes(self._process.pid))
 

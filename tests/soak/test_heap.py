@@ -23,6 +23,9 @@ READINGS = int(os.environ.get("INSPECTOR_READINGS", "0"))
 FIXED: Final = 5000 if READINGS else 500
 """Objects of each type below, that live as long as the target."""
 
+PATIENCE: Final = 20.0
+"""Seconds that a pause may take on a machine that is busy with something else."""
+
 TYPES: Final = tuple(
     f"__main__.{name}" for name in ("Plain", "Slotted", "Pair", "Table", "Row", "Text", "Reason")
 )
@@ -37,7 +40,10 @@ def read_again_and_again(version: str, *, blocking: bool) -> list[Histogram]:
         target.ask("make", FIXED)
         target.ask("churn", 2)
         attached = inspector.attach(target.pid)
-        return [attached.histogram(blocking=blocking) for _ in range(READINGS or 5)]
+        return [
+            attached.histogram(blocking=blocking, pause_limit=PATIENCE)
+            for _ in range(READINGS or 5)
+        ]
 
 
 def mistakes(histogram: Histogram) -> dict[str, int]:
