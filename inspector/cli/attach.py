@@ -28,7 +28,8 @@ InstancesOption = Annotated[
     bool,
     typer.Option(
         "--instances/--no-instances",
-        help="Read instances and bytes, too: the heap, every two seconds at most.",
+        help="Read instances and bytes, too: the heap, every two seconds at most, and for a "
+        "twentieth of a processor.",
     ),
 ]
 
@@ -83,7 +84,7 @@ def start_dashboard(
 ) -> None:
     """Show the dashboard."""
     from inspector.reader.background_sampler import Background
-    from inspector.reader.heap_pace import LEAST_SECONDS, HeapPace
+    from inspector.reader.heap_pace import LEAST_SECONDS, SMALL_SHARE, HeapPace
     from inspector.screen.dashboard.show import show_source
     from inspector.screen.dashboard.sources import Live
 
@@ -94,6 +95,7 @@ def start_dashboard(
         blocking=read_options.blocking,
         pause_limit=read_options.pause_limit,
         least=LEAST_SECONDS,
+        share=SMALL_SHARE,
     )
 
     def read(kind: str) -> Snapshot:

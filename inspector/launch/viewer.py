@@ -24,7 +24,7 @@ from inspector.launch.live import Channel
 from inspector.launch.pane import Pane
 from inspector.launch.terminal_guard import start_guard
 from inspector.reader.background_sampler import Background
-from inspector.reader.heap_pace import LEAST_SECONDS, HeapPace
+from inspector.reader.heap_pace import LEAST_SECONDS, SMALL_SHARE, HeapPace
 from inspector.reader.heap_target import PAUSE_LIMIT
 from inspector.screen.dashboard.loop import watch_source
 from inspector.screen.dashboard.paint import has_unicode
@@ -135,7 +135,13 @@ def _show_program(program: Program, target: Target, options: BoardOptions, pane:
         unicode=has_unicode(),
     )
 
-    pace = HeapPace(target, blocking=False, pause_limit=PAUSE_LIMIT, least=LEAST_SECONDS)
+    pace = HeapPace(
+        target,
+        blocking=False,
+        pause_limit=PAUSE_LIMIT,
+        least=LEAST_SECONDS,
+        share=SMALL_SHARE,
+    )
 
     def read(kind: str) -> Snapshot:
         return pace.add_heap(target.snapshot(kinds=kinds_of(kind)))

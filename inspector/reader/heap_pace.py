@@ -9,10 +9,13 @@ if TYPE_CHECKING:
     from inspector.reader.heap_target import HeapTarget
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["LEAST_SECONDS", "HeapPace"]
+__all__ = ["LEAST_SECONDS", "SMALL_SHARE", "HeapPace"]
 
 LEAST_SECONDS: Final = 2.0
 """From one reading of the heap to the next, for who watches a process."""
+
+SMALL_SHARE: Final = 0.05
+"""Of a processor that these take at most, beside all that a dashboard does."""
 
 AFTER_FAILURE: Final = 10.0
 """Seconds after which a heap that could not be read is tried again."""
@@ -25,12 +28,19 @@ class HeapPace:
     """Adds the heap to readings of a process, at most every ``least`` seconds."""
 
     def __init__(
-        self, target: HeapTarget, *, blocking: bool, pause_limit: float, least: float = 0.0
+        self,
+        target: HeapTarget,
+        *,
+        blocking: bool,
+        pause_limit: float,
+        least: float = 0.0,
+        share: float = SHARE,
     ) -> None:
         self._target = target
         self._blocking = blocking
         self._pause_limit = pause_limit
         self._least = least
+        self._share = share
         self._due = 0.0
 
     def add_heap(self, snapshot: Snapshot) -> Snapshot:
@@ -42,6 +52,6 @@ class HeapPace:
         found = self._target.add_heap(
             snapshot, blocking=self._blocking, pause_limit=self._pause_limit
         )
-        rest = max(self._least, (time.thread_time() - begin) / SHARE)
+        rest = max(self._least, (time.thread_time() - begin) / self._share)
         self._due = now + (rest if found.heap is not None else max(rest, AFTER_FAILURE))
         return found

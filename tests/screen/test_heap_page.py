@@ -74,6 +74,23 @@ def test_the_page_is_filtered_and_sorted_as_the_table_is() -> None:
     assert press_key(state, "escape").mode == "table"
 
 
+def test_the_heads_stay_when_rows_are_scrolled() -> None:
+    types = [use(f"app.T{number:03}", 1000 - number) for number in range(100)]
+    whole = snapshot(row("app.Order"), heap=heap(1, *types))
+    state = press_key(clamp_scroll(add_snapshot(State(size=Size(100, 20)), whole)), "m")
+    shown = lines(state)
+    rows = [line.split()[0] for line in shown if line.startswith("app.")]
+    assert rows == [f"app.T{number:03}" for number in range(len(rows))]
+    further = lines(press_key(state, "down"))
+    assert [line.split()[0] for line in further if line.startswith("app.")] == [
+        f"app.T{number + 1:03}" for number in range(len(rows))
+    ]
+    assert further[:5][-2:] == shown[:5][-2:]
+    last = clamp_scroll(press_key(state, "end"))
+    assert any(line.startswith("app.T099") for line in lines(last))
+    assert any(line.startswith("TYPE ") for line in lines(last))
+
+
 def test_the_table_has_instances_where_the_heap_was_read() -> None:
     plain = lines(board(200))
     assert not any("INSTANCES" in line for line in plain)

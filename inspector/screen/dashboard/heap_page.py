@@ -9,6 +9,7 @@ from rich.text import Text
 
 from inspector.screen import cells
 from inspector.screen.dashboard.glyphs import draw_sparkline
+from inspector.screen.dashboard.sizes import body_height
 from inspector.screen.dashboard.state import make_state_matcher
 from inspector.screen.text import escape_text, format_count
 
@@ -26,6 +27,9 @@ LEAST: Final = 12
 
 WIDEST_NAME: Final = 60
 LONGEST_TREND: Final = 30
+
+HEADS: Final = 2
+"""Lines above the rows."""
 
 
 class HeapColumn(NamedTuple):
@@ -63,7 +67,11 @@ COLUMNS: Final = (
 
 
 def heap_lines(state: State) -> list[Text]:
-    """Return the page: when the heap was read, and a row for each type that matches."""
+    """Return the page: when the heap was read, and a row for each type that matches.
+
+    Rows that are not on the screen are blank, and the heads stay above those that are:
+    thousands of types are drawn several times a second.
+    """
     history = state.history
     if history is None:
         return []
@@ -71,7 +79,10 @@ def heap_lines(state: State) -> list[Text]:
     if heap is None:
         why = history.latest.why_no_heap
         return [Text(f"the heap was not read: {escape_text(why)}" if why else "no reading yet")]
-    uses = _arrange_types(state, heap)
+    arranged = _arrange_types(state, heap)
+    room = body_height(state)
+    first = min(state.scroll, max(0, len(arranged) + HEADS - room))
+    uses = arranged[first : first + max(0, room - HEADS)]
     longest = max([LEAST, *(cell_len(escape_text(use.name, WIDEST_NAME)) for use in uses)])
     room = state.size.width - LEAST
     chosen = []
@@ -86,7 +97,8 @@ def heap_lines(state: State) -> list[Text]:
     for column in chosen:
         head.append(f" {column.head:>{column.width}}")
     head.append(" TREND" if trend > len("TREND") else "")
-    lines = [Text(describe_heap(state)), head]
+    lines = [Text("")] * first
+    lines += [Text(describe_heap(state)), head]
     for use in uses:
         name = cells.cut_to_width(escape_text(use.name), space)
         line = Text(name + " " * (space - cell_len(name)), no_wrap=True)
@@ -98,6 +110,7 @@ def heap_lines(state: State) -> list[Text]:
             instances = heap.list_instances(use.key)
             line.append(f" {draw_sparkline(instances, trend, unicode=state.unicode)}", "blue")
         lines.append(line)
+    lines += [Text("")] * (len(arranged) + HEADS - len(lines))
     return lines
 
 
