@@ -151,7 +151,7 @@ def run(
     if why and (live or at or verdicts or output):
         raise typer.BadParameter("--why cannot be used with --live, --verdicts, --at or --output")
     if why:
-        from inspector.cli.why import WhyRequest, print_findings
+        from inspector.cli.why_request import WhyRequest, print_findings
 
         context.obj.append(partial(print_findings, program, WhyRequest(as_json=as_json)))
         return

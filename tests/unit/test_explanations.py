@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from inspector.cli.why import KINDS
+from inspector.cli.why_request import KINDS
 from inspector.verdict.evidence import Verdict
 from inspector.verdict.explanations import EXPLANATIONS, Explanation, find_explanation
 from tests.support import environment
