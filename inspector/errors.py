@@ -236,7 +236,7 @@ class NotImportable(InspectorError):
 
 
 class ExpressionError(InspectorError):
-    """An expression that was to make instances does not compile, or raised an exception."""
+    """An expression that makes instances does not compile, or raises an exception."""
 
     exit_code = 2
 

@@ -131,12 +131,12 @@ def call_in_threads(
         return
     barrier = threading.Barrier(threads + 1)
     failures: list[BaseException] = []
-    workers = [
-        threading.Thread(
-            target=_call_together, args=(factory, calls, barrier, failures), name=f"check-{n}"
+    workers = []
+    for number in range(threads):
+        worker = threading.Thread(
+            target=_call_together, args=(factory, calls, barrier, failures), name=f"check-{number}"
         )
-        for n in range(threads)
-    ]
+        workers.append(worker)
     try:
         for worker in workers:
             worker.start()
@@ -190,9 +190,7 @@ def check_balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
             load.run()
             _, moved = tracker.read_changes()
             blurred = tracker.collections * max(len(tracker.labels) - 1, 0)
-            runs.append(
-                {n: change for n, change in moved.items() if _count_crossed(change) > blurred}
-            )
+            runs.append(_drop_blurred(moved, blurred))
             merges += tracker.collections + tracker.ended_threads
         window = Evidence(stated=True, steps=load.repeat, merges=merges)
         findings = []
@@ -201,16 +199,29 @@ def check_balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
             if subject is None:
                 continue
             evidence = describe_type(subject, before.slots, number, window)
-            steps = [moved[number] for moved in runs if number in moved]
+            steps = []
+            for moved in runs:
+                if number in moved:
+                    steps.append(moved[number])
             if len(steps) == load.repeat:
                 evidence = add_traffic(evidence, steps)
             if judged := judge_as(evidence, COSTS):
-                total = sum(step.total for step in steps)
+                total = 0
                 named: Counter[str] = Counter()
                 for step in steps:
+                    total += step.total
                     named.update(tracker.name_threads(step))
                 findings.append(_make_finding(subject, judged, total, load.unit, named))
         return findings
+
+
+def _drop_blurred(moved: Mapping[int, CountChange], blurred: int) -> dict[int, CountChange]:
+    """Return the changes of which more references crossed than collections may have blurred."""
+    clear: dict[int, CountChange] = {}
+    for number, change in moved.items():
+        if _count_crossed(change) > blurred:
+            clear[number] = change
+    return clear
 
 
 def _count_crossed(change: CountChange) -> int:

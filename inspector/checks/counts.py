@@ -213,8 +213,11 @@ def find_changes(before: Counts, after: Counts) -> dict[int, int]:
         was, now = before.at(number), after.at(number)
         if was is not None and now is not None:
             found[number] = now.total - was.total
-    refs = after.refs
-    return {n: change for n, change in found.items() if change and refs[n]() is not None}
+    changed: dict[int, int] = {}
+    for number, change in found.items():
+        if change and after.refs[number]() is not None:
+            changed[number] = change
+    return changed
 
 
 def _find_changed(before: Counts, after: Counts, old: bytes, new: bytes) -> Iterable[int]:
@@ -227,13 +230,13 @@ def _find_changed(before: Counts, after: Counts, old: bytes, new: bytes) -> Iter
 def _find_changed_slots(numbers: Mapping[int, int], before: bytes, after: bytes) -> Iterable[int]:
     """Return the positions, given by slot, whose count differs between two arrays."""
     if len(numbers) <= FEW_OBJECTS:
-        return [
-            number
-            for slot, number in numbers.items()
-            if read_slot(before, slot) != read_slot(after, slot)
-        ]
-    # Code objects and dictionaries have slots, too.
-    return [numbers[slot] for slot in find_differing(before, after) if slot in numbers]
+        for slot, number in numbers.items():
+            if read_slot(before, slot) != read_slot(after, slot):
+                yield number
+        return
+    for slot in find_differing(before, after):
+        if slot in numbers:  # code objects and dictionaries have slots, too
+            yield numbers[slot]
 
 
 def count_references(subject: type) -> TypeCount:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from inspector.checks.problem import Finding, Problem
@@ -77,24 +78,33 @@ def add_traffic(
     """
     if not changes or not find_support().threads:
         return evidence
-    own = threading.get_native_id()
-    runs = [change.contributions for change in changes]
-    side_by_side = max(
-        min(_count_busy(change.contributions), change.together) for change in changes
-    )
+    side_by_side = header = contributed = by_others = 0
+    by_thread: Counter[int] = Counter()
+    for change in changes:
+        side_by_side = max(side_by_side, min(_count_busy(change.contributions), change.together))
+        header += change.header
+        by_thread.update(change.contributions)
+    for native, count in by_thread.items():
+        contributed += count
+        if native in beside:
+            by_others += count
     return evidence._replace(
-        header=sum(change.header for change in changes),
-        contributed=sum(sum(run.values()) for run in runs),
+        header=header,
+        contributed=contributed,
         threads=side_by_side or None,
-        beside=sum(count for run in runs for native, count in run.items() if native in beside),
-        own=sum(run.get(own, 0) for run in runs),
+        beside=by_others,
+        own=by_thread[threading.get_native_id()],
     )
 
 
 def _count_busy(contributions: Mapping[int, int]) -> int:
     """Count the threads that counted a type in earnest, not just a lock or two of their own."""
-    counts = list(map(abs, contributions.values()))
-    return sum(count >= PER_CALL * max(counts) for count in counts)
+    counts = [abs(count) for count in contributions.values()]
+    most = max(counts, default=0)
+    busy = 0
+    for count in counts:
+        busy += count >= PER_CALL * most
+    return busy
 
 
 def add_holders(evidence: Evidence, before: Holders, after: Holders) -> Evidence:

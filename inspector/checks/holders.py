@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Holders", "count_own_references", "find_holders"]
 
 
-SUSPENDED: Final = frozenset(map(id, (GeneratorType, CoroutineType, AsyncGeneratorType, FrameType)))
+SUSPENDED: Final = frozenset(
+    (id(GeneratorType), id(CoroutineType), id(AsyncGeneratorType), id(FrameType))
+)
 """Addresses of the types whose objects hold frames that no thread runs."""
 
 
@@ -50,11 +52,7 @@ def find_holders(refs: Sequence[TypeRef]) -> list[Holders]:
     """
     types = [ref() for ref in refs]
     # Objects are kept in lists, which are of no heap type: this must not count what it holds.
-    wanted = {
-        id(subject): number
-        for number, subject in enumerate(types)
-        if subject is not None and is_heap(subject)
-    }
+    wanted = _number_heap_types(types)
     instances = [0] * len(types)
     references = [0] * len(types)
     suspended = [0] * len(types)
@@ -68,7 +66,8 @@ def find_holders(refs: Sequence[TypeRef]) -> list[Holders]:
         add(one)
     # Nearly all referents are of other types: chains of C functions drop them in a quarter
     # less time than a loop.
-    kinds = {*wanted, *(id(type(subject)) for subject in types), id(tuple), id(dict)}
+    kinds = {*wanted, id(tuple), id(dict)}
+    kinds.update(id(type(subject)) for subject in types)
     seen: set[int] = set()
     frames = list(_of_types(tracked, SUSPENDED))
     for one in _among(gc.get_referents(*frames), wanted):
@@ -101,9 +100,23 @@ def find_holders(refs: Sequence[TypeRef]) -> list[Holders]:
 def count_own_references(subject: type) -> int:
     """Count the references to a class in what it is made of: its methods, its lists of bases."""
     # Members of an enumeration are instances, in the same dictionary.
-    defined = [each for each in vars(subject).values() if type(each) is not subject]
-    parts = (subject, subject.__mro__, *defined)
-    return sum(each is subject for each in gc.get_referents(*parts))
+    parts: list[object] = [subject, subject.__mro__]
+    for value in vars(subject).values():
+        if type(value) is not subject:
+            parts.append(value)
+    count = 0
+    for referent in gc.get_referents(*parts):
+        count += referent is subject
+    return count
+
+
+def _number_heap_types(types: list[type | None]) -> dict[int, int]:
+    """Return address -> position of the heap types."""
+    numbers: dict[int, int] = {}
+    for number, subject in enumerate(types):
+        if subject is not None and is_heap(subject):
+            numbers[id(subject)] = number
+    return numbers
 
 
 def _among(objects: list[object], wanted: Container[int]) -> Iterable[object]:

@@ -129,20 +129,25 @@ class _RepeatedRuns:
         """Return the names of which each run has left at least one class more."""
         if not self.born:
             return Counter()
-        latest = self.born[-1]
-        return Counter(
-            {
-                name: latest[name]
-                for name in latest
-                if all(born[name] >= number for number, born in enumerate(self.born, 1))
-                and not self._ignored(name)
-            }
-        )
+        left: Counter[str] = Counter()
+        for name, count in self.born[-1].items():
+            if self._grew_in_each_run(name) and not self._ignored(name):
+                left[name] = count
+        return left
+
+    def _grew_in_each_run(self, name: str) -> bool:
+        """Whether each run has left at least one class more of this name."""
+        for number, born in enumerate(self.born, 1):
+            if born[name] < number:
+                return False
+        return True
 
     def _ignored(self, name: str) -> bool:
         """Whether the rules ignore all classes of this name that are alive."""
-        same = [each for each in find_all_types() if name_of(each) == name]
-        return all(self.rules.allowed(each) is None for each in same)
+        for subject in find_all_types():
+            if name_of(subject) == name and self.rules.allowed(subject) is not None:
+                return False
+        return True
 
     def evidence(self, number: int, window: Evidence, first: Counts) -> Evidence:
         """Return what is known of one type but for who counted and who holds it."""
@@ -167,10 +172,13 @@ class _RepeatedRuns:
         Returns whether it grew, by position, of what other threads may have taken: what they
         were seen to count, or anything where nobody counts which thread took a reference.
         """
+        asked: set[int] = set()
         if find_support().threads:
-            asked = {n for n in self.steps if n in moved and moved[n].contributions.keys() & beside}
-        else:
-            asked = set(self.steps) if threading.active_count() > 1 else set()
+            for number in self.steps:
+                if number in moved and moved[number].contributions.keys() & beside:
+                    asked.add(number)
+        elif threading.active_count() > 1:
+            asked.update(self.steps)
         if not asked:
             return {}
         growing = set(asked)
@@ -180,7 +188,9 @@ class _RepeatedRuns:
             collect_garbage()
             now = read_counts(self.refs)
             changes = find_changes(last, now)
-            growing = {number for number in growing if changes.get(number, 0) > 0}
+            for number in asked:
+                if changes.get(number, 0) <= 0:
+                    growing.discard(number)
             last = now
         return {number: number in growing for number in asked}
 
@@ -193,7 +203,8 @@ class _RepeatedRuns:
     ) -> Finding:
         """Return the finding on one type."""
         subject = self.refs[number]()
-        first, last = (each.at(number) for each in counts)
+        before, after = counts
+        first, last = before.at(number), after.at(number)
         return Finding(
             name_of(subject) if subject is not None else "?",
             judged,
@@ -209,11 +220,10 @@ class _RepeatedRuns:
         """Return the classes themselves that each run has left behind."""
         findings = []
         for name, number in self.classes().items():
-            each = tuple(number // self.load.repeat for _ in range(self.load.repeat))
             evidence = window._replace(
                 kind="class",
-                runs=each,
-                stated=len(each) == 1,
+                runs=(number // self.load.repeat,) * self.load.repeat,
+                stated=self.load.repeat == 1,
                 total=number,
                 instances=number,
                 held=number,
@@ -236,10 +246,17 @@ class _RepeatedRuns:
 
 def _name_others() -> str:
     """Return the names of all threads but this."""
-    here = threading.current_thread()
-    return ", ".join(each.name for each in threading.enumerate() if each is not here)
+    names = []
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            names.append(thread.name)
+    return ", ".join(names)
 
 
 def _class_names() -> Counter[str]:
     """Count the classes by name, without those of inspector."""
-    return Counter(name_of(each) for each in find_all_types() if not is_own(each))
+    names: Counter[str] = Counter()
+    for subject in find_all_types():
+        if not is_own(subject):
+            names[name_of(subject)] += 1
+    return names

@@ -107,8 +107,8 @@ class Merges:
     def restart(self) -> None:
         """Forget what was merged and used so far."""
         with self.lock:
-            for each in (self.merged, self.used, self.together):
-                each.clear()
+            for by_address in (self.merged, self.used, self.together):
+                by_address.clear()
             self.threads = self.collections = self.ended = self.missed = 0
             self.look()
             self.used.clear()
@@ -168,16 +168,20 @@ class Merges:
                 self.missed += 1
                 return
             addresses = decode_unsigned(self._table)
-            for (_, each), array in arrays.items():
-                if native not in (None, each):
+            self._last = {}
+            for (interpreter, owner), array in arrays.items():
+                if native not in (None, owner):
+                    self._last[interpreter, owner] = array
                     continue
                 for place in find_differing(b"", array):
                     address = addresses[place]
                     if self._wanted is None or address in self._wanted:
                         merged = self.merged.setdefault(address, {})
-                        merged[each] = merged.get(each, 0) + read_slot(array, place)
-            kept = {key: array for key, array in arrays.items() if key[1] != native}
-            self._last = {} if native is None else kept
+                        merged[owner] = merged.get(owner, 0) + read_slot(array, place)
+
+    def copy_merged(self) -> dict[int, dict[int, int]]:
+        """Return a copy of :attr:`merged`; to be called with the lock."""
+        return {address: dict(by_thread) for address, by_thread in self.merged.items()}
 
     def forget(self) -> None:
         """Forget objects that are in the pool no more: another one may take their place."""
@@ -188,9 +192,9 @@ class Merges:
                 return
             if table != self._table:
                 there = set(decode_unsigned(table))
-                for each in (self.merged, self.used, self.together):
-                    for address in each.keys() - there:
-                        del each[address]
+                for by_address in (self.merged, self.used, self.together):
+                    for address in by_address.keys() - there:
+                        del by_address[address]
                 if self._on_free is not None:
                     self._on_free(there)
 

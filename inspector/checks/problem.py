@@ -94,13 +94,10 @@ class Finding:
 
     def lines(self) -> list[str]:
         """Return everything that is known, headline first."""
-        steps = _fold_equal(self.runs)
-        rows = [
-            (
-                "references",
-                f"{self.before} before, {self.after} after" + f" ({steps})" * bool(steps),
-            )
-        ]
+        references = f"{self.before} before, {self.after} after"
+        if self.runs:
+            references += f" ({_fold_equal(self.runs)})"
+        rows = [("references", references)]
         if self.header is not None:
             rows.append(("header", f"{self.header:+d}"))
             rows.append(("per thread", _format_contributions(self.contributions)))
@@ -112,7 +109,10 @@ class Finding:
         rows.append(("verdict", f"{self.verdict}: {self.advice()}"))
         if self.note:
             rows.append(("note", self.note))
-        return [self.headline(), *(f"  {label:<11} {text}" for label, text in rows)]
+        lines = [self.headline()]
+        for label, text in rows:
+            lines.append(f"  {label:<11} {text}")
+        return lines
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -135,11 +135,12 @@ class Finding:
 
 def _format_contributions(contributions: Mapping[str, int]) -> str:
     """Return who counted how much, the busiest first."""
-    order = sorted(contributions.items(), key=lambda item: -abs(item[1]))
-    said = [f"{name} {number:+d}" for name, number in order[:THREADS]]
-    if rest := [number for _, number in order[THREADS:]]:
-        said.append(f"{len(rest)} more {sum(rest):+d}")
-    return ", ".join(said) or "+0"
+    busiest = sorted(contributions, key=lambda name: abs(contributions[name]), reverse=True)
+    parts = [f"{name} {contributions[name]:+d}" for name in busiest[:THREADS]]
+    if others := busiest[THREADS:]:
+        total = sum(contributions[name] for name in others)
+        parts.append(f"{len(others)} more {total:+d}")
+    return ", ".join(parts) or "+0"
 
 
 def _fold_equal(steps: Sequence[int]) -> str:
@@ -173,9 +174,11 @@ class Problem:
         return self.findings[0].verdict
 
     def __str__(self) -> str:
-        lines = [line for each in self.findings for line in each.lines()]
-        for each in self.noticed:
-            lines += ["also seen, and not counted against it:", *each.lines()]
+        lines = []
+        for finding in self.findings:
+            lines += finding.lines()
+        for finding in self.noticed:
+            lines += ["also seen, and not counted against it:", *finding.lines()]
         if self.reproduce:
             lines.append(f"reproduce with: {self.reproduce}")
         return "\n".join(lines)
@@ -183,8 +186,8 @@ class Problem:
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
-            "findings": [each.as_dict() for each in self.findings],
-            "noticed": [each.as_dict() for each in self.noticed],
+            "findings": [finding.as_dict() for finding in self.findings],
+            "noticed": [finding.as_dict() for finding in self.noticed],
             "reproduce": self.reproduce,
         }
 

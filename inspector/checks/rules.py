@@ -52,8 +52,8 @@ class Rules(NamedTuple):
         wanted: Iterable[Subject] = (),
     ) -> Rules:
         """Return the rules of a check: what it ignores first, then what is expected."""
-        ignored = [Rule(each, None) for each in ignore]
-        runner = [Rule(each, None) for each in RUNNER]
+        ignored = [Rule(subject, None) for subject in ignore]
+        runner = [Rule(pattern, None) for pattern in RUNNER]
         return cls((*ignored, *expected, *runner), tolerance, tuple(wanted))
 
     def allowed(self, subject: type) -> int | None:
@@ -62,8 +62,9 @@ class Rules(NamedTuple):
             return None
         name = name_of(subject)
         if self.wanted:
-            if any(Rule(each, None).matches(subject, name) for each in self.wanted):
-                return self.tolerance
+            for wanted in self.wanted:
+                if Rule(wanted, None).matches(subject, name):
+                    return self.tolerance
             return None
         for rule in self.rules:
             if rule.matches(subject, name):
@@ -76,11 +77,12 @@ def parse_rule(text: str) -> Rule:
 
     Raises :class:`ValueError` when it is neither.
     """
-    pattern, equals, number = (part.strip() for part in text.partition("="))
-    if not pattern or any(each.isspace() for each in pattern):
+    left, equals, right = text.partition("=")
+    pattern, number = left.strip(), right.strip()
+    if len(pattern.split()) != 1:
         raise ValueError(f"{text!r} is not a pattern of module.qualname")
     if not equals:
         return Rule(pattern, None)
     if not number.isdecimal():
-        raise ValueError(f"{text!r}: after = stands how many references a run may add")
+        raise ValueError(f"{text!r}: the number of references a run may add must follow =")
     return Rule(pattern, int(number))

@@ -90,9 +90,13 @@ class Screen:
 
     def fewer(self, suspects: Suspects) -> list[TypeRef]:
         """Return those of the latest suspects that lost references."""
-        chosen = set(map(id, suspects.refs))
-        refs = [self._before.refs[number] for number, each in self._changes.items() if each < 0]
-        return [ref for ref in refs if id(ref) in chosen]
+        chosen = {id(ref) for ref in suspects.refs}
+        fewer = []
+        for number, change in self._changes.items():
+            ref = self._before.refs[number]
+            if change < 0 and id(ref) in chosen:
+                fewer.append(ref)
+        return fewer
 
     def left(self, rules: Rules, load: Load) -> tuple[Suspects, dict[str, int]]:
         """Return the suspects that are more than before, and by how much, by name.
@@ -100,12 +104,19 @@ class Screen:
         To be asked after a collection; right if there was no garbage before.
         """
         now = read_counts(self._before.refs)
-        changes = find_changes(self._before, now)
-        self._changes = {number: change for number, change in changes.items() if change > 0}
+        self._changes = {}
+        growth: dict[int, int] = {}
+        for number, change in find_changes(self._before, now).items():
+            if change > 0:
+                self._changes[number] = change
+                growth[id(self._before.refs[number])] = change
         suspects = self._suspects(rules, load, now)
-        growth = {id(self._before.refs[number]): each for number, each in self._changes.items()}
-        named = [(ref(), growth[id(ref)]) for ref in suspects.refs]
-        return suspects, {name_of(each): change for each, change in named if each is not None}
+        named: dict[str, int] = {}
+        for ref in suspects.refs:
+            subject = ref()
+            if subject is not None:
+                named[name_of(subject)] = growth[id(ref)]
+        return suspects, named
 
     def _suspects(self, rules: Rules, load: Load, now: Counts) -> Suspects:
         found: dict[int, TypeRef] = {}

@@ -46,7 +46,7 @@ _known_support: dict[str, object] = {}
 
 
 def _detect_support() -> Support:
-    version = ".".join(map(str, sys.version_info[:3]))
+    version = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     if sys.implementation.name != "cpython":
         return Support(threads=False, reason=f"{sys.implementation.name} counts no references")
     if "t" not in sys.abiflags:

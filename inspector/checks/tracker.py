@@ -49,7 +49,8 @@ class Tracker:
         self._refs = refs
         self.labels: dict[int, str] = {}
         """Native thread id -> ``name (native id)`` of every thread seen so far."""
-        wanted = {id(subject) for subject in refs.alive() if subject is not None}
+        # The address of None, which stands for a type that died, is in no pool.
+        wanted = {id(subject) for subject in refs.alive()}
         self._merges = Merges(wanted, threads=threads, on_merge=self._label)
         self._begin: Counts
 
@@ -88,8 +89,8 @@ class Tracker:
         """
         now, merged = self._read()
         touched = set(find_changes(self._begin, now))
-        touched.update(number for number, _, _ in self._begin.contributed())
-        touched.update(number for number, _, _ in now.contributed())
+        for counts in (self._begin, now):
+            touched.update(number for number, _, _ in counts.contributed())
         found: dict[int, CountChange] = {}
         for number, subject in enumerate(self._refs.alive()):
             if subject is not None and (number in touched or id(subject) in merged):
@@ -104,10 +105,11 @@ class Tracker:
 
     def name_threads(self, change: CountChange | None) -> dict[str, int]:
         """Return ``name (native id)`` -> contribution; nothing for None."""
-        return {
-            self.labels.get(native, f"thread {native}"): count
-            for native, count in ({} if change is None else change.contributions).items()
-        }
+        named: dict[str, int] = {}
+        if change is not None:
+            for native, count in change.contributions.items():
+                named[self.labels.get(native, f"thread {native}")] = count
+        return named
 
     def _read(self, *, restart: bool = False) -> tuple[Counts, dict[int, dict[int, int]]]:
         """Return the counts of now, and address -> native thread id -> merged until now.
@@ -121,13 +123,10 @@ class Tracker:
                 if restart:
                     merges.restart()
                 before = merges.collections
-                found = (
-                    read_counts(self._refs),
-                    {at: dict(each) for at, each in merges.merged.items()},
-                )
+                counts, merged = read_counts(self._refs), merges.copy_merged()
                 if merges.collections == before:
                     merges.look()
-                    return found
+                    return counts, merged
 
     def _label(self) -> None:
         self.labels.update(thread_labels())
@@ -146,8 +145,8 @@ def _subtract_counts(first: TypeCount, last: TypeCount, merged: dict[int, int]) 
 
 def thread_labels() -> dict[int, str]:
     """Return native thread id -> ``name (native id)`` of the threads that live."""
-    return {
-        thread.native_id: f"{thread.name} ({thread.native_id})"
-        for thread in threading.enumerate()
-        if thread.native_id is not None
-    }
+    labels: dict[int, str] = {}
+    for thread in threading.enumerate():
+        if thread.native_id is not None:
+            labels[thread.native_id] = f"{thread.name} ({thread.native_id})"
+    return labels

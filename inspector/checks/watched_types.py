@@ -102,15 +102,20 @@ class WatchedTypes(list[TypeRef]):
     def find_slots(self, table: bytes, types: Sequence[type | None]) -> TypeSlots:
         """Return the slots of the types; search again only if the table has changed."""
         if table != self.slots.table:
-            slots = find_slots(table, list(map(id, types)))
-            positions = {slot: position for position, slot in enumerate(slots) if slot >= 0}
+            slots = find_slots(table, [id(subject) for subject in types])
+            positions: dict[int, int] = {}
+            for position, slot in enumerate(slots):
+                if slot >= 0:
+                    positions[slot] = position
             self.slots = TypeSlots(table, slots, positions)
         return self.slots
 
     def is_complete(self) -> bool:
         """Whether these are all types of the process, and all of them live."""
-        gone = any(subject is None for subject in self.alive())
-        return not gone and len(_walk_types()) == self.steps
+        for ref in self:
+            if ref() is None:
+                return False
+        return len(_walk_types()) == self.steps
 
     def count_new(self, table: bytes) -> int:
         """Return how many types the process has beside these; ``table`` is the pool's table now."""
@@ -118,7 +123,10 @@ class WatchedTypes(list[TypeRef]):
         # metaclass shows that one; a walk over thousands of types costs a millisecond.
         if (table and table == self.complete_table) or self.is_complete():
             return 0
-        return len(find_all_types()) - sum(ref() is not None for ref in self)
+        alive = 0
+        for ref in self:
+            alive += ref() is not None
+        return len(find_all_types()) - alive
 
 
 def watch_types(subjects: Iterable[type] | None = None) -> WatchedTypes:

@@ -92,17 +92,14 @@ class Window:
             ended=ended,
         )
         born = [] if self._names is None else self._born(self._names, window)
-        changes = {
-            number: change
-            for number, change in find_changes(self._before, after).items()
-            if self._matters(number, change)
-        }
         refs = self._before.refs
-        holding = dict(
-            zip(changes, find_holders([refs[number] for number in changes]), strict=True)
-        )
+        changes: dict[int, int] = {}
+        for number, change in find_changes(self._before, after).items():
+            if self._matters(number, change):
+                changes[number] = change
+        holding = find_holders([refs[number] for number in changes])
         findings = []
-        for number, change in changes.items():
+        for (number, change), held in zip(changes.items(), holding, strict=True):
             subject, first, last = refs[number](), self._before.at(number), after.at(number)
             if subject is None or first is None or last is None:
                 continue
@@ -110,7 +107,7 @@ class Window:
             evidence = evidence._replace(total=change, before=first.total)
             if number in moved:
                 evidence = add_traffic(evidence, [moved[number]], self._beside)
-            evidence = add_holders(evidence, self._visible[number], holding[number])
+            evidence = add_holders(evidence, self._visible[number], held)
             if judged := judge_as(evidence, LOSSES):
                 named = self._tracker.name_threads(moved.get(number))
                 name = name_of(subject)
@@ -125,16 +122,23 @@ class Window:
             return False
         return change > 0 or self._both_ways
 
+    def _ignores(self, types: list[type]) -> bool:
+        """Whether the rules ignore all of some types."""
+        for subject in types:
+            if self._rules.allowed(subject) is not None:
+                return False
+        return True
+
     def _born(self, before: Counter[str], window: Evidence) -> list[Finding]:
         """Return the classes that the block left behind."""
         alive: dict[str, list[type]] = {}
-        for each in find_all_types():
-            if not is_own(each):
-                alive.setdefault(name_of(each), []).append(each)
+        for subject in find_all_types():
+            if not is_own(subject):
+                alive.setdefault(name_of(subject), []).append(subject)
         findings = []
         for name, same in alive.items():
             more = len(same) - before[name]
-            if more <= 0 or all(self._rules.allowed(each) is None for each in same):
+            if more <= 0 or self._ignores(same):
                 continue
             evidence = window._replace(kind="class", total=more, instances=more, held=more)
             if judged := judge_as(evidence, LOSSES):

@@ -22,7 +22,7 @@ def test_a_line_is_a_pattern_or_a_pattern_with_a_number() -> None:
 
 @pytest.mark.parametrize("line", ["", "=3", "two words", "re.Pattern = many", "re.Pattern = -1"])
 def test_any_other_line_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match=r"pattern|after ="):
+    with pytest.raises(ValueError, match=r"pattern|must follow ="):
         parse_rule(line)
 
 

@@ -108,7 +108,7 @@ def gather() -> None:
     """Make a list, and share nothing."""
     found = []
     for number in range(500):
-        found.append(number * 1000)  # noqa: PERF401
+        found.append(number * 1000)
 
 
 def spell() -> None:
