@@ -64,12 +64,12 @@ def compile_loop(text: str) -> Callable[[Iterable[object]], None]:
 
 def _import_named_modules(body: ast.expr) -> dict[str, Any]:
     """Return the global names of an expression: the modules that it names."""
-    bound = {each.arg for each in ast.walk(body) if isinstance(each, ast.arg)}
-    bound |= {
-        each.id
-        for each in ast.walk(body)
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-    }
+    bound: set[str] = set()
+    for node in ast.walk(body):
+        if isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
     namespace: dict[str, Any] = {}
     for root, attributes in _find_dotted_names(body):
         if root in bound or hasattr(builtins, root):

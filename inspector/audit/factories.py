@@ -47,14 +47,19 @@ class Factories:
 
     def over(self, below: Factories) -> Factories:
         """Return both, these where both speak of a name."""
-        skip = {name: why for name, why in below.skip.items() if name not in self.make}
+        skip: dict[str, str] = {}
+        for name, why in below.skip.items():
+            if name not in self.make:
+                skip[name] = why
         return Factories({**below.make, **self.make}, {**skip, **self.skip})
 
     def reason(self, name: str) -> str:
         """Return why a type, or a module, is left alone; empty if it is not."""
-        parts = name.split(".")
-        paths = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-        return next((self.skip[path] for path in paths if path in self.skip), "")
+        while name:
+            if name in self.skip:
+                return self.skip[name]
+            name = name.rpartition(".")[0]
+        return ""
 
 
 def read_factories(path: str | Path) -> Factories:
@@ -72,15 +77,26 @@ def read_factories(path: str | Path) -> Factories:
     _require_format(
         name, set(document) <= set(SECTIONS), _join_names(set(document) - set(SECTIONS))
     )
-    sections = [document.get(section, {}) for section in SECTIONS]
-    for section, table in zip(SECTIONS, sections, strict=True):
-        _require_format(name, isinstance(table, dict), f"{section} is not a table")
-        wrong = [key for key, value in table.items() if not isinstance(value, str)]
-        _require_format(name, not wrong, f"{section}: {_join_names(wrong)} is not text")
-    for expression in sections[0].values():
+    make, skip = (_read_section(name, document, section) for section in SECTIONS)
+    for expression in make.values():
         parse_expression(expression)
-    make, skip = ({plain_name(key): each[key] for key in each} for each in sections)
     return Factories(make, skip)
+
+
+def _read_section(path: str, document: dict[str, object], section: str) -> dict[str, str]:
+    """Return the texts of one table of the file, by name."""
+    table = document.get(section, {})
+    _require_format(path, isinstance(table, dict), f"{section} is not a table")
+    assert isinstance(table, dict)
+    texts: dict[str, str] = {}
+    wrong = []
+    for key, value in table.items():
+        if isinstance(value, str):
+            texts[plain_name(key)] = value
+        else:
+            wrong.append(key)
+    _require_format(path, not wrong, f"{section}: {_join_names(wrong)} is not text")
+    return texts
 
 
 def read_standard_library() -> Factories:

@@ -202,9 +202,9 @@ def _read_line(reading: int) -> bytes:
 def _list_children() -> set[int]:
     """Return the children of this process, as far as the kernel tells."""
     found: set[int] = set()
-    for each in Path("/proc/self/task").glob("*/children"):
+    for children in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):  # a thread that has just ended
-            found.update(map(int, each.read_text().split()))
+            found.update(int(child) for child in children.read_text().split())
     return found
 
 

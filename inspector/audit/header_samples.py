@@ -76,7 +76,10 @@ def sample_header(
 
 
 def _count_collections() -> int:
-    return sum(generation["collections"] for generation in gc.get_stats())
+    collections = 0
+    for generation in gc.get_stats():
+        collections += generation["collections"]
+    return collections
 
 
 def _sample_word(

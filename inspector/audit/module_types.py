@@ -59,16 +59,16 @@ def import_modules(
     """
     failed: dict[str, str] = {}
     for name in names:
-        for each in _with_submodules(name):
-            if each in leave_out:
+        for path in _with_submodules(name):
+            if path in leave_out:
                 continue
-            tell(each)
+            tell(path)
             try:
-                importlib.import_module(each)
+                importlib.import_module(path)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
-                failed[each] = describe_error(error)
+                failed[path] = describe_error(error)
     return failed
 
 
@@ -87,9 +87,9 @@ def _with_submodules(name: str) -> Iterator[str]:
     """Yield a module's name and, once it is imported, those below it."""
     yield name
     module = sys.modules.get(name)
-    for each in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{name}."):
-        if each.name.rpartition(".")[2] not in NEVER:
-            yield from _with_submodules(each.name)
+    for found in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{name}."):
+        if found.name.rpartition(".")[2] not in NEVER:
+            yield from _with_submodules(found.name)
 
 
 class Found(NamedTuple):
@@ -107,28 +107,26 @@ def find_types(names: Collection[str]) -> Found:
     """Return the types of modules, and of what is below them."""
     gc.collect()  # classes that nobody holds any more are of no module
     modules = list(sys.modules.items())
-    compiled = [each for path, each in modules if _is_below(path, names) and not _has_source(each)]
-    named = {
-        id(value)
-        for module in compiled
-        for value in list(getattr(module, "__dict__", {}).values())
-        if is_type(value) and not is_made_by_python(value)
-    }
+    compiled = []
+    for path, module in modules:
+        if _is_below(path, names) and not _has_source(module):
+            compiled.append(module)
+    named = _find_named_types(compiled)
     shared = _find_shared_by_cython(compiled)
     paths = {id(module): path for path, module in modules}
     heap: dict[str, list[type]] = {}
     foreign: dict[str, str] = {}
     static = 0
-    for each in find_all_types():
-        name = find_name(each)
-        module = name.removesuffix(_qualname_of(each)).rstrip(".")
-        its_own = _is_below(module, names) or module in shared
-        if is_own(each) or not (its_own or id(each) in named):
+    for subject in find_all_types():
+        name = find_name(subject)
+        home = name.removesuffix(_qualname_of(subject)).rstrip(".")
+        its_own = _is_below(home, names) or home in shared
+        if is_own(subject) or not (its_own or id(subject) in named):
             continue
-        if not is_heap(each):
+        if not is_heap(subject):
             static += 1
-        elif its_own or not (maker := _find_maker(each, module, names, paths)):
-            heap.setdefault(name, []).append(each)
+        elif its_own or not (maker := _find_maker(subject, home, names, paths)):
+            heap.setdefault(name, []).append(subject)
         else:
             foreign[name] = maker
     return Found(dict(sorted(heap.items())), dict(sorted(foreign.items())), static)
@@ -164,6 +162,16 @@ def _find_maker(
     return "" if _is_below(maker, names) else maker
 
 
+def _find_named_types(modules: Iterable[ModuleType]) -> set[int]:
+    """Return the addresses of the types written in C that modules name."""
+    named: set[int] = set()
+    for module in modules:
+        for value in list(getattr(module, "__dict__", {}).values()):
+            if is_type(value) and not is_made_by_python(value):
+                named.add(id(value))
+    return named
+
+
 def _find_shared_by_cython(compiled: Iterable[ModuleType]) -> set[str]:
     """Return the modules of types that Cython shares among all that one version of it made.
 
@@ -178,7 +186,9 @@ def _find_shared_by_cython(compiled: Iterable[ModuleType]) -> set[str]:
             code = Path(module.__file__ or "").read_bytes()
         except (AttributeError, OSError, TypeError, ValueError):
             continue  # built in, or whatever stands in sys.modules
-        used |= {path for path in shared if path.encode() in code}
+        for path in shared:
+            if path.encode() in code:
+                used.add(path)
     return used
 
 
@@ -192,10 +202,10 @@ def find_type(module: str, qualname: str) -> type | str:
         found = getattr(found, part, None)
     if not is_type(found):
         # As _csv.reader: the module's function of that name makes instances of the type.
-        same = [each for each in find_all_types() if name_of(each) == f"{module}.{qualname}"]
-        if not same:
-            return "missing" if found is None else "not a type"
-        found = same[0]
+        for subject in find_all_types():
+            if name_of(subject) == f"{module}.{qualname}":
+                return subject if is_heap(subject) else "static"
+        return "missing" if found is None else "not a type"
     return found if is_heap(found) else "static"
 
 
@@ -210,8 +220,11 @@ def is_made_by_python(subject: type) -> bool:
 
 def _is_below(path: str, names: Collection[str]) -> bool:
     """Whether a module is one of these, or in one of them."""
-    parts = path.split(".")
-    return any(".".join(parts[:length]) in names for length in range(1, len(parts) + 1))
+    while path:
+        if path in names:
+            return True
+        path = path.rpartition(".")[0]
+    return False
 
 
 def _has_source(module: ModuleType) -> bool:

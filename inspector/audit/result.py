@@ -18,11 +18,11 @@ __all__ = ["Audit", "AuditInfo", "Audited", "Exercise"]
 
 @dataclass(frozen=True)
 class Exercise:
-    """What making and freeing instances moved, in so many threads."""
+    """The judgement on a type whose instances were made and freed in some number of threads."""
 
     threads: int
     calls: int
-    """Of the factory, in all threads together."""
+    """Calls of the factory, in all threads together."""
     judgement: Judgement
 
     @property
@@ -31,12 +31,12 @@ class Exercise:
         return self.judgement.evidence
 
     def per_call(self, number: int | None) -> float | None:
-        """Return what each call adds to a number of the evidence that is of one run."""
+        """Divide a number of the evidence on one run by the calls; None for None."""
         return None if number is None else number / self.calls
 
     @property
     def lost_per_call(self) -> float | None:
-        """References that each call takes and does not give back."""
+        """References that each call takes and does not give back; None where unknown."""
         total = self.evidence.total
         runs = max(1, len(self.evidence.runs))
         return None if total is None else total / runs / self.calls
@@ -47,7 +47,7 @@ class Exercise:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Exercise:
-        """Return what :meth:`as_dict` made this of."""
+        """Return the exercise of which :meth:`as_dict` made a document."""
         judgement = Judgement.from_dict(dict(document))
         return cls(document["threads"], document["calls"], judgement)
 
@@ -59,23 +59,23 @@ class Audited:
     type: str
     """``module.qualname``."""
     make: str = ""
-    """The expression that made instances; empty where nothing did."""
+    """The expression that made instances; empty if there was none."""
     written_in: str = "C"
-    """``C`` (or whatever calls the C API) or ``Python``, a class statement."""
+    """``Python`` for a class statement, ``C`` for anything that calls the C API, or ``?``."""
     reason: str = ""
-    """Why it was not exercised, or what ended it early."""
+    """Why the type was not exercised, or why the exercise ended early; else empty."""
     exercises: tuple[Exercise, ...] = ()
-    """In one thread, and in several."""
+    """One in one thread, and one in several."""
     foreign: str = ""
-    """The module that made it, where a target only imports it."""
+    """The module that made the type, if a target only imports it; else empty."""
     skipped: bool = False
-    """A table of factories says to leave it alone."""
+    """Whether a file of factories says to leave the type alone."""
 
     @property
     def judgement(self) -> Judgement | None:
         """The most severe one; None for a type that was not exercised."""
-        judgements = [each.judgement for each in self.exercises]
-        return min(judgements, key=lambda each: each.verdict.rank, default=None)
+        judgements = [exercise.judgement for exercise in self.exercises]
+        return min(judgements, key=lambda judgement: judgement.verdict.rank, default=None)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -93,73 +93,74 @@ class Audited:
         return {
             **asdict(self),
             **(judged or {"verdict": None, "evidence": None, "advice": ""}),
-            "exercises": [each.as_dict() for each in self.exercises],
+            "exercises": [exercise.as_dict() for exercise in self.exercises],
         }
 
 
 @dataclass(frozen=True)
 class AuditInfo:
-    """Which Python it was, and how it was done."""
+    """The Python that was audited, and the settings of the audit."""
 
     python: str
-    """``3.14.7t``."""
+    """``3.14.7t``, for example."""
     build: str
     """``sys.version`` on one line."""
     machine: str
     cores: int
-    """That the process may use."""
+    """Cores that the process may use."""
     calls: int
-    """Of each factory in each thread and round."""
+    """Calls of each factory in each thread and round."""
     threads: int
     seconds: float
+    """Duration of the whole audit."""
     gil_enabled: bool = False
-    """A module switched it on when it was imported."""
+    """Whether the import of a module enabled the GIL."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """All types of the targets."""
+    """The result for all types of the targets."""
 
     targets: tuple[str, ...]
     rows: tuple[Audited, ...]
     failed: Mapping[str, str]
     """Module -> why it could not be imported."""
     static: int
-    """Types that are not counted at all: static ones."""
+    """Static types, which CPython does not count; they have no row."""
     made: AuditInfo
 
     def verdicts(self) -> Counter[Verdict]:
         """Count the verdicts."""
-        return Counter(each.verdict for each in self.rows if each.verdict is not None)
+        return Counter(row.verdict for row in self.rows if row.verdict is not None)
 
     def exercised(self) -> list[Audited]:
         """Return the types that have a verdict."""
-        return [each for each in self.rows if each.verdict is not None]
+        return [row for row in self.rows if row.verdict is not None]
 
     def own(self) -> list[Audited]:
         """Return the types that the targets made, not those that they only import."""
-        return [each for each in self.rows if not each.foreign]
+        return [row for row in self.rows if not row.foreign]
 
     def left_out(self) -> list[Audited]:
-        """Return the types of the targets that have none."""
-        return [each for each in self.own() if each.verdict is None]
+        """Return the types of the targets that have no verdict."""
+        return [row for row in self.own() if row.verdict is None]
 
     def foreign(self) -> list[Audited]:
         """Return the types that the targets only import."""
-        return [each for each in self.rows if each.foreign]
+        return [row for row in self.rows if row.foreign]
 
     def with_any(self, verdicts: Iterable[Verdict]) -> list[Audited]:
         """Return the types with one of these verdicts."""
         wanted = set(verdicts)
-        return [each for each in self.rows if each.verdict in wanted]
+        return [row for row in self.rows if row.verdict in wanted]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
             "targets": list(self.targets),
-            "types": [each.as_dict() for each in self.rows],
+            "types": [row.as_dict() for row in self.rows],
             "failed": dict(self.failed),
             "static": self.static,
-            "verdicts": {verdict.value: n for verdict, n in self.verdicts().most_common()},
+            "verdicts": dict(self.verdicts().most_common()),
             "made": asdict(self.made),
         }

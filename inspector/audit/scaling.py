@@ -1,4 +1,4 @@
-"""Throughput against threads: what several rounds of runs say, and what they do not."""
+"""Throughput against the number of threads: medians, confidence intervals and verdicts."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ __all__ = [
 CONFIDENCE: Final = 0.95
 
 SCALES: Final = 0.8
-"""Of what as many threads could do at best: from here on it is called scaling."""
+"""Share of perfect scaling (twice the threads, twice the calls) that is called ``scales``."""
 
 ROUND_SECONDS: Final = 60.0
-"""That one run may take, beside its own length."""
+"""Seconds that one run may take longer than planned."""
 
 
 class Spread(NamedTuple):
-    """A median, and the bounds that the true one lies between with 95 % confidence.
+    """A median (``middle``) with its 95 % confidence interval.
 
-    With fewer than six numbers they are the lowest and the highest, and promise less.
+    With fewer than six numbers the interval is from the lowest to the highest, and its
+    confidence is less.
     """
 
     low: float
@@ -47,57 +48,61 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class Traffic:
-    """What one type's count does per call."""
+    """Where an expression counts references to one type, with the judge's verdict."""
 
     threads: int
     type: str
+    """``module.qualname``."""
     header: float
     """References per call that are counted in the header, signed."""
     contributed: float
     """References per call that threads count in their arrays, signed."""
     verdict: str | None = None
+    """This and the next two are the JSON form of the judgement."""
     evidence: Mapping[str, Any] | None = None
     advice: str | None = None
-    """What the judge says of it, as its JSON has it."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One expression in so many threads."""
+    """The throughput of one expression in one number of threads."""
 
     threads: int
     throughput: Spread
-    """Calls per second, of all threads together."""
+    """Calls per second of all threads together."""
     ratio: Spread
-    """To the fewest threads, of runs of one round."""
+    """Throughput divided by that of the fewest threads in the same round."""
     verdict: str
-    """``base``, ``scales``, ``gains``, ``loses``, or ``""``: no conclusion."""
+    """``base`` for the fewest threads, ``scales``, ``gains``, ``loses``; empty if unknown."""
     doubt: str = ""
-    """Why there is no conclusion."""
+    """Why the verdict is unknown; else empty."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One expression."""
+    """The results for one expression."""
 
     expression: str
     points: tuple[Point, ...]
+    """One for each number of threads, in the order in which they were asked for."""
     traffic: tuple[Traffic, ...]
+    """The types that the expression counts, for each number of threads."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """All expressions, measured in turns."""
+    """The results for all expressions, and how they were measured."""
 
     scales: tuple[Scale, ...]
     cores: int
+    """Cores that this process may use."""
     rounds: int
     seconds: float
-    """That a run in one thread was meant to take."""
+    """Planned length of a run in one thread."""
     gil_enabled: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form; spreads are low, middle and high."""
+        """Return the JSON form; a spread is ``[low, middle, high]``."""
         return asdict(self)
 
 
@@ -108,11 +113,13 @@ def measure_scaling(
     seconds: float,
     tell: Callable[[int, int, str], None],
 ) -> Scaling:
-    """Measure; raise :class:`ExpressionError` for an expression that fails or blocks.
+    """Measure expressions in several numbers of threads, in a process apart.
 
-    ``tell`` hears how many runs are done, of how many, and the expression.
+    ``threads`` begins with the number that the others are compared with; ``seconds`` is the
+    planned length of a run in one thread.  Calls ``tell`` with the runs done, all runs, and
+    the expression.  Raises :class:`ExpressionError` for an expression that fails or blocks.
     """
-    times: dict[tuple[int, int], list[float]] = {}
+    rates: dict[tuple[int, int], list[float]] = {}
     traffic: dict[int, tuple[Traffic, ...]] = {}
     request = {
         "do": "rounds",
@@ -135,17 +142,17 @@ def measure_scaling(
                 if "traffic" in answer:
                     traffic[at] = tuple(Traffic(**row) for row in answer["traffic"])
                     continue
-                each = answer["calls"] / answer["nanoseconds"] * 1e9
-                times.setdefault((at, answer["threads"]), []).append(each)
+                per_second = answer["calls"] / answer["nanoseconds"] * 1e9
+                rates.setdefault((at, answer["threads"]), []).append(per_second)
                 done += 1
                 tell(done, all_runs, expressions[at])
         except ChildEnded as ended:
             raise _make_failure(expressions[at], str(ended)) from ended
-    scales = tuple(
-        Scale(text, _make_points(number, threads, times), traffic[number])
-        for number, text in enumerate(expressions)
-    )
-    return Scaling(scales, count_cores(), rounds, seconds, gil)
+    scales = []
+    for number, text in enumerate(expressions):
+        points = _make_points(number, threads, rates)
+        scales.append(Scale(text, points, traffic[number]))
+    return Scaling(tuple(scales), count_cores(), rounds, seconds, gil)
 
 
 def _make_failure(expression: str, why: str) -> ExpressionError:
@@ -158,20 +165,27 @@ def _make_failure(expression: str, why: str) -> ExpressionError:
 
 
 def _make_points(
-    number: int, threads: Sequence[int], times: Mapping[tuple[int, int], list[float]]
+    expression: int, threads: Sequence[int], rates: Mapping[tuple[int, int], list[float]]
 ) -> tuple[Point, ...]:
-    first = times[number, threads[0]]
-    return tuple(
-        compare_rounds(n, times[number, n], first, threads[0], count_cores()) for n in threads
-    )
+    fewest, cores = threads[0], count_cores()
+    points = []
+    for number in threads:
+        here, first = rates[expression, number], rates[expression, fewest]
+        points.append(compare_rounds(number, here, first, fewest, cores))
+    return tuple(points)
 
 
 def compare_rounds(
     threads: int, here: Sequence[float], first: Sequence[float], fewest: int, cores: int
 ) -> Point:
-    """Return what the throughputs of the rounds say, beside those of the ``fewest`` threads."""
+    """Return the point for ``threads`` threads.
+
+    ``here`` and ``first`` are the calls per second in each round, in these threads and in the
+    ``fewest``.  There is no conclusion for more threads than cores, or when the interval of
+    the ratio contains 1.
+    """
     throughput = find_spread(here)
-    ratio = find_spread([each / base for each, base in zip(here, first, strict=True)])
+    ratio = find_spread([rate / base for rate, base in zip(here, first, strict=True)])
     if threads == fewest:
         return Point(threads, throughput, ratio, "base")
     if threads > cores:

@@ -104,8 +104,13 @@ class WorkerSupervisor:
 
     def _started(self) -> tuple[Child, dict[str, Any]]:
         """Return a worker that has imported everything that it can, and what it found."""
-        modules = [target for target in self._plan.targets if ":" not in target]
-        single = [target.split(":", 1) for target in self._plan.targets if ":" in target]
+        modules = []
+        single = []
+        for target in self._plan.targets:
+            if ":" in target:
+                single.append(target.split(":", 1))
+            else:
+                modules.append(target)
         while True:
             child = Child()
             importing = ""

@@ -1,10 +1,9 @@
-"""How often expressions run in a second, in one thread and in several; in the worker.
+"""Measures how often expressions run per second, in one thread and in several; in a worker.
 
-Knows: a machine's speed drifts, so the numbers of threads and the expressions take
-turns, round after round, and only runs of one round are compared.  As in
-:mod:`timeit`, no automatic collection falls into a run; each is preceded by one.
-Each thread runs a loop of its own code, so that threads share what the expression
-names and nothing of the measuring.
+The speed of a machine drifts, so the numbers of threads and the expressions take turns,
+round after round, and only runs of one round are compared.  As in :mod:`timeit`, the
+collector is off during a run, and runs before it.  Each thread has a loop of its own code,
+so that threads share what the expression names and nothing that measures.
 """
 
 from __future__ import annotations
@@ -33,27 +32,30 @@ if TYPE_CHECKING:
 __all__ = ["run_rounds"]
 
 TRAFFIC_CALLS: Final = 1000
-"""In each thread, to see who counts what."""
+"""Calls in each thread from which traffic is measured."""
 
 LEAST_TRAFFIC: Final = 0.05
-"""References per call below which it is the threads' own: their locks, say."""
+"""References per call; less is counted by the threads themselves, by their locks for example."""
 
 FIRST: Final = 64
-"""Calls of the first try when the length of a run is looked for."""
+"""Calls with which the search for the length of a run begins."""
 
 
 def run_rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield traffic and calls per run of each expression, then every run, then ``done``.
+    """Yield the traffic of each expression, then every run, then that all is done.
 
-    ``{"traffic": [fields of a Traffic …], "expression": n, "calls": n}``,
-    ``{"expression": n, "threads": n, "round": n, "calls": n, "nanoseconds": n}``;
-    ``{"failed": why, "expression": n}`` ends it.
+    Yields ``{"traffic": [fields of a Traffic, …], "expression": n, "calls": n}`` per expression,
+    ``{"expression": n, "threads": n, "round": n, "calls": n, "nanoseconds": n}`` per run, and
+    ``{"done": True, "gil": bool}`` at the end.  Ends early with
+    ``{"failed": why, "expression": n}`` when an expression raises.
     """
     calls = []
     for number, text in enumerate(request["expressions"]):
         try:
             compile_factory(text)()
-            traffic = [row for n in request["threads"] for row in _measure_traffic(text, n)]
+            traffic = []
+            for threads in request["threads"]:
+                traffic += _measure_traffic(text, threads)
             calls.append(_calls_for(request["seconds"], compile_loop(text)))
         except BaseException as error:
             yield {"failed": describe_error(error), "expression": number}
@@ -75,7 +77,7 @@ def run_rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _calls_for(seconds: float, loop: Callable[[Iterable[object]], None]) -> int:
-    """Return how many calls take so long in one thread."""
+    """Return how many calls take ``seconds`` in one thread."""
     calls = FIRST
     while True:
         begin = time.perf_counter()
@@ -87,9 +89,10 @@ def _calls_for(seconds: float, loop: Callable[[Iterable[object]], None]) -> int:
 
 
 def _time_run(text: str, calls: int, threads: int) -> int:
-    """Run an expression so often in each of so many threads; return the nanoseconds of it all."""
+    """Run an expression in several threads; return nanoseconds from first begin to last end."""
     barrier = threading.Barrier(threads)
-    seen: list[tuple[int, int]] = []
+    begins: list[int] = []
+    ends: list[int] = []
     failures: list[BaseException] = []
 
     def work(loop: Callable[[Iterable[object]], None]) -> None:
@@ -98,7 +101,8 @@ def _time_run(text: str, calls: int, threads: int) -> int:
             barrier.wait()
             begin = time.perf_counter_ns()
             loop(turns)
-            seen.append((begin, time.perf_counter_ns()))
+            ends.append(time.perf_counter_ns())
+            begins.append(begin)
         except BaseException as failure:
             failures.append(failure)
 
@@ -109,11 +113,11 @@ def _time_run(text: str, calls: int, threads: int) -> int:
         worker.join()
     if failures:
         raise failures[0]
-    return max(end for _, end in seen) - min(begin for begin, _ in seen)
+    return max(ends) - min(begins)
 
 
 def _measure_traffic(text: str, threads: int) -> list[dict[str, Any]]:
-    """Return what so many threads count of each type, and the judge's verdict on that."""
+    """Return the fields of a ``Traffic`` for each type that the threads count, most first."""
     factory = compile_factory(text)
     changes: dict[int, CountChange] = {}
     refs = watch_types()
@@ -127,19 +131,18 @@ def _measure_traffic(text: str, threads: int) -> list[dict[str, Any]]:
         )
         window = Evidence(calls=TRAFFIC_CALLS * threads, merges=tracker.collections)
         slots = tracker.restart().slots
-    rows = []
+    records = []
     for number, change in changes.items():
         subject = refs[number]()
         if subject is not None:
             evidence = add_traffic(describe_type(subject, slots, number, window), [change])
-            rows.append(_make_row(name_of(subject), evidence, threads))
-    loud = [
-        row for row in rows if max(abs(row["header"]), abs(row["contributed"])) >= LEAST_TRAFFIC
-    ]
-    return sorted(loud, key=lambda row: -abs(row["header"]))
+            record = _make_record(name_of(subject), evidence, threads)
+            if max(abs(record["header"]), abs(record["contributed"])) >= LEAST_TRAFFIC:
+                records.append(record)
+    return sorted(records, key=lambda record: -abs(record["header"]))
 
 
-def _make_row(name: str, evidence: Evidence, threads: int) -> dict[str, Any]:
+def _make_record(name: str, evidence: Evidence, threads: int) -> dict[str, Any]:
     """Return the fields of one :class:`~inspector.audit.scaling.Traffic`."""
     judged = judge(evidence)
     said = {"verdict": None, "evidence": evidence.as_dict(), "advice": None}

@@ -45,7 +45,10 @@ def _is_within(plan: AuditPlan, name: str) -> bool:
     """Whether a name is below a module that is audited as a whole."""
     if plan.standard and name.partition(".")[0] in sys.stdlib_module_names:
         return True
-    return any(name.startswith(f"{target}.") for target in plan.targets)
+    for target in plan.targets:
+        if name.startswith(f"{target}."):
+            return True
+    return False
 
 
 def _is_importable(name: str) -> bool:
@@ -58,6 +61,8 @@ def _is_importable(name: str) -> bool:
 
 def _find_nearest(name: str, known: Collection[str]) -> str:
     """Return the known name that is most like another, empty where none is."""
-    likeness = {each: SequenceMatcher(None, name, each).ratio() for each in sorted(known)}
+    likeness = {
+        candidate: SequenceMatcher(None, name, candidate).ratio() for candidate in sorted(known)
+    }
     nearest = max(likeness, key=likeness.__getitem__, default="")
     return nearest if likeness.get(nearest, 0) >= ALIKE else ""

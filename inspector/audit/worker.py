@@ -97,18 +97,18 @@ class Worker:
                 continue
             if is_type(found):
                 same = self.types.setdefault(name_of(found), [])
-                # A metaclass may define what equality means.
-                if not any(known is found for known in same):
+                # By address: a metaclass may define what equality means.
+                if id(found) not in map(id, same):
                     same.append(found)
             else:
                 wrong.append((f"{module}:{qualname}", str(found)))
         self._make_ready()
+        types = []
+        for name, same in self.types.items():
+            for number, subject in enumerate(same):
+                types.append((name, number, is_made_by_python(subject)))
         yield {
-            "types": [
-                (name, number, is_made_by_python(each))
-                for name, same in self.types.items()
-                for number, each in enumerate(same)
-            ],
+            "types": types,
             "static": found_types.static,
             "foreign": found_types.foreign,
             "failed": failed,

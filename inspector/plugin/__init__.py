@@ -27,7 +27,7 @@ import pytest
 from inspector.plugin.mark_names import UNSUPPORTED, is_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from inspector.plugin.fixture import TypeRefcounts
 
@@ -91,11 +91,12 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if "balanced" not in vars(pytest.mark):
         setattr(pytest.mark, "balanced", _Balanced())  # noqa: B010 - pytest.mark declares none
-    wanted = ("leaks", "report", "json")
-    if any(config.getoption(f"inspector_{x}") or config.getini(f"inspector_{x}") for x in wanted):
-        from inspector.plugin.session import register_plugins
+    for name in ("inspector_leaks", "inspector_report", "inspector_json"):
+        if config.getoption(name) or config.getini(name):
+            from inspector.plugin.session import register_plugins
 
-        register_plugins(config)
+            register_plugins(config)
+            return
 
 
 class _Balanced:
@@ -123,9 +124,21 @@ class _Balanced:
         return made
 
 
+def _find_marked(collected: Iterable[pytest.Item | pytest.Collector]) -> list[pytest.Item]:
+    """Return the tests that have a mark of this plugin."""
+    marked = []
+    for item in collected:
+        if isinstance(item, pytest.Item) and is_marked(item):
+            marked.append(item)
+    return marked
+
+
 def _is_test_class(decorated: object) -> bool:
     """Whether pytest would collect tests from a class."""
-    return any(name.startswith("test") for name in dir(decorated))
+    for name in dir(decorated):
+        if name.startswith("test"):
+            return True
+    return False
 
 
 class _Listener:
@@ -172,7 +185,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Take part in the run if any test is marked, perhaps by somebody else's hook."""
-    marked = [each for each in session.items if is_marked(each)]
+    marked = _find_marked(session.items)
     if not marked:
         return
     from inspector.plugin.marks import read_marks
@@ -193,9 +206,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Read the marks of what was collected; fail the collection if one is wrong."""
     report = yield
-    marked = [
-        each for each in report.result or () if isinstance(each, pytest.Item) and is_marked(each)
-    ]
+    marked = _find_marked(report.result or ())
     if marked:
         from inspector.plugin.marks import read_marks
 

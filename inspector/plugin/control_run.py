@@ -48,7 +48,10 @@ def empty_test(item: pytest.Function) -> Iterator[None]:
     # pytest offers no other way; plugins, too, find in these what they run.
     private: Any = item
     body, names, info = item.obj, private.fixturenames, private._fixtureinfo
-    kept = [name for name in names if _is_plugins(info.name2fixturedefs.get(name, ()))]
+    kept = []
+    for name in names:
+        if _is_plugins(info.name2fixturedefs.get(name, ())):
+            kept.append(name)
     is_async = inspect.iscoroutinefunction(inspect.unwrap(body))
     item.obj = _do_nothing_async if is_async else _do_nothing
     private.fixturenames = kept
@@ -74,23 +77,26 @@ def without_runner(
 
     A finding stays, with a note, if the test adds more than the empty one.
     """
-    grown = {each.type: each for each in findings if each.verdict in GROWTH}
+    grown = _find_growth(findings)
     # The methods around one of unittest belong to the test and would run in the control.
     if not grown or not isinstance(item, pytest.Function) or isinstance(item, TestCaseFunction):
         return findings
-    refs = watch_types(each for each in find_all_types() if name_of(each) in grown)
-    classes = any(each.note for each in grown.values())
-    runners = {
-        each.type: each
-        for each in confirm_suspects(load, rules, Suspects(list(refs), classes=classes))
-        if each.verdict in GROWTH
-    }
+    refs = watch_types(subject for subject in find_all_types() if name_of(subject) in grown)
+    classes = any(finding.note for finding in grown.values())
+    controls = _find_growth(confirm_suspects(load, rules, Suspects(list(refs), classes=classes)))
     left = []
-    for each in findings:
-        control = runners.get(each.type)
-        if each.verdict not in GROWTH or control is None:
-            left.append(each)
-        elif each.each > control.each:
+    for finding in findings:
+        control = controls.get(finding.type)
+        if finding.verdict not in GROWTH or control is None:
+            left.append(finding)
+        elif finding.each > control.each:
             note = f"of these, a run of an empty test leaves {control.each:+g}"
-            left.append(replace(each, note="; ".join(filter(None, (each.note, note)))))
+            if finding.note:
+                note = f"{finding.note}; {note}"
+            left.append(replace(finding, note=note))
     return left
+
+
+def _find_growth(findings: list[Finding]) -> dict[str, Finding]:
+    """Return type -> finding of those that say that references grow."""
+    return {finding.type: finding for finding in findings if finding.verdict in GROWTH}

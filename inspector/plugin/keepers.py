@@ -35,23 +35,23 @@ def find_kept_by_plugins(
     Considers types that a plugin defines; anything else that a plugin keeps is the test's.
     """
     packages = _packages_of(config)
-    types = {
-        id(each): name_of(each)
-        for each in find_all_types()
-        if name_of(each) in names and name_of(each).partition(".")[0] in packages
-    }
+    types: dict[int, str] = {}
+    for subject in find_all_types():
+        name = name_of(subject)
+        if name in names and name.partition(".")[0] in packages:
+            types[id(subject)] = name
     if not types:
         return set()
     before = _list_instances(types)
-    known = set(map(id, before))
+    old = {id(instance) for instance in before}
     run()
     found: dict[str, list[object]] = {}
     for one in _list_instances(types):
-        if id(one) not in known:
+        if id(one) not in old:
             found.setdefault(types[id(type(one))], []).append(one)
     before.clear()
-    roots = {id(each) for each in (config, config.pluginmanager, config.hook)}
-    roots.update(map(id, config.pluginmanager.get_plugins()))
+    roots = {id(config), id(config.pluginmanager), id(config.hook)}
+    roots.update(id(plugin) for plugin in config.pluginmanager.get_plugins())
     return {name for name, new in found.items() if _are_kept(new, packages, roots, found)}
 
 
@@ -63,8 +63,8 @@ def _list_instances(types: Collection[int]) -> list[object]:
 def _packages_of(config: pytest.Config) -> set[str]:
     """Return the packages of the plugins that are installed, and of pytest."""
     found = {"_pytest", "pluggy"}
-    for each in config.pluginmanager.get_plugins():
-        module = each if isinstance(each, ModuleType) else type(each)
+    for plugin in config.pluginmanager.get_plugins():
+        module = plugin if isinstance(plugin, ModuleType) else type(plugin)
         name = module.__name__ if isinstance(module, ModuleType) else module.__module__
         file = Path(getattr(module, "__file__", None) or "")
         if "site-packages" in file.parts or "dist-packages" in file.parts:
@@ -77,7 +77,8 @@ def _are_kept(
 ) -> bool:
     """Whether every way from the instances to who refers to them ends at pytest or a plugin."""
     ended = False
-    seen = {id(ours), id(instances), *map(id, instances)}
+    seen = {id(ours), id(instances)}
+    seen.update(id(instance) for instance in instances)
     todo = instances
     while todo and len(seen) < MOST:
         seen.add(id(todo))

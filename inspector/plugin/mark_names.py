@@ -15,6 +15,9 @@ UNSUPPORTED: Final = ("fallback", "skip", "fail")
 """What to do with a mark that this Python cannot check."""
 
 
-def is_marked(item: pytest.Item) -> bool:
-    """Whether a test has a mark of this plugin, its own or one of its class or module."""
-    return any(map(item.get_closest_marker, MARKS))
+def is_marked(item: pytest.Item | pytest.Collector) -> bool:
+    """Whether a test has a mark of this plugin: its own, its class's or its module's."""
+    for mark in MARKS:
+        if item.get_closest_marker(mark) is not None:
+            return True
+    return False

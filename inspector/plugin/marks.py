@@ -105,29 +105,40 @@ def _require_number(mark: str, name: str, value: object, least: int) -> int:
 def _require_types(mark: str, name: str, value: object) -> tuple[Subject, ...]:
     """Return types and patterns, given as one or as several."""
     several = value if isinstance(value, (tuple, list, set, frozenset)) else (value,)
-    for each in several:
-        if is_type(each):
+    for subject in several:
+        if is_type(subject):
             continue
-        if not isinstance(each, str) or not each or any(map(str.isspace, each)):
+        if not isinstance(subject, str) or subject.split() != [subject]:
             raise ValueError(
-                f"{mark}: {name} has {each!r}; it takes types and patterns of module.qualname"
+                f"{mark}: {name} has {subject!r}; it takes types and patterns of module.qualname"
             )
     return tuple(several)
 
 
 def resolve_types(subjects: Iterable[Subject]) -> tuple[list[type], list[str]]:
     """Return the live types that ``subjects`` name, and the patterns that match no type."""
-    found = {id(each): each for each in subjects if is_type(each)}
-    patterns = [each for each in subjects if isinstance(each, str)]
+    found: dict[int, type] = {}
     unknown = []
-    for pattern in patterns:
-        rule = Rule(pattern, None)
-        heap = filter(is_heap, find_all_types())
-        same = [each for each in heap if rule.matches(each, name_of(each))]
-        found |= {id(each): each for each in same}
-        if not same:
-            unknown.append(pattern)
+    for subject in subjects:
+        if not isinstance(subject, str):
+            found[id(subject)] = subject
+            continue
+        matching = _find_matching(subject)
+        for match in matching:
+            found[id(match)] = match
+        if not matching:
+            unknown.append(subject)
     return list(found.values()), unknown
+
+
+def _find_matching(pattern: str) -> list[type]:
+    """Return the live heap types whose name matches a pattern."""
+    rule = Rule(pattern, None)
+    matching = []
+    for subject in find_all_types():
+        if is_heap(subject) and rule.matches(subject, name_of(subject)):
+            matching.append(subject)
+    return matching
 
 
 def explain_unchecked(spec: Spec) -> str:
@@ -142,8 +153,11 @@ def explain_unchecked(spec: Spec) -> str:
 
 def _find_static(spec: Spec) -> list[str]:
     """Return the names of types that a mark names and that no build counts."""
-    types = [each for each in spec.subjects if is_type(each)]
-    return [name_of(each) for each in types if not is_heap(each)]
+    names = []
+    for subject in spec.subjects:
+        if not isinstance(subject, str) and not is_heap(subject):
+            names.append(name_of(subject))
+    return names
 
 
 def refuse_item(item: pytest.Item) -> None:

@@ -74,11 +74,12 @@ class RunWatch:
         A fixture that needs another one leaves its finalizer with that one; with one that
         lives longer than a test these get more with every run.
         """
-        for each in self._alive:
+        for fixture in self._alive:
             # pytest offers no other way.
-            finalizers = getattr(each, "_finalizers", [])
-            if any(map(_is_finished, finalizers)):
-                finalizers[:] = [one for one in finalizers if not _is_finished(one)]
+            finalizers = getattr(fixture, "_finalizers", [])
+            for finalizer in list(finalizers):
+                if _is_finished(finalizer):
+                    finalizers.remove(finalizer)
 
 
 def watch_runs(manager: pytest.PytestPluginManager) -> RunWatch:
@@ -106,34 +107,36 @@ class Runs:
         self.reports: list[pytest.TestReport] = []
         self._watch = watch_runs(item.config.pluginmanager)
 
-    def first(self) -> bool:
+    def run_first(self) -> bool:
         """Run the test for its report; tell whether it passed."""
         self.reports = self._run()
         return self._passed(self.reports)
 
-    def again(self) -> None:
+    def run_again(self) -> None:
         """Run it once more with its function-scoped fixtures anew, and keep nothing of it."""
         growing = [self._item.user_properties, getattr(self._item, "_report_sections", [])]
-        sizes = [len(each) for each in growing]
+        sizes = [len(kept) for kept in growing]
         reports = self._run()
         if not self._passed(reports):
             raise RepeatFailed(reports)
-        for each, size in zip(growing, sizes, strict=True):
-            del each[size:]
+        for kept, size in zip(growing, sizes, strict=True):
+            del kept[size:]
 
     def empty(self) -> None:
         """Run a test in its place that does nothing."""
         assert isinstance(self._item, pytest.Function)
         with empty_test(self._item):
-            self.again()
+            self.run_again()
 
-    def own(self, findings: list[Finding], rules: Rules, repeat: int) -> list[Finding]:
+    def select_own(self, findings: list[Finding], rules: Rules, repeat: int) -> list[Finding]:
         """Return of the findings on repeats those that are the test's own doing."""
         with suppress(RepeatFailed):  # some plugin demands more of a test
             findings = without_runner(findings, self._item, Load(self.empty, repeat), rules)
-        names = {each.type for each in findings if each.verdict is Verdict.KEPT}
-        theirs = find_kept_by_plugins(names, self._item.config, self.again) if names else ()
-        return [each for each in findings if each.type not in theirs]
+        kept = {finding.type for finding in findings if finding.verdict is Verdict.KEPT}
+        if not kept:
+            return findings
+        by_plugins = find_kept_by_plugins(kept, self._item.config, self.run_again)
+        return [finding for finding in findings if finding.type not in by_plugins]
 
     def _run(self) -> list[pytest.TestReport]:
         self._item.stash[BODY_PASSED] = False
@@ -143,8 +146,10 @@ class Runs:
         return reports
 
     def _passed(self, reports: list[pytest.TestReport]) -> bool:
-        others = [each for each in reports if each.when != "call"]
-        return self._item.stash[BODY_PASSED] and all(each.passed for each in others)
+        for report in reports:
+            if report.when != "call" and not report.passed:
+                return False
+        return self._item.stash[BODY_PASSED]
 
     def fail(self, failure: Failed) -> None:
         """Let the test's body have failed like this, xfail marks respected."""
@@ -152,7 +157,7 @@ class Runs:
         def body() -> None:
             raise failure
 
-        place = next(n for n, each in enumerate(self.reports) if each.when == "call")
+        place = [report.when for report in self.reports].index("call")
         call = pytest.CallInfo.from_call(body, when="call")
         report = self._report(call)
         report.duration = self.reports[place].duration
@@ -196,7 +201,7 @@ def run_marked(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     runs = Runs(item, nextitem)
     record: dict[str, Any] = {"nodeid": item.nodeid, "check": "mark", "outcome": "not run"}
-    passed = runs.first()
+    passed = runs.run_first()
     if reason := explain_unchecked(spec):
         record |= {"outcome": "unchecked", "reason": reason}
     if passed and not find_support().reason:
@@ -206,8 +211,8 @@ def run_marked(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
             record["outcome"] = "not repeatable"
             runs.reports = failure.reports
             note = f"passed once and failed in a repeat; its marks ask for {spec.repeat} repeats"
-            for each in runs.reports:
-                each.sections.append(("inspector", note))
+            for report in runs.reports:
+                report.sections.append(("inspector", note))
     runs.finish()
     runs.log(record)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -226,13 +231,13 @@ def _check_marks(item: pytest.Item, spec: Spec, runs: Runs) -> dict[str, Any]:
         names = ", ".join(map(repr, unknown))
         runs.fail(Failed(f"no type is named {names}", pytrace=False))
         return {"outcome": "failed"}
-    findings = runs.own(
-        _find_violations(spec, Load(runs.again, spec.repeat)), spec.rules, spec.repeat
+    findings = runs.select_own(
+        _find_violations(spec, Load(runs.run_again, spec.repeat)), spec.rules, spec.repeat
     )
     wrong, noticed = split_findings(findings)
     if wrong:
         runs.fail(MarkFailed(Problem(wrong, f"pytest '{item.nodeid}'", noticed)))
-    found = [each.as_dict() for each in findings]
+    found = [finding.as_dict() for finding in findings]
     return {"outcome": "failed" if wrong else "clean", "findings": found}
 
 
@@ -245,7 +250,6 @@ def _find_violations(spec: Spec, load: Load) -> list[Finding]:
     if spec.balanced:
         types = resolve_types(spec.balanced)[0]
         lost = measure_changes(load, Rules.make(wanted=types), types)
-        findings += [each for each in lost if each not in findings] or check_balance_of_runs(
-            load, types
-        )
+        new = [finding for finding in lost if finding not in findings]
+        findings += new or check_balance_of_runs(load, types)
     return findings

@@ -1,4 +1,4 @@
-"""What was found, gathered from all tests and written at the end."""
+"""The report: what was found in all tests, as lines on the terminal and as a JSON file."""
 
 from __future__ import annotations
 
@@ -31,20 +31,26 @@ NOT_LOOKED_AT = (
 
 
 class Report:
-    """Gathers the records that stand on reports, this process's or those of workers."""
+    """A plugin that gathers the records of tests from their reports.
+
+    The tests may have run in this process or in workers of pytest-xdist.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._records: list[dict[str, Any]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take a test's record from its last report."""
+        """Keep the record of a test, which is an attribute of its last report."""
         record = getattr(report, "inspector", None)
         if record is not None:
             self._records.append(record)
 
     def pytest_sessionfinish(self) -> None:
-        """Write the JSON file."""
+        """Write the JSON file, if the settings name one.
+
+        Raises :class:`pytest.UsageError` when it cannot be written.
+        """
         if not self._settings.json:
             return
         try:
@@ -66,7 +72,7 @@ class Report:
         }
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what went unchecked; with the option, list the types."""
+        """Print what was not checked and, with ``--inspector-report``, the types that grew."""
         lines = self._notes()
         if self._settings.report:
             terminalreporter.section("inspector: references to types")
@@ -75,35 +81,37 @@ class Report:
             terminalreporter.write_line(line)
 
     def _headline(self) -> str:
-        outcomes = [each["outcome"] for each in self._records]
-        counts = {name: outcomes.count(name) for name in dict.fromkeys(outcomes)}
-        found = find_support()
-        how = "per thread" if found.threads else "in all"
-        said = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no tests"
-        return f"Python {platform.python_version()}, references counted {how}; {said}"
+        counts = Counter(record["outcome"] for record in self._records)
+        outcomes = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no tests"
+        how = "per thread" if find_support().threads else "in all"
+        return f"Python {platform.python_version()}, references counted {how}; {outcomes}"
 
     def _notes(self) -> list[str]:
         """Return a line for each reason that something was not checked."""
         lines = []
-        if reason := find_support().reason:
-            lines.append(f"inspector: nothing was checked: {reason}")
-        elif any(each["check"] != "none" for each in self._records):
+        if find_support().reason:
+            lines.append(f"inspector: nothing was checked: {find_support().reason}")
+        elif any(record["check"] != "none" for record in self._records):
             lines.append(NOT_LOOKED_AT)
-        reasons = [each.get("reason") for each in self._records]
-        lines += [
-            f"inspector: {reasons.count(each)} marked tests went unchecked: {each}"
-            for each in dict.fromkeys(filter(None, reasons))
-        ]
-        beside = {
-            f"{finding['type']} ({record['nodeid']})"
-            for record in self._records
-            for finding in record.get("findings", ())
-            if finding["verdict"] == "background thread"
-        }
-        lines += [f"inspector: other threads took references to {each}" for each in sorted(beside)]
-        again = [each["nodeid"] for each in self._records if each["outcome"] == "not repeatable"]
-        lines += [f"inspector: cannot be repeated, so not judged: {each}" for each in again]
+        unchecked = Counter(record.get("reason") for record in self._records)
+        for reason, tests in unchecked.items():
+            if reason:
+                lines.append(f"inspector: {tests} marked tests went unchecked: {reason}")
+        for taken in self._list_taken_by_others():
+            lines.append(f"inspector: other threads took references to {taken}")
+        for record in self._records:
+            if record["outcome"] == "not repeatable":
+                lines.append(f"inspector: cannot be repeated, so not judged: {record['nodeid']}")
         return lines
+
+    def _list_taken_by_others(self) -> list[str]:
+        """Return ``type (test)`` of the types whose references other threads took."""
+        taken: set[str] = set()
+        for record in self._records:
+            for finding in record.get("findings", ()):
+                if finding["verdict"] == "background thread":
+                    taken.add(f"{finding['type']} ({record['nodeid']})")
+        return sorted(taken)
 
     def _table(self) -> list[str]:
         """Return the types by growth, with verdicts and tests."""
@@ -111,34 +119,36 @@ class Report:
         if not types:
             return ["no type gained references that stayed"]
         lines = []
-        for each in types[:SHOWN]:
-            tests = each["tests"]
+        for entry in types[:SHOWN]:
+            tests = entry["tests"]
             more = f" and {len(tests) - TESTS} more" if len(tests) > TESTS else ""
             names = ", ".join(f"{test['nodeid']} ({test['growth']:+d})" for test in tests[:TESTS])
-            verdict = each["verdict"]
-            lines.append(f"{each['growth']:>+8d}  {each['type']}  [{verdict}]  {names}{more}")
+            verdict = entry["verdict"]
+            lines.append(f"{entry['growth']:>+8d}  {entry['type']}  [{verdict}]  {names}{more}")
         if len(types) > SHOWN:
             lines.append(f"          and {len(types) - SHOWN} more types")
         return lines
 
 
 def types_of(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the types that grew, the largest growth first, each with the tests that did it.
+    """Return the types that grew, the largest growth first, each with the tests in which it grew.
 
-    The verdict of a type that was not repeated, or did not persist, is ``grew once``.
+    Each is ``{"type", "growth", "verdict", "tests": [{"nodeid", "growth"}]}``.  The verdict is
+    ``grew once`` where the growth was not confirmed by running the test again.
     """
     found: dict[str, dict[str, Any]] = {}
     for record in records:
-        verdicts = {each["type"]: each for each in record.get("findings", ())}
         growth = Counter(record.get("growth", {}))
-        growth.update({name: each["change"] for name, each in verdicts.items()})
+        findings = {finding["type"]: finding for finding in record.get("findings", ())}
+        for name, finding in findings.items():
+            growth[name] += finding["change"]
         for name, change in growth.items():
             entry = found.setdefault(
                 name, {"type": name, "growth": 0, "verdict": "grew once", "tests": []}
             )
             entry["growth"] += change
-            if name in verdicts:
-                entry["verdict"] = verdicts[name]["verdict"]
+            if name in findings:
+                entry["verdict"] = findings[name]["verdict"]
             entry["tests"].append({"nodeid": record["nodeid"], "growth": change})
     for entry in found.values():
         entry["tests"].sort(key=lambda test: -test["growth"])

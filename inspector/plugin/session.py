@@ -1,4 +1,4 @@
-"""What the options ask for: every test looked at, and a report at the end."""
+"""The plugins that the options register: one that watches every test, and the report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ __all__ = ["register_plugins", "register_report"]
 
 
 def register_plugins(config: pytest.Config) -> None:
-    """Register what the settings of a run ask for."""
+    """Register the plugins that the settings of a run ask for.
+
+    Raises :class:`pytest.UsageError` for the setting ``fail`` where this Python cannot count
+    references to types.
+    """
     settings = settings_of(config)
     reason = find_support().reason
     if reason and settings.unsupported == "fail":
@@ -38,7 +42,7 @@ def register_plugins(config: pytest.Config) -> None:
 
 
 def register_report(config: pytest.Config, first: pytest.TestReport | None = None) -> None:
-    """Register the report unless that is done; ``first`` has come before it listens."""
+    """Register the report, once; ``first`` is a test's report from before."""
     # A worker of pytest-xdist hands its reports to the controller, which writes.
     if hasattr(config, "workerinput") or config.pluginmanager.has_plugin("inspector-report"):
         return
@@ -49,11 +53,11 @@ def register_report(config: pytest.Config, first: pytest.TestReport | None = Non
 
 
 ONCE = Load(lambda: None, 1)
-"""One run that has been: what a single growth is measured by."""
+"""A load of one run: the measure of growth that was seen in a single run."""
 
 
 class Watch:
-    """Looks at every test that has no mark of its own."""
+    """A plugin that looks at every test that has no mark of inspector."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -68,9 +72,9 @@ class Watch:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         runs = Runs(item, nextitem)
-        load = Load(runs.again, self._settings.repeat)
+        load = Load(runs.run_again, self._settings.repeat)
         with Screen() as screen:
-            passed = runs.first()
+            passed = runs.run_first()
             suspects, growth = self._suspects(screen)
         record: dict[str, Any] = {
             "nodeid": item.nodeid,
@@ -90,9 +94,9 @@ class Watch:
         return True
 
     def _suspects(self, screen: Screen) -> tuple[Suspects, dict[str, int]]:
-        """Return what moved in one run, garbage left aside, and what grew, by name.
+        """Return the types that one run changed, and name -> growth of those that grew.
 
-        There was no garbage before: whenever references grow, this collects.
+        What garbage held is left out: this collects whenever references have grown.
         """
         suspects = screen.suspects(self._rules, ONCE)
         if not suspects:
@@ -112,7 +116,7 @@ class Watch:
         """Repeat a test with suspects; fail it if the growth persists."""
         try:
             findings = confirm_suspects(load, self._rules, suspects)
-            findings = runs.own(findings, self._rules, load.repeat)
+            findings = runs.select_own(findings, self._rules, load.repeat)
         except RepeatFailed:
             return {"outcome": "not repeatable"}
         wrong, noticed = split_findings(findings)
@@ -121,5 +125,5 @@ class Watch:
             runs.fail(MarkFailed(Problem(wrong, again, noticed)))
         return {
             "outcome": "failed" if wrong else "clean",
-            "findings": [each.as_dict() for each in findings],
+            "findings": [finding.as_dict() for finding in findings],
         }

@@ -50,14 +50,17 @@ def _read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             f"inspector_unsupported is {unsupported!r}: choose {', '.join(UNSUPPORTED)}"
         )
-    given = config.getoption("inspector_expected") or []
-    lines = [*given, *config.getini("inspector_expected")]
+    expected = []
+    for line in (config.getoption("inspector_expected") or []) + config.getini(
+        "inspector_expected"
+    ):
+        expected.append(_parse_value(parse_rule, line, "inspector_expected"))
     return Settings(
         leaks=bool(either("leaks")),
         report=bool(either("report")),
         json=str(either("json")),
         repeat=_parse_value(_parse_positive, str(either("repeat")), "inspector_repeat"),
-        expected=tuple(_parse_value(parse_rule, line, "inspector_expected") for line in lines),
+        expected=tuple(expected),
         unsupported=unsupported,
     )
 
