@@ -1,14 +1,15 @@
-"""The dashboard of a program, as far as it is part of the program's own process.
+"""The part of a program's dashboard that runs in the program's own process.
 
-The dashboard itself is another process, which reads this one from outside
-(:mod:`inspector.launch.viewer`): nothing that it does is among the program's numbers.  Here
-the program's output is led to it, and given back when somebody leaves it.  The program has
-its main thread, its signals and its exit status to itself.  Its standard input, where that
-is the terminal, is empty meanwhile: ``input()`` raises EOFError.
+The dashboard itself is another process (:mod:`inspector.launch.viewer`), which reads this one
+from outside, so that nothing it does changes the program's counts.  This part redirects the
+program's output to the dashboard, and restores it when the user leaves.  The program keeps
+its main thread, its signals and its exit status.  While the dashboard is on the terminal a
+standard input that is the terminal is empty: ``input()`` raises EOFError.
 
-Knows: the one thread that waits for the dashboard is none of :mod:`threading`'s, which
-programs count and join.  Loads nothing, for what is loaded here would be among the program's
-types; :mod:`inspector.launch.startup.sitecustomize` loads this file alone.
+One thread waits for the dashboard.  It is started with :mod:`_thread`, since programs count
+and join the threads of :mod:`threading`.  This file imports nothing that Python has not loaded
+anyway, since the types of such modules would be among the program's;
+:mod:`inspector.launch.startup.sitecustomize` loads this file without its package.
 """
 
 # typing, pathlib and contextlib would be loaded.
@@ -39,7 +40,7 @@ del sys.argv[number:]
 from inspector.launch.viewer import main
 main()
 """
-"""Makes the viewer nobody's child: no program finds it among its own."""
+"""Forks, so that the viewer is no child of the program, which may wait for its children."""
 
 PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 PR_SET_PTRACER = 0x59616D61
@@ -51,25 +52,25 @@ PARENT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 
 
 class Channel:
-    """Lines that this process and another one say to each other through two pipes."""
+    """Lines of text between this process and another one, through two pipes."""
 
     def __init__(self, heard: int, said: int) -> None:
-        """``heard`` is read from and ``said`` written to."""
+        """Take the descriptor to read from, ``heard``, and the one to write to, ``said``."""
         self.heard = heard
         self._said = said
 
     def say(self, line: str) -> None:
-        """Say a line, if anybody is there to hear it."""
+        """Write a line; do nothing if the other process is gone."""
         try:
             os.write(self._said, f"{line}\n".encode())
         except OSError:
             pass
 
     def hear(self) -> str:
-        """Return the next line; an empty one when there will be no more."""
+        """Wait for the next line and return it; return an empty one at the end of the pipe."""
         line = b""
         while not line.endswith(b"\n"):
-            # No more than it, for another line is waited for by select.
+            # Byte by byte: select must still report the lines after this one.
             byte = os.read(self.heard, 1)
             if not byte:
                 return ""
@@ -81,10 +82,10 @@ class Board:
     """A dashboard of this process, from :meth:`begin` to :meth:`end`; both may be called once."""
 
     def __init__(self, options: str, output: str | None = None) -> None:
-        """Prepare.
+        """Take the options and the file for the program's output.
 
-        ``options`` are :class:`~inspector.launch.board_options.BoardOptions` as text;
-        ``output`` is a file for what the program writes, None for a pane.
+        ``options`` is the text of :class:`~inspector.launch.board_options.BoardOptions`.
+        Without an ``output`` file a pane of the dashboard shows what the program writes.
         """
         self._options = options
         self._output = output
@@ -92,13 +93,13 @@ class Board:
         self._begun = False
         self._done = _thread.allocate_lock()
         self._before: dict[int, int] = {}
-        """Descriptors of the program -> what they were."""
+        """Redirected descriptor of the program -> a duplicate of what it was."""
         self._viewer: Channel
 
     def begin(self) -> None:
-        """Start the viewer, and lead input and output to it; without a terminal do nothing.
+        """Start the viewer and redirect output to it; do nothing without a terminal.
 
-        Raises what keeps the viewer from reading this process.
+        Raises the error that the viewer met when it tried to read this process.
         """
         self._asked = True
         terminal = os.environ.get("TERM", "") not in {"", "dumb"}
@@ -117,13 +118,13 @@ class Board:
         except BaseException:
             _close_all(write, read, said)
             raise
-        self._lead(write)
+        self._redirect(write)
         self._done.acquire()
         self._begun = True
         _thread.start_new_thread(self._wait, ())
 
     def end(self, told: str) -> None:
-        """Say that the program ended, and wait until the dashboard was left."""
+        """Tell the viewer how the program ended, and wait until the user leaves."""
         if not self._begun:
             return
         self._viewer.say(f"told {told}")
@@ -153,30 +154,31 @@ class Board:
         self.end("the block ended" if kind is None else f"the block ended by {kind.__name__}")
 
     def _open_output(self) -> tuple[int, int]:
-        """Return where the viewer reads output, -1 for nowhere, and where the program writes."""
+        """Return where the viewer reads output (-1 for a file) and where the program writes it."""
         if self._output is None:
             return os.pipe()
         return -1, os.open(self._output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def _start_viewer(self, *descriptors: int) -> None:
-        """Start the viewer with some descriptors, and in this process's environment."""
+        """Start the viewer in this process's environment; it inherits the descriptors."""
         if not sys.executable:
             raise _error_of("Python does not know its own executable", "start it by its path")
-        words = [self._options, str(os.getpid()), *map(str, descriptors)]
-        child = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-c", START, *words, "--", PARENT, *sys.path],
-            os.environ,
-            # Onto itself: it is inherited by this child alone.
-            file_actions=[(os.POSIX_SPAWN_DUP2, each, each) for each in descriptors if each >= 0],
-        )
+        command = [sys.executable, "-P", "-c", START, self._options, str(os.getpid())]
+        actions = []
+        for descriptor in descriptors:
+            command.append(str(descriptor))
+            if descriptor >= 0:
+                # Duplicated onto itself a descriptor is inherited, and by this child alone.
+                actions.append((os.POSIX_SPAWN_DUP2, descriptor, descriptor))
+        command += ["--", PARENT, *sys.path]
+        child = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
         try:
             os.waitpid(child, 0)
         except ChildProcessError:
             pass  # SIGCHLD is ignored
 
     def _introduce(self) -> None:
-        """Let the viewer read this process; raise what keeps it from that."""
+        """Let the viewer read this process; raise the error if it cannot."""
         word, _, viewer = self._viewer.hear().partition(" ")
         if word == "pid":
             _allow_reader(int(viewer))
@@ -189,8 +191,8 @@ class Board:
         hint = f"does `{sys.executable} -m inspector attach` say why?"
         raise _error_of("the dashboard did not start", hint)
 
-    def _lead(self, write: int) -> None:
-        """Lead output to the viewer, or to a file, and take the terminal's input away."""
+    def _redirect(self, write: int) -> None:
+        """Redirect output to the viewer or a file, and input from the terminal to /dev/null."""
         for number in (1, 2):
             self._before[number] = os.dup(number)
             os.dup2(write, number)
@@ -203,7 +205,7 @@ class Board:
         self._viewer.say("begin")
 
     def _wait(self) -> None:
-        """Wait until the dashboard is left or gone, in a thread of its own."""
+        """Wait until the user leaves or the viewer ends; runs in a thread of its own."""
         if sys.version_info >= (3, 14):
             _thread.set_name("inspector")
         self._viewer.hear()
@@ -211,19 +213,19 @@ class Board:
             os.dup2(before, number)
             os.close(before)
         self._viewer.say("given")
-        self._viewer.hear()  # the last lines of what was written are on the terminal
+        self._viewer.hear()  # until the viewer has printed the last lines of output
         self._begun = False
         self._done.release()
 
 
 def _close_all(*descriptors: int) -> None:
-    for each in descriptors:
-        if each >= 0:
-            os.close(each)
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _allow_reader(pid: int) -> None:
-    """Let a process read this one where Yama would let only ancestors do so."""
+    """Let a process read this one where Yama allows that to ancestors only."""
     try:
         with open(PTRACE_SCOPE, encoding="ascii") as file:
             restricted = file.read().strip() == "1"
@@ -243,7 +245,7 @@ def _error_of(message: str, hint: str) -> InspectorError:
 
 
 def _error_from(text: str) -> InspectorError:
-    """Return the error that the viewer met."""
+    """Return the error that the viewer met, from its JSON: class name and attributes."""
     import json
 
     import inspector.errors

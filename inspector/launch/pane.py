@@ -64,9 +64,10 @@ class Pane:
             news = True
             *whole, self._part = (self._part + data.decode("utf-8", "replace")).split("\n")
             self._part = self._part[-LONGEST:]
-            self._lines.extend(map(_render_line, whole))
+            self._lines.extend(_render_line(line) for line in whole)
         if news:
-            self._shown = (*self._lines, *filter(None, [_render_line(self._part)]))
+            unfinished = _render_line(self._part)
+            self._shown = (*self._lines, unfinished) if unfinished else tuple(self._lines)
         return self._shown
 
     def _chunk(self) -> bytes:

@@ -1,12 +1,11 @@
-"""A program started in this process by Python itself.
+"""Starts a program in this process: replaces it by Python running the program (exec).
 
-Knows: how to replace this process's image by Python running a program, with a
-start-up file of ours (:mod:`inspector.launch.startup.sitecustomize`) before it.  The
-process keeps its id, its terminal and its open files.
+The process keeps its id, its terminal and its open files.  Python first runs
+:mod:`inspector.launch.startup.sitecustomize`, which it finds through ``PYTHONPATH``.
 
-Running the program from Python code of ours instead would leave our frames under
-its own, our modules in its census, and ``sys.orig_argv`` and ``__main__`` wrong for
-programs that restart themselves or spawn workers.
+To run the program from Python code of inspector instead would leave frames of inspector below
+the program's, count the types of inspector's modules as the program's, and give programs that
+restart themselves or start workers the wrong ``sys.orig_argv`` and ``__main__``.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ __all__ = [
 
 STARTUP: Final = str(Path(__file__).absolute().parent / "startup")
 
-# Named in inspector.launch.startup.sitecustomize too.
+# inspector.launch.startup.sitecustomize has the same names: it imports nothing.
 LIVE, VERDICTS = "live", "verdicts"
 
 PYTHON: Final = re.compile(r"python[\d.]*t?")
 """How an executable of CPython is called."""
 
 LETTERS: Final = re.compile(r"(--.*|-[^-cmWX]*)([cmWX]?)(.*)", re.DOTALL)
-"""A word of options: flags, then perhaps one that takes the rest or the next word."""
+"""An option of Python: flags, then perhaps a letter that takes the rest or the next word."""
 
 
 def split_interpreter(words: Sequence[str]) -> tuple[str, list[str]]:
@@ -72,24 +71,23 @@ def drop_interpreter(words: Sequence[str]) -> list[str]:
 
 
 def _is_this_python(path: str) -> bool:
-    """Whether an executable is the one that runs, in the same environment."""
+    """Whether an executable is this Python, and of the same virtual environment."""
     found, own = Path(path).absolute(), Path(sys.executable)
     same_file = found.resolve() == own.resolve()
     return same_file and found.parent.resolve() == own.parent.resolve()
 
 
 def check_program(words: Sequence[str]) -> None:
-    """Raise :class:`ProgramError` for a program that Python could not begin to run.
+    """Raise :class:`ProgramError` for a program that Python cannot begin to run.
 
-    ``words`` are what one would write after ``python``: ``-m MODULE``, ``-c CODE``, or
-    a path, with the program's arguments.  Whether a module exists is left to Python,
-    which may have to import its parents to know.
+    ``words`` is the command line after ``python``: ``-m MODULE``, ``-c CODE`` or a path, and
+    the program's arguments.  Does not look for a module, since that may import its parents.
     """
     if sys.flags.no_site or sys.flags.ignore_environment:
         raise ProgramError(
             "Python was started without its site module or environment",
             program=words[0],
-            hint="do without -I, -E and -S: a program is watched through PYTHONPATH",
+            hint="leave out -I, -E and -S: inspector is loaded through PYTHONPATH",
         )
     if os.pathsep in STARTUP:
         raise ProgramError(
@@ -106,8 +104,8 @@ def check_program(words: Sequence[str]) -> None:
 
 
 def _check_script(path: str) -> None:
-    """Raise :class:`ProgramError` unless this is a readable file, or a directory that runs."""
-    # Not opened: to open and close a named pipe would end whoever writes to it.
+    """Raise :class:`ProgramError` unless a path is a readable file or has a __main__.py."""
+    # Not opened: the writer of a named pipe would be killed when it is closed.
     try:
         Path(path).stat()
     except (OSError, ValueError) as error:
@@ -125,21 +123,26 @@ def _check_script(path: str) -> None:
 
 
 def run_program(words: Sequence[str], plan: str, when: Sequence[float] | str) -> NoReturn:
-    """Replace this process by Python running a program; see :func:`check_program`.
+    """Replace this process by Python running a program; ``words`` as in :func:`check_program`.
 
-    ``plan`` is the text that a :class:`~inspector.launch.reporter.Reporter` is made of in
-    the new image; it reports at each of the moments in ``when`` (seconds) or when the
-    program ends.  :data:`VERDICTS` stands for verdicts then, and for :data:`LIVE` the
-    text is that of :class:`~inspector.launch.board_options.BoardOptions`, and on the next line
-    the file that takes the program's output.
+    ``when`` says what the program's process does besides:
+
+    - moments in seconds, ascending or not: a report at each of them; none: a report at the
+      end.  ``plan`` is the text of :class:`~inspector.launch.report_options.ReportOptions`.
+    - :data:`VERDICTS`: verdicts at the end; ``plan`` as above.
+    - :data:`LIVE`: a dashboard.  ``plan`` is the text of
+      :class:`~inspector.launch.board_options.BoardOptions`, a newline, and the file for the
+      program's output, empty for none.
+
+    Raises :class:`ProgramError` when Python cannot be started.
     """
     environment = dict(os.environ)
     before = environment.get("PYTHONPATH")
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [STARTUP, before]))
+    environment["PYTHONPATH"] = f"{STARTUP}{os.pathsep}{before}" if before else STARTUP
     environment["INSPECTOR_RUN"] = plan
-    environment["INSPECTOR_RUN_AT"] = (
-        when if isinstance(when, str) else " ".join(map(repr, sorted(when)))
-    )
+    if not isinstance(when, str):
+        when = " ".join(repr(moment) for moment in sorted(when))
+    environment["INSPECTOR_RUN_AT"] = when
     if before is not None:
         environment["INSPECTOR_RUN_PYTHONPATH"] = before
     options = find_interpreter_options(sys.orig_argv)
@@ -154,8 +157,8 @@ def run_program(words: Sequence[str], plan: str, when: Sequence[float] | str) ->
 def find_interpreter_options(command: Sequence[str]) -> list[str]:
     """Return the options for Python itself in its command line, ``sys.orig_argv``.
 
-    They end where the program begins: at ``-m``, ``-c`` or the first word that is no
-    option (Python/initconfig.c, config_parse_cmdline).
+    The program begins at ``-m``, ``-c`` or the first word that is not an option
+    (Python/initconfig.c, config_parse_cmdline).
     """
     options: list[str] = []
     words = iter(command[1:])

@@ -84,7 +84,7 @@ def record_readings(
 
     Raises what keeps the first reading from being taken, and :class:`FileError`.
     """
-    layout = {"evidence": [each._asdict() for each in target.layout.offsets]}
+    layout = {"evidence": [offset._asdict() for offset in target.layout.offsets]}
     snapshot = read()
     begin = due = time.monotonic()
     failed = 0

@@ -1,8 +1,7 @@
-"""The reports on a program, from inside its process.
+"""Reports on a program, made in its own process.
 
-Knows: that loading this module loads others, whose types are then in the census.
-Those that the program does not use are left out of its reports, unless they are
-asked for by name.
+This module imports others, whose types are counted as well.  Reports leave out those of them
+that the program does not use, unless ``--filter`` names them.
 """
 
 from __future__ import annotations
@@ -30,24 +29,25 @@ Counts: TypeAlias = "tuple[int | None, Mapping[int, int]]"
 
 
 class Reporter:
-    """Reports on the current process as a plan says.
+    """Writes reports on the current process.
 
-    ``loaded`` are the names of the modules that were there before this one.
+    ``plan`` is the text of :class:`~inspector.launch.report_options.ReportOptions`; ``loaded``
+    has the names of the modules that were loaded before this one.
     """
 
     def __init__(self, plan: str, loaded: Collection[str]) -> None:
         self._plan = ReportOptions.loads(plan)
         self._loaded = frozenset(loaded)
         self._brought: frozenset[str] | None = None
-        """Modules that were loaded for us; None until all are."""
+        """Modules that inspector loaded; None until it has loaded all that it needs."""
         self._target: Target | None = None
-        """The own process, for reports that are made while the program has the import system."""
+        """This process; None unless :meth:`prepare` attached to it."""
         self._writer: Writer | None = None
         self._at_rest: dict[int, Counts] | None = None
-        """What types of those modules had before the program started, by address."""
+        """Address -> counts of each type before the program started or since the last report."""
 
     def prepare(self) -> None:
-        """Load all that reports need, for those to come while the program runs."""
+        """Load all that reports need, so that none imports anything while the program runs."""
         self._writer = choose_writer(self._plan.view)
         try:
             self._target = inspector.attach()
@@ -57,58 +57,54 @@ class Reporter:
         self._brought = frozenset(sys.modules) - self._loaded
 
     def after(self, seconds: float) -> None:
-        """Report while the program runs."""
+        """Report on the running program, ``seconds`` after its start."""
         self._report(f"taken after {seconds:g} s")
 
     def at_end(self) -> None:
-        """Report on a program that has ended, unless its module was not found."""
+        """Report on the program, which has ended; say so if its module was not found."""
         if self._plan.module and sys.modules["__main__"].__spec__ is None:
             write_line("inspector: the program did not start: there is nothing to report")
         else:
             self._report("taken at its end")
 
     def _report(self, when: str) -> None:
-        """Write a report; what fails is said, not raised.
-
-        It is not for a reporter to change how a program ends.
-        """
+        """Write a report; print an error instead of raising it: the program must not notice."""
         try:
             target = self._target or inspector.attach()
             snapshot = target.snapshot()
             if self._brought is None:
                 self._brought = frozenset(sys.modules) - self._loaded
-            asked = self._plan.view.selection.filters
-            ours = {row.address for row in snapshot if not asked and self._is_ours(row)}
-            self._write(snapshot, ours, when)
+            theirs = []
+            for row in snapshot:
+                if self._plan.view.selection.filters or not self._is_ours(row):
+                    theirs.append(row)
+            self._write(snapshot, theirs, when)
             if self._at_rest is not None:
-                # What writing did to types of ours is no use that the program makes of them.
-                theirs = {row.address for row in snapshot} - ours
-                self._at_rest |= {
-                    row.address: _read_row_counts(row)
-                    for row in target.snapshot()
-                    if row.address not in theirs
-                }
+                # Writing changes counts of inspector's types: the program did not.
+                addresses = {row.address for row in theirs}
+                for row in target.snapshot():
+                    if row.address not in addresses:
+                        self._at_rest[row.address] = _read_row_counts(row)
         except InspectorError as error:
             print_error(error)
 
-    def _write(self, snapshot: Snapshot, ours: Collection[int], when: str) -> None:
-        """Write a snapshot but for the types at some addresses."""
-        theirs = tuple(tuple(row) for row in snapshot if row.address not in ours)
+    def _write(self, snapshot: Snapshot, theirs: list[ObjectCount], when: str) -> None:
+        """Write a snapshot with the rows of the program's types alone."""
         remarks = [when]
-        if ours:
+        if ours := len(snapshot.rows) - len(theirs):
             remarks.append(
-                f"{len(ours):,} types that came with inspector, and did not move since, are left "
-                "out; --filter shows them"
+                f"{ours:,} types that inspector loaded, and that the program did not use, are "
+                "left out; --filter shows them"
             )
         write = self._writer or choose_writer(self._plan.view)
+        rows = tuple(tuple(row) for row in theirs)
         with open_output(self._plan.output, "a") as stream:
-            write(snapshot._replace(rows=theirs), self._plan.view, stream, remarks)
+            write(snapshot._replace(rows=rows), self._plan.view, stream, remarks)
 
     def _is_ours(self, row: ObjectCount) -> bool:
-        """Whether a type is in the census only because it is taken.
+        """Whether inspector loaded the module of a type, and the program does not use the type.
 
-        Its module was loaded for us.  If that was before the program started, the
-        program may use it too: then references to it came or went since.
+        The program uses it if references came or went since it started.
         """
         parts = row.name.split(".")
         modules = [".".join(parts[:number]) for number in range(1, len(parts))]
@@ -119,7 +115,7 @@ class Reporter:
         if row.address not in self._at_rest:
             return False
         total, contributions = self._at_rest[row.address]
-        # A collection in the meantime leaves no contributions.
+        # A collection since then has merged all contributions.
         still = row.total == total and row.contributions in (contributions, {})
         return still or parts[0] == "inspector"
 

@@ -43,7 +43,7 @@ class RunWatcher:
         self._brought = frozenset(sys.modules) - frozenset(loaded)
         self._target = inspector.attach()
         self._merges = Merges(on_free=self._forget)
-        self._calls = CalledTypes(self._met)
+        self._calls = CalledTypes(self._note_first_call)
         self._base: dict[int, CountPair] = {}
         """Address -> what was counted before the program, or before the first call."""
         self._held: dict[int, Holders] = {}
@@ -52,9 +52,9 @@ class RunWatcher:
         """Addresses of types without any instance before the first call."""
         self._per_merge: dict[int, CountPair] = {}
         """Address -> what inspector itself counts at each merge."""
-        self._per_meeting: dict[int, CountPair] = {}
+        self._per_first_call: dict[int, CountPair] = {}
         """Address -> what inspector itself counts at the first call of each type."""
-        self._met_types = 0
+        self._first_calls = 0
         self._first: Snapshot | None = None
         self._ended = 0
         """Thread states that came to an end, whoever made them."""
@@ -80,7 +80,7 @@ class RunWatcher:
             self._merges.forget()
 
         self._per_merge = measure_own_counts(self._read, merge)
-        self._per_meeting = measure_own_counts(self._read, self._meet_object)
+        self._per_first_call = measure_own_counts(self._read, self._meet_object)
         self._base = self._read()
         self._since = time.monotonic()
         self._merges.begin()
@@ -106,14 +106,16 @@ class RunWatcher:
         if self._first is not None:
             self._ended = count_merges(self._first, snapshot).ended
         now = sum_counts(snapshot, self._merges.merged)
-        called = {address for address, ref in self._calls.seen.items() if ref() is not None}
-        rows = [
-            row
-            for row in snapshot
-            if row.interpreter == snapshot.interpreters[0].id
-            and not row.name.startswith("inspector.")
-            and (row.address in called or self._moved(row, now))
-        ]
+        called: set[int] = set()
+        for address, ref in self._calls.seen.items():
+            if ref() is not None:
+                called.add(address)
+        rows = []
+        for row in snapshot:
+            if row.interpreter != snapshot.interpreters[0].id or row.name.startswith("inspector."):
+                continue
+            if row.address in called or self._moved(row, now):
+                rows.append(row)
         holders = _find_all_holders()
         self._take_own({row.address for row in rows} - self._base.keys())
         used = []
@@ -159,9 +161,9 @@ class RunWatcher:
 
     def _take_own(self, addresses: Container[int]) -> None:
         """Note what classes began with: their methods and lists of bases refer to them."""
-        for each in find_all_types():
-            if id(each) in addresses:
-                self._base[id(each)] = CountPair(count_own_references(each), 0)
+        for subject in find_all_types():
+            if id(subject) in addresses:
+                self._base[id(subject)] = CountPair(count_own_references(subject), 0)
 
     def _threads(self, address: int) -> int | None:
         """Return how many threads counted a type side by side; None if inspector may be one."""
@@ -172,10 +174,10 @@ class RunWatcher:
         unseen = self._ended > self._merges.ended
         return None if unseen else self._merges.threads
 
-    def _met(self, subject: type) -> None:
+    def _note_first_call(self, subject: type) -> None:
         """Note the counts of a type that is called for the first time."""
         if id(subject) not in self._base and os.getpid() == self._target.pid:
-            self._met_types += 1
+            self._first_calls += 1
             try:
                 base = CountPair(*self._merges.count(id(subject)))
             except Exception:  # noqa: BLE001 - a program must not fail because it is watched
@@ -186,9 +188,13 @@ class RunWatcher:
 
     def _forget(self, there: Container[int]) -> None:
         """Forget types that were freed: another one may take their place."""
-        self._base = {at: each for at, each in self._base.items() if at in there}
-        self._held = {at: each for at, each in self._held.items() if at in there}
-        self._fresh = {at for at in self._fresh if at in there}
+        for by_address in (self._base, self._held):
+            for address in list(by_address):
+                if address not in there:
+                    del by_address[address]
+        for address in list(self._fresh):
+            if address not in there:
+                self._fresh.discard(address)
 
     def _change(self, row: ObjectCount, now: Mapping[int, CountPair]) -> CountPair:
         """Return what the program counted since the beginning, inspector's own part left out."""
@@ -203,10 +209,10 @@ class RunWatcher:
     def _own(self, address: int) -> CountPair:
         """Estimate what inspector itself has counted of one type so far."""
         per_merge = self._per_merge.get(address, NOTHING)
-        per_meeting = self._per_meeting.get(address, NOTHING)
+        per_first_call = self._per_first_call.get(address, NOTHING)
         return CountPair(
-            per_merge.header * self.merges + per_meeting.header * self._met_types,
-            per_merge.threads * self.merges + per_meeting.threads * self._met_types,
+            per_merge.header * self.merges + per_first_call.header * self._first_calls,
+            per_merge.threads * self.merges + per_first_call.threads * self._first_calls,
         )
 
     def _moved(self, row: ObjectCount, now: Mapping[int, CountPair]) -> bool:
@@ -222,8 +228,11 @@ class RunWatcher:
 
     def _is_ours(self, name: str) -> bool:
         """Whether a type came with a module that was loaded for inspector."""
-        parts = name.split(".")
-        return any(".".join(parts[:n]) in self._brought for n in range(1, len(parts)))
+        while "." in name:
+            name = name.rpartition(".")[0]
+            if name in self._brought:
+                return True
+        return False
 
 
 def _find_all_holders() -> dict[int, Holders]:

@@ -19,9 +19,11 @@ __all__ = ["Verdicts"]
 
 
 class Verdicts:
-    """Watches the current process from :meth:`begin` to :meth:`end`, and reports as a plan says.
+    """Watches the current process from :meth:`begin` to :meth:`end`, and writes the verdicts.
 
-    All that it needs is loaded before the program begins: that is not its use.
+    ``plan`` is the text of :class:`~inspector.launch.report_options.ReportOptions`; ``loaded``
+    has the names of the modules that were loaded before inspector's.  Loads all that it needs
+    before the program begins, so that this does not count as the program's use of types.
     """
 
     def __init__(self, plan: str, loaded: Collection[str]) -> None:
@@ -30,7 +32,7 @@ class Verdicts:
         self._watcher: RunWatcher | None = None
 
     def begin(self) -> None:
-        """Begin; what keeps this process from being read is said, and the program runs."""
+        """Begin to watch; if this process cannot be read, print the error and go on."""
         try:
             watcher = RunWatcher(self._loaded)
             watcher.begin()

@@ -1,9 +1,9 @@
-"""The dashboard of a program that has started it: a process on the same terminal.
+"""The dashboard of a program that started it, in a process of its own on the same terminal.
 
-Run by :mod:`inspector.launch.live`, which says in the arguments how the dashboard begins,
-which process is shown, and through which descriptors the two talk.  What the program writes
-comes through one of them and is shown in a pane.  Signals of the terminal are the program's:
-Ctrl-C interrupts it.  When it is gone the terminal is given back at once.
+:mod:`inspector.launch.live` starts it; the arguments are the options, the program's process id,
+the descriptor from which its output is read, and the two of their channel.  A pane shows what
+the program writes.  Ctrl-C interrupts the program, not the dashboard.  When the program ends
+without notice the dashboard ends too.
 """
 
 from __future__ import annotations
@@ -42,27 +42,28 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 OURS: Final = ("inspector.",)
-"""Modules that the program did not load by itself."""
+"""Prefixes of types that the dashboard hides: the program did not load them itself."""
 
 LAST_LINES: Final = 200
 """Lines of output that are left on the terminal when the dashboard is closed."""
 
 
 class Program:
-    """The program that is shown, and what it says."""
+    """The program that is shown, and what it has told the dashboard so far."""
 
     def __init__(self, pid: int, channel: Channel) -> None:
         self.pid = pid
         self.channel = channel
         self._process = os.pidfd_open(pid)
         self.ended = ""
-        """Why there will be no more readings."""
+        """Why there will be no more readings; empty while the program runs."""
         self.leaving = False
+        """Whether the dashboard must end: the program asked for that, or is gone."""
         self.has_output = threading.Event()
-        """It has its own output again, or is gone."""
+        """Set once the program's output is restored, or the program is gone."""
 
     def listen(self) -> None:
-        """Hear what it says from now on, in a thread."""
+        """Start a thread that reads what the program says."""
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _ready(self) -> list[int]:
@@ -76,7 +77,7 @@ class Program:
             elif word == "given":
                 self.has_output.set()
             elif word != "leave":
-                break  # another program has taken its place in the process
+                break  # the pipe was closed: the process runs another program now (exec)
             self.leaving |= word == "leave"
             _wake_dashboard()
         self.leaving = True
@@ -85,14 +86,14 @@ class Program:
 
 
 def _wake_dashboard() -> None:
-    """Let the dashboard look at once at what has changed."""
+    """Send SIGWINCH to this process: the dashboard redraws at once."""
     os.kill(os.getpid(), signal.SIGWINCH)
 
 
 def main() -> None:
-    """Show the program until somebody leaves, then hand on what still is written."""
-    for each in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(each, signal.SIG_IGN)
+    """Show the program until the user leaves, then pass on what it still writes."""
+    for interrupt in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(interrupt, signal.SIG_IGN)
     options = BoardOptions.loads(sys.argv[1])
     pid, read, heard, said = map(int, sys.argv[2:6])
     program = Program(pid, Channel(heard, said))

@@ -284,7 +284,7 @@ def test_without_site_or_environment_nothing_is_started(option: str, tmp_path: P
         timeout=100,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "hint: do without -I, -E and -S" in done.stderr
+    assert "hint: leave out -I, -E and -S" in done.stderr
 
 
 def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:

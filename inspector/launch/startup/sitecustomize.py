@@ -1,16 +1,14 @@
-"""What Python runs at its start, before the program of `inspector run`.
+"""Python runs this file at its start, before the program of ``inspector run``.
 
-Knows: :mod:`inspector.launch.program` put this directory first on ``PYTHONPATH``, so that
-:mod:`site` imports this file.  It takes that back, hands over to the
-``sitecustomize`` that would have been found without it, and leaves behind one
-atexit callback and, with ``--at``, one thread; with ``--verdicts`` callbacks of the
-collector, of new threads and of calls.  All else, from ``sys.argv`` to the
-frames of a traceback, is then Python's own work.
+:mod:`inspector.launch.program` has put this directory first on ``PYTHONPATH``, so that
+:mod:`site` imports this file.  It restores ``PYTHONPATH``, prepares the report, the dashboard
+or the verdicts, and then imports the ``sitecustomize`` that Python would have found without it.
+It leaves one atexit callback behind; with ``--at`` one thread; with ``--verdicts`` callbacks
+of the collector, of new threads and of calls.
 
-Without ``--at`` nothing is imported before the program has ended that is not
-loaded anyway: every type that a module makes would be in the program's census.
-
-Does not know what a report is: see :mod:`inspector.launch.reporter`.
+A report at the end imports nothing before the program has ended: the types of modules that
+inspector imports would be counted as the program's.  :mod:`inspector.launch.reporter` makes
+the reports.
 """
 
 # pathlib and contextlib would be loaded; __future__ would be, too.
@@ -31,17 +29,18 @@ if TYPE_CHECKING:
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# Named in inspector.launch.program too; importing that would load more than this file may.
+# inspector.launch.program has the same names; to import it would load too much.
 PLAN, MOMENTS, PYTHONPATH = "INSPECTOR_RUN", "INSPECTOR_RUN_AT", "INSPECTOR_RUN_PYTHONPATH"
 LIVE, VERDICTS = "live", "verdicts"
-"""Stand for the moments: all the time, and from the start to a verdict at the end."""
+"""Stand in place of the moments for a dashboard, and for verdicts at the end."""
 RECURSION = 1000
-"""What Python begins with (Py_C_RECURSION_LIMIT aside: ``sys.getrecursionlimit``)."""
+"""The recursion limit with which Python starts (``sys.getrecursionlimit``)."""
 
 
 def restore_environment() -> None:
-    """Undo what brought this file here: entries of sys.path and the environment."""
-    sys.path[:] = [entry for entry in sys.path if entry != HERE]
+    """Remove this directory from sys.path, and restore PYTHONPATH."""
+    while HERE in sys.path:
+        sys.path.remove(HERE)
     sys.path_importer_cache.pop(HERE, None)
     if PLAN in os.environ:
         before = os.environ.pop(PYTHONPATH, None)
@@ -52,7 +51,7 @@ def restore_environment() -> None:
 
 
 def watch_end(plan: str) -> None:
-    """See to a report when the program ends."""
+    """Arrange a report when the program ends; ``plan`` is the text of its options."""
     path = list(sys.path)
 
     def report() -> None:
@@ -67,13 +66,13 @@ def watch_end(plan: str) -> None:
 
 
 def watch_moments(plan: str, moments: list[float]) -> None:
-    """See to a report at each moment, in seconds from now.
+    """Arrange a report at each moment, in seconds from now.
 
-    If the program ends before the last one, there is a report when it does.
+    If the program ends before the last moment, there is one more report at its end.
     """
     import time
 
-    # Now, while nobody else imports anything and no reading waits for it.
+    # Imports happen now: later the program may hold the import lock.
     reporter = with_reporter(plan, lambda reporter: reporter.prepare())
     begin = time.monotonic()
     due = list(moments)
@@ -100,17 +99,16 @@ def watch_moments(plan: str, moments: list[float]) -> None:
                 reporter.at_end()
 
     at_end(report_missed)
-    # threading does not get to know it: programs count and join what
-    # threading.enumerate() lists.  It ends with the process.
+    # Not with threading: programs count and join what threading.enumerate() lists.
     started.acquire()
     _thread.start_new_thread(report_each, ())
-    # What a new thread needs is there before the program takes all there is.
+    # Waits until the thread runs: the program may then use up all memory or all threads.
     started.acquire()
 
 
 def watch_live(handed: str) -> None:
-    """See to a dashboard from now on, which stays when the program has ended."""
-    # The package, and what it imports, would be in the program's census: this file is not.
+    """Start a dashboard, which stays until the user leaves it; ``handed`` as in run_program."""
+    # Loaded without its package, whose types would be counted as the program's.
     name, path = "inspector.launch.live", f"{os.path.dirname(HERE)}/live.py"
     live = type(sys)(name)
     live.__file__ = path
@@ -121,20 +119,20 @@ def watch_live(handed: str) -> None:
     def begin() -> None:
         try:
             board.begin()
-        except Exception as error:  # the class is not known before there is one
+        except Exception as error:  # InspectorError is imported only once something failed
             from inspector.errors import InspectorError
             from inspector.screen.streams import print_error
 
             if not isinstance(error, InspectorError):
                 raise
-            print_error(error)  # the program runs all the same
+            print_error(error)  # the program runs without a dashboard
 
     with_package(begin)
     at_end(lambda: board.end("the program ended"))
 
 
 def watch_whole(plan: str) -> None:
-    """See to verdicts at the end, from all that happens until then."""
+    """Watch the program from now on, and arrange verdicts when it ends."""
     loaded = list(sys.modules)
     watching = []
 
@@ -149,15 +147,14 @@ def watch_whole(plan: str) -> None:
 
 
 def at_end(work: "Callable[[], None]") -> None:
-    """Work when this process ends.
+    """Call ``work`` when this process ends, after the program's threads and atexit callbacks.
 
-    By then its threads were joined and the program's own atexit callbacks ran, which
-    were registered later.
+    Python calls the callback that was registered first last.
     """
     pid = os.getpid()
 
     def work_unless_forked() -> None:
-        # A child ends too, perhaps without the thread that has a lock.
+        # A forked child runs this too, perhaps without the thread that holds a lock.
         if os.getpid() == pid:
             flush_stream(sys.stdout)
             flush_stream(sys.stderr)
@@ -167,10 +164,10 @@ def at_end(work: "Callable[[], None]") -> None:
 
 
 def with_room(work: "Callable[[], None]") -> None:
-    """Work with the recursion that Python has by itself, whatever the program left of it.
+    """Call ``work`` with at least the usual recursion limit, which the program may have lowered.
 
-    A program may also have used up its files or its memory: then there is a line in place
-    of a report, and nothing else changes.
+    Prints a line in place of the report if that fails, for example without memory or
+    descriptors; the program's exit status stays.
     """
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, RECURSION))
@@ -183,7 +180,7 @@ def with_room(work: "Callable[[], None]") -> None:
 
 
 def say_why(error: Exception) -> None:
-    """Say why there is no report, with nothing that takes a file or an import."""
+    """Write why there is no report to standard error, without opening or importing anything."""
     try:
         line = f"inspector: error: there is no report: {str(error) or type(error).__name__}\n"
         os.write(2, line.encode("utf-8", "backslashreplace"))
@@ -192,15 +189,15 @@ def say_why(error: Exception) -> None:
 
 
 def flush_stream(stream: "IO[str]") -> None:
-    """Let what the program printed come before the report where both go to one place."""
+    """Flush what the program printed, so that it comes before the report."""
     try:
         stream.flush()
-    except Exception:  # noqa: S110 - Python tries again, and tells
+    except Exception:  # noqa: S110 - Python flushes again at its end, and reports the error
         pass
 
 
 def with_reporter(plan: str, work: "Callable[[Reporter], None]") -> "Reporter":
-    """Make a reporter, and work with it; return it."""
+    """Make a reporter, call ``work`` with it, and return it."""
     loaded = list(sys.modules)
     reporters = []
 
@@ -215,7 +212,10 @@ def with_reporter(plan: str, work: "Callable[[Reporter], None]") -> "Reporter":
 
 
 def with_package(work: "Callable[[], None]") -> None:
-    """Work while our package is in sys.modules, and no longer: a program may have its own."""
+    """Call ``work`` while inspector's package is in sys.modules; remove it afterwards.
+
+    The program may have a package of that name itself.
+    """
     theirs = take_package()
     parent = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
     sys.path.insert(0, parent)
@@ -228,9 +228,12 @@ def with_package(work: "Callable[[], None]") -> None:
 
 
 def take_package() -> "dict[str, ModuleType]":
-    """Take the modules of the package called inspector out of sys.modules."""
-    names = [name for name in sys.modules if name == "inspector" or name.startswith("inspector.")]
-    return {name: sys.modules.pop(name) for name in names}
+    """Remove the modules of a package called inspector from sys.modules, and return them."""
+    taken = {}
+    for name in list(sys.modules):
+        if name == "inspector" or name.startswith("inspector."):
+            taken[name] = sys.modules.pop(name)
+    return taken
 
 
 restore_environment()
@@ -245,7 +248,7 @@ if PLAN in os.environ:
         watch_moments(handed_over, [float(word) for word in words])
     else:
         watch_end(handed_over)
-# Whatever comes next is what site asked for.  If there is none, its ImportError
-# tells site so, and no module of this name stays behind.
+# Imports the sitecustomize that site looked for.  If there is none, site handles the
+# ImportError, and no module of this name is left.
 sys.modules.pop("sitecustomize", None)
 import sitecustomize  # type: ignore[import-not-found]  # noqa: E402, F401
