@@ -84,8 +84,8 @@ def is_same_process(before: Snapshot, after: Snapshot) -> bool:
     first, second = before.target, after.target
     if (first.pid, first.version, first.command) != (second.pid, second.version, second.command):
         return False
-    old = {(row.interpreter, row.address, row.name) for row in before}
-    new = {(row.interpreter, row.address, row.name) for row in after}
+    old = {row.key for row in before}
+    new = {row.key for row in after}
     return 2 * len(old & new) >= min(len(old), len(new))
 
 
@@ -136,7 +136,7 @@ def judge_changes(changes: Sequence[Change], history: History) -> list[Change]:
 
 
 def elapsed_seconds(before: Snapshot, after: Snapshot) -> float | None:
-    """Return the seconds between two snapshots of one process; None for those of two."""
+    """Return the seconds between two snapshots; None if they are not of one process."""
     if not is_same_process(before, after):
         return None
     return (after.taken_ns - before.taken_ns) / 1e9
@@ -211,8 +211,8 @@ def _make_instance_change(use: TypeUse, counted: ObjectCount | None) -> Change:
 
 
 def _compare_by_address(before: Snapshot, after: Snapshot) -> Iterable[Change]:
-    old = {(row.interpreter, row.address, row.name): row for row in before}
-    new = {(row.interpreter, row.address, row.name): row for row in after}
+    old = {row.key: row for row in before}
+    new = {row.key: row for row in after}
     for key, row in new.items():
         was = old.get(key)
         if was is None:

@@ -48,9 +48,9 @@ def compare_histograms(
     ``by_name`` says how types are matched where the caller knows.
     """
     if by_name is None:
-        by_name = not all(is_same_heap(each, now) for each in earlier.all)
+        by_name = not all(is_same_heap(heap, now) for heap in earlier.all)
     current = _index_types(now, by_name=by_name)
-    before = [_index_types(each, by_name=by_name) for each in earlier.all]
+    before = [_index_types(heap, by_name=by_name) for heap in earlier.all]
     uses = dict(current)
     for index in before:
         for key, use in index.items():

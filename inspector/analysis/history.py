@@ -146,7 +146,10 @@ class History:
         return None if place is None else self.traffic.sums.threads[place] or None
 
     def cost(self, row: ObjectCount) -> tuple[bool, float] | None:
-        """Return what objects are ranked by; None where the header was not observed."""
+        """Return the sort key of :func:`~inspector.verdict.cost.cost_of` for an object.
+
+        None if its header was not observed.
+        """
         rate = self.updates(row)
         if rate is None:
             return None
@@ -203,9 +206,7 @@ class History:
 
     def totals(self, row: ObjectCount) -> list[int | None]:
         """Return the totals in every reading that is kept, the oldest first."""
-        key = row.key
-        stacks = all(reading.deferred is not None for reading in self.readings)
-        return [reading.total(key, stacks=stacks) for reading in self.readings]
+        return _list_totals(self.readings, row.key)
 
     def verdict(self, row: ObjectCount) -> Judgement | None:
         """Return the verdict on a type, with its evidence; None where the readings show nothing."""
@@ -227,8 +228,10 @@ class History:
         seconds = (window[-1].taken_ns - window[0].taken_ns) / 1e9
         if seconds <= 0:
             return None
-        born = sum(reading.born for reading in window[1:])
-        died = sum(reading.died for reading in window[1:])
+        born = died = 0
+        for reading in window[1:]:
+            born += reading.born
+            died += reading.died
         return born / seconds, died / seconds
 
     @property
@@ -245,13 +248,7 @@ class History:
         """Whether a total rose nearly all the time, in the readings kept since the baseline."""
         since = self.baseline.taken_ns
         readings = [reading for reading in self.readings if reading.taken_ns >= since]
-        stacks = all(reading.deferred is not None for reading in readings)
-        totals = []
-        for reading in readings:
-            total = reading.total(row.key, stacks=stacks)
-            if total is not None:
-                totals.append(total)
-        return is_rising(totals)
+        return is_rising([n for n in _list_totals(readings, row.key) if n is not None])
 
     def _between(self, first: ReadingTotals, key: ObjectKey) -> int | None:
         last = self.readings[-1]
@@ -274,6 +271,14 @@ def _describe_instances(heap: HeapHistory, key: ObjectKey) -> dict[str, Any]:
     return facts
 
 
+def _list_totals(readings: Sequence[ReadingTotals], key: ObjectKey) -> list[int | None]:
+    """Return the totals of an object, with stacks only if every reading has read them."""
+    stacks = True
+    for reading in readings:
+        stacks = stacks and reading.deferred is not None
+    return [reading.total(key, stacks=stacks) for reading in readings]
+
+
 def is_rising(totals: Sequence[int]) -> bool | None:
     """Whether totals rise lastingly; None where that cannot be told yet.
 
@@ -293,5 +298,7 @@ def is_rising(totals: Sequence[int]) -> bool | None:
     rise = totals[-1] - totals[0]
     if rise <= fall or rests:
         return False
-    often = sum(step > 0 for step in steps) >= ENOUGH
-    return True if often and rise >= CLEAR_RISE * fall else None
+    rises = 0
+    for step in steps:
+        rises += step > 0
+    return True if rises >= ENOUGH and rise >= CLEAR_RISE * fall else None

@@ -57,14 +57,17 @@ def list_contributions(snapshot: Snapshot) -> list[Mapping[int, int] | None]:
 
     Two snapshots share the mapping of an object whose contributions did not change.
     """
-    pairs = zip(snapshot.column("contributions"), snapshot.column("counted"), strict=True)
-    return [None if counted is None else contributions for contributions, counted in pairs]
+    found = snapshot.column("contributions")
+    for place, counted in enumerate(snapshot.column("counted")):
+        if counted is None:
+            found[place] = None
+    return found
 
 
 def summarize_reading(snapshot: Snapshot, before: ReadingTotals | None) -> ReadingTotals:
     """Return the counts of a snapshot; ``before`` are those of the snapshot before it."""
-    columns = (snapshot.column(name) for name in ("interpreter", "address", "name"))
-    keys = list(zip(*columns, strict=True))
+    interpreters, addresses = snapshot.column("interpreter"), snapshot.column("address")
+    keys = list(zip(interpreters, addresses, snapshot.column("name"), strict=True))
     born = died = 0
     if before is not None and keys == before.keys:
         keys, places = before.keys, before.places
@@ -82,7 +85,7 @@ def summarize_reading(snapshot: Snapshot, before: ReadingTotals | None) -> Readi
     for contributions in list_contributions(snapshot):
         contributed.append(UNKNOWN if contributions is None else sum(contributions.values()))
     deferred = snapshot.column("deferred")
-    stacks_were_read = any(number is not None for number in deferred)
+    stacks_were_read = deferred.count(None) < len(deferred)
     return ReadingTotals(
         taken_ns=snapshot.taken_ns,
         keys=keys,

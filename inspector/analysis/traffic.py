@@ -96,9 +96,10 @@ def _has_merged_array(before: Snapshot, after: Snapshot) -> bool:
         if row.address in now:
             contributed.update(row.contributions.keys())
             lost.update(row.contributions.keys() - now[row.address].keys())
-    return any(
-        number >= MIN_SLOTS and 2 * lost[thread] > number for thread, number in contributed.items()
-    )
+    for thread, number in contributed.items():
+        if number >= MIN_SLOTS and 2 * lost[thread] > number:
+            return True
+    return False
 
 
 class TrafficSums(NamedTuple):

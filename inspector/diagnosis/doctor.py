@@ -62,7 +62,7 @@ class Diagnosis:
             "discovery_pause_ns": self.discovery_pause_ns,
             "why_not_exact": self.why_not_exact,
             "fields": [
-                {**checked.offset._asdict(), "ok": checked.ok} for checked in self.checked_offsets
+                {**found.offset._asdict(), "ok": found.ok} for found in self.checked_offsets
             ],
             "heap": {
                 "fields": [offset._asdict() for offset in self.heap],

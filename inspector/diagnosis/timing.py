@@ -104,8 +104,11 @@ class _Clock(Hook):
     def lap(self) -> list[Phase]:
         """Return the phases since the last lap, and begin a new lap."""
         self._add_time()
-        done = [phase for phase in self._phases.values() if phase.ns or phase.calls]
-        self._phases = {name: Phase(name) for name in self._phases}
+        done = []
+        for name, phase in self._phases.items():
+            if phase.ns or phase.calls:
+                done.append(phase)
+            self._phases[name] = Phase(name)
         return done
 
     def _add_time(self) -> None:

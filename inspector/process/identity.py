@@ -185,10 +185,11 @@ def _find_image(pid: int) -> Image | None:
         entries = proc.read_file(f"/proc/{pid}/auxv")
     except OSError:
         return None
-    pairs = struct.iter_unpack("=QQ", entries[: len(entries) // 16 * 16])
-    address = next((value for key, value in pairs if key == AT_RANDOM), None)
-    random = None if address is None else _read_random_bytes(pid, address)
-    return None if address is None or random is None else Image(address, random)
+    for key, address in struct.iter_unpack("=QQ", entries[: len(entries) // 16 * 16]):
+        if key == AT_RANDOM:
+            random = _read_random_bytes(pid, address)
+            return None if random is None else Image(address, random)
+    return None
 
 
 def _read_random_bytes(pid: int, address: int) -> bytes | None:

@@ -26,13 +26,20 @@ def follow_lists(memory: Memory, lists: Sequence[LinkedList]) -> list[list[Node]
     None for a list that is longer than its limit, that leads to an unreadable address, or
     that returns to a node of its own.
     """
-    sizes = [size for _, size, _ in lists]
-    limits = [limit for _, _, limit in lists]
-    heads = memory.read_many([(head, WORD if head else 0) for head, _, _ in lists])
-    found: list[list[Node] | None] = [None if head is None else [] for head in heads]
-    next_ = [int.from_bytes(head or b"", "little") for head in heads]
+    sizes, limits, heads = [], [], []
+    for head, size, limit in lists:
+        sizes.append(size)
+        limits.append(limit)
+        heads.append((head, WORD if head else 0))
+    found: list[list[Node] | None] = []
+    next_: list[int] = []
+    running = []
+    for number, link in enumerate(memory.read_many(heads)):
+        found.append(None if link is None else [])
+        next_.append(int.from_bytes(link or b"", "little"))
+        if next_[number]:
+            running.append(number)
     visited: list[set[int]] = [set() for _ in lists]
-    running = [number for number, at in enumerate(next_) if at]
     for step in range(1 + max(limits, default=0)):
         if not running:
             break
@@ -85,9 +92,8 @@ class KernelWalk:
         self._local = array("Q", places)
         local = self._local.buffer_info()[0]
         self.calls = [(local, 1, remote, 1)]
-        self.calls += [
-            (local + 16 + 48 * step, 3, remote + 16 * (step + 1), 1) for step in range(depth)
-        ]
+        for step in range(depth):
+            self.calls.append((local + 16 + 48 * step, 3, remote + 16 * (step + 1), 1))
 
     def nodes(self, moved: Sequence[int]) -> list[Node] | None:
         """Return the nodes, given the bytes that each call moved.

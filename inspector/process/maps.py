@@ -33,12 +33,12 @@ def find_anonymous_boundaries(pid: int, alignment: int) -> list[int]:
     found: list[int] = []
     try:
         mappings = proc.read_mappings(pid)
-        for each in mappings:
-            named = each.path and not each.path.startswith("[anon")
-            if not each.writable or each.inode or named:
+        for mapping in mappings:
+            named = mapping.path and not mapping.path.startswith("[anon")
+            if not mapping.writable or mapping.inode or named:
                 continue
-            first = -(-each.start // alignment) * alignment
-            found += range(first, each.end, alignment)[:MOST_BOUNDARIES]
+            first = -(-mapping.start // alignment) * alignment
+            found += range(first, mapping.end, alignment)[:MOST_BOUNDARIES]
     except OSError as failure:
         raise make_process_error(failure.errno, pid) from None
     return found[:MOST_BOUNDARIES]
@@ -55,17 +55,17 @@ def find_present_pages(pid: int, addresses: Sequence[int]) -> list[int]:
         descriptor = os.open(f"/proc/{pid}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return list(addresses)
+    present = []
     try:
-        words = [os.pread(descriptor, 8, address // size * 8) for address in addresses]
+        for address in addresses:
+            entry = os.pread(descriptor, 8, address // size * 8)
+            if int.from_bytes(entry, "little") & PRESENT:
+                present.append(address)
     except OSError:
         return list(addresses)
     finally:
         os.close(descriptor)
-    return [
-        address
-        for address, word in zip(addresses, words, strict=True)
-        if int.from_bytes(word, "little") & PRESENT
-    ]
+    return present
 
 
 def read_resident_bytes(pid: int) -> int | None:

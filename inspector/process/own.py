@@ -50,12 +50,11 @@ class OwnProcess:
         self.world.close()
 
     def thread_names(self) -> dict[int, str]:
-        """Return thread names by native id, of :mod:`threading` or else of the kernel."""
-        names = {
-            thread.native_id: thread.name
-            for thread in threading.enumerate()
-            if thread.native_id is not None
-        }
+        """Return native thread id -> name in :mod:`threading`, or the kernel's for others."""
+        names: dict[int, str] = {}
+        for thread in threading.enumerate():
+            if thread.native_id is not None:
+                names[thread.native_id] = thread.name
         with suppress(OSError):
             # scandir would change the counts of its own types.
             tasks = map(int, os.listdir(f"/proc/{self.pid}/task"))
@@ -71,7 +70,7 @@ class OwnProcess:
 
 def _refuse_unsupported_python(pid: int) -> None:
     """Raise for an interpreter that is not free-threaded CPython 3.14+ on 64-bit Linux."""
-    version = ".".join(map(str, sys.version_info[:3]))
+    version = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     if sys.implementation.name != "cpython":
         raise NotPython(
             f"this is {sys.implementation.name}, not CPython",

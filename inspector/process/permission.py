@@ -186,7 +186,7 @@ def _try_reading(look: Callable[[], T]) -> T | None:
 
 def _parse_ids(text: str) -> tuple[int, ...]:
     """Return the ids of a line of ``/proc/PID/status``: real, effective, saved, file system."""
-    return tuple(int(word) for word in text.split())
+    return tuple([int(word) for word in text.split()])
 
 
 def _can_open(path: str) -> bool | None:
@@ -237,7 +237,8 @@ def _guess_container() -> str | None:
         return "podman"
     if "KUBERNETES_SERVICE_HOST" in os.environ:
         return "kubernetes"
-    groups = (_try_reading(lambda: proc.read_file("/proc/self/cgroup")) or b"").decode(
-        errors="replace"
-    )
-    return next((mark for mark in CONTAINER_MARKS if mark in groups), None)
+    groups = _try_reading(lambda: proc.read_file("/proc/self/cgroup")) or b""
+    for mark in CONTAINER_MARKS:
+        if mark.encode() in groups:
+            return mark
+    return None

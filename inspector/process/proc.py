@@ -64,7 +64,9 @@ def read_owner(path: str) -> int:
 def make_printable(raw: bytes) -> str:
     """Return text that a process chose, with control characters replaced."""
     text = raw.decode(errors="replace")
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    if text.isprintable():
+        return text
+    return "".join([c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text])
 
 
 class Stat(NamedTuple):
@@ -144,7 +146,9 @@ class Mapping(NamedTuple):
 def read_mappings(pid: int, *, unreadable: bool = False) -> Iterator[Mapping]:
     """Yield the readable mappings of a process by address, or all of them."""
     # Not splitlines: a path may contain a carriage return.
-    for line in filter(None, read_file(f"/proc/{pid}/maps").split(b"\n")):
+    for line in read_file(f"/proc/{pid}/maps").rstrip(b"\n").split(b"\n"):
+        if not line:
+            return  # a process that has ended has no mappings
         span, access, offset, _, inode, *rest = line.split(None, 5)
         start, _, end = span.partition(b"-")
         if access[:1] != b"r" and not unreadable:

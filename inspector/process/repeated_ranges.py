@@ -182,9 +182,10 @@ def _plan_blocks(segments: array[int], buffer: int) -> Blocks:
     local, remote = array("Q"), array("Q")
     counts, lengths = [], []
     for block in _cut_segments(segments):
+        length = 0
         for address, size in block:
             remote.extend((address, size))
-        length = sum(size for _, size in block)
+            length += size
         local.extend((buffer, length))
         counts.append(len(block))
         lengths.append(length)

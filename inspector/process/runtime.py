@@ -73,10 +73,10 @@ def find_runtime(pid: int, memory: Memory) -> int:
     try:
         exe = proc.read_link(f"/proc/{pid}/exe")
         narrow = _is_narrow(pid)
-        mapped = [each for each in proc.read_mappings(pid) if each.path.startswith("/")]
+        mapped = [found for found in proc.read_mappings(pid) if found.path.startswith("/")]
     except OSError as failure:
         raise make_process_error(failure.errno, pid) from None
-    paths = [exe, *(each.path for each in mapped)]
+    paths = [exe, *[mapping.path for mapping in mapped]]
     if narrow:
         kind = UnsupportedVersion if guess_python_version(paths) else NotPython
         raise kind(
@@ -112,13 +112,18 @@ def _is_narrow(pid: int) -> bool:
 def _find_sections(pid: int, exe: str, mapped: Sequence[Mapping]) -> dict[str, Section]:
     """Return the section of the program, and of files that may be libpython, by path."""
     names: dict[str, list[str]] = {exe: [f"/proc/{pid}/exe"]}
-    for each in mapped:
-        if "python" in _file_name(each.path):
+    for mapping in mapped:
+        path = mapping.path
+        if "python" in _file_name(path):
             # The first name is the mapped file itself, but only the superuser may use it.
-            itself = f"/proc/{pid}/map_files/{each.start:x}-{each.end:x}"
-            names.setdefault(each.path, [itself, f"/proc/{pid}/root{each.path}", each.path])
-    found = {path: _find_section_in(each) for path, each in names.items()}
-    return {path: section for path, section in found.items() if section}
+            itself = f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}"
+            names.setdefault(path, [itself, f"/proc/{pid}/root{path}", path])
+    sections: dict[str, Section] = {}
+    for path, candidates in names.items():
+        section = _find_section_in(candidates)
+        if section is not None:
+            sections[path] = section
+    return sections
 
 
 def _find_section_in(names: Iterable[str]) -> Section | None:
@@ -139,23 +144,23 @@ def _find_section_in(names: Iterable[str]) -> Section | None:
 
 def _find_places(sections: dict[str, Section], mapped: Sequence[Mapping]) -> Iterator[int]:
     """Yield the addresses of the sections in memory, those in writable mappings first."""
-    for each in sorted(mapped, key=lambda each: not each.writable):
-        section = sections.get(each.path)
-        if section and each.offset <= section.offset < each.offset + each.end - each.start:
-            yield each.start + section.offset - each.offset
+    for mapping in sorted(mapped, key=lambda mapping: not mapping.writable):
+        section = sections.get(mapping.path)
+        if section and 0 <= section.offset - mapping.offset < mapping.end - mapping.start:
+            yield mapping.start + section.offset - mapping.offset
 
 
 def _scan_for_cookie(memory: Memory, mapped: Sequence[Mapping]) -> Iterator[int]:
     """Yield where the cookie is in initialised data: section headers may be stripped."""
     left = SCAN_LIMIT
-    for each in mapped:
-        if not each.writable:
+    for mapping in mapped:
+        if not mapping.writable:
             continue
-        for start in range(each.start, each.end, SCAN_PIECE):
-            left -= min(SCAN_PIECE, each.end - start)
+        for start in range(mapping.start, mapping.end, SCAN_PIECE):
+            left -= min(SCAN_PIECE, mapping.end - start)
             if left < 0:
                 return
-            (piece,) = memory.read_many([(start, min(SCAN_PIECE, each.end - start))])
+            (piece,) = memory.read_many([(start, min(SCAN_PIECE, mapping.end - start))])
             place = -1
             while piece and (place := piece.find(COOKIE, place + 1)) >= 0:
                 if place % ALIGNMENT == 0:
@@ -170,11 +175,19 @@ def _is_runtime(memory: Memory, address: int) -> bool:
     return int.from_bytes(words[8:], sys.byteorder) >> 24 == MAJOR
 
 
+def _is_other_python(paths: Sequence[str]) -> bool:
+    """Whether a process has files of an implementation that is not CPython."""
+    for path in paths:
+        if NOT_CPYTHON.search(_file_name(path)):
+            return True
+    return False
+
+
 def _make_not_found_error(pid: int, paths: Sequence[str], *, is_python: bool) -> TargetError:
     """Return the error that says what the process runs instead, judged by its files."""
     version = guess_python_version(paths)
     program = _file_name(paths[0])
-    if any(NOT_CPYTHON.search(_file_name(path)) for path in paths):
+    if _is_other_python(paths):
         return NotPython(
             f"process {pid} ({program}) runs another Python than CPython",
             pid=pid,

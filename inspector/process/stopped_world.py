@@ -46,7 +46,7 @@ class StoppedWorld:
     def read_all(
         self, ranges: Sequence[Range], others: Sequence[Range], chains: Sequence[LinkedList]
     ) -> tuple[list[bytes | None], list[bytes | None], list[list[Node] | None]]:
-        """Read ranges and others, and follow linked lists, all at one instant."""
+        """Return the bytes of two groups of ranges and the nodes of lists, of one instant."""
         if not self._held:
             with self.hold():
                 return self.read_all(ranges, others, chains)

@@ -45,11 +45,7 @@ _GENERIC: Final = {
 }
 """arch/x86/entry/syscalls/syscall_64.tbl, and include/uapi/asm-generic/unistd.h (aarch64)."""
 
-_NAMES: Final = {
-    number: name
-    for name, numbers in (_X86_64 if platform.machine() == "x86_64" else _GENERIC).items()
-    for number in numbers
-}
+_NUMBERS: Final = _X86_64 if platform.machine() == "x86_64" else _GENERIC
 
 
 def read_activity(pid: int, task: int) -> str | None:
@@ -66,4 +62,7 @@ def read_activity(pid: int, task: int) -> str | None:
         return RUNNING
     if not word.lstrip("-").isdecimal():
         return None
-    return _NAMES.get(int(word), f"system call {word}")
+    for name, numbers in _NUMBERS.items():
+        if int(word) in numbers:
+            return name
+    return f"system call {word}"

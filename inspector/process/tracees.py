@@ -150,8 +150,10 @@ class Tracees:
         again after the count, because a thread that calls exec takes the id of the main
         thread and ends all others.
         """
-        listed = self._ask(proc.list_tasks)
-        seized = [task for task in listed if task not in self._signals and self._seize(task)]
+        seized = []
+        for task in self._ask(proc.list_tasks):
+            if task not in self._signals and self._seize(task):
+                seized.append(task)
         if seized and not self.begin_ns:
             self.begin_ns = time.perf_counter_ns()
         for task in seized:
@@ -258,11 +260,14 @@ class Tracees:
 
     def _unsettled(self) -> Unsettled:
         """Return the error for threads that did not stop, with the reason if the kernel tells."""
-        running = [task for task, signal in self._signals.items() if signal == RUNNING]
-        asleep = sum(read_state(self.pid, task) == "D" for task in running)
+        running = asleep = 0
+        for task, signal in self._signals.items():
+            if signal == RUNNING:
+                running += 1
+                asleep += read_state(self.pid, task) == "D"
         reason = f", {asleep} of them in an uninterruptible system call" if asleep else ""
         return Unsettled(
-            f"{len(running)} of {len(self._signals)} threads of process {self.pid} "
+            f"{running} of {len(self._signals)} threads of process {self.pid} "
             f"did not stop in time{reason}",
             tries=1,
             hint="try again, allow a longer pause, or read without stopping",

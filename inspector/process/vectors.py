@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from inspector.errors import MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["IOVEC_SIZE", "IOV_MAX", "MAX_BYTES", "PAGE", "WORD", "Call", "Range", "Vectors"]
 
@@ -64,10 +64,9 @@ class Vectors:
         segments, self.places = _lay_out_separately(ranges) if apart else _lay_out_pages(ranges)
         self._long = [(start, end) for start, end in self.places if end - start > PAGE]
         self._remote = array("Q", segments)
-        self.lengths = [
-            sum(segments[start + 1 : start + 2 * IOV_MAX : 2])
-            for start in range(0, len(segments), 2 * IOV_MAX)
-        ]
+        self.lengths = []
+        for start in range(0, len(segments), 2 * IOV_MAX):
+            self.lengths.append(sum(segments[start + 1 : start + 2 * IOV_MAX : 2]))
         self.allot_buffer()
 
     def allot_buffer(self) -> None:
@@ -80,15 +79,13 @@ class Vectors:
             offset += length
         local, remote = self._local.buffer_info()[0], self._remote.buffer_info()[0]
         self._rest = self._local, self._remote
-        self.calls = [
-            (
-                local + number * IOVEC_SIZE,
-                1,
-                remote + number * IOV_MAX * IOVEC_SIZE,
-                min(IOV_MAX, len(self._remote) // 2 - number * IOV_MAX),
-            )
-            for number in range(len(self.lengths))
-        ]
+        self.calls: list[Call] = []
+        left = len(self._remote) // 2
+        for _ in self.lengths:
+            self.calls.append((local, 1, remote, min(IOV_MAX, left)))
+            local += IOVEC_SIZE
+            remote += IOV_MAX * IOVEC_SIZE
+            left -= IOV_MAX
 
     @property
     def gather_calls(self) -> list[Call]:
@@ -101,9 +98,10 @@ class Vectors:
 
     def fill(self, move: Callable[[Call], int]) -> bool:
         """Make every call with ``move``, which returns bytes; False if one moved too few."""
-        return all(
-            move(call) == length for call, length in zip(self.calls, self.lengths, strict=True)
-        )
+        for call, length in zip(self.calls, self.lengths, strict=True):
+            if move(call) != length:
+                return False
+        return True
 
     def copy_layout(self) -> Vectors:
         """Return vectors of the same ranges with another buffer."""
@@ -140,17 +138,17 @@ class Vectors:
         """Return the index in :meth:`words` of each range; ranges must be aligned."""
         return [start // WORD for start, _ in self.places]
 
-    def pieces_without(self, holes: Collection[int]) -> list[bytes | None]:
+    def pieces_without(self, holes: set[int]) -> list[bytes | None]:
         """Return the bytes of each range, None for a range with a page in ``holes``.
 
         Pages are numbered by their place in the buffer.
         """
-        return [
-            None
-            if start < end and any(p in holes for p in range(start >> PAGE_BITS, _page_after(end)))
-            else piece
-            for piece, (start, end) in zip(self.pieces(), self.places, strict=True)
-        ]
+        pieces: list[bytes | None] = [*self.pieces()]
+        for number, (start, end) in enumerate(self.places):
+            pages = range(start >> PAGE_BITS, _page_after(end))
+            if start < end and not holes.isdisjoint(pages):
+                pieces[number] = None
+        return pieces
 
     def first_page(self, number: int) -> int:
         """Return the number of the first page of a call."""

@@ -20,7 +20,7 @@ from inspector.snapshots.snapshot import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "MEASURED",
@@ -52,12 +52,19 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _are_numbers(values: Iterable[object]) -> bool:
+    for value in values:
+        if not _is_number(value):
+            return False
+    return True
+
+
 def _is_count_by_thread(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_number, value.values()))
+    return isinstance(value, dict) and _are_numbers(value.values())
 
 
 def _is_pair(value: object) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))  # noqa: PLR2004 - a pair
+    return isinstance(value, list | tuple) and [_is_number(n) for n in value] == [True, True]
 
 
 VALUE_CHECKS: Final[dict[str, Callable[[object], bool]]] = {
@@ -123,7 +130,7 @@ def parse_snapshot(
         if not _is_number(document.get(name, 0)) and (name, document[name]) != ("pause_ns", None):
             raise TypeError(f"{name} is no number")
     if rows is None:
-        rows = tuple(parse_row(values) for values in document["objects"])
+        rows = tuple([parse_row(values) for values in document["objects"]])
     interpreters = tuple(map(_make_interpreter, document["interpreters"]))
     if not interpreters:
         raise ValueError("a snapshot has an interpreter")
@@ -182,14 +189,14 @@ def parse_row(values: dict[str, Any]) -> tuple[Any, ...]:
 
     Raises one of :data:`PARSE_ERRORS`.
     """
-    row: dict[str, Any] = {name: values.get(name) for name in ObjectCount._fields}
-    _check_fields(ObjectCount, row)
-    row["contributions"] = _parse_thread_counts(row["contributions"])
-    if row["stacks"] is not None:
-        row["stacks"] = _parse_thread_counts(row["stacks"])
-    if row["bounds"] is not None:
-        row["bounds"] = tuple(row["bounds"])
-    return tuple(row.values())
+    fields: dict[str, Any] = {name: values.get(name) for name in ObjectCount._fields}
+    _check_fields(ObjectCount, fields)
+    fields["contributions"] = _parse_thread_counts(fields["contributions"])
+    if fields["stacks"] is not None:
+        fields["stacks"] = _parse_thread_counts(fields["stacks"])
+    if fields["bounds"] is not None:
+        fields["bounds"] = tuple(fields["bounds"])
+    return tuple(fields.values())
 
 
 def _parse_thread_counts(values: dict[str, int]) -> dict[int, int]:
@@ -199,9 +206,9 @@ def _parse_thread_counts(values: dict[str, int]) -> dict[int, int]:
 
 def _make_interpreter(values: dict[str, Any]) -> InterpreterCount:
     number = values["id"]
-    threads = [
-        _make_value(ThreadCount, {**thread, "interpreter": number}) for thread in values["threads"]
-    ]
+    threads = []
+    for thread in values["threads"]:
+        threads.append(_make_value(ThreadCount, {**thread, "interpreter": number}))
     made = {
         **values,
         "pool": _make_value(PoolCount, values["pool"]),
@@ -214,4 +221,8 @@ def _make_interpreter(values: dict[str, Any]) -> InterpreterCount:
 def _make_value(kind: type[Value], values: dict[str, Any]) -> Value:
     """Return an instance of a class, from the fields that it has."""
     _check_fields(kind, values)
-    return kind(**{name: values[name] for name in kind._fields if name in values})
+    fields: dict[str, Any] = {}
+    for name in kind._fields:
+        if name in values:
+            fields[name] = values[name]
+    return kind(**fields)

@@ -88,12 +88,18 @@ class Histogram(NamedTuple):
     @property
     def instances(self) -> int:
         """Return the number of all objects."""
-        return sum(use.instances for use in self.types)
+        instances = 0
+        for use in self.types:
+            instances += use.instances
+        return instances
 
     @property
     def bytes(self) -> int:
         """Return the bytes of all blocks with objects, and of what hangs on them."""
-        return sum(use.size for use in self.types)
+        size = 0
+        for use in self.types:
+            size += use.size
+        return size
 
     def __repr__(self) -> str:
         how = "exact" if self.exact else "estimated"

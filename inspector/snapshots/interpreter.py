@@ -69,6 +69,11 @@ class InterpreterCount(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
+        threads = []
+        for thread in self.threads:
+            fields = thread._asdict()
+            del fields["interpreter"]
+            threads.append(fields)
         return {
             "id": self.id,
             "exact": self.exact,
@@ -77,15 +82,7 @@ class InterpreterCount(NamedTuple):
             "collections": self.collections,
             "threads_started": self.threads_started,
             "merging": self.merging,
-            "threads": [
-                {
-                    "native_id": thread.native_id,
-                    "name": thread.name,
-                    "array_size": thread.array_size,
-                    "finalized": thread.finalized,
-                }
-                for thread in self.threads
-            ],
+            "threads": threads,
         }
 
 

@@ -98,11 +98,11 @@ class ObjectCount(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form; thread ids are strings there, as JSON demands."""
-        row = self._asdict()
-        row["contributions"] = {str(key): value for key, value in self.contributions.items()}
+        document = self._asdict()
+        document["contributions"] = {str(id_): n for id_, n in self.contributions.items()}
         if self.stacks is not None:
-            row["stacks"] = {str(key): value for key, value in self.stacks.items()}
-        return row
+            document["stacks"] = {str(id_): n for id_, n in self.stacks.items()}
+        return document
 
     def __repr__(self) -> str:
         parts = []

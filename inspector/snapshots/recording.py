@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from bisect import bisect_right
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -113,14 +114,20 @@ class RecordingWriter:
         if not self.count:
             self._write(self._header(snapshot))
         whole = self.count % WHOLE_EVERY == 0
-        rows = {ObjectCount._make(row).key: row for row in snapshot.rows}
         before = {} if whole else self._before
+        rows: dict[ObjectKey, tuple[Any, ...]] = {}
+        changed = []
+        for row in snapshot.rows:
+            key = ObjectCount._make(row).key
+            rows[key] = row
+            if before.get(key) != row:
+                changed.append(row)
         reading = snapshot._replace(rows=(), heap=None).as_dict()
         del reading["objects"], reading["heap"]
         document = {
             "whole": whole,
             "reading": reading,
-            "rows": [row for key, row in rows.items() if before.get(key) != row],
+            "rows": changed,
             "gone": [key for key in before if key not in rows],
             "heap": self._describe_heap(snapshot.heap, whole=whole),
         }
@@ -208,7 +215,7 @@ class RecordingReader:
 
     def read(self, number: int) -> Snapshot:
         """Return a reading, from 0."""
-        first = max(whole for whole in self._whole if whole <= number)
+        first = self._whole[bisect_right(self._whole, number) - 1]
         if first <= self._at <= number:
             first = self._at + 1
         current = number

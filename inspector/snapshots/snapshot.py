@@ -99,7 +99,10 @@ class Snapshot:
     @property
     def threads(self) -> tuple[ThreadCount, ...]:
         """Every thread of every interpreter."""
-        return tuple(thread for found in self.interpreters for thread in found.threads)
+        threads: list[ThreadCount] = []
+        for interpreter in self.interpreters:
+            threads += interpreter.threads
+        return tuple(threads)
 
     @property
     def pool(self) -> PoolCount:
@@ -109,7 +112,7 @@ class Snapshot:
     def column(self, field: str) -> list[Any]:
         """Return one field of every row, by its name; faster than making the rows."""
         place = ObjectCount._fields.index(field)
-        return [row[place] for row in self.rows]
+        return [values[place] for values in self.rows]
 
     def __iter__(self) -> Iterator[ObjectCount]:
         return map(ObjectCount._make, self.rows)

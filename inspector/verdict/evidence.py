@@ -186,5 +186,9 @@ class Evidence(NamedTuple):
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Evidence:
         """Return what :meth:`as_dict` made ``document`` of."""
-        known = {name: document[name] for name in cls._fields if name in document}
-        return cls(**{**known, "runs": tuple(known.get("runs", ()))})
+        fields: dict[str, Any] = {}
+        for name in cls._fields:
+            if name in document:
+                fields[name] = document[name]
+        fields["runs"] = tuple(fields.get("runs", ()))
+        return cls(**fields)

@@ -42,11 +42,11 @@ def check_layout(
             if not left:
                 raise
             continue
-        if all(checked.ok is not False for checked in found):
+        if False not in [checked.ok for checked in found]:
             break
-    discovered = [
-        CheckedOffset(offset, None if offset.value is None else True) for offset in layout.offsets
-    ]
+    discovered = []
+    for offset in layout.offsets:
+        discovered.append(CheckedOffset(offset, None if offset.value is None else True))
     return [*discovered, *found]
 
 
@@ -56,8 +56,10 @@ def _check_once(process: ProcessView, tasks: Callable[[], Collection[int]]) -> l
     chains = check_chains(process, tasks)
     objects = check_objects(process, before)
     now = find_members(process)
-    alive = {address for address, member in before.items() if now.get(address) == member}
-    return [
-        *(check.result() for check in chains),
-        *(check.result(alive) for check in objects),
-    ]
+    alive = set()
+    for address, member in before.items():
+        if now.get(address) == member:
+            alive.add(address)
+    found = [check.result() for check in chains]
+    found += [check.result(alive) for check in objects]
+    return found

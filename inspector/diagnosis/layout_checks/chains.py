@@ -95,12 +95,11 @@ def _check_threads(
             break
     main_offset = published["interpreter_state.threads_main"]
     mains = process.read_pointers(interpreter + main_offset for interpreter in chain)
-    complete = all(main in addresses for main in mains if main)
-    before = {state.next: state.address for state in states if state.next}
-    back = [
-        complete and link == before.get(address, 0)
-        for link, address in zip(links, addresses, strict=True)
-    ]
+    complete = set(mains) - {0} <= set(addresses)
+    before = {state.next: state.address for state in states}
+    back = []
+    for link, address in zip(links, addresses, strict=True):
+        back.append(complete and link == before.get(address, 0))
     # A thread state that is not yet bound to a thread has no ids; not all are like that.
     bound = [state for state in states if state.native_id] or states
     bound_at = [state.address for state in bound]
@@ -131,26 +130,21 @@ def _check_frames(process: ProcessView, states: list[Thread]) -> list[FieldCheck
     frames: dict[int, bytes] = {}
     ends = {}
     for thread, stack in zip(waiting, stacks, strict=True):
-        found = {
-            address: words
-            for address, words in stack or ()
-            if owner < localsplus == len(words) and words[owner] < OWNED_BY_INTERPRETER
-        }
+        found: dict[int, bytes] = {}
+        for address, words in stack or ():
+            if owner < localsplus == len(words) and words[owner] < OWNED_BY_INTERPRETER:
+                found[address] = words
         frames |= found
         # A thread that runs no Python code has no frame, and shows nothing.  A list without
         # an end shows that the offset is wrong.
         if found or stack is None:
             ends[thread] = stack is not None
-    at = published["interpreter_frame.executable"]
-    types = process.read_pointers(
-        (word_at(words, at) & ~1) + published["pyobject.ob_type"] for words in frames.values()
-    )
-    code = [ob_type == layout.code_type for ob_type in types]
-    at = published["interpreter_frame.stackpointer"]
-    above = []
+    executables, above = [], []
     for address, words in frames.items():
-        pointer = word_at(words, at)
+        executables.append(word_at(words, published["interpreter_frame.executable"]) & ~1)
+        pointer = word_at(words, published["interpreter_frame.stackpointer"])
         above.append(not pointer or 0 <= pointer - address - localsplus < HIGHEST)
+    code = [kind == layout.code_type for kind in process.read_types(executables)]
     second = [published["interpreter_frame.previous"] == WORD] * len(ends)
     lists = list(ends.values())
     last = [published["interpreter_frame.size"] == localsplus + WORD] * len(frames)

@@ -36,8 +36,11 @@ class FieldCheck(NamedTuple):
 
     def result(self, alive: Container[int] | None = None) -> CheckedOffset:
         """Return what the check shows, of objects at the addresses ``alive`` if given."""
-        holds = [good for at, good in self.holds.items() if alive is None or at in alive]
-        confirmed, checked = sum(holds), len(holds)
+        confirmed = checked = 0
+        for address, good in self.holds.items():
+            if alive is None or address in alive:
+                checked += 1
+                confirmed += good
         evidence = f"{confirmed:,} of {checked:,} {self.condition}"
         if not checked:
             evidence = "nothing there to test it with"
@@ -58,10 +61,14 @@ class ProcessView(NamedTuple):
 
     def types_have_flag(self, objects: Iterable[int], flag: int) -> list[bool]:
         """Return whether the type of each object has a flag; False for what is no object."""
-        published = self.layout.published
-        types = self.read_pointers(at + published["pyobject.ob_type"] for at in objects)
-        flags = self.read_pointers(at + published["type_object.tp_flags"] for at in types)
+        at = self.layout.published["type_object.tp_flags"]
+        flags = self.read_pointers(kind + at for kind in self.read_types(objects))
         return [bool(type_flags & flag) for type_flags in flags]
+
+    def read_types(self, objects: Iterable[int]) -> list[int]:
+        """Return the address of each object's type, 0 where it cannot be read."""
+        at = self.layout.published["pyobject.ob_type"]
+        return self.read_pointers(address + at for address in objects)
 
     def check_published(
         self, field: str, objects: Iterable[int], holds: Sequence[bool], condition: str

@@ -53,7 +53,7 @@ def find_members(process: ProcessView) -> dict[int, Member]:
         table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
         for (index, address), kind in classify_objects(memory, layout, table).items():
             found[address] = Member(kind, interpreter, index + 1)
-    if not any(member.kind == "type" for member in found.values()):
+    if "type" not in {member.kind for member in found.values()}:
         raise LayoutError(
             "type_object.tp_flags", expected="types among what has a unique id", found="none"
         )
@@ -76,7 +76,10 @@ def check_objects(process: ProcessView, found: dict[int, Member]) -> list[FieldC
 def _check_types(process: ProcessView, types: dict[int, Member]) -> list[FieldCheck]:
     memory, layout, published = process.memory, process.layout, process.layout.published
     pieces = memory.read_many([(address, layout.type_unique_id + 8) for address in types])
-    there = {address: piece for address, piece in zip(types, pieces, strict=True) if piece}
+    there: dict[int, bytes] = {}
+    for address, piece in zip(types, pieces, strict=True):
+        if piece:
+            there[address] = piece
 
     def column(offset: int) -> list[int]:
         return [word_at(piece, offset) for piece in there.values()]
@@ -85,8 +88,10 @@ def _check_types(process: ProcessView, types: dict[int, Member]) -> list[FieldCh
     # A type is named twice, by a string and by a C string; any text may be its name.
     strings = read_strings(memory, published, column(layout.ht_name))
     c_strings = read_c_strings(memory, column(published["type_object.tp_name"]), 4 * MAX_TEXT)
-    pairs = list(zip(strings, c_strings, strict=True))
-    most = sum(_are_one_name(*pair) for pair in pairs) > len(pairs) / 2
+    same_names = 0
+    for string, c_string in zip(strings, c_strings, strict=True):
+        same_names += _are_one_name(string, c_string)
+    most = same_names > len(strings) / 2
     names = [most and text is not None for text in strings]
     named = [most and text is not None for text in c_strings]
     qualified = process.types_have_flag(column(layout.ht_qualname), UNICODE_SUBCLASS)
@@ -94,7 +99,9 @@ def _check_types(process: ProcessView, types: dict[int, Member]) -> list[FieldCh
     mros = column(layout.type_field("tp_mro"))
     first = process.read_pointers(mro + published["tuple_object.ob_item"] for mro in mros)
     # A metaclass may put another type first.
-    themselves = sum(base == address for base, address in zip(first, there, strict=True))
+    themselves = 0
+    for base, address in zip(first, there, strict=True):
+        themselves += base == address
     most = themselves > len(first) / 2
     led = [most and is_type for is_type in process.types_have_flag(first, TYPE_SUBCLASS)]
     of_types = process.types_have_flag(there, TYPE_SUBCLASS)
@@ -109,7 +116,7 @@ def _check_types(process: ProcessView, types: dict[int, Member]) -> list[FieldCh
     held = {name: column(at) for name, at in slots.items()}
     for name, holds in _check_slots(process, {at: types[at] for at in there}, held).items():
         header[f"PyTypeObject.{name}"] = (slots[name], holds, SLOTS[name])
-    return [
+    checks = [
         process.check_published("pyobject.ob_type", there, of_types, "types are of a type"),
         process.check_published("type_object.tp_flags", there, flags, "are those of heap types"),
         process.check_published(
@@ -120,11 +127,11 @@ def _check_types(process: ProcessView, types: dict[int, Member]) -> list[FieldCh
         process.check_published(
             "tuple_object.ob_item", there, led, "mros begin with a type, most with itself"
         ),
-        *(
-            FieldCheck(field, value, "header", dict(zip(there, holds, strict=True)), condition)
-            for field, (value, holds, condition) in header.items()
-        ),
     ]
+    for field, (value, holds, condition) in header.items():
+        by_address = dict(zip(there, holds, strict=True))
+        checks.append(FieldCheck(field, value, "header", by_address, condition))
+    return checks
 
 
 def _are_one_name(string: str | None, c_string: bytes | None) -> bool:
@@ -161,33 +168,29 @@ def _check_slots(
     sizes = zip(held["tp_basicsize"], base_sizes, strict=True)
     subclasses = held["tp_subclasses"]
     # Each interpreter gives out tags of its own.
-    used = [
-        (member.interpreter, tag & 0xFFFFFFFF)
-        for member, tag in zip(types.values(), held["tp_version_tag"], strict=True)
-        if tag & 0xFFFFFFFF
-    ]
+    used = []
+    for member, tag in zip(types.values(), held["tp_version_tag"], strict=True):
+        if tag & 0xFFFFFFFF:
+            used.append((member.interpreter, tag & 0xFFFFFFFF))
     different = 0 < len(set(used)) == len(used)
     bases = set(held["tp_base"])
+    are_dicts = process.types_have_flag(subclasses, DICT_SUBCLASS)
+    lists_subclasses = []
+    for address, own, is_dict in zip(types, subclasses, are_dicts, strict=True):
+        lists_subclasses.append(is_dict or not (own or address in bases))
     return {
         "tp_basicsize": [0 < base <= size for size, base in sizes],
         "tp_dealloc": [dealloc != 0 for dealloc in held["tp_dealloc"]],
         "tp_base": process.types_have_flag(held["tp_base"], TYPE_SUBCLASS),
         "tp_dict": process.types_have_flag(held["tp_dict"], DICT_SUBCLASS),
         "tp_mro": process.types_have_flag(held["tp_mro"], TUPLE_SUBCLASS),
-        "tp_subclasses": [
-            right or not (own or address in bases)
-            for address, own, right in zip(
-                types, subclasses, process.types_have_flag(subclasses, DICT_SUBCLASS), strict=True
-            )
-        ],
+        "tp_subclasses": lists_subclasses,
         "tp_version_tag": [different] * len(types),
     }
 
 
 def _null_or_object(process: ProcessView, objects: Sequence[int]) -> list[bool]:
-    at = process.layout.published["pyobject.ob_type"]
-    types = process.read_pointers(address + at for address in objects)
-    are_objects = process.types_have_flag(types, TYPE_SUBCLASS)
+    are_objects = process.types_have_flag(process.read_types(objects), TYPE_SUBCLASS)
     return [not address or good for address, good in zip(objects, are_objects, strict=True)]
 
 
@@ -204,13 +207,16 @@ def _check_code_objects(process: ProcessView, codes: list[int]) -> list[FieldChe
         held = process.read_pointers(code + at for code in codes)
         strings[field] = process.types_have_flag(held, UNICODE_SUBCLASS)
         texts[field] = read_strings(process.memory, published, held)
-    pairs = zip(texts["name"], texts["qualname"], strict=True)
-    some_end = any(name and (qualified or "").endswith(f".{name}") for name, qualified in pairs)
-    some_known = any((text or "").startswith(IMPORT_SYSTEM) for text in texts["filename"])
-    named = [
-        some_end and name and qualified
-        for name, qualified in zip(strings["name"], strings["qualname"], strict=True)
-    ]
+    some_end = some_known = False
+    for name, qualified in zip(texts["name"], texts["qualname"], strict=True):
+        if name and qualified and qualified.endswith(f".{name}"):
+            some_end = True
+    for file in texts["filename"]:
+        if file and file.startswith(IMPORT_SYSTEM):
+            some_known = True
+    named = []
+    for is_name, is_qualified in zip(strings["name"], strings["qualname"], strict=True):
+        named.append(some_end and is_name and is_qualified)
     of_files = [some_known and is_string for is_string in strings["filename"]]
     at = published["code_object.firstlineno"]
     lines = process.memory.read_many([(code + at, 4) for code in codes])
@@ -232,7 +238,10 @@ def _check_dicts(process: ProcessView, dicts: list[int]) -> list[FieldCheck]:
     memory, published = process.memory, process.layout.published
     keys = find_key(memory, published, dicts[:SINGLETON_SAMPLE], "__name__")
     values = read_values(memory, published, dicts, keys)
-    named = [at for at, value in zip(dicts, values, strict=True) if value is not None]
+    named = []
+    for address, value in zip(dicts, values, strict=True):
+        if value is not None:
+            named.append(address)
     things = named or dicts
     field = "dict_object.ma_keys"
     return [
