@@ -30,7 +30,8 @@ __all__ = ["build_app", "parse_words"]
 def _print_version(wanted: bool) -> None:
     """Print the version and be done."""
     if wanted:
-        python = ".".join(map(str, sys.version_info[:3])) + ("t" if "t" in sys.abiflags else "")
+        major, minor, micro, *_ = sys.version_info
+        python = f"{major}.{minor}.{micro}" + ("t" if "t" in sys.abiflags else "")
         typer.echo(f"inspector {inspector.__version__} (Python {python})")
         raise typer.Exit
 

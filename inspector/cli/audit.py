@@ -143,8 +143,8 @@ def audit_(
         raise typer.BadParameter("either TARGETs or --stdlib")
     if as_json and as_markdown:
         raise typer.BadParameter("either --json or --markdown")
-    made = [_split_assignment(each) for each in make or ()]
-    faults = [each.strip() for each in (fail_on or "").split(",") if each.strip()]
+    made = [_split_assignment(assignment) for assignment in make or ()]
+    faults = [fault.strip() for fault in (fail_on or "").split(",") if fault.strip()]
     planned = partial(
         _make_plan,
         targets or (),
@@ -161,10 +161,10 @@ def audit_(
 
 def _split_assignment(text: str) -> tuple[str, str]:
     """Return name and expression."""
-    name, equals, expression = (part.strip() for part in text.partition("="))
-    if not (name and equals and expression):
+    name, _, expression = text.partition("=")
+    if not (name.strip() and expression.strip()):
         raise typer.BadParameter(f"--make {text!r} is not NAME=EXPR")
-    return name, expression
+    return name.strip(), expression.strip()
 
 
 def _make_plan(
@@ -182,16 +182,18 @@ def _make_plan(
     from inspector.audit.expressions import parse_expression
     from inspector.audit.supervisor import AuditPlan
 
-    for _, expression in made:
+    make: dict[str, str] = {}
+    for name, expression in made:
         parse_expression(expression)
-    given = tables.Factories({tables.plain_name(name): each for name, each in made})
+        make[tables.plain_name(name)] = expression
+    given = tables.Factories(make)
     alone = tuple(given.make)
     if path is not None:
         given = given.over(tables.read_factories(path))
     named = tuple(given.make)
     return AuditPlan(
         # A name that has an expression needs no module of its own.
-        tuple(each for each in targets if ":" in each or each not in alone),
+        tuple([target for target in targets if ":" in target or target not in alone]),
         standard,
         given.over(tables.read_standard_library()),
         alone,
@@ -235,15 +237,19 @@ def _write_audit(stream: IO[str], found: Audit, form: str) -> None:
 
 def _raise_on_faults(found: Audit, faults: Sequence[str]) -> None:
     """Raise if the audit found any of the faults, or could find none."""
-    if bad := found.with_any([verdict for word in faults if (verdict := FAULTS[word])]):
-        names = list_names([f"{escape_text(each.type, 80)} ({each.verdict})" for each in bad])
+    verdicts = []
+    for fault in faults:
+        if verdict := FAULTS[fault]:
+            verdicts.append(verdict)
+    if bad := found.with_any(verdicts):
+        names = list_names([f"{escape_text(row.type, 80)} ({row.verdict})" for row in bad])
         raise FaultFound(f"{format_plural(len(bad), 'type')} failed: {names}")
-    missing = [each for each in found.left_out() if not each.skipped]
+    missing = [row for row in found.left_out() if not row.skipped]
     nothing = bool(missing) and not found.exercised()
     if nothing or (missing and UNEXERCISED in faults):
         from inspector.screen.audits import count_exercised
 
-        names = list_names([escape_text(each.type, 80) for each in missing])
+        names = list_names([escape_text(row.type, 80) for row in missing])
         raise FaultFound(
             f"{count_exercised(found)}: the audit proves nothing about {names}",
             hint="--make NAME=EXPR or --factories FILE say how to create an instance",

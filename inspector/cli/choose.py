@@ -34,7 +34,7 @@ def choose_process(*, own: bool) -> int | None:
         survey = survey_processes()
         found = [process for process in survey.processes if process.facts.free_threaded]
         if found:
-            return _ask(found[:MOST], own=own)
+            return _ask_for_process(found[:MOST], own=own)
     if own:
         write_line(f"inspector: no PID given, so it reads itself; `{OWN}` asks for that")
     return None
@@ -42,12 +42,13 @@ def choose_process(*, own: bool) -> int | None:
 
 def _has_terminal() -> bool:
     """Whether somebody can see a list and answer."""
-    return all(
-        stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)
-    )
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream is None or not stream.isatty():
+            return False
+    return True
 
 
-def _ask(processes: list[PythonProcess], *, own: bool) -> int | None:
+def _ask_for_process(processes: list[PythonProcess], *, own: bool) -> int | None:
     """Show processes until one is chosen; raise KeyboardInterrupt where input ends."""
     from inspector.screen.text import escape_text
 

@@ -105,7 +105,7 @@ def print_diff(
     kind = next(iter(old)).kind if len(old) else None
     new = _read_snapshot(after or before, kind, blocking=blocking, instances=old.heap is not None)
     matches = make_matcher(tuple(filters or ()))
-    found = [each for each in find_changes(old, new) if matches(each.name)]
+    found = [change for change in find_changes(old, new) if matches(change.name)]
     if after is None:
         found = _judge_changes(before, found)
     paces = None if is_same_process(old, new) else _compare_recordings(before, after or before)
@@ -119,7 +119,7 @@ def print_diff(
             if paces is not None:
                 _write_paces(stream, paces, limit)
     if fail_on is not None:
-        grown = [each for each in found if each.largest_growth >= fail_on]
+        grown = [change for change in found if change.largest_growth >= fail_on]
         if grown:
             raise _growth_error(grown, fail_on)
 
@@ -202,7 +202,7 @@ def _write_json(
         "after": _describe_reading(new),
         "same_process": is_same_process(old, new),
         "seconds": elapsed_seconds(old, new),
-        "changes": [each.as_dict() for each in found],
+        "changes": [change.as_dict() for change in found],
         "paces": None if paces is None else [pace.as_dict() for pace in paces],
     }
     stream.write(json.dumps(document) + "\n")
@@ -240,5 +240,7 @@ def _write_paces(stream: IO[str], paces: Sequence[PaceChange], limit: int | None
 
 
 def _growth_error(grown: Sequence[Change], least: int) -> GrowthFound:
-    names = list_names([f"{escape_text(each.name, 80)} +{each.largest_growth:,}" for each in grown])
+    names = list_names(
+        [f"{escape_text(change.name, 80)} +{change.largest_growth:,}" for change in grown]
+    )
     return GrowthFound(f"{format_plural(len(grown), 'object')} grew by {least:,} or more: {names}")

@@ -24,12 +24,17 @@ LONGEST: Final = 20
 def parse_dump(words: Sequence[str]) -> Callable[[], None] | None:
     """Return what ``dump [PID] [--json] [--blocking]`` asks for; None for anything else."""
     verb, *rest = words or [""]
-    if max(map(len, rest), default=0) > LONGEST:
+    if verb != "dump":
         return None
-    flags = {each for each in rest if each in ("--json", "--blocking")}
-    pids = [each for each in rest if each == OWN or _is_pid(each)]
-    if verb != "dump" or len(pids) > 1 or len(flags) + len(pids) != len(rest):
-        return None
+    flags: list[str] = []
+    pids: list[str] = []
+    for word in rest:
+        if word in ("--json", "--blocking") and word not in flags:
+            flags.append(word)
+        elif len(word) <= LONGEST and not pids and (word == OWN or _is_pid(word)):
+            pids.append(word)
+        else:
+            return None
     from inspector.cli.show import ReadOptions, print_snapshot
     from inspector.screen.selection import View
 

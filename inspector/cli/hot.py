@@ -92,12 +92,12 @@ def print_ranking(
             target, duration=duration, rate=rate, kinds=kinds_of(kind), tell=tell
         )
     matches = make_matcher(selection.filters)
-    rows = [each for each in ranking.rows if matches(each.row.name)]
+    rows = [ranked for ranked in ranking.rows if matches(ranked.row.name)]
     with standard_output() as stream:
         if as_json:
             document = ranking.as_dict()
             shown = rows[: selection.limit] if selection.limit else rows
-            document["objects"] = [each.as_dict() for each in shown]
+            document["objects"] = [ranked.as_dict() for ranked in shown]
             stream.write(json.dumps(document) + "\n")
             return
         from inspector.screen.console import console_for
@@ -106,7 +106,7 @@ def print_ranking(
 
         limit = ROWS if selection.limit is None else selection.limit
         if selection.limit is None and not selection.filters:
-            rows = [each for each in rows if each.evidence.updates_per_second]
+            rows = [ranked for ranked in rows if ranked.evidence.updates_per_second]
         console = console_for(stream)
         shown = rows[:limit] if limit else rows
         console.print(ranking_view(ranking, shown, console.width, unicode=has_unicode()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -55,8 +56,9 @@ LONGEST_PID: Final = 20
 def refuse_nan(given: object) -> object:
     """Refuse what is no number, and so in no range and out of none; for options of type float."""
     numbers = given if isinstance(given, list | tuple) else [given]
-    if any(each != each for each in numbers):  # noqa: PLR0124 - true of nan only
-        raise typer.BadParameter("nan is not a number")
+    for number in numbers:
+        if isinstance(number, float) and isnan(number):
+            raise typer.BadParameter("nan is not a number")
     return given
 
 

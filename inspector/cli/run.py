@@ -82,12 +82,10 @@ class RunCommand(Command):
 
     def divided(self, ctx: Any, args: list[str]) -> tuple[list[str], list[str]]:  # noqa: ANN401 - likewise
         """Return the words that are ours, and the program with all that is its own."""
-        valued = {
-            name
-            for option in self.get_params(ctx)
-            if not getattr(option, "is_flag", True)
-            for name in option.opts
-        }
+        valued: set[str] = set()
+        for option in self.get_params(ctx):
+            if not getattr(option, "is_flag", True):
+                valued.update(option.opts)
         return split_program(args, valued)
 
 

@@ -98,8 +98,8 @@ def print_scaling(
     from inspector.audit.scaling import measure_scaling
     from inspector.screen.progress import show_steps
 
-    for each in expressions:
-        parse_expression(each)
+    for expression in expressions:
+        parse_expression(expression)
     with show_steps("measuring") as tell:
         found = measure_scaling(expressions, threads, rounds, seconds, tell)
     with standard_output() as stream:

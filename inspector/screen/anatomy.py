@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -57,17 +57,18 @@ def anatomy_view(anatomy: Anatomy) -> Group:
         ("sys.getrefcount", "?" if row.getrefcount is None else str(row.getrefcount)),
     ]
     paths = [(path.what, f"{path.how}: {path.why}") for path in anatomy.paths]
-    judged = anatomy.judged
-    said = [] if judged is None else [(judged.verdict, judged.advice)]
-    return Group(
+    parts: list[RenderableType] = [
         Text(escape_text(row.name), "bold"),
         make_grid(facts),
         _make_section("header, right after the counts", words),
         _make_section("references", sums),
         Text(f"  {anatomy.formula}", "dim"),
         _make_section("how they are counted", paths),
-        *([_make_section("verdict", said)] if said else []),
-    )
+    ]
+    if anatomy.judged is not None:
+        verdict = (anatomy.judged.verdict, anatomy.judged.advice)
+        parts.append(_make_section("verdict", [verdict]))
+    return Group(*parts)
 
 
 def _describe_instances(anatomy: Anatomy) -> str:
@@ -101,21 +102,21 @@ def make_grid(lines: Iterable[tuple[str, str]]) -> Table:
 def _join_names(names: tuple[str, ...]) -> str:
     """Return names in a row, and how many were left out."""
     more = f", and {len(names) - MOST:,} more" if len(names) > MOST else ""
-    return ", ".join(map(escape_text, names[:MOST])) + more
+    return ", ".join([escape_text(name) for name in names[:MOST]]) + more
 
 
 def _list_threads(
     what: str, numbers: Mapping[int, int], names: Mapping[int, str]
 ) -> list[tuple[str, str]]:
     """Return a line per thread, the largest first."""
-    ranked = sorted(numbers.items(), key=lambda item: -abs(item[1]))
-    lines = [
-        (f"{what} {native}", f"{number:+,}  {escape_text(names.get(native, ''))}".rstrip())
-        for native, number in ranked[:MOST]
-    ]
-    if len(ranked) > MOST:
-        rest = sum(number for _, number in ranked[MOST:])
-        lines.append((f"{what} {len(ranked) - MOST} others", f"{rest:+,}"))
+    ranked = sorted(numbers, key=lambda native: abs(numbers[native]), reverse=True)
+    lines = []
+    for native in ranked[:MOST]:
+        name = escape_text(names.get(native, ""))
+        lines.append((f"{what} {native}", f"{numbers[native]:+,}  {name}".rstrip()))
+    if others := ranked[MOST:]:
+        total = sum(numbers[native] for native in others)
+        lines.append((f"{what} {len(others)} others", f"{total:+,}"))
     return lines
 
 

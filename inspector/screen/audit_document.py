@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from inspector.screen.audits import format_numbers, sort_by_severity, write_caption
@@ -34,20 +33,27 @@ def audit_markdown(audit: Audit) -> str:
         f"{escape_markdown(write_caption(audit))}.",
         "",
     ]
-    lines += [f"- **{v}** ({verdicts[v]:,}): {explain_verdict(v)}" for v in Verdict if verdicts[v]]
-    exercised = sort_by_severity(audit.exercised())
-    lines += _table_lines([each for each in exercised if not _is_plain_python(each)], made.threads)
-    if listed := [escape_markdown(each.type) for each in exercised if _is_plain_python(each)]:
+    for verdict in Verdict:
+        if verdicts[verdict]:
+            lines.append(f"- **{verdict}** ({verdicts[verdict]:,}): {explain_verdict(verdict)}")
+    rows, listed = [], []
+    for row in sort_by_severity(audit.exercised()):
+        if _is_plain_python(row):
+            listed.append(escape_markdown(row.type))
+        else:
+            rows.append(row)
+    lines += _table_lines(rows, made.threads)
+    if listed:
         lines += ["", f"## Written in Python, balanced ({len(listed):,})", "", ", ".join(listed)]
     if left_out := audit.left_out():
         lines += ["", f"## Not exercised ({len(left_out):,})", ""]
-        lines += _group_reasons((_generalize_reason(each.reason), each.type) for each in left_out)
+        lines += _group_reasons([(_generalize_reason(row.reason), row.type) for row in left_out])
     if foreign := audit.foreign():
         lines += ["", f"## Foreign ({len(foreign):,})", ""]
-        lines += _group_reasons((each.reason, each.type) for each in foreign)
+        lines += _group_reasons([(row.reason, row.type) for row in foreign])
     if audit.failed:
         lines += ["", f"## Not imported ({len(audit.failed):,})", ""]
-        lines += _group_reasons((why, module) for module, why in sorted(audit.failed.items()))
+        lines += _group_reasons([(why, module) for module, why in sorted(audit.failed.items())])
     return "\n".join(lines) + "\n"
 
 
@@ -61,13 +67,13 @@ def _table_lines(rows: list[Audited], threads: int) -> Iterator[str]:
     yield ""
     yield f"| type | verdict | lost | header | {threads} threads | heat | made by |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | --- |"
-    for each in rows:
-        note = f" ({escape_markdown(each.reason)})" if each.reason else ""
-        made_by = "" if each.make == f"{each.type}()" else escape_markdown(each.make)
+    for row in rows:
+        note = f" ({escape_markdown(row.reason)})" if row.reason else ""
+        made_by = "" if row.make == f"{row.type}()" else escape_markdown(row.make)
         cells = [
-            escape_markdown(each.type),
-            f"{each.verdict}{note}",
-            *format_numbers(each),
+            escape_markdown(row.type),
+            f"{row.verdict}{note}",
+            *format_numbers(row),
             made_by,
         ]
         yield f"| {' | '.join(cells)} |"
@@ -84,11 +90,11 @@ def _group_reasons(pairs: Iterable[tuple[str, str]]) -> list[str]:
     grouped: dict[str, list[str]] = {}
     for reason, name in pairs:
         grouped.setdefault(reason, []).append(escape_markdown(name))
-    order = Counter({reason: len(names) for reason, names in grouped.items()})
-    return [
-        f"- {escape_markdown(reason)} ({number:,}): {', '.join(grouped[reason])}"
-        for reason, number in order.most_common()
-    ]
+    lines = []
+    for reason in sorted(grouped, key=lambda reason: len(grouped[reason]), reverse=True):
+        names = grouped[reason]
+        lines.append(f"- {escape_markdown(reason)} ({len(names):,}): {', '.join(names)}")
+    return lines
 
 
 def _generalize_reason(reason: str) -> str:

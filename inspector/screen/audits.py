@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Group
 from rich.text import Text
 
-from inspector.screen.cells import bare_table
+from inspector.screen.cells import bare_table, measure_column
 from inspector.screen.text import escape_text, format_plural, format_share
 from inspector.verdict.advice import explain_verdict
 from inspector.verdict.evidence import Verdict
@@ -44,14 +44,17 @@ def audit_view(audit: Audit, width: int) -> Group:
     if exercised := sort_by_severity(audit.exercised()):
         parts += [_verdict_table(exercised, audit.made.threads, width), Text("")]
     if left_out := audit.left_out():
-        parts += [_reason_table("NOT EXERCISED", [(e.type, e.reason) for e in left_out]), Text("")]
+        reasons = [(row.type, row.reason) for row in left_out]
+        parts += [_reason_table("NOT EXERCISED", reasons), Text("")]
     if foreign := audit.foreign():
-        parts += [_reason_table("FOREIGN", [(e.type, e.reason) for e in foreign]), Text("")]
+        reasons = [(row.type, row.reason) for row in foreign]
+        parts += [_reason_table("FOREIGN", reasons), Text("")]
     if audit.failed:
         parts += [_reason_table("NOT IMPORTED", sorted(audit.failed.items())), Text("")]
-    parts += [
-        Text(f"{verdict}: {explain_verdict(verdict)}") for verdict in _verdicts_to_explain(audit)
-    ]
+    verdicts = audit.verdicts()
+    for verdict in Verdict:
+        if verdict in verdicts and verdict not in QUIET:
+            parts.append(Text(f"{verdict}: {explain_verdict(verdict)}"))
     parts.append(Text(write_caption(audit), "dim"))
     return Group(*parts)
 
@@ -61,40 +64,44 @@ def _verdict_table(rows: list[Audited], threads: int, width: int) -> Table:
     table.add_column("TYPE", no_wrap=True, overflow="ellipsis")
     table.add_column("VERDICT", no_wrap=True)
     # The names give way on a narrow screen, and the numbers do not.
-    for number, head in enumerate(("LOST", "HEADER", f"{threads} THREADS", "HEAT")):
-        longest = max(len(head), *(len(format_numbers(each)[number]) for each in rows))
+    heads = ("LOST", "HEADER", f"{threads} THREADS", "HEAT")
+    numbers = [format_numbers(row) for row in rows]
+    for head, cells in zip(heads, zip(*numbers, strict=True), strict=True):
+        longest = measure_column(head, cells)
         table.add_column(head, justify="right", no_wrap=True, min_width=longest)
-    made = max((len(each.make) for each in rows), default=0)
-    longest = max((len(each.type) for each in rows), default=0)
-    if width >= longest + 58 + max(NARROWEST, min(made, 2 * NARROWEST)):
+    made = max((len(row.make) for row in rows), default=0)
+    longest = max((len(row.type) for row in rows), default=0)
+    has_room = width >= longest + 58 + max(NARROWEST, min(made, 2 * NARROWEST))
+    if has_room:
         table.add_column("MADE BY", no_wrap=True, overflow="ellipsis", style="dim")
-    for each in rows:
-        style = STYLES.get(each.verdict, "") if each.verdict is not None else ""
-        note = f" ({escape_text(each.reason)})" if each.reason else ""
-        cells = [Text(escape_text(each.type)), Text(f"{each.verdict}{note}", style)]
-        cells += [Text(number) for number in format_numbers(each)]
-        table.add_row(*cells, *[Text(escape_text(each.make))][: len(table.columns) - len(cells)])
+    for row, texts in zip(rows, numbers, strict=True):
+        style = STYLES.get(row.verdict, "") if row.verdict is not None else ""
+        note = f" ({escape_text(row.reason)})" if row.reason else ""
+        line = [Text(escape_text(row.type)), Text(f"{row.verdict}{note}", style)]
+        line += [Text(text) for text in texts]
+        if has_room:
+            line.append(Text(escape_text(row.make)))
+        table.add_row(*line)
     return table
 
 
 def format_numbers(row: Audited) -> list[str]:
     """Return what a call loses and counts in the header, in one thread and several; heat."""
-    lost = [each.lost_per_call for each in row.exercises]
-    headers = [each.per_call(each.evidence.header) for each in row.exercises]
-    most = max((each for each in lost if each is not None), key=abs, default=None)
-    several = headers[1] if len(headers) > 1 else None
-    return [
-        _format_number(most),
-        _format_number(headers[0] if headers else None),
-        _format_number(several),
-        _format_heat(row),
-    ]
+    lost, headers = [], []
+    for exercise in row.exercises:
+        headers.append(_format_number(exercise.per_call(exercise.evidence.header)))
+        if exercise.lost_per_call is not None:
+            lost.append(exercise.lost_per_call)
+    one, several, *_ = [*headers, _format_number(None), _format_number(None)]
+    return [_format_number(max(lost, key=abs, default=None)), one, several, _format_heat(row)]
 
 
 def _format_heat(row: Audited) -> str:
     """Return in which share of the samples the header had moved, while threads used the type."""
-    seen = [each.evidence for each in row.exercises if each.evidence.samples]
-    return format_share(seen[-1].moved or 0, seen[-1].samples or 1) if seen else "-"
+    for exercise in reversed(row.exercises):
+        if exercise.evidence.samples:
+            return format_share(exercise.evidence.moved or 0, exercise.evidence.samples)
+    return "-"
 
 
 def _format_number(number: float | None) -> str:
@@ -115,15 +122,11 @@ def _reason_table(head: str, pairs: Iterable[tuple[str, str]]) -> Table:
 
 def sort_by_severity(rows: list[Audited]) -> list[Audited]:
     """Return what weighs most first."""
-    return sorted(rows, key=lambda each: (each.verdict.rank if each.verdict else 0, each.type))
-
-
-def _verdicts_to_explain(audit: Audit) -> list[Verdict]:
-    return [each for each in Verdict if each in audit.verdicts() and each not in QUIET]
+    return sorted(rows, key=lambda row: (row.verdict.rank if row.verdict else 0, row.type))
 
 
 def _write_heading(audit: Audit) -> str:
-    targets = ", ".join(map(escape_text, audit.targets))
+    targets = ", ".join([escape_text(target) for target in audit.targets])
     gil = " · the GIL is on" if audit.made.gil_enabled else ""
     return f"inspector audit · {targets} · Python {audit.made.python}{gil}"
 
@@ -136,7 +139,7 @@ def count_exercised(audit: Audit) -> str:
 def write_caption(audit: Audit) -> str:
     """Return what was exercised, in how many ways, and how long that took."""
     verdicts = audit.verdicts()
-    said = [f"{verdicts[each]:,} {each}" for each in Verdict if verdicts[each]]
+    said = [f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict if verdicts[verdict]]
     text = count_exercised(audit)
     if audit.own() and not said:
         text += ": nothing is proved"

@@ -11,6 +11,8 @@ from rich.table import Table
 from inspector.screen.text import escape_text, format_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from inspector.snapshots.snapshot import ObjectCount
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "format_seconds",
     "format_signed",
     "format_total",
+    "measure_column",
 ]
 
 GAP: Final = 2
@@ -44,6 +47,14 @@ LONGEST_NAME: Final = 400
 def bare_table() -> Table:
     """Return a table without lines, as all of them are."""
     return Table(box=None, padding=(0, 0, 0, GAP), pad_edge=False, header_style="bold")
+
+
+def measure_column(head: str, cells: Iterable[str]) -> int:
+    """Return the width of the widest of a column's head and cells."""
+    width = cell_len(head)
+    for cell in cells:
+        width = max(width, cell_len(cell))
+    return width
 
 
 def format_name(row: ObjectCount) -> str:

@@ -72,11 +72,14 @@ def lines_of(renderable: RenderableType, width: int) -> list[Text]:
     """Return what Rich makes of something in so many cells, as lines of text with styles."""
     environment = sensible_environment()
     console = Console(file=StringIO(), width=width, color_system="truecolor", _environ=environment)
-    lines = console.render_lines(renderable, pad=False)
-    return [
-        Text.assemble(*((each.text, each.style or "") for each in line if not each.control))
-        for line in lines
-    ]
+    lines = []
+    for segments in console.render_lines(renderable, pad=False):
+        line = Text()
+        for segment in segments:
+            if not segment.control:
+                line.append(segment.text, segment.style or "")
+        lines.append(line)
+    return lines
 
 
 def print_table(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from inspector.screen.cells import (
     format_rate,
     format_seconds,
     format_signed,
+    measure_column,
 )
 from inspector.screen.text import escape_text, format_count
 
@@ -79,13 +79,11 @@ def difference_view(
     marks = [_describe_change(change) for change in shown]
     width -= GAP + max(mark.cell_len for mark in marks)
     columns = _choose_columns(shown, width, seconds, with_heap=bool(old.heap and new.heap))
-    room = width - sum(GAP + _measure_column(head, cells) for head, cells in columns)
+    room = width - sum(GAP + measure_column(head, cells) for head, cells in columns)
     table = bare_table()
     table.add_column("TYPE" if shown[0].kind == "type" else shown[0].kind.upper(), no_wrap=True)
     for head, cells in columns:
-        table.add_column(
-            head, justify="right", no_wrap=True, min_width=_measure_column(head, cells)
-        )
+        table.add_column(head, justify="right", no_wrap=True, min_width=measure_column(head, cells))
     table.add_column("", no_wrap=True)
     for number, change in enumerate(shown):
         name = cut_to_width(escape_text(change.name), max(NARROWEST, room))
@@ -112,7 +110,7 @@ def pace_view(paces: Sequence[PaceChange], width: int, limit: int | None) -> Gro
         ("AFTER", lambda pace: format_rate(pace.instances_after)),
     )
     columns = [(head, [cell(pace) for pace in shown]) for head, cell in heads]
-    room = width - sum(GAP + _measure_column(head, cells) for head, cells in columns)
+    room = width - sum(GAP + measure_column(head, cells) for head, cells in columns)
     table = bare_table()
     table.add_column("TYPE", no_wrap=True)
     for head, _ in columns:
@@ -143,15 +141,11 @@ def _choose_columns(
         if (head in OF_HEAP and not with_heap) or (head in rates and not seconds):
             continue
         cells = [CELLS[head](change) for change in shown]
-        needed = GAP + _measure_column(head, cells)
+        needed = GAP + measure_column(head, cells)
         if needed <= room or not chosen:
             chosen[head] = cells
             room -= needed
     return [(head, chosen[head]) for head in CELLS if head in chosen]
-
-
-def _measure_column(head: str, cells: Sequence[str]) -> int:
-    return max(cell_len(text) for text in (head, *cells))
 
 
 def _style_cell(head: str, cell: str, change: Change) -> Text:

@@ -126,11 +126,17 @@ def _layout_table(diagnosis: Diagnosis) -> Table:
     table = _make_table("FIELD", "OFFSET", "SOURCE", "", "EVIDENCE", right=["OFFSET"])
     marks = {True: "ok", False: "NO", None: "?"}
     styles = {True: "", False: "bold red", None: "dim"}
-    for each in diagnosis.checked_offsets:
-        offset = each.offset
+    for checked in diagnosis.checked_offsets:
+        offset = checked.offset
         value = "?" if offset.value is None else str(offset.value)
-        row = (offset.field, value, offset.source, marks[each.ok], offset.evidence)
-        table.add_row(*map(Text, row), style=styles[each.ok])
+        table.add_row(
+            Text(offset.field),
+            Text(value),
+            Text(offset.source),
+            Text(marks[checked.ok]),
+            Text(offset.evidence),
+            style=styles[checked.ok],
+        )
     return table
 
 
@@ -141,33 +147,27 @@ def _heap_table(diagnosis: Diagnosis) -> Table | Text:
             f"the heap cannot be read: {escape_text(str(diagnosis.heap_error))}", "bold red"
         )
     table = _make_table("HEAP", "OFFSET", "SOURCE", "EVIDENCE", right=["OFFSET"])
-    for each in diagnosis.heap:
-        value = "-" if each.value is None else str(each.value)
-        table.add_row(*map(Text, (each.field, value, each.source, each.evidence)))
+    for offset in diagnosis.heap:
+        value = "-" if offset.value is None else str(offset.value)
+        table.add_row(Text(offset.field), Text(value), Text(offset.source), Text(offset.evidence))
     return table
 
 
 def _timing_table(title: str, phases: Sequence[Phase]) -> Table:
     """Return where the time went."""
     table = _make_table(title, "TIME", "READS", "KIB", right=["TIME", "READS", "KIB"])
-    for each in phases:
-        row = (
-            each.name,
-            format_duration(each.ns),
-            format_count(each.calls),
-            format_count(each.bytes >> 10),
-        )
-        table.add_row(*map(Text, row))
-    total = (sum(each.ns for each in phases), sum(each.calls for each in phases))
-    size = sum(each.bytes for each in phases) >> 10
-    table.add_row(
-        "together",
-        format_duration(total[0]),
-        format_count(total[1]),
-        format_count(size),
-        style="bold",
-    )
+    nanoseconds = calls = size = 0
+    for phase in phases:
+        table.add_row(phase.name, *_format_costs(phase.ns, phase.calls, phase.bytes))
+        nanoseconds += phase.ns
+        calls += phase.calls
+        size += phase.bytes
+    table.add_row("together", *_format_costs(nanoseconds, calls, size), style="bold")
     return table
+
+
+def _format_costs(nanoseconds: int, calls: int, size: int) -> tuple[str, str, str]:
+    return format_duration(nanoseconds), format_count(calls), format_count(size >> 10)
 
 
 def _verdict_line(diagnosis: Diagnosis) -> Text:
@@ -177,7 +177,7 @@ def _verdict_line(diagnosis: Diagnosis) -> Text:
         hint = f"; {escape_text(error.hint)}" if error.hint else ""
         return Text(f"no: {escape_text(str(error))}{hint}", "bold red")
     who = "this process" if diagnosis.is_own else f"process {diagnosis.pid}"
-    tested = sum(each.ok is not None for each in diagnosis.checked_offsets)
+    tested = sum(checked.ok is not None for checked in diagnosis.checked_offsets)
     rest = len(diagnosis.checked_offsets) - tested
     untested = f" ({rest} could not be tested)" if rest else ""
     text = f"yes: {who} can be read, and all {tested} offsets agree with what is there{untested}"

@@ -18,7 +18,7 @@ from inspector.screen.dashboard.watch_options import SUFFIXES
 from inspector.screen.sizes import sensible_environment
 from inspector.screen.streams import open_output
 from inspector.screen.svg import place_words
-from inspector.screen.text import escape_markdown, escape_text
+from inspector.screen.text import escape_markdown, escape_text, format_count
 from inspector.snapshots.snapshot import ObjectCount
 from inspector.verdict.judge import judge
 
@@ -154,8 +154,9 @@ def _export_csv(state: State) -> str:
     stream = StringIO()
     writer = csv.DictWriter(stream, FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for row in _export_rows(state):
-        writer.writerow({**row, "name": protect_spreadsheet(escape_text(row["name"]))})
+    for record in _export_rows(state):
+        name = protect_spreadsheet(escape_text(record["name"]))
+        writer.writerow({**record, "name": name})
     return stream.getvalue()
 
 
@@ -167,14 +168,19 @@ def protect_spreadsheet(text: str) -> str:
 def _export_markdown(state: State) -> str:
     head = ("type", "total", "growth", "local", "shared", "contributed", "deferred", "verdict")
     lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * 6} --- |"]
-    for row in _export_rows(state):
-        shared = None if row["shared"] is None else row["shared"] - row["bias"]
-        numbers = [row["total"], row["growth"], row["local"], shared]
-        numbers += [row["contributed"], row["deferred"]]
-        cells = ["?" if each is None else f"{each:,}" for each in numbers]
-        lines.append(
-            f"| {escape_markdown(row['name'])} | {' | '.join(cells)} | {row['verdict'] or ''} |"
-        )
+    for record in _export_rows(state):
+        shared = None if record["shared"] is None else record["shared"] - record["bias"]
+        cells = [
+            escape_markdown(record["name"]),
+            format_count(record["total"]),
+            format_count(record["growth"]),
+            format_count(record["local"]),
+            format_count(shared),
+            format_count(record["contributed"]),
+            format_count(record["deferred"]),
+            record["verdict"] or "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

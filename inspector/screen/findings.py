@@ -68,8 +68,8 @@ def print_looks(looks: Iterable[FirstLook], stream: IO[str]) -> FirstLook:
 
 def findings_view(look: FirstLook, width: int) -> Group:
     """Return both questions with their findings, in at most twenty lines of so many cells."""
-    growth = [each for each in look.findings if each.kind in GROWTH_KINDS]
-    apart = [each for each in look.findings if each.kind not in GROWTH_KINDS]
+    growth = [finding for finding in look.findings if finding.kind in GROWTH_KINDS]
+    apart = [finding for finding in look.findings if finding.kind not in GROWTH_KINDS]
     pid = look.target.pid
     lines = [_write_heading(look), _write_progress(look), Text("")]
     lines.append(Text(f"What grows: {_describe_growth(look, growth)}", "bold"))
@@ -126,7 +126,7 @@ def _describe_growth(look: FirstLook, growth: Sequence[Attention]) -> str:
     if "heap" in look.unread:
         return f"? ({escape_text(look.unread['heap'])})"
     if look.rising:
-        names = [f"{escape_text(each.name, 60)} +{each.more:,}" for each in look.rising[:MOST]]
+        names = [f"{escape_text(use.name, 60)} +{use.more:,}" for use in look.rising[:MOST]]
         more = f"; {list_names(names)}" if names else ""
         return f"too few readings to tell yet{more}"
     return "nothing was seen to"

@@ -233,7 +233,7 @@ def allocator_view(allocator: Allocator) -> Group:
             row.heap,
             format_count(row.interpreter),
             "-" if row.native_id is None else str(row.native_id),
-            *("0" if each == 0 else _format_size(each) for each in sizes),
+            *("0" if size == 0 else _format_size(size) for size in sizes),
             format_count(row.blocks),
         ]
         table.add_row(*map(Text, cells))

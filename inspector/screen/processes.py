@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-from inspector.screen.cells import GAP, bare_table
+from inspector.screen.cells import GAP, bare_table, measure_column
 from inspector.screen.text import escape_text, format_count, on_off
 
 if TYPE_CHECKING:
@@ -21,22 +20,22 @@ if TYPE_CHECKING:
 __all__ = ["processes_view"]
 
 
-def _format_version(each: PythonProcess) -> str:
+def _format_version(process: PythonProcess) -> str:
     """Return the version, with the ``t`` of free-threaded builds."""
-    version = each.facts.version
-    return f"{version}{'t' if each.facts.free_threaded else ''}" if version else "?"
+    version = process.facts.version
+    return f"{version}{'t' if process.facts.free_threaded else ''}" if version else "?"
 
 
 CELLS: Final[dict[str, Callable[[PythonProcess], str]]] = {
-    "PID": lambda each: str(each.pid),
-    "USER": lambda each: escape_text(each.user or "?"),
+    "PID": lambda process: str(process.pid),
+    "USER": lambda process: escape_text(process.user or "?"),
     "PYTHON": _format_version,
-    "GIL": lambda each: on_off(each.facts.gil_enabled),
-    "THREADS": lambda each: format_count(each.threads),
-    "INTERPRETERS": lambda each: format_count(each.facts.interpreters),
-    "TYPES": lambda each: format_count(each.facts.heap_types),
-    "RSS": lambda each: "?" if each.rss is None else f"{each.rss / 2**20:,.1f} MiB",
-    "CPU": lambda each: "?" if each.cpu_percent is None else f"{each.cpu_percent:.1f} %",
+    "GIL": lambda process: on_off(process.facts.gil_enabled),
+    "THREADS": lambda process: format_count(process.threads),
+    "INTERPRETERS": lambda process: format_count(process.facts.interpreters),
+    "TYPES": lambda process: format_count(process.facts.heap_types),
+    "RSS": lambda process: "?" if process.rss is None else f"{process.rss / 2**20:,.1f} MiB",
+    "CPU": lambda process: "?" if process.cpu_percent is None else f"{process.cpu_percent:.1f} %",
 }
 """Every column beside the command lines, in the order in which they are drawn."""
 
@@ -53,7 +52,7 @@ def processes_view(survey: ProcessSurvey, width: int) -> Group:
     """Return the processes as a table, and below it why some could not be read in full."""
     processes = survey.processes
     columns = {head: list(map(cell, processes)) for head, cell in CELLS.items()}
-    widths = {head: max(map(cell_len, [head, *cells])) for head, cells in columns.items()}
+    widths = {head: measure_column(head, cells) for head, cells in columns.items()}
     for head in SPARED:
         if sum(widths.values()) + GAP * len(widths) + NARROWEST > width:
             del widths[head]
@@ -61,13 +60,13 @@ def processes_view(survey: ProcessSurvey, width: int) -> Group:
     for head, cells in widths.items():
         justify: Literal["left", "right"] = "left" if head in TEXTS else "right"
         table.add_column(head, width=cells, justify=justify, no_wrap=True)
-    commands = [escape_text(each.command) for each in processes]
+    commands = [escape_text(process.command) for process in processes]
     rest = max(1, width - sum(widths.values()) - GAP * len(widths))
-    longest = max(map(cell_len, ["COMMAND", *commands]))
+    longest = measure_column("COMMAND", commands)
     table.add_column("COMMAND", width=min(rest, longest), no_wrap=True, overflow="ellipsis")
-    for number, each in enumerate(processes):
+    for number, process in enumerate(processes):
         row = [Text(columns[head][number]) for head in widths]
-        style = "dim" if each.facts.heap_types is None else ""
+        style = "dim" if process.facts.heap_types is None else ""
         table.add_row(*row, Text(commands[number]), style=style)
     parts: list[Table | Text] = [table, Text("")] if processes else []
     reasons = _group_reasons(processes)
@@ -79,18 +78,20 @@ def processes_view(survey: ProcessSurvey, width: int) -> Group:
 def _group_reasons(processes: Iterable[PythonProcess]) -> list[Text]:
     """Return why some could not be read in full and what to do about it, each reason once."""
     pids: dict[str, list[str]] = {}
-    for each in processes:
-        facts = each.facts
+    for process in processes:
+        facts = process.facts
         if facts.reason:
             hint = f" ({escape_text(facts.hint)})" if facts.hint else ""
-            pids.setdefault(f"{escape_text(facts.reason)}{hint}", []).append(str(each.pid))
+            pids.setdefault(f"{escape_text(facts.reason)}{hint}", []).append(str(process.pid))
     return [Text(f"{', '.join(those)}: {reason}") for reason, those in pids.items()]
 
 
 def _write_caption(survey: ProcessSurvey) -> str:
     """Return how many there are, and how many may be missing."""
     total = len(survey.processes)
-    free = sum(each.facts.free_threaded is True for each in survey.processes)
+    free = 0
+    for process in survey.processes:
+        free += process.facts.free_threaded is True
     noun = "process" if total == 1 else "processes"
     text = f"{total:,} CPython {noun}, {free:,} free-threaded"
     if survey.hidden:

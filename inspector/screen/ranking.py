@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-from inspector.screen.cells import GAP, bare_table, cut_to_width, format_lower_bound, format_rate
+from inspector.screen.cells import (
+    GAP,
+    bare_table,
+    cut_to_width,
+    format_lower_bound,
+    format_rate,
+    measure_column,
+)
 from inspector.screen.text import (
     GIL_ON,
     STOPPED_BY_SIGNAL,
     escape_text,
     format_count,
     format_plural,
+    join_facts,
     on_off,
 )
 from inspector.verdict.evidence import Verdict
@@ -39,16 +46,22 @@ def ranking_view(
 ) -> Group:
     """Return what was sampled, some of the rows, and what their verdicts mean."""
     target = ranking.target
-    facts = ["inspector hot", f"pid {target.pid}", escape_text(target.command, 60)]
-    facts += [f"Python {target.version} GIL {on_off(target.gil_enabled)}"]
-    facts += [format_plural(ranking.threads, "thread")]
-    parts: list[Text | Table] = [Text(" · ".join(filter(None, facts)), "bold")]
+    heading = join_facts(
+        "inspector hot",
+        f"pid {target.pid}",
+        escape_text(target.command, 60),
+        f"Python {target.version} GIL {on_off(target.gil_enabled)}",
+        format_plural(ranking.threads, "thread"),
+    )
+    parts: list[Text | Table] = [Text(heading, "bold")]
     if target.gil_enabled:
         parts.append(Text(GIL_ON, "bold yellow"))
     parts += [Text(_describe_samples(ranking)), Text("")]
     if rows:
         parts += [_ranking_table(rows, width, unicode=unicode), Text("")]
-    still = sum(not each.evidence.updates_per_second for each in ranking.rows)
+    still = 0
+    for row in ranking.rows:
+        still += not row.evidence.updates_per_second
     parts.append(Text(f"{format_plural(still, 'header')} never moved", "dim"))
     parts += _advice_lines(rows)
     if ranking.stopped_by_signal:
@@ -60,12 +73,12 @@ def ranking_view(
 
 def _advice_lines(rows: Sequence[RankedObject]) -> list[Text]:
     """Say of each verdict what it means, with the numbers of the first type that has it."""
-    first = {each.judged.verdict: each for each in reversed(rows) if each.judged is not None}
-    return [
-        Text.assemble((f"{verdict}, {escape_text(each.row.name)}: ", "bold"), each.judged.advice)
-        for verdict in Verdict
-        if (each := first.get(verdict)) is not None and each.judged is not None
-    ]
+    lines: dict[Verdict, Text] = {}
+    for ranked in rows:
+        if ranked.judged is not None and ranked.judged.verdict not in lines:
+            head = f"{ranked.judged.verdict}, {escape_text(ranked.row.name)}: "
+            lines[ranked.judged.verdict] = Text.assemble((head, "bold"), ranked.judged.advice)
+    return [lines[verdict] for verdict in Verdict if verdict in lines]
 
 
 def _describe_samples(ranking: Ranking) -> str:
@@ -79,21 +92,22 @@ def _describe_samples(ranking: Ranking) -> str:
 
 
 def _ranking_table(rows: Sequence[RankedObject], width: int, *, unicode: bool) -> Table:
-    columns = {
-        "UPDATES/s": [
-            format_lower_bound(each.evidence.updates_per_second, unicode=unicode) for each in rows
-        ],
-        "USED BY": [_format_threads(each) for each in rows],
-        "MOVED IN": [_format_share(each) for each in rows],
-        "95 % CI": [_format_interval(each) for each in rows],
-        "HEADER/s": [format_rate(each.header_rate) for each in rows],
-        "ARRAYS/s": [format_rate(each.contributed_rate) for each in rows],
-        "VERDICT": [each.judged.verdict.value if each.judged else "" for each in rows],
-    }
+    heads = ("UPDATES/s", "USED BY", "MOVED IN", "95 % CI", "HEADER/s", "ARRAYS/s", "VERDICT")
+    columns: dict[str, list[str]] = {head: [] for head in heads}
+    for ranked in rows:
+        updates = ranked.evidence.updates_per_second
+        columns["UPDATES/s"].append(format_lower_bound(updates, unicode=unicode))
+        columns["USED BY"].append(_format_threads(ranked))
+        columns["MOVED IN"].append(_format_share(ranked))
+        columns["95 % CI"].append(_format_interval(ranked))
+        columns["HEADER/s"].append(format_rate(ranked.header_rate))
+        columns["ARRAYS/s"].append(format_rate(ranked.contributed_rate))
+        columns["VERDICT"].append(ranked.judged.verdict.value if ranked.judged else "")
     if width < NARROW:
         del columns["HEADER/s"], columns["ARRAYS/s"]
-    widths = {head: max(map(cell_len, [head, *cells])) for head, cells in columns.items()}
-    longest = max(cell_len(escape_text(each.row.name)) for each in rows)
+    widths = {head: measure_column(head, cells) for head, cells in columns.items()}
+    names = [escape_text(ranked.row.name) for ranked in rows]
+    longest = measure_column("", names)
     space = max(12, min(longest, LONGEST, width - sum(widths.values()) - GAP * len(widths)))
     table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True)
@@ -101,9 +115,11 @@ def _ranking_table(rows: Sequence[RankedObject], width: int, *, unicode: bool) -
         side: Literal["left", "right"] = "left" if head == "VERDICT" else "right"
         table.add_column(head, width=widths[head], justify=side, no_wrap=True)
     styles = {"UPDATES/s": "bold", "95 % CI": "dim"}
-    for number, each in enumerate(rows):
-        cells = [Text(cells[number], styles.get(head, "")) for head, cells in columns.items()]
-        table.add_row(Text(cut_to_width(escape_text(each.row.name), space)), *cells)
+    for number, name in enumerate(names):
+        row = [Text(cut_to_width(name, space))]
+        for head, cells in columns.items():
+            row.append(Text(cells[number], styles.get(head, "")))
+        table.add_row(*row)
     return table
 
 

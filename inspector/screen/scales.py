@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-from inspector.screen.cells import bare_table
+from inspector.screen.cells import bare_table, measure_column
 from inspector.screen.text import GIL_ON, escape_text, format_plural
 
 if TYPE_CHECKING:
@@ -23,6 +22,9 @@ BAR: Final = 24
 
 WIDE: Final = 100
 """Cells of a screen that has room for bars beside the numbers and a remark."""
+
+LEAST_HEADER: Final = 0.05
+"""References per call in headers that are mentioned: those that are shown as 0.1 or more."""
 
 STYLES: Final = {"loses": "red", "gains": "yellow", "scales": "green", "base": "", "": "dim"}
 
@@ -40,9 +42,9 @@ def scaling_view(scaling: Scaling, width: int) -> Group:
     if scaling.gil_enabled:
         said = f"{GIL_ON} (a module that was imported switched it on)"
         parts += [Text(said, "bold yellow"), Text("")]
-    for each in scaling.scales:
-        parts += [Text(escape_text(each.expression), "bold"), _scale_table(each, width)]
-        parts += [*_traffic_lines(each), Text("")]
+    for scale in scaling.scales:
+        parts += [Text(escape_text(scale.expression), "bold"), _scale_table(scale, width)]
+        parts += [*_traffic_lines(scale), Text("")]
     text = format_plural(scaling.rounds, "round")
     text += f" in turns, runs of {scaling.seconds:g} s in one thread"
     text += f", on {format_plural(scaling.cores, 'core')}; (low high): 95 % CI of the median"
@@ -50,25 +52,27 @@ def scaling_view(scaling: Scaling, width: int) -> Group:
 
 
 def _scale_table(scale: Scale, width: int) -> Table:
-    most = max(each.throughput.middle for each in scale.points)
+    most = max(point.throughput.middle for point in scale.points)
     table = bare_table()
-    columns = {
-        "THREADS": [str(each.threads) for each in scale.points],
-        "": [_draw_bar(each.throughput.middle / most) for each in scale.points],
-        "CALLS/S": [_format_rate(each.throughput.middle) for each in scale.points],
-        "RATIO": [_format_ratio(each) for each in scale.points],
-        "HEADER": [_format_header(scale, each.threads) for each in scale.points],
+    columns: dict[str, list[str]] = {
+        head: [] for head in ("THREADS", "", "CALLS/S", "RATIO", "HEADER")
     }
+    for point in scale.points:
+        columns["THREADS"].append(str(point.threads))
+        columns[""].append(_draw_bar(point.throughput.middle / most))
+        columns["CALLS/S"].append(_format_rate(point.throughput.middle))
+        columns["RATIO"].append(_format_ratio(point))
+        columns["HEADER"].append(_format_header(scale, point.threads))
     if width < WIDE:
         del columns[""]
     for head, cells in columns.items():
-        cell = BAR if not head else max(map(cell_len, [head, *cells]))
-        table.add_column(head, width=cell, justify="right" if head else "left", no_wrap=True)
+        space = measure_column(head, cells) if head else BAR
+        table.add_column(head, width=space, justify="right" if head else "left", no_wrap=True)
     table.add_column("")
-    for number, each in enumerate(scale.points):
-        style = STYLES[each.verdict]
+    for number, point in enumerate(scale.points):
+        style = STYLES[point.verdict]
         row = [Text(column[number], "" if head else style) for head, column in columns.items()]
-        table.add_row(*row, Text(_describe_point(each, scale.points[0]), style))
+        table.add_row(*row, Text(_describe_point(point, scale.points[0]), style))
     return table
 
 
@@ -95,7 +99,10 @@ def _format_rate(number: float) -> str:
 
 def _format_header(scale: Scale, threads: int) -> str:
     """Return what a call counts in headers, all types together, signs aside."""
-    total = sum(abs(each.header) for each in scale.traffic if each.threads == threads)
+    total = 0.0
+    for traffic in scale.traffic:
+        if traffic.threads == threads:
+            total += abs(traffic.header)
     return f"{total:.2f}"
 
 
@@ -108,18 +115,19 @@ def _describe_point(point: Point, base: Point) -> str:
 def _traffic_lines(scale: Scale) -> list[Text]:
     """Say which types the header traffic is of."""
     threads = scale.points[-1].threads
-    rows = [each for each in scale.traffic if each.threads == threads]
-    loud = [each for each in rows if abs(each.header) >= 0.05]  # noqa: PLR2004 - what is shown as 0.1
-    if not loud:
+    rows = [traffic for traffic in scale.traffic if traffic.threads == threads]
+    numbers, advice = [], []
+    for traffic in rows:
+        if abs(traffic.header) < LEAST_HEADER:
+            continue
+        name = escape_text(traffic.type)
+        numbers.append(
+            f"{name} {traffic.header:+.2f} per call, {traffic.contributed:+.2f} per thread"
+        )
+        if traffic.verdict and traffic.advice:
+            head = f"{traffic.verdict}, {name}: "
+            advice.append(Text.assemble((head, "bold"), escape_text(traffic.advice)))
+    if not numbers:
         quiet = f" ({escape_text(rows[0].type)} is counted per thread)" if rows else ""
         return [Text(f"header traffic: none{quiet}", "dim")]
-    said = [
-        f"{escape_text(each.type)} {each.header:+.2f} per call, {each.contributed:+.2f} per thread"
-        for each in loud
-    ]
-    lines = [Text(f"header traffic: {'; '.join(said)}", "yellow")]
-    for each in loud:
-        if each.verdict and each.advice:
-            head = f"{each.verdict}, {escape_text(each.type)}: "
-            lines.append(Text.assemble((head, "bold"), escape_text(each.advice)))
-    return lines
+    return [Text(f"header traffic: {'; '.join(numbers)}", "yellow"), *advice]

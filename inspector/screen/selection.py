@@ -110,11 +110,12 @@ def make_matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return the test whether a name matches any of these patterns, or that there is none."""
     if not patterns:
         return lambda _: True
-    whole = _any_of(patterns)
-    last = _any_of([pattern for pattern in patterns if "." not in pattern])
+    whole = _compile_patterns(patterns)
+    last = _compile_patterns([pattern for pattern in patterns if "." not in pattern])
     return lambda name: bool(whole.match(name) or last.match(name.rpartition(".")[2]))
 
 
-def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
-    """Return one expression for several shell patterns; none of them match nothing."""
-    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")
+def _compile_patterns(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Return one expression for several shell patterns; without any it matches nothing."""
+    expressions = [fnmatch.translate(pattern) for pattern in patterns]
+    return re.compile("|".join(expressions) or r"(?!)")

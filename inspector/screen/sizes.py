@@ -29,22 +29,25 @@ def read_columns() -> int | None:
 
 def sensible_environment() -> dict[str, str]:
     """Return the environment without sizes that make no sense: for a console of Rich."""
-    return {
-        name: text for name, text in os.environ.items() if name not in NAMES or _parse_size(text)
-    }
+    environment = dict(os.environ)
+    for name in _list_invalid_sizes():
+        del environment[name]
+    return environment
+
+
+def _list_invalid_sizes() -> list[str]:
+    """Return the variables that hold no size that makes sense."""
+    return [name for name in NAMES if name in os.environ and not _parse_size(os.environ[name])]
 
 
 @contextmanager
 def drop_invalid_sizes() -> Iterator[None]:
     """Take sizes that make no sense out of the environment for a while."""
-    nonsense = {name: os.environ[name] for name in NAMES if name in os.environ}
-    nonsense = {name: text for name, text in nonsense.items() if not _parse_size(text)}
-    for name in nonsense:
-        del os.environ[name]
+    dropped = {name: os.environ.pop(name) for name in _list_invalid_sizes()}
     try:
         yield
     finally:
-        os.environ.update(nonsense)
+        os.environ.update(dropped)
 
 
 def _parse_size(text: str) -> int | None:

@@ -66,7 +66,7 @@ def has_terminal() -> bool:
     """Whether there is a terminal to draw on, and to read keys from."""
     if os.environ.get("TERM", "") in {"", "dumb"}:
         return False
-    return all(stream and sys.stdout.isatty() for stream in (sys.__stdin__, sys.__stdout__))
+    return bool(sys.__stdin__ and sys.__stdout__ and sys.stdout.isatty())
 
 
 @contextmanager

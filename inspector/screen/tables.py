@@ -6,13 +6,17 @@ in; those that tell least are left out first.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rich.cells import cell_len
 from rich.text import Text
 
-from inspector.screen.cells import GAP, bare_table, cut_to_width, format_compact
+from inspector.screen.cells import (
+    GAP,
+    bare_table,
+    cut_to_width,
+    format_compact,
+    measure_column,
+)
 from inspector.screen.text import (
     GIL_ON,
     escape_text,
@@ -20,6 +24,7 @@ from inspector.screen.text import (
     format_duration,
     format_plural,
     format_share,
+    join_facts,
     on_off,
 )
 from inspector.snapshots.row_verdict import judge_reading
@@ -125,7 +130,7 @@ class Column(NamedTuple):
     @property
     def width(self) -> int:
         """The cells that it takes, with the gap before it."""
-        return GAP + max(map(cell_len, [*self.head.split("\n"), *self.cells]))
+        return GAP + measure_column("", [*self.head.split("\n"), *self.cells])
 
 
 def type_table(selected: Selected, width: int, *, threads: bool = False) -> Table:
@@ -137,8 +142,10 @@ def type_table(selected: Selected, width: int, *, threads: bool = False) -> Tabl
     snapshot = selected.snapshot
     rows = list(snapshot)
     names = [escape_text(row.name) for row in rows]
-    longest = max(map(cell_len, ["TYPE", *names]))
-    columns = {title: Column(title, list(map(cell, rows))) for title, cell in CELLS.items()}
+    longest = measure_column("TYPE", names)
+    columns: dict[str, Column] = {}
+    for title, cell in CELLS.items():
+        columns[title] = Column(title, [cell(row) for row in rows])
     if snapshot.heap is not None or snapshot.why_no_heap:
         uses = [snapshot.find_use(row) for row in rows]
         columns["INSTANCES"] = Column("INSTANCES", [_format_instances(use) for use in uses])
@@ -154,9 +161,13 @@ def type_table(selected: Selected, width: int, *, threads: bool = False) -> Tabl
         if per_thread or not threads:
             break
     chosen |= _choose_columns(columns, THEN, left - _sum_widths(per_thread))
-    drawn = [columns[title] for title in TITLES if title in chosen - AFTER_THREADS]
-    drawn += per_thread
-    drawn += [columns[title] for title in TITLES if title in chosen & AFTER_THREADS]
+    drawn: list[Column] = []
+    last: list[Column] = []
+    for title in TITLES:
+        if title in chosen:
+            side = last if title in AFTER_THREADS else drawn
+            side.append(columns[title])
+    drawn += [*per_thread, *last]
     space = min(longest, max(1, width - _sum_widths(drawn)))
     return _draw_table([cut_to_width(name, space) for name in names], space, drawn)
 
@@ -172,16 +183,20 @@ def _choose_columns(columns: dict[str, Column], titles: Iterable[str], room: int
 
 
 def _sum_widths(columns: Iterable[Column]) -> int:
-    return sum(column.width for column in columns)
+    width = 0
+    for column in columns:
+        width += column.width
+    return width
 
 
 def _thread_columns(snapshot: Snapshot, rows: Sequence[ObjectCount], room: int) -> list[Column]:
     """Return a column per thread that fits, then one for the sum of the others."""
-    busy: Counter[int] = Counter({thread.native_id: 0 for thread in snapshot.threads})
-    for row in rows:
-        busy.update({thread: abs(number) for thread, number in row.contributions.items()})
     names = {thread.native_id: thread.name for thread in reversed(snapshot.threads)}
-    ranked = [thread for thread, _ in busy.most_common()]
+    busy: dict[int, int] = {thread.native_id: 0 for thread in snapshot.threads}
+    for row in rows:
+        for thread, number in row.contributions.items():
+            busy[thread] = busy.get(thread, 0) + abs(number)
+    ranked = sorted(busy, key=lambda thread: busy[thread], reverse=True)
     columns = []
     for thread in ranked:
         head = f"{cut_to_width(escape_text(names.get(thread, '')), THREAD_NAME)}\n{thread}"
@@ -206,7 +221,10 @@ def _format_contribution(row: ObjectCount, threads: Iterable[int]) -> str:
     """Return the sum of what some threads contribute to a row."""
     if row.contributed is None:
         return "?"
-    return format_count(sum(row.contributions.get(thread, 0) for thread in threads))
+    total = 0
+    for thread in threads:
+        total += row.contributions.get(thread, 0)
+    return format_count(total)
 
 
 def _draw_table(names: Sequence[str], space: int, columns: Sequence[Column]) -> Table:
@@ -222,7 +240,7 @@ def _draw_table(names: Sequence[str], space: int, columns: Sequence[Column]) -> 
             vertical="bottom",
         )
     for number, name in enumerate(names):
-        cells = [Text(each.cells[number], _cell_style(each, number)) for each in columns]
+        cells = [Text(column.cells[number], _cell_style(column, number)) for column in columns]
         table.add_row(Text(name), *cells)
     return table
 
@@ -240,28 +258,27 @@ def _cell_style(column: Column, number: int) -> str:
 def write_heading(snapshot: Snapshot) -> Text:
     """Return what was read, and how."""
     target = snapshot.target
-    facts = [
+    heading = join_facts(
         "inspector",
         f"pid {target.pid}",
         escape_text(target.command, LONGEST_COMMAND),
         f"Python {target.version} GIL {on_off(target.gil_enabled)}",
         format_plural(len(snapshot.threads), "thread"),
         format_plural(len(snapshot.interpreters), "interpreter"),
-    ]
-    lines = [Text(" · ".join(filter(None, facts)), "bold")]
+    )
+    lines = [Text(heading, "bold")]
     if target.gil_enabled:
         lines.append(Text(GIL_ON, "bold yellow"))
     alone = len(snapshot.interpreters) == 1
     if snapshot.why_not_exact:
         lines.append(Text(f"not exact: {escape_text(snapshot.why_not_exact)}"))
-    for each in snapshot.interpreters:
-        how = (
-            _describe_exactness(each, snapshot)
-            if alone
-            else f"interpreter {each.id}: {_describe_exactness(each, snapshot)}"
-        )
-        pool = f"{format_count(each.pool.in_use)} of {format_count(each.pool.capacity)} ids in use"
-        lines.append(Text(f"{how} · {pool}"))
+    for interpreter in snapshot.interpreters:
+        how = _describe_exactness(interpreter, snapshot)
+        if not alone:
+            how = f"interpreter {interpreter.id}: {how}"
+        pool = interpreter.pool
+        used = f"{format_count(pool.in_use)} of {format_count(pool.capacity)} ids in use"
+        lines.append(Text(f"{how} · {used}"))
     return Text("\n").join(lines)
 
 
@@ -297,13 +314,13 @@ def write_caption(selected: Selected, sort: str, remarks: Sequence[str] = ()) ->
     more = "; --limit 0 shows all" if len(rows) < selected.matching else ""
     lines = [f"{shown}, sorted by {sort}{more}"] if rows else ["no type matches"]
     if rows:
-        unread = any(row.deferred is None for row in rows)
+        stacks_were_read = all(row.deferred is not None for row in rows)
         lines.append(
             "TOTAL = LOCAL + SHARED + THREADS"
-            + (" (STACK was not read)" if unread else " + STACK")
+            + (" + STACK" if stacks_were_read else " (STACK was not read)")
             + ", SHARED without CPython's bias, which GETREFCOUNT has"
         )
     lines += _describe_heap(selected.snapshot)
-    if any(not row.settled for row in rows):
+    if not all(row.settled for row in rows):
         lines.append("~ moved while it was read")
     return Text("\n".join([*lines, *remarks]), "dim")

@@ -22,6 +22,7 @@ __all__ = [
     "format_duration",
     "format_plural",
     "format_share",
+    "join_facts",
     "list_names",
     "on_off",
 ]
@@ -45,9 +46,18 @@ def escape_text(text: str, longest: int = LONGEST) -> str:
     text = cut_middle(text, longest)
     if text.isprintable():
         return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
+    escaped = ""
+    for character in text:
+        if character.isprintable():
+            escaped += character
+        else:
+            escaped += character.encode("unicode_escape").decode()
+    return escaped
+
+
+def join_facts(*facts: str) -> str:
+    """Return the facts of a headline on one line; empty ones are left out."""
+    return " · ".join([fact for fact in facts if fact])
 
 
 def escape_markdown(text: str) -> str:

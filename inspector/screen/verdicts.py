@@ -8,10 +8,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from rich.console import Group
 from rich.text import Text
 
-from inspector.screen.cells import bare_table, cut_to_width, format_signed
+from inspector.screen.cells import bare_table, cut_to_width, format_signed, measure_column
 from inspector.screen.console import console_for
 from inspector.screen.selection import make_matcher
-from inspector.screen.text import escape_text, format_count, format_plural, on_off
+from inspector.screen.text import escape_text, format_count, format_plural, join_facts, on_off
 from inspector.verdict.advice import explain_verdict
 from inspector.verdict.evidence import Evidence, Verdict
 from inspector.verdict.judge import judge
@@ -69,12 +69,12 @@ def choose_used_types(used: Sequence[UsedType], selection: Selection) -> list[Us
     """Return what the filters let through, the most severe first."""
     matches = make_matcher(selection.filters)
 
-    def place(each: UsedType) -> tuple[int, int, str]:
-        judged = each.judgement
+    def place(found: UsedType) -> tuple[int, int, str]:
+        judged = found.judgement
         rank = len(Verdict) if judged is None else judged.verdict.rank
-        return rank, -abs(each.evidence.contributed or 0), each.row.name
+        return rank, -abs(found.evidence.contributed or 0), found.row.name
 
-    return sorted((each for each in used if matches(each.row.name)), key=place)
+    return sorted([found for found in used if matches(found.row.name)], key=place)
 
 
 def write_verdicts(
@@ -91,7 +91,7 @@ def write_verdicts(
         document: dict[str, Any] = {
             "target": target._asdict(),
             "remarks": list(remarks),
-            "types": [each.as_dict() for each in (rows[:limit] if limit else rows)],
+            "types": [row.as_dict() for row in (rows[:limit] if limit else rows)],
         }
         stream.write(json.dumps(document) + "\n")
         return
@@ -105,13 +105,13 @@ def verdicts_view(
     target: TargetInfo, rows: Sequence[UsedType], matching: int, width: int, remarks: Sequence[str]
 ) -> Group:
     """Return the table, how many there are, and what to do about each verdict."""
-    facts = [
+    heading = join_facts(
         "inspector verdicts",
         f"pid {target.pid}",
         escape_text(target.command, LONGEST),
         f"Python {target.version} GIL {on_off(target.gil_enabled)}",
-    ]
-    parts: list[Text | Table] = [Text(" · ".join(filter(None, facts)), "bold")]
+    )
+    parts: list[Text | Table] = [Text(heading, "bold")]
     if target.gil_enabled:
         parts.append(Text("the GIL is on: threads contend for it, not for any header", "bold"))
     parts.append(Text(""))
@@ -121,12 +121,14 @@ def verdicts_view(
     parts.append(
         Text(f"{len(rows):,} of {format_plural(matching, 'type')} that were used{more}", "dim")
     )
-    said = {each.judgement.verdict for each in rows if each.judgement is not None}
-    for verdict in filter(said.__contains__, Verdict):
-        parts.append(Text.assemble((f"{verdict}: ", "bold"), explain_verdict(verdict)))
-    if said & {Verdict.PLAIN_DECREF, Verdict.NO_UNIQUE_ID, Verdict.HOT_HEADER}:
+    shown = {row.judgement.verdict for row in rows if row.judgement is not None}
+    for verdict in Verdict:
+        if verdict in shown:
+            parts.append(Text.assemble((f"{verdict}: ", "bold"), explain_verdict(verdict)))
+    if shown & {Verdict.PLAIN_DECREF, Verdict.NO_UNIQUE_ID, Verdict.HOT_HEADER}:
         parts.append(Text.assemble(("BY: ", "bold"), _describe_threads(rows[0].evidence)))
-    return Group(*parts, *(Text(remark, "dim") for remark in remarks))
+    parts += [Text(remark, "dim") for remark in remarks]
+    return Group(*parts)
 
 
 def _describe_threads(evidence: Evidence) -> str:
@@ -140,8 +142,8 @@ def _describe_threads(evidence: Evidence) -> str:
 
 
 def _verdict_table(rows: Sequence[UsedType], width: int) -> Table:
-    names = [escape_text(each.row.name) for each in rows]
-    space = max(12, min(max(map(len, names)), LONGEST, width - TAKEN))
+    names = [escape_text(used.row.name) for used in rows]
+    space = max(12, min(measure_column("", names), LONGEST, width - TAKEN))
     table = bare_table()
     table.add_column("TYPE", width=space, no_wrap=True)
     table.add_column("VERDICT", width=13, no_wrap=True)
@@ -149,12 +151,14 @@ def _verdict_table(rows: Sequence[UsedType], width: int) -> Table:
         table.add_column(head, width=9, justify="right", no_wrap=True)
     table.add_column("BY", width=4, justify="right", no_wrap=True)
     table.add_column("INSTANCES", width=9, justify="right", no_wrap=True)
-    for name, each in zip(names, rows, strict=True):
-        judged, evidence = each.judgement, each.evidence
+    for name, used in zip(names, rows, strict=True):
+        judged, evidence = used.judgement, used.evidence
         table.add_row(
             Text(cut_to_width(name, space)),
             "" if judged is None else judged.verdict,
-            *map(format_signed, (evidence.total, evidence.header, evidence.contributed)),
+            format_signed(evidence.total),
+            format_signed(evidence.header),
+            format_signed(evidence.contributed),
             format_count(evidence.threads),
             format_signed(evidence.instances),
         )

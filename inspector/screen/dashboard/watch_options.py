@@ -25,7 +25,7 @@ FASTEST, SLOWEST = 0.1, 60.0
 SORTS_OVER_TIME: Final = ("rate", "growth", "updates", "instances", "bytes")
 """Sort keys that take more than one reading, or a reading of the heap."""
 
-BOARD_SORTS: Final = (*(name for name in SORTS if name != "name"), *SORTS_OVER_TIME, "name")
+BOARD_SORTS: Final = (*[name for name in SORTS if name != "name"], *SORTS_OVER_TIME, "name")
 """Sort keys of the dashboard, in the order in which the key ``s`` goes through them."""
 
 
