@@ -55,5 +55,4 @@ def list_gil_users(memory: Memory, published: Published, interpreter: int) -> li
         wants = module[fields.gil] if fields.gil % 8 else not word_at(module, fields.gil)
         if wants:
             found.append(key)
-    names = read_strings(memory, published, found)
-    return [name for name in names if name]
+    return [name for name in read_strings(memory, published, found) if name]

@@ -1,9 +1,9 @@
-"""Which blocks of a page are live, and of which types: the bytes of one page, taken apart.
+"""Counts the live blocks of one page by type, from a copy of its bytes.
 
 A block is live if its index is below the page's capacity and it is in no list of free
 blocks: ``free``, ``local_free``, ``xthread_free`` of its page, ``thread_delayed_free`` of
-the heap.  An object that CPython keeps for reuse (``_Py_freelists``) is in none of these;
-nobody refers to it, which its header says.
+the heap.  An object that CPython keeps for reuse (``_Py_freelists``) is in none of these
+lists, but its header says that it has no reference.
 
 As little as possible is done for each block: strides of whole pages are taken by slices, and
 equal words of several pages are told apart as bytes.
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 __all__ = ["Blocks", "TypeCounts", "count_types", "find_free_blocks", "find_live_blocks"]
 
 DEAD: Final = 0x7F7F_7F7F_7F7F
-"""Stands for a block that is not live: no address of a type ends in these digits."""
+"""Replaces the type of a block that is not live: no type has an address like this."""
 
 OB_REF_SHARED, OB_TYPE = 2, 3
-"""Words of an object's header, see :mod:`inspector.cpython.refcount`."""
+"""Words of an object's header; see :mod:`inspector.cpython.refcount`."""
 
 GC_BITS, LOCAL = 3, 4
 """Bytes of its second word."""
 
 MERGED: Final = 3
-"""``ob_ref_shared`` of an object that was merged, and has no reference left."""
+"""``ob_ref_shared`` of a merged object without references."""
 
 UNTRACKED: Final = bytes(0 if each & 1 else CHOSEN for each in range(256))
-"""Chooses objects whose ``ob_gc_bits`` are without ``_PyGC_BITS_TRACKED``."""
+"""Table for ``bytes.translate``: 1 for ``ob_gc_bits`` without ``_PyGC_BITS_TRACKED``."""
 
 
 class Blocks(NamedTuple):
@@ -56,9 +56,9 @@ class Blocks(NamedTuple):
     consistent: bool
     """The lists and the number of used blocks agree."""
     words: Words
-    """All that was read of the blocks."""
+    """All words that were read of the blocks."""
     stride: int
-    """Words that were read of each."""
+    """Words that were read of each block."""
 
 
 class TypeCounts(NamedTuple):
@@ -76,9 +76,9 @@ def find_live_blocks(
 ) -> Blocks:
     """Return the blocks of a page, and which of them are live.
 
-    ``entry`` are the bytes of its ``mi_page_t``, ``words`` those of its blocks up to the
-    planned capacity, or as many of each block, read right afterwards.  ``delayed`` are
-    addresses of blocks on the list of the heap.
+    ``entry`` has the bytes of its ``mi_page_t``, ``words`` those of its blocks up to the
+    planned capacity, or the beginning of each block, read right after ``entry``.  ``delayed``
+    has the addresses of blocks in the heap's ``thread_delayed_free``.
     """
     stride = words.size // page.capacity
     consistent = (
@@ -123,9 +123,9 @@ def _half(entry: bytes, at: int) -> int:
 def find_free_blocks(
     layout: HeapLayout, page: Page, entry: bytes, words: Words, stride: int
 ) -> tuple[list[int], bool]:
-    """Return the indices of blocks in the lists of a page, and whether all of that adds up.
+    """Return the indices of free blocks, and whether they agree with ``mi_page_t.used``.
 
-    ``stride`` are the words that were read of each block.
+    ``stride`` is the number of words that were read of each block.
     """
     heads = (
         word_at(entry, FREE),
@@ -150,14 +150,14 @@ def find_free_blocks(
     aligned = [place for place in free if not place % stride]
     indices = [place // stride for place in aligned]
     sound &= len(set(indices)) == len(free)
-    # Blocks that other threads freed still count as used.
+    # ``used`` includes blocks that other threads have freed.
     return indices, sound and lengths[0] + lengths[1] == page.capacity - used
 
 
 def _bury_unreferenced(
     types: array[int], second: bytes, words: Words, shared: int, stride: int
 ) -> None:
-    """Mark what nobody refers to: a local count of 0, and a shared one of 0, merged or not."""
+    """Mark objects without references: local and shared count are 0, merged or not."""
     low = second[LOCAL::8]
     index = low.find(0)
     if index < 0:

@@ -1,8 +1,8 @@
-"""Equal words of a page told apart and counted, without a look at each of them.
+"""Counts equal words of a page without a loop over the words.
 
-Words are taken apart into eight columns, one for each byte.  Where one column tells the
-words apart, the other seven follow from it, and each statement about words is one about
-bytes, which ``bytes.translate`` and ``bytes.count`` make of whole pages.
+Splits the words into eight columns, one for each byte.  If one column (the key) differs
+wherever words differ, equal bytes of this column mean equal words, and ``bytes.translate``
+and ``bytes.count`` select and count the words of a whole page.
 """
 
 from __future__ import annotations
@@ -28,48 +28,48 @@ __all__ = [
 ]
 
 TYPE_KEY: Final = 1
-"""The byte in which addresses of types differ most: they are multiples of 16 at least."""
+"""The byte in which addresses of types differ most; they are multiples of 16."""
 
 INVERT: Final = bytes(range(255, -1, -1))
-"""Makes the mask of all other places."""
+"""Table for ``bytes.translate`` that inverts a mask."""
 
 ALL_BYTES: Final = bytes(range(256))
 
 SLICE_BYTES: Final = range(2, 6)
-"""The bytes of an address that are not about a place in its slice, up to the last of 48 bits."""
+"""The bytes of an address of 48 bits that name its slice."""
 
 MOST_CLASSES: Final = 60
-"""Different bytes that are worth it; more are no types."""
+"""Most different values of the key; a page with more has no types in these words."""
 
 CHOSEN: Final = 255
-"""In a mask, which has one byte for each place: the place is chosen.  Others have 0."""
+"""A mask has one byte for each place: this for a chosen place, 0 for others."""
 
 CHOOSE: Final = tuple(
     bytes(each) + bytes([CHOSEN]) + bytes(255 - each) for each in range(MOST_CLASSES + 1)
 )
-"""By the number of a class: the table that makes a mask of it."""
+"""Number of a class -> table for ``bytes.translate`` that makes the mask of the class."""
 
 
 class WordClasses(NamedTuple):
-    """The words of an array, those that are equal in one class."""
+    """The words of an array in classes of equal words."""
 
     words: array[int]
     counts: dict[int, int]
     """How often each word occurs."""
     members: bytes
-    """The number of each word's class, from 1 on; 0 for those that are in none."""
+    """Number of the class of each place, from 1 on; 0 for places in no class."""
     numbers: dict[int, int]
-    """Number of the class of each word; words that the key does not tell apart have none."""
+    """Word -> number of its class; words that share a key value have none."""
 
     def select(self, word: int) -> bytes:
-        """Return the mask of the places at which a word is."""
+        """Return the mask of the places of a word."""
         number = self.numbers.get(word)
         if number is None:
             return bytes([CHOSEN * (each == word) for each in self.words])
         return self.members.translate(CHOOSE[number])
 
     def count_where(self, mask: bytes) -> dict[int, int]:
-        """Return how often each word occurs at the places of a mask."""
+        """Return how often each word occurs at the places that a mask chooses."""
         members = mask_bytes(self.members, mask)
         found = {}
         for word, number in self.numbers.items():
@@ -83,7 +83,7 @@ class WordClasses(NamedTuple):
 
 
 def mask_bytes(data: bytes, mask: bytes) -> bytes:
-    """Return bytes, and 0 where a mask of the same size has 0."""
+    """Return bytes with 0 wherever a mask of the same size has 0."""
     both = int.from_bytes(data, "little") & int.from_bytes(mask, "little")
     return both.to_bytes(len(data), "little")
 
@@ -99,7 +99,7 @@ def join_columns(columns: Sequence[array[int]]) -> array[int]:
 
 
 def any_address(addresses: array[int], mask: bytes) -> bool:
-    """Whether one of the chosen addresses is not NULL."""
+    """Whether any of the chosen addresses is not NULL."""
     data = addresses.tobytes()
     either = 0
     for number in SLICE_BYTES:
@@ -134,9 +134,9 @@ def classify_words(words: array[int]) -> WordClasses:
 
 
 def count_slices(addresses: array[int], mask: bytes) -> dict[int, int]:
-    """Return how many of the chosen addresses are in each slice, by its number.
+    """Return number of the slice -> how many of the chosen addresses are in it.
 
-    Looks at the four bytes that tell slices of user space apart.
+    Compares the four bytes in which slices of user space differ.
     """
     data = addresses.tobytes()
     columns = [data[number::8] for number in SLICE_BYTES]
@@ -144,7 +144,7 @@ def count_slices(addresses: array[int], mask: bytes) -> dict[int, int]:
     chosen = int.from_bytes(mask, "little")
     key = columns[0]
     if left_out:
-        # What is left out has a value of its own, which NULL has not.
+        # Places that are not chosen get a value that no address has.
         without = int.from_bytes(mask.translate(INVERT), "little")
         key = (int.from_bytes(key, "little") | without).to_bytes(len(key), "little")
     places = _find_values(key)
@@ -169,7 +169,7 @@ def count_slices(addresses: array[int], mask: bytes) -> dict[int, int]:
 
 
 def _mask_of(values: set[int], key: bytes) -> bytes:
-    """Return the mask of places at which a column has some values."""
+    """Return the mask of the places at which a column has one of some values."""
     table = bytearray(256)
     for value in values:
         table[value] = CHOSEN
@@ -185,10 +185,10 @@ def _find_values(key: bytes) -> dict[int, int] | None:
 
 
 def _find_mixed(columns: list[bytes], key: bytes, places: dict[int, int], chosen: int) -> set[int]:
-    """Return those values of the key that belong to different words.
+    """Return the values of the key that several different words share.
 
-    ``places`` has for each value where it is first.  All words with that value are equal
-    if each of their bytes is the one of the word there.  ``chosen`` is a mask, as a number.
+    ``places`` has the first place of each value.  Words with this value are equal if each of
+    their bytes equals that of the word at the first place.  ``chosen`` is a mask as a number.
     """
     mixed: set[int] = set()
     size = len(key)

@@ -1,12 +1,12 @@
-"""Find mimalloc's private offsets in a live process, by what must be true of them.
+"""Finds mimalloc's private offsets in a live process, by what must be true of them.
 
 Source: as :mod:`inspector.cpython.heap_layout`; mimalloc 2.1.2 (CPython 3.14.7, 3.15.0rc2)
-and 2.5.2.  The objects of the pools of unique ids tell where segments are for certain,
-and the thread states where heaps are.  Every offset is the only one at which a statement
-holds for all pages of those segments; where none or several are, there is no layout.
+and 2.5.2.  Objects in the pools of unique ids are certainly in segments, and thread states
+certainly contain heaps.  An offset is accepted if it is the only one at which a statement
+holds for all pages of those segments; otherwise there is no layout.
 
-A target that moves can make a true offset fail, and the caller tries again; it cannot
-make a false one pass.
+A process that changes meanwhile can make the right offset fail, so the caller tries again;
+it cannot make a wrong one pass.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["discover_heap"]
 
 FIRST_UNKNOWN: Final = FREE + 8
-"""Where members of ``mi_page_t`` begin that move between versions."""
+"""Offset of the first member of ``mi_page_t`` that moves between versions."""
 
 SLICE_BITS: Final = SLICE.bit_length() - 1
 
@@ -59,8 +59,8 @@ SLICE_BITS: Final = SLICE.bit_length() - 1
 def discover_heap(memory: Memory, anchors: Anchors) -> HeapLayout:
     """Return the layout of a process's heap.
 
-    Raises :class:`LayoutError` with the first member that no offset fits, or several do,
-    and :class:`MemoryFault` where memory went away.
+    Raises :class:`LayoutError` for the first member that no offset fits, or several, and
+    :class:`MemoryFault` if memory was unmapped meanwhile.
     """
     segments = {address & -SEGMENT for address in anchors.members}
     places = find_places(memory, list(segments))
@@ -144,7 +144,7 @@ def discover_heap(memory: Memory, anchors: Anchors) -> HeapLayout:
 
 
 def _find_owner(entries: Sequence[Entry], anchors: Anchors) -> int:
-    """Return the offset of the word that leads into a thread state unless it is abandoned."""
+    """Return the offset of ``xheap``: it leads into a thread state unless it is abandoned."""
     if not entries:
         raise LayoutError("mi_segment_t.slices", expected="pages in use", found="none")
     found = [
@@ -156,14 +156,14 @@ def _find_owner(entries: Sequence[Entry], anchors: Anchors) -> int:
 
 
 def _leads_to_owner(entry: Entry, at: int, anchors: Anchors) -> bool:
-    """Whether a word is in a thread state, or 0 in a segment that no thread has."""
+    """Whether a word is an address in a thread state, or 0 in a segment without a thread."""
     if not entry.thread:
         return not entry.word(at)
     return offset_in_thread(entry.word(at), anchors) is not None
 
 
 def _find_heaps(entries: Sequence[Entry], anchors: Anchors, owner: int) -> Heaps:
-    """Return where heaps are: as many equal steps apart as their numbers, the third for GC."""
+    """Return where heaps are in a thread state: their distances are as their numbers."""
     offsets = {
         offset
         for each in entries
@@ -176,7 +176,7 @@ def _find_heaps(entries: Sequence[Entry], anchors: Anchors, owner: int) -> Heaps
     }
     ordered = sorted(offsets)
     size = gcd(*(after - before for before, after in pairwise(ordered)))
-    # Two heaps could be two steps apart.
+    # Two heaps whose numbers differ by 2 are two steps apart.
     if len(of_members) == 1 and HEAPS - 1 <= len(ordered) <= HEAPS and size:
         first = (of_members.copy().pop() or 0) - GC_HEAP * size
         numbers = [(offset - first) // size for offset in ordered]
@@ -190,7 +190,7 @@ def _find_heaps(entries: Sequence[Entry], anchors: Anchors, owner: int) -> Heaps
 
 
 def _pages_of(members: Sequence[int], entries: Sequence[Entry]) -> Iterable[Entry]:
-    """Return the page of each object."""
+    """Return the page that contains each object."""
     by_slice = {at >> SLICE_BITS: each for each in entries for at in each.slices}
     return [
         by_slice[address >> SLICE_BITS] for address in members if address >> SLICE_BITS in by_slice

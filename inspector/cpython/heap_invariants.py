@@ -1,6 +1,6 @@
-"""What must be true of a heap's structures, as tests of offsets: no place is chosen here.
+"""Tests of offsets of a heap's structures: what must be true at the right offset.
 
-The parts of :mod:`inspector.cpython.heap_discovery`.
+:mod:`inspector.cpython.heap_discovery` chooses offsets with them.
 """
 
 from __future__ import annotations
@@ -40,40 +40,40 @@ TAG_BITS: Final = 15
 SLICE_BITS: Final = SLICE.bit_length() - 1
 
 RANDOM: Final = 40
-"""A random number of 64 bits is none of so few: it has bits from this one on."""
+"""A random number of 64 bits has bits from this one on, in nearly every process."""
 
 
 class Owner(NamedTuple):
-    """A thread state, in which there are four heaps."""
+    """A thread state, which contains four heaps."""
 
     address: int
     identity: int
     """``_Py_ThreadId()``."""
     bound: bool
-    """Its thread has begun: its heaps are initialised."""
+    """Whether its thread has begun: only then its heaps are initialised."""
 
 
 class Anchors(NamedTuple):
-    """What is known of a process before its heap is understood."""
+    """What is known of a process before the layout of its heap is found."""
 
     members: Sequence[int]
-    """Addresses of objects that the collector knows: those with a unique id."""
+    """Addresses of objects in the heap of the collector: those with a unique id."""
     owners: Sequence[Owner]
     begin: int
-    """Offset in a thread state from which on its heaps may stand."""
+    """First offset in a thread state at which its heaps can be."""
     end: int
-    """Offset at which they have ended."""
+    """Offset in a thread state before which its heaps end."""
 
 
 class Heaps(NamedTuple):
-    """Where heaps are in a thread state."""
+    """Offset and size of the heaps in a thread state."""
 
     first: int
     size: int
 
 
 def only(field: str, found: Sequence[int], pages: int) -> int:
-    """Return the one offset that was found; raise :class:`LayoutError` for none or several."""
+    """Return the only offset of a list; raise :class:`LayoutError` for none or several."""
     if len(found) != 1:
         raise LayoutError(
             field, expected=f"one offset that fits {pages} pages", found=str(len(found))
@@ -90,19 +90,19 @@ def offset_in_thread(address: int, anchors: Anchors) -> int | None:
 
 
 def fits(entry: Entry, at: int) -> bool:
-    """Whether blocks of the size at an offset fill the page but for less than four of them."""
+    """Whether blocks of the size at an offset fill the page, except for less than four blocks."""
     size, reserved = entry.integer(at), entry.half(RESERVED)
     return size >= 8 and reserved * size <= entry.room < (reserved + 4) * size  # noqa: PLR2004 - a word
 
 
 def is_list(entries: Sequence[Entry], at: int) -> bool:
-    """Whether a word is NULL or a block of the page everywhere, and not always NULL."""
+    """Whether a word is NULL or a block of the page in all pages, and not NULL in all."""
     heads = [(each, each.word(at)) for each in entries if each.word(at)]
     return bool(heads) and all(each.holds(head) for each, head in heads)
 
 
 def require_lists(entries: Sequence[Entry], thread_free: int) -> None:
-    """Refuse pages whose lists of free blocks lead elsewhere."""
+    """Raise for a page whose lists of free blocks lead out of the page."""
     for each in entries:
         for field, head in (
             ("free", each.word(FREE)),
@@ -124,7 +124,7 @@ def start_of(entry: Entry, start: int | None, block_size: int) -> int:
 def find_tag(
     entries: Sequence[Entry], owner: int, heaps: Heaps, anchors: Anchors
 ) -> tuple[int, int]:
-    """Return the byte and the shift at which a page has the number of its heap."""
+    """Return the byte and the shift at which ``mi_page_t`` has the number of its heap."""
     owned = []
     for each in entries:
         offset = offset_in_thread(each.word(owner), anchors)
@@ -141,9 +141,9 @@ def find_tag(
 
 
 def find_cookie(places: Places) -> tuple[int, int]:
-    """Return where the cookie of a segment is, and what it says in all of them.
+    """Return the offset of a segment's cookie, and the secret that all segments share.
 
-    The masks of slices that are in use come before it, and may look random.
+    The masks of used slices, which may look random too, come before the cookie.
     """
     found = None
     for at in range(0, places.slices - 8, 8):
@@ -161,7 +161,7 @@ def find_cookie(places: Places) -> tuple[int, int]:
 
 
 def find_delayed(memory: Memory, anchors: Anchors, heaps: Heaps) -> int:
-    """Return where a heap has blocks that other threads freed: before its thread's id."""
+    """Return the offset of ``thread_delayed_free`` in a heap: before the id of its thread."""
     bound = [each for each in anchors.owners if each.bound]
     ranges = [
         (each.address + heaps.first + number * heaps.size, heaps.size)
@@ -187,7 +187,7 @@ def find_delayed(memory: Memory, anchors: Anchors, heaps: Heaps) -> int:
 
 
 def find_object_offset(members: Sequence[int], blocks: Sequence[tuple[Entry, int, int]]) -> int:
-    """Return how many bytes of its block are before an object."""
+    """Return the bytes before an object in its block: 0, or 16 with debug hooks."""
     by_slice = {
         at >> SLICE_BITS: (start, block) for entry, start, block in blocks for at in entry.slices
     }

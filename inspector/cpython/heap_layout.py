@@ -1,10 +1,10 @@
-"""The private structures of mimalloc in one process: what was found, and how to read it.
+"""The layout of mimalloc's private structures in one process.
 
 Source: ``mi_page_t``, ``mi_segment_t`` and ``mi_heap_t`` in
 Include/internal/mimalloc/mimalloc/types.h, ``_PyThreadStateImpl.mimalloc`` in
-Include/internal/pycore_mimalloc.h.  What differs between the versions of mimalloc that
-CPython carries (2.1.2, 2.5.2) and between builds is found in the process itself, see
-:mod:`inspector.cpython.heap_discovery`; what is the same in all of them stands here.
+Include/internal/pycore_mimalloc.h.  This module has what is the same in all versions of
+mimalloc that CPython contains (2.1.2, 2.5.2) and in all builds.  The rest is found in the
+process itself (:mod:`inspector.cpython.heap_discovery`).
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ SLICE: Final = 1 << 16
 SLICES: Final = SEGMENT // SLICE
 
 HEADER: Final = SLICE
-"""Bytes of a segment that hold what describes it: its first slice."""
+"""Bytes of a segment's header: its first slice."""
 
 CAPACITY, RESERVED, FREE = 10, 12, 16
-"""Of ``mi_page_t``: ``capacity`` u16, ``reserved`` u16, ``free``; the same in every version."""
+"""Offsets in ``mi_page_t``: ``capacity`` u16, ``reserved`` u16, ``free``; in every version."""
 
 HEAPS: Final = 4
 MEM_HEAP, OBJECT_HEAP, GC_HEAP, GC_PRE_HEAP = range(HEAPS)
 HEAP_NAMES: Final = ("mem", "object", "gc", "gc_pre")
-"""``_Py_mimalloc_heap_id``: raw memory of containers, objects that the collector does not
-know, objects that it knows, and those of them with two words before the header."""
+"""``_Py_mimalloc_heap_id``: raw memory of containers, objects that the collector cannot
+track, objects that it can track, and those of them with two words before the header."""
 
 PRE_HEADER: Final = 16
-"""Bytes before the header of an object of the last heap: its dictionary and weak references."""
+"""Bytes before the header of an object in the last heap: dictionary and weak references."""
 
 
 class HeapLayout(NamedTuple):
@@ -79,12 +79,12 @@ class HeapLayout(NamedTuple):
     owner: int
     """``mi_page_t.xheap``: the heap that has the page, NULL for an abandoned one."""
     page_start: int | None
-    """``mi_page_t.page_start``; None where it has to be worked out."""
+    """``mi_page_t.page_start``; None in versions that compute it."""
     keys: int | None
-    """``mi_page_t.keys``; None where free lists are not encoded."""
+    """``mi_page_t.keys``; None for builds that do not encode free lists."""
     tag_byte: int
     tag_shift: int
-    """Where the four bits are that tell of which heap a page is."""
+    """Byte and shift of the four bits with the number of a page's heap."""
     heaps: int
     """``_PyThreadStateImpl.mimalloc.heaps``."""
     heap_size: int
@@ -94,15 +94,15 @@ class HeapLayout(NamedTuple):
     object_offset: int
     """Bytes before an object in its block: 16 with the debug hooks of PyMem, else 0."""
     offsets: tuple[Offset, ...]
-    """All of these with what speaks for them."""
+    """All of these offsets with their evidence."""
 
     def header_at(self, heap: int) -> int:
-        """Return where the header of an object is in a block of a heap, by its number."""
+        """Return the offset of an object's header in a block of the heap with this number."""
         return self.object_offset + (PRE_HEADER if heap == GC_PRE_HEAP else 0)
 
     @property
     def goal(self) -> int:
-        """``mi_page_t.qsbr_goal``, its last member: not 0 while an empty page waits for readers."""
+        """``mi_page_t.qsbr_goal``, the last member: not 0 while an empty page waits for readers."""
         return self.page - 8
 
     @property

@@ -1,7 +1,7 @@
-"""Words of a copy, and the lists of free blocks that lead through them.
+"""Follows lists of free blocks in a copy of a page.
 
-Links are plain addresses, or encoded where mimalloc was built to find out who overwrites
-free blocks (``MI_ENCODE_FREELIST``, as in a pydebug build); heads of lists are always plain.
+Links are plain addresses, or encoded in builds that detect overwritten free blocks
+(``MI_ENCODE_FREELIST``, as in a pydebug build); heads of lists are always plain.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MASK: Final = (1 << 64) - 1
 
 
 class Words(NamedTuple):
-    """Bytes of a process as 64-bit words, in an array that may hold others too."""
+    """Memory of a process as 64-bit words, part of a larger array."""
 
     values: array[int]
     first: int
@@ -30,18 +30,18 @@ class Words(NamedTuple):
 
     @classmethod
     def of(cls, data: bytes) -> Words:
-        """Return the words of some bytes."""
+        """Return bytes as words."""
         words = array("Q")
         words.frombytes(data)
         return cls(words, 0, len(words))
 
     def column(self, at: int, stride: int) -> array[int]:
-        """Return every ``stride``-th word from one on."""
+        """Return every ``stride``-th word, beginning with the first one given."""
         return self.values[self.first + at : self.first + self.size : stride]
 
 
 class Link(NamedTuple):
-    """How a list's links are encoded: ``mi_ptr_decode`` of mimalloc/internal.h."""
+    """The keys of encoded links; see ``mi_ptr_decode`` (mimalloc/internal.h)."""
 
     null: int
     first: int
@@ -57,7 +57,7 @@ class Link(NamedTuple):
 
 
 def link_of(layout: HeapLayout, page: Page, entry: bytes) -> Link | None:
-    """Return how the links of a page are encoded; None where they are plain addresses."""
+    """Return the keys of a page's links; None for plain addresses."""
     if layout.keys is None:
         return None
     return Link(page.entry, word_at(entry, layout.keys), word_at(entry, layout.keys + 8))
@@ -66,10 +66,10 @@ def link_of(layout: HeapLayout, page: Page, entry: bytes) -> Link | None:
 def follow_list(
     words: Words, head: int, start: int, limit: int, link: Link | None
 ) -> tuple[list[int], bool]:
-    """Return the places of the blocks of a list, as indices of words, and whether it ends.
+    """Return the blocks of a list as indices of words, and whether the list ends.
 
-    ``words`` are those of the page from address ``start`` on.  A list that leaves the page,
-    or is longer than ``limit``, does not end as it should.
+    ``words`` are the words of the page from address ``start`` on.  A list that leaves the
+    page, or has more than ``limit`` blocks, does not end.
     """
     places: list[int] = []
     values, first, size = words
@@ -88,7 +88,7 @@ def follow_list(
 def follow_cut(
     words: Words, head: int, page: Page, stride: int, link: Link | None
 ) -> tuple[list[int], bool]:
-    """Do what :func:`follow_list` does where only the beginning of each block is there."""
+    """Do the same as :func:`follow_list` if only the beginning of each block was read."""
     places: list[int] = []
     values, first, _ = words
     address = head

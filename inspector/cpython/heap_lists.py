@@ -1,6 +1,6 @@
-"""The lists of free blocks of mimalloc: how links are encoded, and where blocks are counted.
+"""Finds ``used`` and ``keys`` of ``mi_page_t`` by the lists of free blocks.
 
-The second part of :mod:`inspector.cpython.heap_discovery`.
+A part of :mod:`inspector.cpython.heap_discovery`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGEST_BLOCK: Final = 4096
 FEWEST_PAGES: Final = 4
 
 TORN: Final = 8
-"""One of so many pages may move while it is read."""
+"""One page in this many may change while it is read."""
 
 Placed = tuple["Entry", int, int]
 """A page, where its first block is, and how large blocks are."""
@@ -36,7 +36,7 @@ class Lists(NamedTuple):
     used: int
     keys: int | None
     pages: int
-    """From how many pages."""
+    """Pages that agree."""
 
 
 class _Sample(NamedTuple):
@@ -50,8 +50,8 @@ class _Sample(NamedTuple):
 def find_lists(memory: Memory, pages: Sequence[Placed], lists: tuple[int, int], size: int) -> Lists:
     """Return where ``used`` and ``keys`` are in ``mi_page_t``, which has ``size`` bytes.
 
-    ``lists`` are the offsets of ``local_free`` and ``xthread_free``.  Links are plain if
-    following them ends; if not, decoded by keys just before ``xthread_free``.
+    ``lists`` are the offsets of ``local_free`` and ``xthread_free``.  Links are plain if the
+    lists end; otherwise they are decoded with the keys right before ``xthread_free``.
     """
     local_free, thread_free = lists
     samples = _read_samples(memory, pages, local_free)
@@ -84,7 +84,7 @@ def find_lists(memory: Memory, pages: Sequence[Placed], lists: tuple[int, int], 
 
 def _read_samples(memory: Memory, pages: Sequence[Placed], local_free: int) -> list[_Sample]:
     """Return pages with free blocks, and their blocks."""
-    # Those with both lists tell most.
+    # Pages with both lists show most.
     wanted = [each for each in pages if each[2] <= LARGEST_BLOCK]
     wanted.sort(key=lambda each: -bool(each[0].word(FREE)) - bool(each[0].word(local_free)))
     chosen = wanted[:MOST_PAGES]
@@ -104,7 +104,7 @@ def _read_samples(memory: Memory, pages: Sequence[Placed], local_free: int) -> l
 
 
 def _count_free(sample: _Sample, lists: tuple[int, int], keys: int | None) -> int | None:
-    """Return the number of blocks in some lists of a page; None where one does not end."""
+    """Return the number of blocks in some lists of a page; None if one does not end."""
     entry = sample.entry
     link = None
     if keys is not None:

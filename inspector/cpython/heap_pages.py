@@ -1,7 +1,7 @@
-"""Segments and pages of mimalloc: found in a process, and decoded.
+"""Finds the segments of mimalloc in a process, and decodes their pages.
 
-Segments alone are enough: every page says of which heap it is, so that no list of a
-thread or of an interpreter has to be followed, and what threads left behind is there too.
+Every page names its heap, so no list of a thread or of an interpreter has to be followed,
+and pages of ended threads are found too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 MOST_INFO_SLICES: Final = 16
-"""Slices that describe a segment; it is 1, with guard pages 2."""
+"""Most slices of a segment's header: 1, with guard pages 2."""
 
 MOST_BLOCK: Final = 1 << 40
 
@@ -48,7 +48,7 @@ SLICE_BITS: Final = SLICE.bit_length() - 1
 
 
 class Page(NamedTuple):
-    """``mi_page_t`` as a segment's header has it."""
+    """A ``mi_page_t`` in the header of a segment."""
 
     entry: int
     """Address of the structure."""
@@ -61,11 +61,11 @@ class Page(NamedTuple):
     block: int
     """Bytes of each block."""
     capacity: int
-    """Blocks that have ever been in use; none behind them has a meaning."""
+    """Blocks that have ever been in use; the memory behind them has no meaning."""
     reserved: int
     """Blocks that it has room for."""
     used: int
-    """Blocks in use, among them those that other threads freed since."""
+    """Blocks in use, including blocks that other threads have freed."""
     heap: int
     """Number of its heap: of :data:`~inspector.cpython.heap_layout.HEAP_NAMES`."""
     owner: int
@@ -73,26 +73,26 @@ class Page(NamedTuple):
     free: int
     """Head of the list of free blocks."""
     goal: int
-    """Not 0 while an empty page waits for threads that may still read in it."""
+    """Not 0 while an empty page waits for threads that may still read it."""
 
 
 class Torn(Exception):
-    """A header was read while it changed, or is none."""
+    """The bytes are no header of a segment, or were read while it changed."""
 
 
 class Segment(NamedTuple):
-    """A segment: its pages, and whose it is."""
+    """A segment with its owner and its pages."""
 
     address: int
     thread: int
     """``_Py_ThreadId()`` of the owner; 0 for an abandoned segment."""
     pages: list[Page]
     gaps: list[tuple[int, int]]
-    """Address and size of each run of slices that no page has."""
+    """Address and size of each run of slices without a page."""
 
 
 def find_boundaries(pid: int) -> list[int]:
-    """Return the addresses at which a process may have a segment."""
+    """Return the addresses at which the mappings of a process have room for a segment."""
     return find_present_pages(pid, find_anonymous_boundaries(pid, SEGMENT))
 
 
@@ -111,7 +111,7 @@ def index_pages(pages: Iterable[Page]) -> dict[int, Page]:
 
 
 def page_start(slice_address: int, room: int, block: int, reserved: int) -> int:
-    """Return where the blocks begin: up to three blocks behind the start of the slice.
+    """Return the address of the first block: up to three blocks behind the slice's start.
 
     ``_mi_segment_page_start_from_slice`` (Objects/mimalloc/segment.c).
     """
@@ -124,10 +124,10 @@ def read_segments(
     boundaries: Sequence[int],
     known: dict[int, tuple[bytes, Segment]] | None = None,
 ) -> tuple[list[Segment], list[int]]:
-    """Return the segments at these addresses, and those addresses that moved while read.
+    """Return the segments at these addresses, and the addresses whose header changed meanwhile.
 
-    A place is a segment if the secret that all of a process share is in it.  ``known`` has
-    headers that were decoded before, and gets those that are decoded now.
+    There is a segment at an address if its cookie has the secret that all segments of the
+    process share.  Headers are taken from ``known`` if decoded before, and added to it.
     """
     words = memory.read_many([(address + layout.cookie, 8) for address in boundaries])
     found = [
@@ -154,7 +154,7 @@ def read_segments(
 
 
 def decode_segment(layout: HeapLayout, address: int, header: bytes) -> Segment | None:
-    """Return a segment by the bytes of its header; None where its spans do not add up."""
+    """Decode the header of a segment; return None if its spans do not add up."""
     pages: list[Page] = []
     gaps: list[tuple[int, int]] = []
     try:
@@ -171,10 +171,10 @@ def decode_segment(layout: HeapLayout, address: int, header: bytes) -> Segment |
 def walk_segment(
     layout: HeapLayout, address: int, header: bytes
 ) -> Iterator[Page | tuple[int, int]]:
-    """Yield the pages of a segment, and address and size of what no page has.
+    """Yield the pages of a segment, and address and size of its spans without a page.
 
-    One after the other, for who must not hold all of them.  Raises :class:`Torn` where the
-    spans of its header do not add up.
+    Yields one at a time, for callers that must not keep all of them.  Raises :class:`Torn` if
+    the spans of the header do not add up.
     """
     data = memoryview(header)
     halves, integers, words = data.cast("H"), data.cast("I"), data.cast("Q")
@@ -226,7 +226,7 @@ def walk_segment(
 
 
 def _is_page(room: int, block: int, capacity: int, reserved: int) -> bool:
-    """Whether so many blocks of a size can be in a page of so many bytes."""
+    """Whether a page of ``room`` bytes has room for ``reserved`` blocks of a size."""
     return (
         capacity <= reserved
         and 8 <= block <= MOST_BLOCK  # noqa: PLR2004 - the smallest block is a word

@@ -1,7 +1,7 @@
-"""Where the header of a segment keeps its pages: the first step of finding mimalloc's layout.
+"""Finds the array of pages in the header of a segment: the first step to mimalloc's layout.
 
-Knows: spans of slices follow each other without a gap up to the end of a segment, and the
-last slice of each leads back to its first (``mi_segment_span_allocate`` and ``_free``,
+Spans of slices follow each other without a gap up to the end of a segment, and the last
+slice of each leads back to its first (``mi_segment_span_allocate`` and ``_free``,
 Objects/mimalloc/segment.c).
 """
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Places", "find_places", "spans_of"]
 
 FIRST, LAST = 96, 1024
-"""Where ``slices`` may begin; it is at 264 and 288."""
+"""Offsets at which ``slices`` can begin; known are 264 and 288."""
 
 SMALLEST, LARGEST = 80, 120
-"""Bytes that ``mi_page_t`` may have; it has 96 and 112."""
+"""Sizes that ``mi_page_t`` can have; known are 96 and 112."""
 
 MOST_SEGMENTS: Final = 64
-"""Segments that are looked at."""
+"""Most segments that are read."""
 
 MOST_INFO_SLICES: Final = 16
 
 
 class Entry(NamedTuple):
-    """A page that is in use, as bytes."""
+    """The bytes of a page that is in use."""
 
     address: int
-    """Of its ``mi_page_t``."""
+    """Address of its ``mi_page_t``."""
     slice: int
     """Address of its first slice."""
     room: int
     """Bytes of its slices."""
     thread: int
-    """What stands before the slices of its segment: the owner's id, 0 for an abandoned one."""
+    """The bytes of its segment before ``slices``, with the owner's id, 0 for an abandoned one."""
     data: bytes
     """Its ``mi_page_t``."""
 
@@ -60,7 +60,7 @@ class Entry(NamedTuple):
 
     @property
     def slices(self) -> range:
-        """The addresses of its slices."""
+        """Return the addresses of its slices."""
         return range(self.slice, self.slice + self.room, SLICE)
 
     def holds(self, address: int) -> bool:
@@ -69,20 +69,20 @@ class Entry(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Segments that were looked at, and the pages in them."""
+    """The segments that were read, and their pages."""
 
     slices: int
     page: int
     headers: dict[int, bytes]
-    """By address of the segment."""
+    """Address of the segment -> its pages."""
     entries: list[Entry]
 
 
 def find_places(memory: Memory, segments: Sequence[int]) -> Places:
-    """Return the pages of some segments, and where in a header they stand.
+    """Return the pages of some segments, and the offset of ``slices`` in a header.
 
-    Raises :class:`LayoutError` unless there is one such place that fits all segments, and
-    :class:`MemoryFault` where one went away.
+    Raises :class:`LayoutError` unless exactly one offset fits all segments, and
+    :class:`MemoryFault` if a segment was unmapped meanwhile.
     """
     chosen = sorted(segments)[:MOST_SEGMENTS]
     headers: dict[int, bytes] = {}
@@ -92,7 +92,7 @@ def find_places(memory: Memory, segments: Sequence[int]) -> Places:
         if header is None:
             raise MemoryFault(address, HEADER)
         headers[address] = header
-    # 32 bits each, looked at some thousand times.
+    # 32 bits each: they are indexed thousands of times.
     integers = [memoryview(header).cast("I").tolist() for header in headers.values()]
     found = [
         (slices, page)
@@ -114,7 +114,7 @@ def find_places(memory: Memory, segments: Sequence[int]) -> Places:
             thread = word_at(header, slices - 8)
             place, room = address + number * SLICE, count * SLICE
             entry = Entry(address + at, place, room, thread, header[at : at + page])
-            # What describes the segment, and free spans, have no blocks.
+            # The span of the header, and free spans, have no blocks.
             if 0 < entry.half(CAPACITY) <= entry.half(RESERVED):
                 entries.append(entry)
     return Places(slices, page, headers, entries)

@@ -1,4 +1,4 @@
-"""Whether a word is the address of a type, and what the type says of its instances."""
+"""Tells whether words are addresses of types, and reads what is attached to instances."""
 
 from __future__ import annotations
 
@@ -32,34 +32,34 @@ MOST_BASES: Final = 64
 LONGEST_NAME: Final = 16
 
 MOST_TYPES: Final = 1 << 17
-"""Words that are looked at: raw memory may hold any number of them."""
+"""Most different words that are tested: raw memory may contain any number."""
 
 LOWEST, HIGHEST = 1 << 16, 1 << 56
 
 
 class TypeFacts(NamedTuple):
-    """A type as it stands in memory."""
+    """The memory of a type."""
 
     address: int
     flags: int
     words: bytes
-    """The structure, of a heap type up to its unique id."""
+    """The bytes of its structure; of a heap type up to its unique id."""
 
     @property
     def heap(self) -> bool:
-        """Whether it was made at run time."""
+        """Whether it is a heap type."""
         return bool(self.flags & HEAP_TYPE)
 
     @property
     def named(self) -> Named:
-        """What asks for its name."""
+        """Return what :class:`~inspector.cpython.names.Names` takes to name it."""
         return ("type" if self.heap else "static", self.address, self.words)
 
 
 def read_types(memory: Memory, layout: Layout, words: Collection[int]) -> dict[int, TypeFacts]:
-    """Return those words that are addresses of types, each with what it says.
+    """Return the words that are addresses of types, each with the memory of the type.
 
-    A type is what has a type whose instances are types (``Py_TPFLAGS_TYPE_SUBCLASS``).
+    An object is a type if its own type has the flag ``Py_TPFLAGS_TYPE_SUBCLASS``.
     """
     size = layout.published["type_object.size"]
     flags_at = layout.published["type_object.tp_flags"]
@@ -83,7 +83,7 @@ def read_types(memory: Memory, layout: Layout, words: Collection[int]) -> dict[i
     heap = [each for each in found.values() if each.heap]
     longer = memory.read_many([(each.address, layout.type_unique_id) for each in heap])
     for facts, piece in zip(heap, longer, strict=True):
-        # Raw memory may look like a heap type that is cut off.
+        # Raw memory may look like the beginning of a heap type.
         if piece is None:
             del found[facts.address]
         else:
@@ -92,21 +92,21 @@ def read_types(memory: Memory, layout: Layout, words: Collection[int]) -> dict[i
 
 
 class Attached(NamedTuple):
-    """Where an instance has the addresses of raw memory that hangs on it."""
+    """Where an instance has the address of its raw memory."""
 
     at: int
-    """Bytes from its header."""
+    """Offset from its header."""
     instead: int | None = None
-    """What hangs on it instead, if that is not NULL."""
+    """Offset of a word that is not NULL in instances without raw memory of their own."""
 
 
 def find_attached(
     memory: Memory, layout: Layout, found: Mapping[int, TypeFacts]
 ) -> dict[int, Attached]:
-    """Return those types of whose instances it is known what hangs on them.
+    """Return the types whose instances are known to have raw memory.
 
-    The array of a list; the keys of a dictionary, which it shares with others if it has
-    ``ma_values``; the table of a set, unless it is small; the buffer of a ``bytearray``
+    Raw memory is the array of a list; the keys of a dictionary, which it shares with others if
+    it has ``ma_values``; the table of a set, unless it is small; the buffer of a ``bytearray``
     (Include/cpython/bytearrayobject.h; from 3.15 on that is an object by itself).
     """
     published = layout.published

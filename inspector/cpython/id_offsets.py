@@ -14,7 +14,7 @@ from inspector.cpython.layout import DICT_SUBCLASS, TYPE_SUBCLASS, Offset
 from inspector.cpython.pool import Pool, read_table
 from inspector.cpython.refcount import HEADER_SIZE, decode_header
 from inspector.cpython.runtime_lists import read_pointer
-from inspector.cpython.words import decode_unsigned, word_at
+from inspector.cpython.words import word_at
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def find_id_offsets(
     if not all(by_kind.values()):
         # In a pool with very many members of one kind, a sample may miss another kind.
         kinds, all_by_kind = _classify_members(memory, types, pool, members)
-        by_kind = {kind: found or all_by_kind[kind] for kind, found in by_kind.items()}
+        for kind in by_kind:
+            by_kind[kind] = by_kind[kind] or all_by_kind[kind]
     sizes = {
         "type": (published["type_object.size"], _read_heap_type_size(memory, types, kinds)),
         "code": (HEADER_SIZE, published["code_object.size"]),
@@ -120,19 +121,25 @@ def find_id_offsets(
     }
     values = {}
     found = []
+    sampled = 0
     for field, kind in zip(_FIELDS, ("type", "code", "dict"), strict=True):
         value, agreed = _find_one_offset(memory, pool, by_kind[kind], sizes[kind], field)
         values[kind] = value
-        said = f"{agreed} of {agreed} {kind} objects agree"
-        found.append(Offset(field, value, "discovered", said))
+        evidence = f"{agreed} of {agreed} {kind} objects agree"
+        found.append(Offset(field, value, "discovered", evidence))
+        sampled += len(by_kind[kind])
+    code_type = _first_of_kind(kinds, "code")
     return IdOffsets(
-        values["type"],
-        values["code"],
-        values["dict"],
-        next(address for address, kind in kinds.items() if kind == "code"),
-        sum(map(len, by_kind.values())),
-        tuple(found),
+        values["type"], values["code"], values["dict"], code_type, sampled, tuple(found)
     )
+
+
+def _first_of_kind(kinds: dict[int, str], wanted: str) -> int:
+    """Return the first type whose instances are of a kind; 0 if there is none."""
+    for address, kind in kinds.items():
+        if kind == wanted:
+            return address
+    return 0
 
 
 def _classify_members(
@@ -142,20 +149,22 @@ def _classify_members(
 
     Raises :class:`LayoutError` for members of any other kind.
     """
-    headers = _read_members(memory, pool, members, (0, HEADER_SIZE))
-    decoded = {index: decode_header(words) for index, words in headers.items()}
-    kinds, others = classify_types(memory, types, {header.ob_type for header in decoded.values()})
-    right = [i for i, h in decoded.items() if h.deferred and not h.immortal and h.ob_type in kinds]
+    pieces = _read_members(memory, pool, members, (0, HEADER_SIZE))
+    headers = {index: decode_header(words) for index, words in pieces.items()}
+    kinds, others = classify_types(memory, types, {header.ob_type for header in headers.values()})
+    by_kind: dict[str, dict[int, int]] = {"type": {}, "code": {}, "dict": {}}
+    right = 0
+    for index, header in headers.items():
+        if header.deferred and not header.immortal and header.ob_type in kinds:
+            by_kind[kinds[header.ob_type]][index] = members[index]
+            right += 1
     # A new object gets its id before its deferred bit: one in a hundred may be new.
-    if others or len(right) < 0.99 * len(decoded) or not right:
+    if others or right < 0.99 * len(headers) or not right:
         raise LayoutError(
             "PyInterpreterState.unique_ids",
             expected="types, dictionaries and code objects with deferred counting",
-            found=f"{len(right)} of {len(decoded)} members are",
+            found=f"{right} of {len(headers)} members are",
         )
-    by_kind: dict[str, dict[int, int]] = {"type": {}, "code": {}, "dict": {}}
-    for index in right:
-        by_kind[kinds[decoded[index].ob_type]][index] = members[index]
     return kinds, by_kind
 
 
@@ -183,11 +192,11 @@ def _read_members(
     offset, size = part
     pieces = memory.read_many([(address + offset, size) for address in members.values()])
     alive = read_table(memory, pool)
-    return {
-        index: piece
-        for (index, address), piece in zip(members.items(), pieces, strict=True)
-        if piece is not None and alive.get(index) == address
-    }
+    found: dict[int, bytes] = {}
+    for (index, address), piece in zip(members.items(), pieces, strict=True):
+        if piece is not None and alive.get(index) == address:
+            found[index] = piece
+    return found
 
 
 def _read_heap_type_size(memory: Memory, types: TypeOffsets, kinds: dict[int, str]) -> int:
@@ -195,7 +204,7 @@ def _read_heap_type_size(memory: Memory, types: TypeOffsets, kinds: dict[int, st
 
     ``type`` is the one type that is an instance of itself.
     """
-    address = next((candidate for candidate, kind in kinds.items() if kind == "type"), 0)
+    address = _first_of_kind(kinds, "type")
     for _ in range(16):
         metatype = decode_header(memory.read(address, HEADER_SIZE)).ob_type
         if metatype == address:
@@ -217,20 +226,20 @@ def _find_one_offset(
     """Return the only offset at which all members hold their id, and how many agree."""
     start, end = bounds
     count = max(0, end - start) // 8
-    shown = _FIELDS[field]
+    decode_id = _FIELDS[field]
     pieces = _read_members(memory, pool, members, (start, 8 * count))
-    rows = [(index + 1, words) for index, words in pieces.items()]
-    # A few members exclude nearly all offsets; only the others are counted over all members.
-    few = [(id_, decode_unsigned(words)) for id_, words in rows[:8]]
-    slots = {slot for id_, words in few for slot in range(count) if shown(words[slot]) == id_}
-    votes = {
-        slot: sum(shown(word_at(words, 8 * slot)) == id_ for id_, words in rows) for slot in slots
-    }
-    winners = [slot for slot, agreeing in votes.items() if agreeing == len(rows)]
-    if len(winners) != 1:
+    slots = list(range(count))
+    for index, words in pieces.items():
+        # The first members exclude nearly all slots.
+        fitting = []
+        for slot in slots:
+            if decode_id(word_at(words, 8 * slot)) == index + 1:
+                fitting.append(slot)
+        slots = fitting
+    if len(slots) != 1 or not pieces:
         raise LayoutError(
             field,
-            expected=f"one offset that holds the id in all of {len(rows)} objects",
-            found=f"{len(winners)} such offsets",
+            expected=f"one offset that holds the id in all of {len(pieces)} objects",
+            found=f"{len(slots)} such offsets",
         )
-    return start + 8 * winners[0], len(rows)
+    return start + 8 * slots[0], len(pieces)

@@ -100,6 +100,7 @@ def _find_pool_candidates(
     data = memory.read(interpreter, size)
     found = []
     last = memoryview(data).cast("Q")[POOL_SIZE // 8 - 1 :]
+    # A pool ends with its size.  C functions exclude nearly all of tens of thousands of words.
     for offset in compress(range(0, size, 8), map(_POOL_SIZES.__contains__, last)):
         pool = Pool.decode(data[offset : offset + POOL_SIZE])
         if pool.plausible and _is_pool(memory, pool):

@@ -97,8 +97,11 @@ class Names:
     def forget_others(self, addresses: Collection[int]) -> None:
         """Forget the names of all other objects, once there are many."""
         if len(self._known) > 2 * len(addresses) + 1000:
-            known = self._known
-            self._known = {address: known[address] for address in addresses if address in known}
+            known: dict[int, _Known] = {}
+            for address in addresses:
+                if address in self._known:
+                    known[address] = self._known[address]
+            self._known = known
 
     def _is_same(self, named: Named, before: _Known, epoch: int | None) -> bool:
         """Whether the object at this address is certainly the one that was named before.
@@ -119,7 +122,10 @@ class Names:
         modules = self._texts_under("__module__", dicts)
         places = [word_at(words, self._ht_qualname) for _, _, words in objects]
         qualnames = read_strings(self._memory, self._published, places)
-        return [_join_type_name(*parts) for parts in zip(modules, qualnames, strict=True)]
+        names = []
+        for module, qualname in zip(modules, qualnames, strict=True):
+            names.append(_join_type_name(module, qualname))
+        return names
 
     def _name_static_types(self, objects: Sequence[Named]) -> list[str]:
         """Return ``tp_name``, preceded by ``builtins.`` if it names no module."""
@@ -135,15 +141,12 @@ class Names:
 
     def _name_codes(self, objects: Sequence[Named]) -> list[str]:
         """Return ``qualname (file:line)``."""
-        places = [
-            word_at(words, offset)
-            for _, _, words in objects
-            for offset in (self._qualname, self._filename)
-        ]
-        texts = iter(read_strings(self._memory, self._published, places))
+        places = [word_at(words, self._qualname) for _, _, words in objects]
+        places += [word_at(words, self._filename) for _, _, words in objects]
+        texts = read_strings(self._memory, self._published, places)
         names = []
-        for _, _, words in objects:
-            qualname, filename = next(texts), next(texts)
+        for number, (_, _, words) in enumerate(objects):
+            qualname, filename = texts[number], texts[len(objects) + number]
             line = struct.unpack_from("=i", words, self._line)[0] if words else UNKNOWN
             names.append(f"{_or_unknown(qualname)} ({_or_unknown(filename)}:{line})")
         return names
@@ -160,7 +163,10 @@ class Names:
             keys = find_key(self._memory, self._published, dicts[:SINGLETON_SAMPLE], key)
             self._singletons[key] = keys
         values = read_values(self._memory, self._published, dicts, keys)
-        missing = [number for number, value in enumerate(values) if value is None]
+        missing = []
+        for number, value in enumerate(values):
+            if value is None:
+                missing.append(number)
         if missing:
             # The key may be another string object with the same text.
             some = [dicts[number] for number in missing]

@@ -80,14 +80,13 @@ def _find_by_waiters(memory: Memory, address: int, words: list[int]) -> list[int
     the bucket's number.
     """
     record = BUCKET_SIZE // 8
-    heads = [
-        place
-        for place in range(len(words) - record + 1)
-        if 0 < words[place + 3] <= MOST_WAITERS and _is_bucket(address, words, place)
-    ]
-    entries = memory.read_many(
-        [(words[place + 1] - NODE_IN_ENTRY, NODE_IN_ENTRY + 16) for place in heads]
-    )
+    heads = []
+    ranges = []
+    for place in range(len(words) - record + 1):
+        if 0 < words[place + 3] <= MOST_WAITERS and _is_bucket(address, words, place):
+            heads.append(place)
+            ranges.append((words[place + 1] - NODE_IN_ENTRY, NODE_IN_ENTRY + 16))
+    entries = memory.read_many(ranges)
     starts: set[int] = set()
     for place, entry in zip(heads, entries, strict=True):
         if entry is None:
@@ -97,11 +96,15 @@ def _find_by_waiters(memory: Memory, address: int, words: list[int]) -> list[int
         whole = 0 <= first < SCAN_PIECE // 8 and first + BUCKETS * record <= len(words)
         if whole and previous == address + 8 * place + 8:
             starts.add(first)
-    return [
-        address + 8 * first
-        for first in sorted(starts)
-        if all(_is_bucket(address, words, first + record * each) for each in range(BUCKETS))
-    ]
+    return [address + 8 * first for first in sorted(starts) if _is_table(address, words, first)]
+
+
+def _is_table(address: int, words: list[int], first: int) -> bool:
+    """Whether all buckets of a table that begins at a word are buckets."""
+    for number in range(BUCKETS):
+        if not _is_bucket(address, words, first + BUCKET_SIZE // 8 * number):
+            return False
+    return True
 
 
 def _find_runs(address: int, words: list[int], length: int) -> list[int]:

@@ -144,10 +144,9 @@ def read_threads(
     first, *pieces = memory.read_many(ranges)
     if first is None:
         raise MemoryFault(head, 8)
-    ahead = {
-        thread.address: (pieces[2 * place], pieces[2 * place + 1])
-        for place, thread in enumerate(known)
-    }
+    ahead: dict[int, tuple[bytes | None, bytes | None]] = {}
+    for place, thread in enumerate(known):
+        ahead[thread.address] = pieces[2 * place], pieces[2 * place + 1]
     found: dict[int, Thread] = {}
     address = word_at(first, 0)
     while address:

@@ -15,7 +15,7 @@ tp_dict, tp_subclasses, tp_weaklist}; 3.14 and 3.15).
 from __future__ import annotations
 
 from itertools import compress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.layout import DICT_SUBCLASS, HEAP_TYPE, TYPE_SUBCLASS
 from inspector.cpython.text import read_dicts
@@ -46,7 +46,15 @@ MAX_TYPES: Final = 1 << 20
 KEPT_SINCE: Final = (3, 15)
 """Since this version a resurrected class is still a subclass of its bases."""
 
-State = tuple[int, int, int]
+
+class State(NamedTuple):
+    """What may be the ``managed_static_type_state`` of a type."""
+
+    address: int
+    tp_dict: int
+    tp_subclasses: int
+
+
 """Three words of what may be a ``managed_static_type_state``: type, dictionary, subclasses."""
 
 
@@ -121,12 +129,12 @@ def _find_managed_states(memory: Memory, layout: Layout, interpreter: int) -> li
         memory.read(interpreter, layout.published["interpreter_state.size"] // 8 * 8)
     )
     last = range(len(words) - TP_DICT - 1)
-    # Nearly all words are 0.
-    return [
-        (words[place], words[place + TP_DICT], words[place + TP_DICT + 1])
-        for place in compress(last, words)
-        if words[place + TP_DICT] and words[place + TP_DICT + 1]
-    ]
+    states = []
+    for place in compress(last, words):  # nearly all words are 0
+        state = State(words[place], words[place + TP_DICT], words[place + TP_DICT + 1])
+        if state.tp_dict and state.tp_subclasses:
+            states.append(state)
+    return states
 
 
 def _find_managed_subclasses(
@@ -138,17 +146,24 @@ def _find_managed_subclasses(
     that of its subclasses at the right places.
     """
     wanted = set(types)
-    pairs = [state[1:] for state in states if state[0] in wanted]
-    dicts = _select_by_flag(
-        memory, layout, {each for pair in pairs for each in pair}, DICT_SUBCLASS
-    )
-    return [pair[1] for pair in pairs if dicts.issuperset(pair)]
+    found = [state for state in states if state.address in wanted]
+    candidates: set[int] = set()
+    for state in found:
+        candidates.update((state.tp_dict, state.tp_subclasses))
+    dicts = _select_by_flag(memory, layout, candidates, DICT_SUBCLASS)
+    subclasses = []
+    for state in found:
+        if state.tp_dict in dicts and state.tp_subclasses in dicts:
+            subclasses.append(state.tp_subclasses)
+    return subclasses
 
 
 def _read_dict_values(memory: Memory, layout: Layout, dicts: Sequence[int]) -> Iterator[int]:
     """Return the addresses of all values in dictionaries."""
     for _, words, width in read_dicts(memory, layout.published, dicts):
-        yield from filter(None, words[width - 1 :: width])
+        for value in words[width - 1 :: width]:
+            if value:
+                yield value
 
 
 def _select_types(memory: Memory, layout: Layout, objects: set[int]) -> list[int]:
@@ -160,9 +175,13 @@ def _select_by_flag(memory: Memory, layout: Layout, objects: set[int], flag: int
     """Return the objects whose type has a flag that all its instances share."""
     published = layout.published
     # Sorted, so that neighbours are read together.
-    order = sorted(each for each in objects if each % 8 == 0)
-    types = read_words(memory, [each + published["pyobject.ob_type"] for each in order])
+    order = sorted([address for address in objects if address % 8 == 0])
+    types = read_words(memory, [address + published["pyobject.ob_type"] for address in order])
     distinct = list(set(types))
-    flags = read_words(memory, [each + published["type_object.tp_flags"] for each in distinct])
-    having = {each for each, bits in zip(distinct, flags, strict=True) if bits & flag}
-    return {each for each, of in zip(order, types, strict=True) if of in having}
+    flags = read_words(memory, [kind + published["type_object.tp_flags"] for kind in distinct])
+    flags_of = dict(zip(distinct, flags, strict=True))
+    selected: set[int] = set()
+    for address, kind in zip(order, types, strict=True):
+        if flags_of[kind] & flag:
+            selected.add(address)
+    return selected

@@ -85,7 +85,7 @@ def read_strings(
             texts[address] = _decode_text(found[start:end], kind, length)
         else:
             rest.append((address, kind, length, place))
-    pieces = memory.read_many([(at, kind * min(size, MAX_TEXT)) for _, kind, size, at in rest])
+    pieces = memory.read_many([(at, kind * min(n, MAX_TEXT)) for _, kind, n, at in rest])
     for (address, kind, length, _), piece in zip(rest, pieces, strict=True):
         if piece is not None:
             texts[address] = _decode_text(piece, kind, length)
@@ -158,15 +158,16 @@ def read_values(
 
 def find_key(memory: Memory, published: Published, dicts: Sequence[int], name: str) -> set[int]:
     """Return the addresses of the key objects that spell ``name`` in these dictionaries."""
-    addresses = {
-        words[position]
-        for _, words, width in read_dicts(memory, published, dicts)
-        for position in range(width - 2, len(words) - 1, width)
-        if words[position]
-    }
-    order = list(addresses)
-    texts = read_strings(memory, published, order)
-    return {address for address, text in zip(order, texts, strict=True) if text == name}
+    keys: set[int] = set()
+    for _, words, width in read_dicts(memory, published, dicts):
+        keys.update(words[width - 2 : -1 : width])
+    keys.discard(0)
+    order = list(keys)
+    found: set[int] = set()
+    for address, text in zip(order, read_strings(memory, published, order), strict=True):
+        if text == name:
+            found.add(address)
+    return found
 
 
 def read_dicts(
@@ -197,12 +198,11 @@ def read_dicts(
         width = 3 if kind == _GENERAL else 2
         ranges.append((keys + _KEYS_HEADER + (1 << index_bytes), 8 * width * count))
         shapes.append((number, width))
-    pieces = memory.read_many(ranges)
-    return [
-        (number, decode_unsigned(piece), width)
-        for (number, width), piece in zip(shapes, pieces, strict=True)
-        if piece is not None
-    ]
+    entries = []
+    for (number, width), piece in zip(shapes, memory.read_many(ranges), strict=True):
+        if piece is not None:
+            entries.append((number, decode_unsigned(piece), width))
+    return entries
 
 
 def read_split_keys(memory: Memory, tables: Sequence[int]) -> dict[int, list[int]]:
@@ -219,9 +219,8 @@ def read_split_keys(memory: Memory, tables: Sequence[int]) -> dict[int, list[int
         if 0 < count <= MAX_SPLIT:
             chosen.append(keys)
             ranges.append((keys + _KEYS_HEADER + (1 << head[9]), 16 * count))
-    pieces = memory.read_many(ranges)
-    return {
-        keys: decode_unsigned(piece)[::2]
-        for keys, piece in zip(chosen, pieces, strict=True)
-        if piece is not None
-    }
+    found: dict[int, list[int]] = {}
+    for keys, piece in zip(chosen, memory.read_many(ranges), strict=True):
+        if piece is not None:
+            found[keys] = decode_unsigned(piece)[::2]
+    return found

@@ -66,30 +66,24 @@ def find_thread_offsets(
     :class:`MemoryFault` if one of them was freed meanwhile.
     """
     start = published["thread_state.size"]
-    bound = [
-        thread for thread in read_threads(memory, published, interpreter, start) if thread.bound
-    ]
+    chain = read_threads(memory, published, interpreter, start)
+    bound = [thread for thread in chain if thread.bound]
     if not bound:
         raise LayoutError("threads_head", expected="a thread state that is bound", found="none")
     pool = read_pool(memory, where)
-    images = [
-        _read_image(memory, start, thread) for thread in bound[:: max(1, len(bound) // SAMPLE)]
-    ]
+    sample = bound[:: max(1, len(bound) // SAMPLE)]
+    images = [_read_image(memory, start, thread) for thread in sample]
     length = min(len(image.words) for image in images)
-    slots = range(BRC_SIZE // 8, length - REFCOUNTS_SIZE // 8)
-    # Without the test of the id, zeros behind any other ring would fit, too.
-    slots_left = [
-        slot for slot in _find_slots_behind_ids(images[0], slots) if _hold_ids(images, slot - 3)
-    ]
-    found = [
-        slot
-        for slot in slots_left
-        if all(
-            _is_array(image.words, slot, pool.size)
-            and _in_ring(memory, image, start, slot - BRC_SIZE // 8)
-            for image in images
-        )
-    ]
+    slots_left = []
+    found = []
+    for slot in _find_slots_behind_ids(
+        images[0], range(BRC_SIZE // 8, length - REFCOUNTS_SIZE // 8)
+    ):
+        # Without the test of the id, zeros behind any other ring would fit, too.
+        if _hold_ids(images, slot - 3):
+            slots_left.append(slot)
+            if _hold_arrays(memory, images, start, slot, pool.size):
+                found.append(slot)
     if len(found) != 1:
         raise LayoutError(
             "_PyThreadStateImpl.refcounts",
@@ -161,14 +155,29 @@ def _find_slots_behind_ids(image: _Image, slots: range) -> list[int]:
     return list(compress(slots, map(near.__contains__, before)))
 
 
+def _hold_arrays(memory: Memory, images: list[_Image], start: int, slot: int, most: int) -> bool:
+    """Whether each thread state has an array of counts at a slot, behind a closed ring."""
+    for image in images:
+        if not _is_array(image.words, slot, most):
+            return False
+        if not _in_ring(memory, image, start, slot - BRC_SIZE // 8):
+            return False
+    return True
+
+
 def _hold_ids(images: list[_Image], slot: int) -> bool:
     """Whether the word at this slot is each thread's ``_Py_ThreadId()``.
 
     ``PyThreadState.thread_id`` is ``pthread_self()``.  On x86-64 both are equal; elsewhere
     their distance is the same in each thread, and at most the size of ``struct pthread``.
     """
-    distances = {image.words[slot] - image.thread.thread_id for image in images}
-    return len(distances) == 1 and abs(distances.pop()) < MAX_ID_DISTANCE
+    distance = images[0].words[slot] - images[0].thread.thread_id
+    if abs(distance) >= MAX_ID_DISTANCE:
+        return False
+    for image in images[1:]:
+        if image.words[slot] - image.thread.thread_id != distance:
+            return False
+    return True
 
 
 def _validate_arrays(
@@ -223,15 +232,21 @@ def _find_c_stack_refs(memory: Memory, images: list[_Image], start: int, end: in
     The third word of ``struct _qsbr_thread_state`` (pycore_qsbr.h) points back to the thread
     state.
     """
-    found = [
-        slot
-        for slot in range(min(QSBR_SCAN, end - 4))
-        if all(
-            _leads_back(memory, image, slot) and _in_ring(memory, image, start, slot + 1)
-            for image in images
-        )
-    ]
+    found = []
+    for slot in range(min(QSBR_SCAN, end - 4)):
+        if _hold_qsbr(memory, images, start, slot):
+            found.append(slot)
     return start + 8 * (found[0] + 3) if len(found) == 1 else None
+
+
+def _hold_qsbr(memory: Memory, images: list[_Image], start: int, slot: int) -> bool:
+    """Whether each thread state has ``qsbr`` at a slot, and a ring behind it."""
+    for image in images:
+        if not _leads_back(memory, image, slot):
+            return False
+        if not _in_ring(memory, image, start, slot + 1):
+            return False
+    return True
 
 
 def _leads_back(memory: Memory, image: _Image, slot: int) -> bool:

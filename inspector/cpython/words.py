@@ -46,7 +46,7 @@ def word_at(data: bytes, offset: int) -> int:
 
 
 def find_differing(before: bytes, after: bytes) -> list[int]:
-    """Return the indices of the words that differ; the shorter one is padded with zeros."""
+    """Return the indices of the 64-bit words that differ; the shorter one is padded with 0."""
     if before == after:
         return []
     size = max(len(before), len(after))
@@ -69,14 +69,14 @@ def read_words(memory: Memory, addresses: Sequence[int]) -> list[int]:
     """
     numbers = sorted({address // PAGE for address in addresses})
     pieces = memory.read_many([(number * PAGE, PAGE) for number in numbers])
-    pages = {
-        number: memoryview(piece or bytes(PAGE)).cast("Q")
-        for number, piece in zip(numbers, pieces, strict=True)
-    }
-    return [
-        pages[address // PAGE][address % PAGE // WORD] if not address % WORD else 0
-        for address in addresses
-    ]
+    pages: dict[int, memoryview[int]] = {}
+    for number, piece in zip(numbers, pieces, strict=True):
+        pages[number] = memoryview(piece or bytes(PAGE)).cast("Q")
+    words = []
+    for address in addresses:
+        page = pages[address // PAGE]
+        words.append(0 if address % WORD else page[address % PAGE // WORD])
+    return words
 
 
 def read_mapped_words(memory: Memory, address: int, size: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What the heaps of a process use, by the headers of their pages."""
+"""Reads what the heaps of a process use, from the headers of their pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Key = tuple[int | None, int | None, str]
 def read_allocator(
     reader: HeapReader, pid: int, target: dict[str, Any], pause_limit: float
 ) -> Allocator:
-    """Return what each heap of a process uses; it runs on meanwhile."""
+    """Return what each heap of a process uses; the process keeps running."""
     rss = read_resident_bytes(pid)
     segments, owners, homes = reader.segments(pause_limit)
     of = segment_interpreters(segments, owners, homes, {})
@@ -37,7 +37,7 @@ def read_allocator(
             if owner is not None:
                 key: Key = owner.interpreter, owner.native_id, _name_of(page)
             elif page.owner:
-                # A heap of no thread state: that of memory which needs no interpreter.
+                # A heap that is in no thread state: memory that belongs to no interpreter.
                 key = None, None, "raw" if page.heap == MEM_HEAP else _name_of(page)
             else:
                 key = of.get(segment.address), None, _name_of(page)
@@ -73,9 +73,9 @@ def _name_of(page: Page) -> str:
 
 
 def _plus(row: HeapUse, page: Page) -> HeapUse:
-    """Add a page to what a heap uses."""
+    """Add a page to the sums of its heap."""
     live = page.used * page.block
-    # What may be taken at once; the rest of a page has never been in use.
+    # Blocks that can be allocated at once; the rest of a page has never been in use.
     freed = (page.capacity - page.used) * page.block
     return row._replace(
         committed=row.committed + page.room,

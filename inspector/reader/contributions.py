@@ -61,10 +61,11 @@ class Contributions:
             # One OS thread can have several thread states.
             merged = dict(by_index.get(index, ()))
             for native_id, change in by_thread.items():
-                merged[native_id] = merged.get(native_id, 0) + change
-            kept = {native_id: number for native_id, number in merged.items() if number}
-            if kept:
-                by_index[index] = kept
+                number = merged.pop(native_id, 0) + change
+                if number:
+                    merged[native_id] = number
+            if merged:
+                by_index[index] = merged
             else:
                 by_index.pop(index, None)
         self.changed = set(changes)

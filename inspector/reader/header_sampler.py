@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from inspector.cpython.layout import Layout
     from inspector.process.memory import ProcessMemory
+    from inspector.snapshots.object_count import ObjectKey
     from inspector.snapshots.snapshot import Snapshot
 
 __all__ = ["RATE", "SHARED", "HeaderSampler", "MergeWords"]
@@ -48,17 +49,17 @@ class MergeWords:
         self._flags: list[tuple[int, int]] = []
         """Index of a word, bits that must be 0 in it."""
         words: list[int] = []
-        for each in interpreters:
-            collecting, collections = locate_collector_words(memory, published, each)
+        for interpreter in interpreters:
+            collecting, collections = locate_collector_words(memory, published, interpreter)
             inside = 8 * (collecting % WORD)
             self._flags.append((len(words), 0xFFFF_FFFF << inside))
             words.append(collecting - collecting % WORD)
             self._flags.append((len(words), LOCKED))
-            words.append(each + layout.unique_ids)
+            words.append(interpreter + layout.unique_ids)
             # Thread states that were ever made; see inspector.reader.reading.
-            words.append(each + published["interpreter_state.threads_head"] - WORD)
+            words.append(interpreter + published["interpreter_state.threads_head"] - WORD)
             words += collections
-            chain = read_threads(memory, published, each, layout.refcounts)
+            chain = read_threads(memory, published, interpreter, layout.refcounts)
             words += [thread.address + layout.refcounts for thread in chain]
         self.words = words
         """Their addresses."""
@@ -79,15 +80,18 @@ class HeaderSampler:
         self, memory: ProcessMemory, layout: Layout, interpreters: Sequence[int], snapshot: Snapshot
     ) -> None:
         """Sample the objects of a snapshot of the interpreters at these addresses."""
-        counted = [row for row in snapshot if row.shared is not None and row.state != "immortal"]
-        self._places = {row.key: place for place, row in enumerate(counted)}
         self._merges = MergeWords(memory, layout, interpreters)
-        state = self._merges.words
-        self._state = len(state)
-        self._words = RepeatedWords(memory, [*state, *(row.address + SHARED for row in counted)])
-        self._numbers = range(len(counted))
+        addresses = list(self._merges.words)
+        self._state = len(addresses)
+        self._places: dict[ObjectKey, int] = {}
+        for row in snapshot:
+            if row.shared is not None and row.state != "immortal":
+                self._places[row.key] = len(addresses) - self._state
+                addresses.append(row.address + SHARED)
+        self._words = RepeatedWords(memory, addresses)
+        self._numbers = range(len(addresses) - self._state)
         self._before: tuple[int, ...] = ()
-        self._moved = [0] * len(counted)
+        self._moved = [0] * len(self._numbers)
         self._samples = self._left_out = 0
         self._seconds = self._at = 0.0
 

@@ -1,8 +1,8 @@
-"""The heap of a process read: every live object of every type, whoever made it.
+"""Reads the heap of a process: the live objects of every type.
 
-While the process runs, a page of the allocator may change as it is copied: what does not
-add up is read again, and two numbers say so.  While it stands still, or in one pause of
-the own interpreter, the number is exact.
+While the process runs, a page may change as it is copied.  Pages that do not add up are read
+again, and the reading has two numbers: what the first pass proves, and an estimate.  While
+the process is stopped, or in one pause of the own interpreter, the number is exact.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ __all__ = ["HeapReader"]
 MEGABYTE: Final = 1 << 20
 
 CHUNK: Final = 1 << 20
-"""Bytes that are copied at a time while the process runs: they stay in a cache."""
+"""Bytes that are copied at a time while the process runs, so that they stay in a cache."""
 
 TRIES: Final = 12
-"""Attempts at what a process that moves can make fail."""
+"""Attempts at a reading that a running process can make fail."""
 
 ROUNDS: Final = 8
-"""How often pages that changed while they were copied are read again."""
+"""Times that pages which changed while they were copied are read again."""
 
 
 class HeapReader:
@@ -65,9 +65,9 @@ class HeapReader:
         layout: Layout,
         boundaries: Callable[[], list[int]] | None = None,
     ) -> None:
-        """Be for a process of which the layout is known.
+        """Take the process and its layout.
 
-        ``boundaries`` returns the addresses at which there may be segments.
+        ``boundaries`` returns the addresses at which the process has room for segments.
         """
         self._process = process
         self._memory = process.memory
@@ -81,17 +81,17 @@ class HeapReader:
         self._found: HeapLayout | None = None
 
     def heap_layout(self, pause_limit: float) -> HeapLayout:
-        """Return the layout of the heap, found when it is first asked for.
+        """Return the layout of the heap, which the first call finds.
 
-        Another process that moves too fast for that is stopped for it, unless
-        ``pause_limit`` is 0.  Raises :class:`LayoutError` with what was not unique.
+        Stops another process if it changes too fast, unless ``pause_limit`` is 0.  Raises
+        :class:`LayoutError` with the member that has no unique offset.
         """
         if self._found is None:
             self._found = self._discover(pause_limit)
         return self._found
 
     def _discover(self, pause_limit: float) -> HeapLayout:
-        """Look while the process runs; in a pause if it cannot be done without."""
+        """Find the layout while the process runs; if that fails, in a pause."""
         failure: Exception | None = None
         for _ in range(TRIES):
             try:
@@ -113,13 +113,13 @@ class HeapReader:
     def histogram(
         self, *, blocking: bool = False, pause_limit: float = 1.0, memory: int = MEMORY
     ) -> Reading:
-        """Count the instances of all types; ``memory`` limits the bytes that are copied at once.
+        """Count the instances of all types.
 
-        Another process runs on, or is stopped if ``blocking`` is asked for; the calling
-        interpreter of the own one stands still where a copy fits into memory.
+        Another process runs meanwhile, or is stopped if ``blocking``.  In the own process the
+        calling interpreter is stopped if a copy of the heap fits into ``memory`` bytes.
 
-        Raises :class:`Unsettled` for a heap that is too large to be copied in a pause, or
-        never stands still, :class:`LayoutError` for one that is not understood.
+        Raises :class:`Unsettled` for a heap that is too large to be copied in a pause or
+        changes in each attempt, and :class:`LayoutError` if the layout is not found.
         """
         heap = self.heap_layout(pause_limit)
         if isinstance(self._process, OwnProcess):
@@ -135,9 +135,9 @@ class HeapReader:
     def segments(
         self, pause_limit: float
     ) -> tuple[list[Segment], dict[int, HeapOwner], dict[int, int]]:
-        """Return the pages of a process, and whose they are, without a look at objects.
+        """Return segments, pages and homes of a process; read no objects.
 
-        The last is what :func:`~inspector.reader.heap_scene.read_homes` returns.
+        The homes are what :func:`~inspector.reader.heap_scene.read_homes` returns.
         """
         heap = self.heap_layout(pause_limit)
         segments = self._read_segments(heap)
@@ -150,9 +150,9 @@ class HeapReader:
         return read_waiting_blocks(self._memory, self._layout, heap, segments)
 
     def _read_segments(self, heap: HeapLayout) -> list[Segment]:
-        """Read all segments; what moves is read again, and left out in the end."""
+        """Read all segments; read changed ones again, and leave out those that keep changing."""
         boundaries = self._boundaries()
-        # In the own process, what is kept would be part of what is read.
+        # In the own process the headers that are kept would be among the objects that are read.
         known = None if isinstance(self._process, OwnProcess) else self._plans.segments
         segments, torn = read_segments(self._memory, heap, boundaries, known)
         for _ in range(TRIES):
@@ -164,7 +164,7 @@ class HeapReader:
         return segments
 
     def _read_running(self, heap: HeapLayout, memory: int) -> Reading:
-        """Read a process that runs on: once, and again what changed meanwhile."""
+        """Read a running process: every page once, and again the pages that changed."""
         types = Types(self._memory, self._layout)
         low, more = Tally(self._layout, heap, types), Tally(self._layout, heap, types)
         done: set[int] = set()
@@ -191,13 +191,13 @@ class HeapReader:
         return Reading(segments, owners, types, low, more, len(torn), None)
 
     def _plan(self, heap: HeapLayout, segments: Sequence[Segment]) -> list[Planned]:
-        """Return what to read of segments."""
+        """Return the pages of segments with the ranges to read."""
         if isinstance(self._process, OwnProcess):
             return plan_pages(heap, segments)
         return self._plans.plan(heap, segments)
 
     def _delayed_now(self, heap: HeapLayout) -> list[int]:
-        """Return the blocks that other threads freed, as far as their lists can be followed."""
+        """Return the blocks that other threads freed; lists that change are followed in part."""
         memory = self._memory
         heaps = list(read_owners(memory, self._layout, heap))
         pieces = memory.read_many(delayed_ranges(heap, heaps))
@@ -211,7 +211,7 @@ class HeapReader:
     def _read_stopped(
         self, heap: HeapLayout, process: OtherProcess, pause_limit: float, memory: int
     ) -> Reading:
-        """Read a process that stands still meanwhile; decode once it runs on."""
+        """Read a process while it is stopped; decode the copy after it runs again."""
         world = process.stopped(pause_limit)
         for _ in range(TRIES):
             planned = self._plans.plan(heap, self._read_segments(heap))
@@ -234,7 +234,7 @@ class HeapReader:
         )
 
     def _reserve(self, planned: Sequence[Planned], memory: int) -> None:
-        """Make room for a copy, and some more for what may come to be meanwhile."""
+        """Make room for a copy, with some more for objects that are created meanwhile."""
         size = sum(each.size for each in planned)
         if size > memory:
             raise Unsettled(
@@ -246,7 +246,7 @@ class HeapReader:
         self._buffer.reserve(min(size + size // 8 + (1 << 20), memory))
 
     def _read_own(self, heap: HeapLayout, process: OwnProcess, memory: int) -> Reading | None:
-        """Read the own process in one pause; None where it is too large, or always moved on."""
+        """Read the own process in one pause; None if it is too large, or changes each time."""
         if sum(each.size for each in plan_pages(heap, self._read_segments(heap))) > memory:
             return None
         for _ in range(TRIES):
@@ -254,14 +254,14 @@ class HeapReader:
             owners = read_owners(self._memory, self._layout, heap)
             read = read_own(process, heap, self._own_plan, list(before), list(owners))
             pause = process.world.pause_ns
-            # A segment that came before the pause is still there; one of raw memory is none.
+            # A new segment with objects is not in the copy; one of raw memory does not matter.
             after = {each.segment for each in plan_pages(heap, self._read_segments(heap))}
             if read is not None and after <= before:
                 owners |= read_owners(self._memory, self._layout, heap)
                 still = Still(read.copy, read.segments, owners, read.planned)
                 reading = decode_still(self._memory, self._layout, heap, still, pause)
                 if len({each.interpreter for each in owners.values()}) > 1:
-                    # Threads of other interpreters ran on.
+                    # Threads of other interpreters ran meanwhile.
                     none = Tally(self._layout, heap, reading.types)
                     return reading._replace(more=none, pause_ns=None)
                 return reading

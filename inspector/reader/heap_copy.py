@@ -1,7 +1,7 @@
-"""Many pieces of a process copied at once, into memory that is kept and was touched before.
+"""Copies many pieces of a process at once, into a buffer that is kept.
 
-A fresh buffer costs a page fault for each of its pages while it is filled, which is longer
-than all the rest of a pause.
+A fresh buffer costs a page fault for each of its pages while it is filled, which takes
+longer than all the rest of a pause.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["Buffer", "Copy"]
 
 ROOM: Final = 1 << 20
-"""Bytes by which a buffer grows at least."""
+"""Least number of bytes by which the buffer grows."""
 
 
 class Copy:
-    """The pieces of one copy; good until the buffer is filled again."""
+    """The pieces of one copy; valid until the buffer is filled again."""
 
     def __init__(
         self, words: array[int], ranges: Sequence[Range], others: dict[int, bytes | None]
@@ -38,7 +38,7 @@ class Copy:
         self._starts = list(accumulate((size // WORD for _, size in ranges), initial=0))
 
     def words(self, number: int) -> Words | None:
-        """Return a range; None where it could not be read."""
+        """Return the words of a range; None if it could not be read."""
         if number in self._others:
             piece = self._others[number]
             return None if piece is None else Words.of(piece)
@@ -46,27 +46,27 @@ class Copy:
         return Words(self._words, start, self._starts[number + 1] - start)
 
     def piece(self, number: int) -> bytes | None:
-        """Return the bytes of a range; None where it could not be read."""
+        """Return the bytes of a range; None if it could not be read."""
         if number in self._others:
             return self._others[number]
         return self._words[self._starts[number] : self._starts[number + 1]].tobytes()
 
 
 class Buffer:
-    """Memory of the reader that copies go to."""
+    """The reader's buffer for copies."""
 
     def __init__(self) -> None:
         self._words = array("Q")
 
     def reserve(self, size: int) -> None:
-        """Make room for so many bytes, and touch all of it."""
+        """Make room for ``size`` bytes, and touch every page of it."""
         if len(self._words) * WORD < size:
-            # Not both at once.
+            # Freed first, so that the two buffers do not exist at once.
             self._words = array("Q")
             self._words = array("Q", [0]) * ((size + ROOM) // WORD)
 
     def copy(self, memory: Memory, ranges: Sequence[Range]) -> Copy:
-        """Copy pieces of a process, in one call for up to 1024 of them; whole words only."""
+        """Copy ranges of whole words, up to 1024 of them in one system call."""
         others: dict[int, bytes | None] = {}
         if not isinstance(memory, ProcessMemory):
             return Copy(self._words, ranges, dict(enumerate(memory.read_many(ranges))))
@@ -79,7 +79,7 @@ class Buffer:
             local[1] = sum(size for _, size in part)
             moved = process_vm_readv(memory.pid, ours, 1, theirs + 16 * start, len(part), 0)
             if moved != local[1]:
-                # A page of one of them is gone, or another way of reading is needed.
+                # A page of a range was unmapped, or this system refuses the call.
                 others.update(enumerate(memory.read_many(part), start))
             local[0] += local[1]
         return Copy(self._words, ranges, others)

@@ -1,4 +1,4 @@
-"""Copies of pages taken apart and added up."""
+"""Decodes copies of pages, and adds up the live objects in them."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ NOTHING: Final = Blocks(array("Q"), b"", consistent=False, words=Words.of(b""), 
 
 
 class Reading(NamedTuple):
-    """The heap as it was read."""
+    """One reading of the heap."""
 
     segments: list[Segment]
     owners: dict[int, HeapOwner]
     types: Types
     low: Tally
-    """What the first pass proves; all there is to know where nothing ran meanwhile."""
+    """The objects that the first pass proves; all objects if nothing ran meanwhile."""
     more: Tally | None
-    """What was found when torn pages were read again; None where nothing ran meanwhile."""
+    """The estimate after torn pages were read again; None if nothing ran meanwhile."""
     uncertain: int
-    """Pages that did not add up."""
+    """Pages whose lists did not add up."""
     pause_ns: int | None
 
 
@@ -53,14 +53,14 @@ class Still(NamedTuple):
     """A copy of one instant."""
 
     copy: Copy
-    """First the ranges of :func:`delayed_ranges`, then those of pages."""
+    """The ranges of :func:`delayed_ranges`, then those of pages."""
     segments: list[Segment]
     owners: dict[int, HeapOwner]
     planned: list[Planned]
 
 
 class _CopiedWords:
-    """Words of a copy by address, as far as they are in its pages."""
+    """Looks up words of a copy by their address."""
 
     def __init__(self, planned: Sequence[Planned], copy: Copy, first: int) -> None:
         numbers = accumulate((len(each.ranges) for each in planned), initial=first)
@@ -70,7 +70,7 @@ class _CopiedWords:
         self._copy = copy
 
     def __call__(self, address: int) -> int:
-        """Return the word at an address that is a block's; 0 where it is not."""
+        """Return the word at an address in a block; 0 for an address that is in no block."""
         place = bisect_right(self._pages, address, key=itemgetter(0)) - 1
         if place < 0:
             return 0
@@ -110,7 +110,7 @@ def decode_pages(
 
 
 def _joined(copy: Copy, first: int, behind: int) -> Words | None:
-    """Return the beginnings of blocks, one behind the other; None where one was not read."""
+    """Return the beginnings of a page's blocks in one array; None if one was not read."""
     pieces = [copy.piece(number) for number in range(first, behind)]
     return None if None in pieces else Words.of(b"".join(piece or b"" for piece in pieces))
 
@@ -118,7 +118,7 @@ def _joined(copy: Copy, first: int, behind: int) -> Words | None:
 def decode_still(
     memory: Memory, layout: Layout, heap: HeapLayout, read: Still, pause_ns: int
 ) -> Reading:
-    """Count the objects of a copy that was made of one instant."""
+    """Count the objects of a copy of one instant."""
     types = Types(memory, layout)
     tally = Tally(layout, heap, types)
     raw = RawPages(read.segments)

@@ -1,8 +1,8 @@
-"""The heap of the own process copied in one pause, in which no Python code can run.
+"""Copies the heap of the own process in one pause, during which no Python code can run.
 
-What is to be copied is planned before, and what happens in between moves the very heap
-that is read.  So more is copied than the plan needs: room for pages to grow, and the
-beginning of what no page has yet.  The headers of segments, copied in the same pause, tell
+The copy is planned before the pause, and planning itself creates objects.  So the copy has
+more than the plan needs: room for pages to grow, and the beginnings of gaps in which new
+pages may be made.  The headers of segments, which are copied in the same pause, show
 afterwards whether all objects are in the copy.
 """
 
@@ -33,32 +33,32 @@ if TYPE_CHECKING:
 __all__ = ["OwnCopy", "OwnPlan", "read_own"]
 
 GROWTH: Final = 1 << 14
-"""Bytes behind the blocks of a page that may come to be used: it grows by 4 KiB at a time."""
+"""Bytes that are copied behind the blocks of a page, which grows by 4 KiB at a time."""
 
 GAP: Final = 4 * SLICE
-"""Bytes at the beginning of a gap in which new pages may come to be."""
+"""Bytes that are copied of a gap, in which a new page may be made."""
 
 MOST_GAPS: Final = 32
-"""Gaps of a segment that are copied: a new page takes the smallest that it fits into."""
+"""Gaps of a segment that are copied: a new page takes the smallest gap that has room."""
 
 
 class OwnCopy(NamedTuple):
-    """What was copied in one pause."""
+    """A copy that was made in one pause."""
 
     copy: Copy
-    """First the ranges of :func:`~inspector.reader.heap_scene.delayed_ranges`, then pages."""
+    """The ranges of :func:`~inspector.reader.heap_scene.delayed_ranges`, then those of pages."""
     segments: list[Segment]
     planned: list[Planned]
 
 
 class OwnPlan:
-    """What to copy; kept from one reading to the next, so that planning makes few objects."""
+    """The ranges to copy; kept between readings, so that planning creates few objects."""
 
     def __init__(self) -> None:
         self._by_slice: dict[int, tuple[Page, list[Range]]] = {}
 
     def renew(self, heap: HeapLayout, headers: Sequence[tuple[int, bytes]]) -> list[Range] | None:
-        """Return what to copy by the headers of all segments; None where one is torn."""
+        """Return the ranges to copy, by the headers of all segments; None if one is torn."""
         before, after = self._by_slice, {}
         gaps: list[Range] = []
         try:
@@ -83,7 +83,7 @@ class OwnPlan:
 
 
 def _same(known: Page, ranges: list[Range], page: Page) -> bool:
-    """Whether what is known of a page has all of its blocks."""
+    """Whether the planned ranges of a page contain all of its blocks."""
     if (known.start, known.block) != (page.start, page.block):
         return False
     if page.block > PAGE:
@@ -93,7 +93,7 @@ def _same(known: Page, ranges: list[Range], page: Page) -> bool:
 
 
 def _room(page: Page) -> tuple[Page, list[Range]]:
-    """Return a page, and what to copy of it."""
+    """Return a page with the ranges to copy."""
     if page.block > PAGE:
         return page, block_ranges(page)
     size = page.capacity * page.block + GROWTH
@@ -107,9 +107,9 @@ def read_own(
     segments: Sequence[int],
     owners: Sequence[int],
 ) -> OwnCopy | None:
-    """Copy all objects in a pause; None where some are not in the copy.
+    """Copy all objects in one pause; return None if some are not in the copy.
 
-    ``segments`` are the addresses of all segments, ``owners`` those of heaps.
+    ``segments`` are the addresses of all segments, ``owners`` the addresses of all heaps.
     """
     headers = [(each, HEADER) for each in segments]
     heads = delayed_ranges(heap, owners)
@@ -148,7 +148,7 @@ class _Copied:
         self._pieces = [pieces[number] for number in order]
 
     def cut(self, address: int, size: int) -> bytes | None:
-        """Return bytes that are all in one piece."""
+        """Return the bytes of a range that is in one piece."""
         place = bisect_right(self._starts, address) - 1
         if place < 0:
             return None

@@ -1,4 +1,4 @@
-"""What of a heap has to be copied so that every object in it can be counted."""
+"""Plans which ranges of a heap are copied so that every object in it can be counted."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ __all__ = [
 ]
 
 HEAD: Final = 64
-"""Bytes that are read of each block that is larger than a page of memory: its header, and
-the link of a free one."""
+"""Bytes that are read of a block that is larger than a page of memory: the object's header,
+or the link of a free block."""
 
 
 class Planned(NamedTuple):
-    """A page that has objects, and what to read for it."""
+    """A page with objects, and the ranges to read for it."""
 
     segment: int
     """Address of its segment."""
     page: Page
     ranges: list[Range]
-    """Its ``mi_page_t`` first, then its blocks, or the beginning of each."""
+    """Its ``mi_page_t``, then all of its blocks or the beginning of each block."""
     size: int
     """Bytes of all ranges."""
 
@@ -49,25 +49,22 @@ class Planned(NamedTuple):
 
 
 class Plans:
-    """Segments and what to read of them, kept from one reading to the next.
-
-    Few headers change in between.
-    """
+    """The plan for each segment, kept between readings, since few headers change."""
 
     def __init__(self) -> None:
         self.segments: dict[int, tuple[bytes, Segment]] = {}
-        """Address -> its header, and what that says."""
+        """Address -> header, and its decoded segment."""
         self._planned: dict[int, tuple[Segment, list[Planned]]] = {}
 
     def forget_others(self, segments: Iterable[Segment]) -> None:
-        """Keep nothing of segments that are no more."""
+        """Forget segments that are gone."""
         addresses = {each.address for each in segments}
         for known in (self.segments, self._planned):
             for address in known.keys() - addresses:
                 del known[address]
 
     def plan(self, layout: HeapLayout, segments: Iterable[Segment]) -> list[Planned]:
-        """Return what :func:`plan_pages` does."""
+        """Return the same as :func:`plan_pages`."""
         planned: list[Planned] = []
         for segment in segments:
             known = self._planned.get(segment.address)
@@ -91,7 +88,7 @@ def plan_pages(layout: HeapLayout, segments: Iterable[Segment]) -> list[Planned]
 
 
 def may_have_objects(layout: HeapLayout, page: Page) -> bool:
-    """Whether a page is of a heap of objects, and its blocks are large enough for one."""
+    """Whether a page belongs to a heap of objects, and its blocks have room for an object."""
     return (
         OBJECT_HEAP <= page.heap <= GC_PRE_HEAP
         and page.block >= layout.header_at(page.heap) + HEADER_SIZE
@@ -99,14 +96,14 @@ def may_have_objects(layout: HeapLayout, page: Page) -> bool:
 
 
 def block_ranges(page: Page) -> list[Range]:
-    """Return where the blocks of a page are, or the beginnings of large ones."""
+    """Return the ranges of a page's blocks, or of the beginnings of large blocks."""
     if page.block <= PAGE:
         return [(page.start, page.capacity * page.block)]
     return [(page.start + number * page.block, HEAD) for number in range(page.capacity)]
 
 
 def in_chunks(planned: Sequence[Planned], limit: int) -> Iterator[list[Planned]]:
-    """Yield pages in groups of at most so many bytes, or of one page."""
+    """Yield groups of pages with at most ``most`` bytes; a larger page is a group itself."""
     chunk: list[Planned] = []
     size = 0
     for each in planned:
@@ -120,5 +117,5 @@ def in_chunks(planned: Sequence[Planned], limit: int) -> Iterator[list[Planned]]
 
 
 def ranges_of(planned: Iterable[Planned]) -> list[Range]:
-    """Return what to read of pages, one after the other."""
+    """Return the ranges of all pages in order."""
     return [range_ for each in planned for range_ in each.ranges]

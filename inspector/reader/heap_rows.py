@@ -1,4 +1,4 @@
-"""A reading of a heap, named: frozen values for whoever shows or compares them."""
+"""Makes a histogram of a reading: adds names of types, and frozen values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Sum(NamedTuple):
     attached: int | None = None
 
     def plus(self, found: Found, low: int, attached: int | None) -> _Sum:
-        """Return the sum with that of a segment."""
+        """Return the sum of this and the instances in one segment."""
         return _Sum(
             self.instances + found.instances,
             self.bytes + found.bytes,
@@ -99,7 +99,7 @@ def _add(
     *,
     first: bool,
 ) -> None:
-    """Add the segments of a tally, each to its interpreter."""
+    """Add the instances of a tally to those of their interpreters."""
     for segment, found in tally.found.items():
         attached: Mapping[int, int] = tally.attached.get(segment, {})
         for word, each in found.items():

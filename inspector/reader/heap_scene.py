@@ -1,4 +1,4 @@
-"""Who is who in a process whose heap is read: interpreters, thread states, their heaps."""
+"""The owners of a heap's pages: interpreters, thread states and their heaps."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ TRIES = 8
 """Attempts at rings that may change while they are followed."""
 
 MOST_DELAYED = 1 << 16
-"""Blocks of one heap that others freed: one for each of its pages."""
+"""Most blocks in ``thread_delayed_free`` of one heap: one for each of its pages."""
 
 
 class HeapOwner(NamedTuple):
     """The thread state that has a heap."""
 
     interpreter: int
-    """CPython's id of it."""
+    """CPython's id of the interpreter."""
     native_id: int
 
 
 def read_anchors(memory: Memory, layout: Layout) -> Anchors:
-    """Return what is known of a process before its heap is understood."""
+    """Return what is known of a process before the layout of its heap is found."""
     members: list[int] = []
     owners: list[Owner] = []
     for interpreter in read_interpreters(memory, layout.published, layout.runtime):
@@ -77,7 +77,7 @@ def read_anchors(memory: Memory, layout: Layout) -> Anchors:
 
 
 def read_owners(memory: Memory, layout: Layout, heap: HeapLayout) -> dict[int, HeapOwner]:
-    """Return the address of every heap -> whose it is."""
+    """Return the address of every heap -> its owner."""
     found: dict[int, HeapOwner] = {}
     for interpreter in read_interpreters(memory, layout.published, layout.runtime):
         at = interpreter + layout.published["interpreter_state.id"]
@@ -90,7 +90,7 @@ def read_owners(memory: Memory, layout: Layout, heap: HeapLayout) -> dict[int, H
 
 
 def delayed_ranges(heap: HeapLayout, owners: Iterable[int]) -> list[Range]:
-    """Return what to read of each heap to follow its list of blocks that others freed."""
+    """Return the ranges of the heaps with the heads of ``thread_delayed_free``."""
     size = heap.heap_keys + 16 - heap.delayed_free
     return [(owner + heap.delayed_free, size) for owner in owners]
 
@@ -101,7 +101,7 @@ def follow_delayed(
     pieces: Sequence[bytes | None],
     word: Callable[[int], int],
 ) -> list[int]:
-    """Return the blocks on those lists; ``word`` reads one word, 0 where it cannot."""
+    """Return the blocks on those lists; ``word`` returns a word by address, 0 if unknown."""
     found: list[int] = []
     for number, (owner, piece) in enumerate(zip(owners, pieces, strict=True)):
         # Heaps of raw memory have no objects.
@@ -150,13 +150,13 @@ def read_waiting_blocks(
 
 
 def read_homes(memory: Memory, layout: Layout) -> dict[int, int]:
-    """Return the address of each segment that has an object with an id -> its interpreter.
+    """Return segment -> interpreter, for segments that contain an object with a unique id.
 
-    An interpreter that no thread is in has no heap by which its segments could be told.
+    An interpreter without threads has no heaps that could tell its segments.
     """
     chain = read_interpreters(memory, layout.published, layout.runtime)
     homes: dict[int, int] = {}
-    # With a single one there is no doubt.
+    # A single interpreter has all segments.
     for interpreter in chain if len(chain) > 1 else ():
         number = read_pointer(memory, interpreter + layout.published["interpreter_state.id"])
         pool = read_pool(memory, interpreter + layout.unique_ids)
@@ -172,10 +172,10 @@ def segment_interpreters(
     homes: Mapping[int, int],
     types: Mapping[int, Iterable[int]],
 ) -> dict[int, int | None]:
-    """Return the address of each segment -> the interpreter that it is of; None if unknown.
+    """Return segment -> its interpreter; None for an unknown one.
 
-    By the heaps that own its pages; by objects with an id; by the heap types of its objects,
-    given by segment: no segment mixes two interpreters.
+    The interpreter is found by the heaps that own the segment's pages, by objects with a
+    unique id, or by the heap types of its objects.  A segment has one interpreter.
     """
     known: dict[int, int | None] = {}
     ids = {each.interpreter for each in owners.values()} | set(homes.values())

@@ -1,4 +1,4 @@
-"""The objects of many pages added up: by segment, since a segment is of one interpreter."""
+"""Adds up the objects of many pages by segment; each segment has one interpreter."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ class _Group(NamedTuple):
 
 
 class Types:
-    """What is known of words that may be types, during one reading."""
+    """Which words are types, as far as one reading has tested them."""
 
     def __init__(self, memory: Memory, layout: Layout) -> None:
         self._memory = memory
         self._layout = layout
         self.facts: dict[int, TypeFacts] = {}
         self.attached: dict[int, Attached] = {}
-        """Types of whose instances it is known what hangs on them."""
+        """Result of :func:`find_attached` for the types so far."""
         self._asked: set[int] = set()
 
     def learn(self, words: Iterable[int]) -> None:
-        """Look at words that nobody has looked at."""
+        """Test the words that have not been tested yet."""
         fresh = {each for each in words if each not in self._asked}
         if fresh:
             self._asked |= fresh
@@ -68,7 +68,7 @@ class Types:
 
 
 class RawPages:
-    """Pages of raw memory by slice: how large the block is that an address leads into."""
+    """Pages of raw memory by slice: finds the size of the block at an address."""
 
     def __init__(self, segments: Iterable[Segment]) -> None:
         self._pages = index_pages(
@@ -76,7 +76,7 @@ class RawPages:
         )
 
     def bytes_at(self, addresses: array[int], mask: bytes) -> int:
-        """Return the bytes of the blocks of raw memory that chosen addresses lead into."""
+        """Return the bytes of the blocks of raw memory at some chosen addresses."""
         total = 0
         for number, count in count_slices(addresses, mask).items():
             page = self._pages.get(number)
@@ -93,7 +93,7 @@ class Tally:
         self._heap = heap
         self._types = types
         self.found: dict[int, dict[int, Found]] = {}
-        """Address of the segment -> word -> its instances."""
+        """Address of the segment -> type -> its instances."""
         self.attached: dict[int, Counter[int]] = {}
         self.pages = 0
 
@@ -142,7 +142,7 @@ class Tally:
             if instead is not None:
                 values = _column(pages, instead)
                 if any_address(values, mask):
-                    # Keys that stand apart from their values are shared.
+                    # A dictionary with ``ma_values`` shares its keys with others.
                     pairs = zip(pointers, values, strict=True)
                     pointers = array("Q", [apart or keys for keys, apart in pairs])
             total = raw.bytes_at(pointers, mask)

@@ -1,4 +1,4 @@
-"""The heap of a process that is attached: what :class:`~inspector.reader.target.Target` adds to."""
+"""The base of :class:`~inspector.reader.target.Target` that reads the heap of its process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PAUSE_LIMIT: Final = 1.0
 
 
 class HeapTarget:
-    """A process whose layout is known, and whose heap is read when it is asked for."""
+    """A process whose layout is known; its heap is read on demand."""
 
     def __init__(self, process: OwnProcess | OtherProcess, layout: Layout) -> None:
         self._process = process
@@ -49,13 +49,13 @@ class HeapTarget:
         pause_limit: float = PAUSE_LIMIT,
         memory: int = MEMORY,
     ) -> Histogram:
-        """Count the instances of every type, of built-in ones too, by the process's heap.
+        """Count the instances of every type in the process's heap, built-in types included.
 
-        The own process stands still for it where a copy of the heap fits into ``memory``
-        bytes.  Another process runs on, and is estimated, or is stopped if ``blocking``,
+        The own process is stopped for one copy if that fits into ``memory`` bytes.  Another
+        process keeps running, and the numbers are estimates; with ``blocking`` it is stopped
         for at most ``pause_limit`` seconds.
 
-        Raises :class:`LayoutError` for an allocator that is not understood, and
+        Raises :class:`LayoutError` if the allocator's layout is not found, and
         :class:`~inspector.errors.Unsettled` for a heap that is too large to be copied.
         """
         from inspector.reader.heap_rows import make_histogram  # noqa: PLC0415 - seldom asked for
@@ -163,9 +163,9 @@ class HeapTarget:
         return self._process
 
     def allocator(self, *, pause_limit: float = PAUSE_LIMIT) -> Allocator:
-        """Return what each heap of each thread uses, without a look at objects.
+        """Return what each heap of each thread uses, by the headers of pages alone.
 
-        Raises :class:`LayoutError` for an allocator that is not understood.
+        Raises :class:`LayoutError` if the allocator's layout is not found.
         """
         from inspector.reader.allocator import read_allocator  # noqa: PLC0415 - seldom asked for
 
@@ -174,16 +174,16 @@ class HeapTarget:
             return read_allocator(reader, self._process.pid, self._facts(), pause_limit)
 
     def heap_offsets(self, *, pause_limit: float = PAUSE_LIMIT) -> tuple[Offset, ...]:
-        """Return the allocator's offsets as they were found, with what speaks for them.
+        """Return the allocator's offsets with their evidence.
 
-        Raises :class:`LayoutError` for an allocator that is not understood.
+        Raises :class:`LayoutError` if the allocator's layout is not found.
         """
         with self._heap_reader() as reader, report_end(self._process, self.layout.published):
             return reader.heap_layout(pause_limit).offsets
 
     @contextmanager
     def _heap_reader(self) -> Iterator[HeapReader]:
-        """Yield what reads the heap, and keeps what it found out; or another one beside it."""
+        """Yield the reader of the heap; a new one if another thread is using it."""
         from inspector.reader.heap import HeapReader  # noqa: PLC0415 - seldom asked for
 
         with self._turns.take() as alone:
@@ -199,7 +199,7 @@ class HeapTarget:
                 process.close()
 
     def _facts(self) -> dict[str, Any]:
-        """Return the process as documents have it."""
+        """Return the ``target`` of documents."""
         interpreter = list(read_interpreter_ids(self._process.memory, self.layout))[-1]
         published = self.layout.published
         return TargetInfo(

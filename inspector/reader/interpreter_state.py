@@ -57,21 +57,18 @@ class InterpreterState:
     def count_interpreter(self, reading: Reading, names: Mapping[int, str]) -> InterpreterCount:
         """Return the interpreter's part of a snapshot; ``names`` are thread names by native id."""
         only = reading.plan.request.only
+        threads = []
+        for thread in reading.threads:
+            name = names.get(thread.native_id, "")
+            threads.append(
+                ThreadCount(thread.native_id, name, self.id, thread.size, thread.finalized)
+            )
         return InterpreterCount(
             id=self.id,
             exact=reading.exact,
             pool=_count_pool(reading),
             collections=reading.collector.collections,
-            threads=tuple(
-                ThreadCount(
-                    thread.native_id,
-                    names.get(thread.native_id, ""),
-                    self.id,
-                    thread.size,
-                    thread.finalized,
-                )
-                for thread in reading.threads
-            ),
+            threads=tuple(threads),
             life=PoolLife() if only else self._churn.update(reading),
             threads_started=reading.threads_started,
             merging=reading.merging,

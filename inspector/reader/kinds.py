@@ -36,11 +36,11 @@ def classify_objects(
     at = layout.published["pyobject.ob_type"]
     ob_types = read_words(memory, [address + at for address in objects.values()])
     kinds, _ = classify_types(memory, read_type_offsets(layout.published), set(ob_types))
-    return {
-        entry: kinds[ob_type]
-        for entry, ob_type in zip(objects.items(), ob_types, strict=True)
-        if ob_type in kinds
-    }
+    found: dict[tuple[int, int], str] = {}
+    for entry, ob_type in zip(objects.items(), ob_types, strict=True):
+        if ob_type in kinds:
+            found[entry] = kinds[ob_type]
+    return found
 
 
 def list_structure_sizes(layout: Layout) -> dict[str, int]:

@@ -114,5 +114,7 @@ def _holds_same_objects(layout: Layout, reading: Reading, last: Plan | None) -> 
         return False
     if last is not None and last.split is plan.split:
         return True  # the reading before has checked them
-    pairs = zip(plan.members, reading.structures, strict=True)
-    return all(holds_id(layout, member, words) for member, words in pairs)
+    for member, words in zip(plan.members, reading.structures, strict=True):
+        if not holds_id(layout, member, words):
+            return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.refcount import HEADER_SIZE
@@ -66,8 +67,12 @@ class Plan(NamedTuple):
 
     def find_places(self, indices: Iterable[int]) -> list[int]:
         """Return the indices in ``members`` of the objects with these pool indices."""
-        addresses = map(self.table.get, indices)
-        return [self.places[address] for address in addresses if address in self.places]
+        found = []
+        for index in indices:
+            place = self.places.get(self.table.get(index, 0))
+            if place is not None:
+                found.append(place)
+        return found
 
 
 class Pieces(NamedTuple):
@@ -127,11 +132,20 @@ def split_plan(plan: Plan) -> tuple[list[Range], list[Range]]:
 
 def plan_slots(whole: Plan, places: Iterable[int]) -> Plan:
     """Return a plan for some members of a whole plan: their headers and slots of the arrays."""
-    members = [whole.members[place] for place in places]
-    indices = sorted(unique_id - 1 for unique_id, _, _ in members if unique_id)
-    slots = [[index for index in indices if index < thread.size] for thread in whole.threads]
+    members = []
+    indices = []
+    for place in places:
+        member = whole.members[place]
+        members.append(member)
+        unique_id, _, _ = member
+        if unique_id:
+            indices.append(unique_id - 1)
+    indices.sort()
     ranges = whole.ranges[: FIXED + 2 * len(whole.threads)]
-    for thread, mine in zip(whole.threads, slots, strict=True):
-        ranges += [(thread.values + WORD * index, WORD) for index in mine]
+    slots = []
+    for thread in whole.threads:
+        counted = indices[: bisect_left(indices, thread.size)]
+        slots.append(counted)
+        ranges += [(thread.values + WORD * index, WORD) for index in counted]
     ranges += [(address, HEADER_SIZE) for _, address, _ in members]
     return whole._replace(members=members, ranges=ranges, slots=slots)

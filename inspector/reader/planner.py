@@ -106,16 +106,23 @@ def _find_members(
     table: dict[int, int],
 ) -> list[Member]:
     """Return the requested objects of the pool; add the kinds of new ones to ``kinds``."""
-    wanted = table if request.kinds else {}
-    if request.only:
-        wanted = {index: at for index, at in wanted.items() if at in request.only}
-    new = {index: at for index, at in wanted.items() if (index, at) not in kinds}
+    if not request.kinds:
+        return []
+    wanted: dict[int, int] = {}
+    new: dict[int, int] = {}
+    for index, address in table.items():
+        if not request.only or address in request.only:
+            wanted[index] = address
+            if (index, address) not in kinds:
+                new[index] = address
     kinds.update(classify_objects(memory, layout, new))
-    return [
-        (index + 1, address, kind)
-        for index, address in wanted.items()
-        if (kind := kinds.get((index, address), "")) in request.kinds
-    ]
+    members = []
+    for entry in wanted.items():
+        kind = kinds.get(entry, "")
+        if kind in request.kinds:
+            index, address = entry
+            members.append((index + 1, address, kind))
+    return members
 
 
 def _find_unlisted(
@@ -131,19 +138,24 @@ def _find_unlisted(
         strangers = dict(enumerate(request.only.difference(table.values())))
         found = classify_objects(memory, layout, strangers)
         return [(0, address, kind) for (_, address), kind in found.items()]
-    wanted = {True: request.unlisted and "type" in request.kinds, False: STATIC in request.kinds}
-    if not any(wanted.values()):
+    heap_types = request.unlisted and "type" in request.kinds
+    static_types = STATIC in request.kinds
+    if not heap_types and not static_types:
         return []
-    types = [address for (_, address), kind in kinds.items() if kind == "type"]
+    types, namespaces = _select_kind(kinds, "type"), _select_kind(kinds, "dict")
     if not types:
         return []
-    namespaces = [address for (_, address), kind in kinds.items() if kind == "dict"]
     listed = set(table.values())
-    return [
-        (0, address, "type" if heap else STATIC)
-        for address, heap in walk_types(memory, layout, interpreter, types[0], namespaces).items()
-        if wanted[heap] and address not in listed
-    ]
+    members = []
+    walked = walk_types(memory, layout, interpreter, types[0], namespaces)
+    for address, is_heap in walked.items():
+        if address in listed:
+            continue
+        if is_heap and heap_types:
+            members.append((0, address, "type"))
+        elif not is_heap and static_types:
+            members.append((0, address, STATIC))
+    return members
 
 
 def count_kinds(kinds: Mapping[tuple[int, int], str], table: dict[int, int]) -> dict[str, int]:
@@ -154,6 +166,11 @@ def count_kinds(kinds: Mapping[tuple[int, int], str], table: dict[int, int]) -> 
         if kind is not None:
             counts[kind] += 1
     return counts
+
+
+def _select_kind(kinds: Mapping[tuple[int, int], str], wanted: str) -> list[int]:
+    """Return the addresses of the objects of one kind."""
+    return [address for (_, address), kind in kinds.items() if kind == wanted]
 
 
 def _list_ranges(

@@ -39,11 +39,16 @@ class PoolChurn:
         born = now.table.items() - before.table.items()
         gone = before.table.items() - now.table.items()
         old, new = before.plan.kinds, now.plan.kinds
-        so_far = self._changes
-        self._changes = so_far._replace(
-            reused=so_far.reused + sum(index in self._used for index, _ in born),
-            types_born=so_far.types_born + sum(new.get(entry) == "type" for entry in born),
-            types_gone=so_far.types_gone + sum(old.get(entry) == "type" for entry in gone),
+        reused, types_born = self._changes.reused, self._changes.types_born
+        types_gone = self._changes.types_gone
+        for entry in born:
+            index, _ = entry
+            reused += index in self._used
+            types_born += new.get(entry) == "type"
+        for entry in gone:
+            types_gone += old.get(entry) == "type"
+        self._changes = self._changes._replace(
+            reused=reused, types_born=types_born, types_gone=types_gone
         )
         self._used.update(now.table)
 

@@ -158,9 +158,10 @@ def _read_memory(process: OtherProcess) -> MemoryFacts:
         # The main interpreter is the oldest: at the end of the list.
         facts["gil_enabled"] = read_gil_enabled(memory, published, chain[-1]) if chain else None
         layout, _ = find_layout(process, pause_limit=0)
-        facts["heap_types"] = sum(
-            _count_heap_types(process, layout, interpreter) for interpreter in chain
-        )
+        heap_types = 0
+        for interpreter in chain:
+            heap_types += _count_heap_types(process, layout, interpreter)
+        facts["heap_types"] = heap_types
     except InspectorError as failure:
         facts |= {"reason": str(failure), "hint": failure.hint}
     return MemoryFacts(**facts)
@@ -171,16 +172,14 @@ def _count_heap_types(process: OtherProcess, layout: Layout, interpreter: int) -
     memory = process.memory
     table = read_table(memory, read_pool(memory, interpreter + layout.unique_ids))
     kinds = classify_objects(memory, layout, table)
-    return sum(kind == "type" for kind in kinds.values())
+    return list(kinds.values()).count("type")
 
 
 def _guess_version(pid: int, refusal: UnsupportedVersion) -> MemoryFacts | None:
     """Return the version of CPython by the names of the process's files; None if unknown."""
     try:
-        paths = [
-            proc.read_link(f"/proc/{pid}/exe"),
-            *(mapping.path for mapping in proc.read_mappings(pid)),
-        ]
+        paths = [proc.read_link(f"/proc/{pid}/exe")]
+        paths += [mapping.path for mapping in proc.read_mappings(pid)]
     except OSError:
         return None
     version = guess_python_version(paths)

@@ -140,7 +140,7 @@ def _replace_unread(pieces: list[bytes | None]) -> list[bytes]:
 def _decode_threads(layout: Layout, plan: Plan, states: list[bytes | None]) -> list[Thread]:
     """Return the threads; raise :class:`OutdatedPlan` if they or their arrays have changed."""
     chain = []
-    following = [*(thread.address for thread in plan.threads), 0][1:]
+    following = [thread.address for thread in plan.threads[1:]] + [0] * bool(plan.threads)
     for planned, next_, words, counts in zip(
         plan.threads, following, states[::2], states[1::2], strict=True
     ):
@@ -159,8 +159,13 @@ def _join_arrays(plan: Plan, pieces: list[bytes | None]) -> list[bytes]:
         if None in pieces:
             raise OutdatedPlan
         return [piece or b"" for piece in pieces]
-    rest = iter(pieces)
-    return [b"".join(next(rest) or bytes(8) for _ in indices) for indices in plan.slots]
+    arrays = []
+    first = 0
+    for indices in plan.slots:
+        after = first + len(indices)
+        arrays.append(b"".join([piece or bytes(8) for piece in pieces[first:after]]))
+        first = after
+    return arrays
 
 
 def match_members(memory: Memory, layout: Layout, reading: Reading) -> Reading:
@@ -176,7 +181,10 @@ def match_members(memory: Memory, layout: Layout, reading: Reading) -> Reading:
             members.append(member)
             structures.append(words)
     if not plan.request.only:
-        born = {index: address for index, address in now.items() if before.get(index) != address}
+        born: dict[int, int] = {}
+        for index, address in now.items():
+            if before.get(index) != address:
+                born[index] = address
         for (index, address), kind in classify_objects(memory, layout, born).items():
             if kind in plan.request.kinds:
                 members.append((index + 1, address, kind))

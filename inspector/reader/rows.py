@@ -128,25 +128,29 @@ class Rows:
         # Objects that were read again have other contributions than the arrays.
         indices = self._contributions.changed | before.reread.keys() | now.reread.keys()
         found = set(now.plan.find_places(indices))
-        found.update(now.plan.places[address] for address in {*before.bounds, *now.bounds})
+        for address in before.bounds.keys() | now.bounds.keys():
+            found.add(now.plan.places[address])
         if before.structures != now.structures:
             pairs = zip(before.structures, now.structures, strict=True)
-            found.update(place for place, (old, new) in enumerate(pairs) if old is not new)
+            for place, (old, new) in enumerate(pairs):
+                if old is not new:
+                    found.add(place)
         return sorted(found)
 
     def _make_new_rows(self, reading: Reading, sources: Mapping[int, Source]) -> None:
         """Make the rows of members (by place) that are new or have changed."""
         epoch = reading.plan.epoch
-        objects = [
-            (kind, address, reading.structures[place])
-            for place in sources
-            for _, address, kind in [reading.members[place]]
-        ]
+        objects = []
+        for place in sources:
+            _, address, kind = reading.members[place]
+            objects.append((kind, address, reading.structures[place]))
         with self._hook.phase("names"):
             names = self._names.of(objects, epoch)
         if sources and not reading.plan.request.only:
-            members = zip(reading.members, reading.structures, strict=True)
-            types = (words for (_, _, kind), words in members if kind == "type")
+            types = []
+            for (_, _, kind), words in zip(reading.members, reading.structures, strict=True):
+                if kind == "type":
+                    types.append(words)
             self._deallocators.learn_types(types, epoch)
         named = {address: name for (_, address, _), name in zip(objects, names, strict=True)}
         for place, source in sources.items():
@@ -161,7 +165,7 @@ class Rows:
         words, contributions, stacks, owner, bounds, doubtful = source
         # A dictionary in the order of the fields takes a third of the time of a named tuple
         # with keywords, which matters for thousands of new rows.
-        row: dict[str, Any] = {
+        fields: dict[str, Any] = {
             **_UNREAD,
             "name": named[address],
             "kind": kind,
@@ -170,30 +174,30 @@ class Rows:
             "unique_id": unique_id,
         }
         if not holds_id(self._layout, member, words):
-            return tuple(row.values())
+            return tuple(fields.values())
         header = decode_count(words)
-        row["state"] = header.state
-        row["contributions"] = contributions
+        fields["state"] = header.state
+        fields["contributions"] = contributions
         if header.net is None:
-            row["settled"] = True
-            return tuple(row.values())
-        row["owner"] = owner
-        row["local"] = header.local
-        row["shared"] = header.shared
-        row["bias"] = header.bias
-        row["counted"] = row["total"] = header.net + sum(contributions.values())
+            fields["settled"] = True
+            return tuple(fields.values())
+        fields["owner"] = owner
+        fields["local"] = header.local
+        fields["shared"] = header.shared
+        fields["bias"] = header.bias
+        fields["counted"] = fields["total"] = header.net + sum(contributions.values())
         if stacks is not None:
-            row["stacks"] = stacks
-            row["deferred"] = sum(stacks.values())
-            row["total"] += row["deferred"]
+            fields["stacks"] = stacks
+            fields["deferred"] = sum(stacks.values())
+            fields["total"] += fields["deferred"]
             if doubtful:
-                bounds = (row["total"] - doubtful, row["total"])
-        row["bounds"] = bounds
-        row["settled"] = bounds is None and not header.torn
+                bounds = (fields["total"] - doubtful, fields["total"])
+        fields["bounds"] = bounds
+        fields["settled"] = bounds is None and not header.torn
         if kind == "type" and (freed := self._deallocators.find(words)):
-            row["deallocator"], base = freed
-            row["deallocator_of"] = self._find_name(base, named) if base else None
-        return tuple(row.values())
+            fields["deallocator"], base = freed
+            fields["deallocator_of"] = self._find_name(base, named) if base else None
+        return tuple(fields.values())
 
     def _find_name(self, address: int, named: Mapping[int, str]) -> str | None:
         """Return the name of any object of the reading; None for other objects."""

@@ -75,7 +75,7 @@ class SlotReader:
 
 def key_arrays(reading: Reading) -> Arrays:
     """Return the arrays of a reading by thread."""
-    return {
-        (thread.address, thread.native_id): array
-        for thread, array in zip(reading.threads, reading.arrays, strict=True)
-    }
+    arrays: dict[tuple[int, int], bytes] = {}
+    for thread, array in zip(reading.threads, reading.arrays, strict=True):
+        arrays[thread.address, thread.native_id] = array
+    return arrays

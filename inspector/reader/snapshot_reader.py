@@ -103,8 +103,12 @@ class SnapshotReader:
         if len(states) == 1:
             return readings
         ids = read_interpreter_ids(process.memory, self._layout)
-        there = {address for address, state in states.items() if ids.get(address) == state.id}
-        return [reading for reading in readings if reading.plan.interpreter in there]
+        alive = []
+        for reading in readings:
+            address = reading.plan.interpreter
+            if ids.get(address) == states[address].id:
+                alive.append(reading)
+        return alive
 
     def _refuse(self, readings: list[Reading], interpreter: int | None) -> None:
         """Raise if no interpreter was read, or one is finalizing."""
@@ -114,8 +118,9 @@ class SnapshotReader:
                 subject=interpreter,
                 hint="leave the interpreter out to see which there are",
             )
-        if any(reading.finalizing for reading in readings):
-            raise finalizing_error(self.process.pid)
+        for reading in readings:
+            if reading.finalizing:
+                raise finalizing_error(self.process.pid)
 
     def _assemble(self, readings: list[Reading], taken: int) -> Snapshot:
         """Make the snapshot of readings, with the names of objects and threads."""
@@ -123,7 +128,10 @@ class SnapshotReader:
             names = self.process.thread_names()
         interpreters = []
         rows: list[tuple[Any, ...]] = []
+        exact, tries = True, 0
         for reading in readings:
+            exact = exact and reading.exact
+            tries = max(tries, reading.tries)
             state = self.states[reading.plan.interpreter]
             interpreters.append(state.count_interpreter(reading, names))
             rows += state.make_rows(reading)
@@ -132,11 +140,11 @@ class SnapshotReader:
         version = spell_version(published.version)
         return Snapshot(
             target=TargetInfo(self.process.pid, version, gil, self.process.command()),
-            exact=all(reading.exact for reading in readings),
+            exact=exact,
             pause_ns=None,
             interpreters=tuple(interpreters),
             taken_ns=taken,
-            tries=max(reading.tries for reading in readings),
+            tries=tries,
             rows=tuple(rows),
         )
 

@@ -95,11 +95,14 @@ def plan_stacks(
 ) -> StackPlan:
     """Locate the stacks of threads, without a pause."""
     published = layout.published
-    chains = [plan_stack(layout, thread.address, (MAX_DEPTH, MAX_DEPTH), 0) for thread in threads]
-    hops = iter(follow_lists(memory, [chain for pair in chains for chain in pair]))
+    chains: list[LinkedList] = []
+    for thread in threads:
+        chains += plan_stack(layout, thread.address, (MAX_DEPTH, MAX_DEPTH), 0)
+    hops = follow_lists(memory, chains)
     plan = StackPlan([], [], [], [])
-    for thread, (frame_chain, ref_chain) in zip(threads, chains, strict=True):
-        frames, refs = next(hops), next(hops)
+    for number, thread in enumerate(threads):
+        frame_chain, ref_chain = chains[2 * number : 2 * number + 2]
+        frames, refs = hops[2 * number : 2 * number + 2]
         follows = thread.address in followed.threads or thread.native_id == followed.own_thread
         if frames is None or refs is None or follows:
             plan.rests.append(False)

@@ -144,10 +144,14 @@ class Target(HeapTarget):
         from inspector.reader.suspended import count_suspended_references
 
         # They have no subclasses; isinstance would ask every proxy for its __class__.
-        kinds = set(map(id, (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)))
-        alive = [each for each in gc.get_objects() if id(type(each)) in kinds]
+        kinds = {
+            id(types.GeneratorType),
+            id(types.CoroutineType),
+            id(types.AsyncGeneratorType),
+        }
+        alive = [one for one in gc.get_objects() if id(type(one)) in kinds]
         with self._reading() as reader:
-            places = [id(each) for each in alive]
+            places = [id(generator) for generator in alive]
             assert isinstance(reader.process, OwnProcess)  # noqa: S101 - for the type checker
             try:
                 return count_suspended_references(reader.process.world, self.layout, places)
@@ -158,9 +162,7 @@ class Target(HeapTarget):
         """Return a sampler of the headers of the objects of a snapshot of this target."""
         from inspector.reader.header_sampler import HeaderSampler
 
-        wanted = {interpreter.id for interpreter in snapshot.interpreters}
-        chain = read_interpreter_ids(self._process.memory, self.layout).items()
-        chosen = [at for at, number in chain if number in wanted]
+        chosen = self._find_interpreters([interpreter.id for interpreter in snapshot.interpreters])
         return HeaderSampler(self._process.memory, self.layout, chosen, snapshot)
 
     def thread_sampler(
@@ -271,13 +273,20 @@ class Target(HeapTarget):
         if instances:
             snapshot = self.add_heap(snapshot, blocking=blocking, pause_limit=pause_limit)
         memory = self._process.memory
-        chain = read_interpreter_ids(memory, self.layout).items()
-        interpreter = next((at for at, number in chain if number == count.interpreter), None)
-        if interpreter is None:
+        addresses = self._find_interpreters({count.interpreter})
+        if not addresses:
             raise NoSuchObject(f"interpreter {count.interpreter} has just ended", subject=subject)
         suspended = self.suspended()
         held = None if suspended is None else suspended.get(count.address, 0)
-        return read_anatomy(memory, self.layout, interpreter, snapshot, count, held)
+        return read_anatomy(memory, self.layout, addresses[0], snapshot, count, held)
+
+    def _find_interpreters(self, numbers: Container[int]) -> list[int]:
+        """Return the addresses of the interpreters with these ids."""
+        addresses = []
+        for address, number in read_interpreter_ids(self._process.memory, self.layout).items():
+            if number in numbers:
+                addresses.append(address)
+        return addresses
 
     @contextmanager
     def _reading(self) -> Iterator[SnapshotReader]:

@@ -93,7 +93,7 @@ class TopFrames:
 
     def locate(self, frames: Sequence[TopFrame]) -> dict[int, CodeLocation]:
         """Return native id -> place in the source; without frames that changed meanwhile."""
-        places = self._lines.find([(each.code, each.instruction, each.copy) for each in frames])
+        places = self._lines.find([(frame.code, frame.instruction, frame.copy) for frame in frames])
         return {
             frame.native_id: place
             for frame, place in zip(frames, places, strict=True)

@@ -194,7 +194,10 @@ def _sample_members(reading: Reading, places: list[int]) -> _Sample:
     for number, thread in enumerate(reading.threads):
         values = memoryview(reading.arrays[number]).cast("q")
         if plan.slots is None:
-            counts = {index: values[index] for index in by_index if index < len(values)}
+            counts = {}
+            for index in by_index:
+                if index < len(values):
+                    counts[index] = values[index]
         else:
             counts = dict(zip(plan.slots[number], values, strict=True))
         for index, value in counts.items():
