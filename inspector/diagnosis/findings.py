@@ -11,7 +11,14 @@ from inspector.analysis.findings import find_attention, find_trends
 from inspector.analysis.history import History
 from inspector.analysis.leak_growth import compare_leaks
 from inspector.diagnosis.why import Parallelism, watch_threads
-from inspector.errors import InspectorError, LayoutError, MemoryFault, NoSuchTarget, Unsettled
+from inspector.errors import (
+    InspectorError,
+    LayoutError,
+    MemoryFault,
+    NoSuchTarget,
+    TargetChanged,
+    Unsettled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +136,8 @@ class _Readings:
 
     def take_last(self) -> None:
         """Read once more, lost references too if they were read at the beginning."""
-        self.take()
+        if not self.ended:
+            self.take()
         if self._first_leaks is not None and not self.ended:
             with suppress(InspectorError):
                 now = self._read_leaks()
@@ -145,7 +153,7 @@ class _Readings:
         begin, spent = time.monotonic(), time.thread_time()
         try:
             snapshot = self._target.add_heap(self._target.snapshot())
-        except NoSuchTarget:
+        except (NoSuchTarget, TargetChanged):
             self.ended = True
             return
         except InspectorError:
@@ -178,6 +186,7 @@ def look_at_process(
     """
     readings = _Readings(target, duration, pause_limit)
     spare = readings.cost
+    seen: Parallelism | InspectorError | None = None
     if duration > FIRST_LINES:
         before = readings.elapsed
         seen = _watch(target, max(FIRST_LINES - before, LEAST_WATCH), readings)
@@ -185,11 +194,14 @@ def look_at_process(
         # To begin and to sum up takes as long the next time.
         watched = seen.seconds if isinstance(seen, Parallelism) else readings.elapsed - before
         spare = max(readings.elapsed - before - watched, 0.0) + readings.cost
-    seen = _watch(target, max(duration - readings.elapsed - spare, LEAST_WATCH), readings)
-    if isinstance(seen, Parallelism) and seen.ended:
-        readings.ended = True
-    if not readings.ended:
+    rest = max(duration - readings.elapsed - spare, LEAST_WATCH)
+    try:
+        seen = _watch(target, rest, readings)
         readings.take_last()
+    except (NoSuchTarget, TargetChanged):
+        if seen is None:
+            raise
+        readings.ended = True
     yield _sum_up(target, readings, seen, final=True)
 
 
@@ -197,12 +209,14 @@ def _watch(target: Target, seconds: float, readings: _Readings) -> Parallelism |
     """Watch the threads, or return why that cannot be done, and read on until the time is over."""
     end = time.monotonic() + seconds
     try:
-        return watch_threads(target, duration=seconds, tell=readings.take_if_due)
+        seen = watch_threads(target, duration=seconds, tell=readings.take_if_due)
     except (LayoutError, MemoryFault, Unsettled) as failure:
         while time.monotonic() < end:
             readings.take_if_due()
             time.sleep(PATIENCE)
         return failure
+    readings.ended |= seen.ended
+    return seen
 
 
 def _sum_up(

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from inspector.analysis.findings import GROWTH_KINDS
-from inspector.screen.cells import cut_to_width, format_compact
+from inspector.screen.cells import GAP, cut_to_width, format_compact
 from inspector.screen.console import console_for
 from inspector.screen.text import (
     STOPPED_BY_SIGNAL,
@@ -36,6 +36,7 @@ MOST: Final = 3
 
 LONGEST_COMMAND: Final = 60
 LONGEST_NAME: Final = 40
+SHORTEST_NAME: Final = 12
 WIDEST_KIND: Final = 15
 INDENT: Final = " " * 2
 SMALL: Final = 0.05
@@ -73,10 +74,10 @@ def findings_view(look: FirstLook, width: int) -> Group:
     pid = look.target.pid
     lines = [_write_heading(look), _write_progress(look), Text("")]
     lines.append(Text(f"What grows: {_describe_growth(look, growth)}", "bold"))
-    lines += _list_findings(growth, f"inspector histo {pid}")
+    lines += _list_findings(growth, f"inspector histo {pid}", width)
     lines.append(Text(""))
     lines.append(Text(f"What keeps threads apart: {_describe_threads(look, apart)}", "bold"))
-    lines += _list_findings(apart, f"inspector why {pid}")
+    lines += _list_findings(apart, f"inspector why {pid}", width)
     if look.ended:
         lines.append(Text("the process ended", "bold red"))
     elif look.parallelism is not None and look.parallelism.stopped_by_signal:
@@ -114,7 +115,7 @@ def _write_progress(look: FirstLook) -> Text:
     if look.collections is not None:
         facts.append(format_plural(look.collections, "collection"))
     if look.final and not look.lost_searched:
-        facts.append("lost references only with --blocking")
+        facts.append("leaks proved by --blocking")
     return Text(" · ".join(facts), "dim")
 
 
@@ -162,25 +163,39 @@ def _name_waits(time: ThreadTime) -> str:
     return f"{number:.1f} wait {what}" if number >= SMALL else ""
 
 
-def _list_findings(findings: Sequence[Attention], command: str) -> list[Text]:
+def _list_findings(findings: Sequence[Attention], command: str, width: int) -> list[Text]:
     """Return two lines for each finding, and one for those that there is no room for."""
-    lines = []
     shown = findings[:MOST]
-    names = [cut_to_width(escape_text(finding.name), LONGEST_NAME) for finding in shown]
-    width = max((cell_len(name) for name in names), default=0)
+    room = width - len(INDENT) - WIDEST_KIND - GAP
+    longest = max((len(finding.text) for finding in shown), default=0)
+    room = max(SHORTEST_NAME, min(room - longest, LONGEST_NAME))
+    names = [cut_to_width(escape_text(finding.name), room) for finding in shown]
+    widest = max((cell_len(name) for name in names), default=0)
+    lines = []
     for finding, name in zip(shown, names, strict=True):
         line = Text(INDENT)
         line.append(f"{finding.kind:<{WIDEST_KIND}}", STYLES[finding.kind])
-        line.append(f"{set_cell_size(name, width)}  {finding.text}")
-        lines.append(line)
-        below = Text(INDENT + " " * WIDEST_KIND)
-        if finding.lines:
-            first = finding.lines[0]
-            number = "?" if first.line is None else first.line
-            place = f"{escape_text(first.file, LONGEST_COMMAND)}:{number}"
-            below.append(f"{place} in {escape_text(first.function, LONGEST_COMMAND)}   ")
-        below.append(escape_text(finding.command), "dim")
-        lines.append(below)
+        line.append(f"{set_cell_size(name, widest)}{' ' * GAP}{finding.text}")
+        lines += [line, _write_way(finding, width)]
     if len(findings) > MOST:
         lines.append(Text(f"{INDENT}and {len(findings) - MOST:,} more: {command}", "dim"))
     return lines
+
+
+def _write_way(finding: Attention, width: int) -> Text:
+    """Return where it happens, as far as there is room, and the command that goes deeper."""
+    way = Text(INDENT + " " * WIDEST_KIND)
+    command = escape_text(finding.command)
+    if finding.lines:
+        first = finding.lines[0]
+        number = "?" if first.line is None else first.line
+        end = f":{number} in {escape_text(first.function, LONGEST_NAME)}"
+        file = escape_text(first.file)
+        room = width - cell_len(way.plain) - cell_len(end) - GAP - cell_len(command)
+        if cell_len(file) > room > 1:
+            # The end of a path tells more than its beginning.
+            file = f"…{file[1 - room :]}"
+        if room > 1:
+            way.append(f"{file}{end}{' ' * GAP}")
+    way.append(command, "dim")
+    return way

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import inspector
 from inspector.diagnosis.findings import look_at_process
 from tests.live.puppets import Puppet, Restless, inspect
-from tests.support import TARGETS, interpreters, python_of
+from tests.support import TARGETS, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,3 +64,16 @@ def test_what_is_lost_while_it_is_watched_leads_where_it_may_be_stopped(
     found = last.findings[0]
     assert (found.kind, found.name) == ("leaking", "builtins.bytes")
     assert "that nothing holds" in found.text
+
+
+@free_threaded_only
+def test_a_process_that_ends_meanwhile_leaves_what_was_seen_until_then() -> None:
+    with Restless(sys.executable, TARGETS / "growing.py") as service:
+        looks = look_at_process(inspector.attach(service.pid), duration=2.0)
+        assert not next(looks).ended
+        service.process.kill()
+        service.process.wait()
+        (last,) = looks
+    assert last.ended
+    assert last.final
+    assert "lock" in {each.kind for each in last.findings}

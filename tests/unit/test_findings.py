@@ -42,7 +42,14 @@ def heaps(**series: list[int]) -> list[Histogram]:
 
 def delay(kind: str, share: float | None, name: str = "a lock") -> Finding:
     return Finding(
-        kind, share, name, "", 4, 3.0, (LineShare("app/orm.py", 214, "get", 0.9),), "advice"
+        kind,
+        share,
+        name,
+        "",
+        4,
+        3.0,
+        (LineShare("/srv/service/releases/2026-11-27/app/orm.py", 214, "get", 0.9),),
+        "advice",
     )
 
 
@@ -216,7 +223,9 @@ def test_both_questions_are_answered_in_twenty_lines(width: int) -> None:
     assert "What grows: 9 types" in text
     assert "What keeps threads apart" in text
     assert "and 6 more: inspector histo" in text
-    assert "app/orm.py:214 in get" in text
+    assert "orm.py:214 in get" in text
+    assert text.count("inspector why 4242") == 4
+    assert text.count("inspector holders app.T") == 3
 
 
 def test_nothing_is_an_answer() -> None:
