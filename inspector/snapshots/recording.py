@@ -318,5 +318,7 @@ def read_document(path: str) -> Snapshot:
         return parse_snapshot(json.loads(line))
     except PARSE_ERRORS as error:
         raise FileError(
-            f"{path} is neither a recording nor a document of dump --json", path=path
+            f"{path} is neither a recording nor a document of dump --json",
+            path=path,
+            hint="documents of histo are compared by histo PID --baseline FILE",
         ) from error

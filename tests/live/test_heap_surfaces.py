@@ -12,6 +12,7 @@ from inspector.screen.histogram_export import export_histogram
 from inspector.screen.selected_types import TypeSelection
 from inspector.snapshots.recording import RecordingWriter
 from tests.live.puppets import Puppet, inspect
+from tests.live.terminals import Terminal
 from tests.support import TARGETS, interpreters, python_of
 
 if TYPE_CHECKING:
@@ -48,6 +49,20 @@ def test_what_rose_in_both_steps_comes_before_what_rose_once(version: str, tmp_p
     assert others.status == 0, others.errors
     slotted = {row["name"]: row for row in others.document["types"]}["__main__.Slotted"]
     assert (slotted["delta"], slotted["steps"], slotted["growing"]) == (200, [400, -200], False)
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
+def test_a_person_sees_instances_and_a_script_asks_for_them(version: str) -> None:
+    with Puppet(python_of(version), HEAPS) as target:
+        target.ask("make", 30)
+        with Terminal.inspector("dump", target.pid, "--filter", "__main__.Slotted") as terminal:
+            terminal.until("INSTANCES", r"__main__\.Slotted .* 30 ")
+            assert terminal.end() == 0
+        words = ("dump", target.pid, "--filter", "__main__.Slotted")
+        plain = inspect(*words).output
+        asked = inspect(*words, "--sort", "instances").output
+    assert "INSTANCES" not in plain
+    assert "INSTANCES" in asked
 
 
 @pytest.mark.parametrize("version", interpreters(debug=False, alone=True))

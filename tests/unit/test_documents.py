@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from inspector.snapshots.documents import PARSE_ERRORS, parse_snapshot
-from tests.screen.builder import row, snapshot
+from tests.screen.builder import heap, history, row, snapshot, use
 
 ODD = [None, True, -1, 1 << 70, 1e999, float("nan"), "x", "\ud800", [], [1, 2, 3], {}, {"a": "b"}]
 
@@ -14,7 +14,8 @@ ODD = [None, True, -1, 1 << 70, 1e999, float("nan"), "x", "\ud800", [], [1, 2, 3
 def document() -> dict[str, Any]:
     """Return the document of a small snapshot, as JSON has it."""
     rows = [row("app.Order", local=3, contributions={4242: 1}, deferred=1, stacks={1: 1})]
-    made: dict[str, Any] = json.loads(json.dumps(snapshot(*rows).as_dict()))
+    whole = snapshot(*rows, heap=heap(1, use("app.Order", 7, attached=8)))
+    made: dict[str, Any] = json.loads(json.dumps(whole.as_dict()))
     return made
 
 
@@ -47,3 +48,7 @@ def test_what_cannot_stand_in_its_place_is_refused_or_a_value_of_the_right_kind(
             assert isinstance(each.name, str)
         json.dumps(found.as_dict())
         assert isinstance(found.taken_ns, int)
+        for kept in found.heap.types if found.heap else ():
+            assert isinstance(kept.size, int)
+            assert isinstance(kept.name, str)
+        history(found).verdict(next(iter(found), row("app.Other")))

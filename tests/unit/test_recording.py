@@ -86,6 +86,27 @@ def test_a_heap_is_recorded_when_it_was_read_and_known_until_the_next(tmp_path: 
     assert sizes[3] == sizes[4] < sizes[2] < sizes[1]
 
 
+ODD = [None, 5, "x", [], {}, [[1]], {"types": 1}]
+
+
+@pytest.mark.parametrize("place", ["", "types", "gone", "target", "taken_ns", "exactness"])
+def test_a_heap_that_is_none_is_a_damaged_reading(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "r.jsonl"
+    with RecordingWriter(str(path), {}) as writer:
+        writer.add(snapshot(row("app.Order"), heap=heap(1, use("app.Order", 3))))
+    head, line = (json.loads(line) for line in path.read_text().splitlines())
+    for odd in ODD:
+        document = {**line, "heap": {**line["heap"], place: odd} if place else odd}
+        path.write_text("".join(json.dumps(each) + "\n" for each in (head, document)))
+        with RecordingReader(str(path)) as reader:
+            try:
+                found = reader.read(0)
+            except FileError as error:
+                assert "reading 1 is damaged" in str(error)  # noqa: PT017 - others are no fault
+                continue
+        assert found.heap is None or isinstance(found.heap.instances, int)
+
+
 def test_a_recording_of_a_release_that_read_no_heap_is_played(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     with RecordingWriter(str(path), {}) as writer:
