@@ -95,6 +95,7 @@ def test_the_table_has_instances_where_the_heap_was_read() -> None:
     plain = lines(board(200))
     assert not any("INSTANCES" in line for line in plain)
     shown = lines(watched(200))
+    assert "heap 00:00:07" in shown[1]
     head = next(line for line in shown if line.startswith("TYPE")).split()
     assert head[-3:-1] == ["INSTANCES", "BYTES"]
     assert any(line.startswith("app.Order") and "~63" in line for line in shown)
@@ -114,6 +115,8 @@ def test_a_heap_that_cannot_be_read_is_said_with_its_reason() -> None:
     unread = reading(1, with_heap=False)._replace(why_no_heap="mi_page_t is not unique")
     state = add_snapshot(State(size=Size(120, 20)), unread)
     assert "the heap was not read: mi_page_t is not unique" in lines(press_key(state, "m"))
+    never = "the heap was not read: not yet, or not at all with --no-instances"
+    assert never in lines(press_key(board(), "m"))
 
 
 def test_exports_have_instances_and_all_types_of_the_heap() -> None:

@@ -100,7 +100,7 @@ def _target_facts(state: State, snapshot: Snapshot) -> list[tuple[int, str]]:
 
 
 def _reading_facts(state: State, history: History) -> list[tuple[int, str]]:
-    snapshot = history.latest
+    snapshot, heap = history.latest, history.heap
     pool = snapshot.pool
     collections = history.readings[-1].collections
     since = f" ({cells.format_signed(history.collected)})" if history.collected else ""
@@ -119,6 +119,7 @@ def _reading_facts(state: State, history: History) -> list[tuple[int, str]]:
             if history.traffic.ended
             else "",
         ),
+        (4, f"heap {cells.format_clock(heap.latest.taken_ns)}" if heap is not None else ""),
         (3, f"baseline {cells.format_clock(history.baseline.taken_ns)}"),
         (4, f"pause {'none' if snapshot.pause_ns is None else format_duration(snapshot.pause_ns)}"),
         (2, f"not exact: {escape_text(reason, 60)}" if (reason := snapshot.why_not_exact) else ""),

@@ -78,7 +78,8 @@ def heap_lines(state: State) -> list[Text]:
     heap = history.heap
     if heap is None:
         why = history.latest.why_no_heap
-        return [Text(f"the heap was not read: {escape_text(why)}" if why else "no reading yet")]
+        why = why or "not yet, or not at all with --no-instances"
+        return [Text(f"the heap was not read: {escape_text(why)}")]
     arranged = _arrange_types(state, heap)
     room = body_height(state)
     first = min(state.scroll, max(0, len(arranged) + HEADS - room))
