@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,6 +185,19 @@ def test_a_process_that_ends_or_becomes_another_one_meanwhile_is_an_error(versio
             attached.leaks(blocking=True)
     with pytest.raises(TargetError):
         attached.leaks(blocking=True)
+
+
+@free_threaded_only
+def test_instances_of_kiwisolver_that_were_freed_are_references_that_nothing_holds() -> None:
+    pytest.importorskip("kiwisolver")
+    with Puppet(sys.executable, TARGETS / "variables.py") as target:
+        attached = inspector.attach(target.pid)
+        clean = attached.leaks(blocking=True)
+        target.ask(1000)
+        leaks = attached.leaks(blocking=True)
+    assert claims(clean) == {}
+    assert set(claims(leaks)) == {"type kiwisolver.Variable"}
+    assert 990 <= (leaks.types[0].lost or 0) <= 1000
 
 
 @free_threaded_only
