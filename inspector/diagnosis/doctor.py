@@ -18,6 +18,7 @@ from inspector.process.permission import Permission, read_permission
 from inspector.reader.discovery import find_layout
 from inspector.reader.heap import HeapReader
 from inspector.reader.lifetime import report_end
+from inspector.reader.thread_offsets import find_thread_offsets
 
 if TYPE_CHECKING:
     from inspector.cpython.layout import Layout, Offset
@@ -46,6 +47,10 @@ class Diagnosis:
     """Every offset of the allocator; empty if its layout was not found."""
     heap_error: InspectorError | None = None
     """Why the heap cannot be read; reference counts can be read all the same."""
+    threads: tuple[Offset, ...] = ()
+    """Every offset that samples of threads read."""
+    threads_error: InspectorError | None = None
+    """Why threads cannot be sampled; reference counts can be read all the same."""
     gil_enabled: bool | None = None
     """Whether the GIL is on at this moment; None if it is unknown."""
     why_not_exact: str | None = None
@@ -67,6 +72,10 @@ class Diagnosis:
             "heap": {
                 "fields": [offset._asdict() for offset in self.heap],
                 "error": None if self.heap_error is None else str(self.heap_error),
+            },
+            "threads": {
+                "fields": [offset._asdict() for offset in self.threads],
+                "error": None if self.threads_error is None else str(self.threads_error),
             },
             "ok": error is None,
             "error": None if error is None else str(error),
@@ -98,6 +107,7 @@ def diagnose_process(pid: int | None, pause_limit: float) -> Diagnosis:
         facts["checked_offsets"] = tuple(found)
         error = _make_disagreement_error(found)
         facts |= _find_heap_offsets(process, layout, pause_limit)
+        facts |= _find_thread_offsets(process, layout)
         if isinstance(process, OwnProcess):
             facts["why_not_exact"] = process.world.refusal or None
     except InspectorError as failure:
@@ -114,6 +124,15 @@ def _find_heap_offsets(
             return {"heap": HeapReader(process, layout).heap_layout(pause_limit).offsets}
     except (LayoutError, MemoryFault) as failure:
         return {"heap_error": failure}
+
+
+def _find_thread_offsets(process: OwnProcess | OtherProcess, layout: Layout) -> dict[str, Any]:
+    """Return the fields of :class:`Diagnosis` about samples of threads."""
+    try:
+        with report_end(process, layout.published):
+            return {"threads": find_thread_offsets(process.pid, process.memory, layout).offsets}
+    except (LayoutError, MemoryFault) as failure:
+        return {"threads_error": failure}
 
 
 def _make_disagreement_error(found: list[CheckedOffset]) -> LayoutError | None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
-from inspector.cpython.parking_lot import BUCKETS_SIZE, find_buckets, read_waiters
-from inspector.cpython.runtime_lists import read_interpreters, read_threads
-from inspector.cpython.stop_the_world import find_stop_offsets
+from inspector.cpython.parking_lot import BUCKETS_SIZE, read_waiters
+from inspector.cpython.runtime_lists import read_interpreters
 from inspector.cpython.words import word_at
-from inspector.errors import LayoutError
-from inspector.process import proc
 from inspector.process.system_calls import read_activity
+from inspector.reader.thread_offsets import find_thread_offsets
 from inspector.reader.thread_words import ThreadWords
 from inspector.reader.top_frames import TopFrames
 from inspector.snapshots.thread_sample import (
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from inspector.cpython.layout import Layout
     from inspector.cpython.parking_lot import Waiter
     from inspector.process.other import OtherProcess
-    from inspector.process.vectors import Range
     from inspector.reader.heat_sampler import HeatSampler
     from inspector.reader.thread_words import Moment, ThreadHead
     from inspector.reader.top_frames import TopFrame
@@ -42,9 +39,6 @@ MUTEX_OF_LOCK: Final = 32
 """Where ``_thread.lock``, ``_thread.RLock`` and ``_queue.SimpleQueue`` have theirs, behind the
 header (Modules/_threadmodule.c, Modules/_queuemodule.c)."""
 
-TRIES: Final = 10
-"""Looks at the parking lot, whose first or last list may have a waiter just then."""
-
 STOP_EVENT: Final = 4
 """``offsetof(struct _stoptheworld_state, stop_event)``."""
 
@@ -57,14 +51,6 @@ SLOTS_EVERY: Final = 4
 MOST_RUNNING: Final = 64
 """Attached threads whose frames are read in one sample."""
 
-STATE_BEHIND_STATUS: Final = 12
-"""In 3.14 ``PyThreadState.state`` follows ``_status``, ``holds_gil`` and ``_whence``; in 3.15
-``gil_requested`` and ``_whence`` stand before it (Include/cpython/pystate.h)."""
-
-
-SHUTTING_DOWN: Final = 3
-"""``_Py_THREAD_SHUTTING_DOWN``, the largest state (Include/internal/pycore_pystate.h)."""
-
 
 class ThreadSampler:
     """Samples another process; nothing is stopped or written.
@@ -72,7 +58,7 @@ class ThreadSampler:
     ``types`` are names of types by address; the owner of a lock is named if its type is one of
     them.  ``heat`` samples the headers of objects at the same moments.
 
-    Raises :class:`LayoutError` if the parking lot or the state of a thread is not found.
+    Raises :class:`LayoutError` if the state of a thread is not found.
     """
 
     def __init__(
@@ -89,13 +75,9 @@ class ThreadSampler:
         self._types = types
         self._frames = TopFrames(self._memory, layout.published)
         self._interpreters = read_interpreters(self._memory, self._published, layout.runtime)
-        self.stop_offsets = find_stop_offsets(
-            self._memory, self._published, layout.runtime, self._interpreters
-        )
-        self._buckets = self._find_parking_lot()
-        self._state = self._find_state()
+        self._offsets = find_thread_offsets(process.pid, self._memory, layout)
         self._words = ThreadWords(
-            self._memory, layout, self._interpreters, self.stop_offsets, self._state
+            self._memory, layout, self._interpreters, self._offsets.stops, self._offsets.state
         )
         self._owners: dict[int, ParkedOn] = {}
         self._heat = heat
@@ -104,54 +86,7 @@ class ThreadSampler:
     @property
     def unproved(self) -> tuple[str, ...]:
         """What samples cannot show because its place in memory was not found, in words."""
-        found = []
-        if self.stop_offsets.interpreter is None:
-            found.append("stops of the world of one interpreter")
-        if self.stop_offsets.runtime is None:
-            found.append("stops of the world of all interpreters")
-        return tuple(found)
-
-    def _find_parking_lot(self) -> int:
-        """Return the address of the parking lot's table, in the data of CPython's binary."""
-        places = self._find_static_memory()
-        found: list[int] = []
-        for _ in range(TRIES):
-            found = find_buckets(self._memory, places)
-            if len(found) == 1:
-                return found[0]
-        raise LayoutError(
-            "parking_lot.buckets",
-            expected="one table of 257 lists in CPython's data",
-            found=f"{len(found)}",
-        )
-
-    def _find_static_memory(self) -> list[Range]:
-        """Return the writable mappings of the binary that has ``_PyRuntime``, its .bss included."""
-        mappings = list(proc.read_mappings(self._process.pid))
-        runtime = self._layout.runtime
-        home = next((place for place in mappings if place.start <= runtime < place.end), None)
-        found: list[Range] = []
-        end = 0
-        for mapping in mappings:
-            belongs = home is not None and mapping.path == home.path
-            if mapping.writable and (belongs or (not mapping.path and mapping.start == end)):
-                found.append((mapping.start, mapping.end - mapping.start))
-                end = mapping.end
-        return found
-
-    def _find_state(self) -> int:
-        """Return the offset of ``PyThreadState.state``; every thread's must be a state."""
-        published = self._published
-        before = published.get("thread_state.gil_requested", published["thread_state.status"])
-        distance = 8 if "thread_state.gil_requested" in published else STATE_BEHIND_STATUS
-        offset = before + distance
-        for interpreter in self._interpreters:
-            chain = read_threads(self._memory, published, interpreter, self._layout.refcounts)
-            for thread in chain:
-                state = self._memory.read(thread.address + offset, 4)
-                if int.from_bytes(state, "little") > SHUTTING_DOWN:
-                    raise LayoutError("thread_state.state", expected="0 to 3", found=state.hex())
-        return offset
+        return self._offsets.unproved
 
     def sample(self, *, with_activity: bool) -> ThreadSample:
         """Take one sample; ``with_activity`` also asks the kernel what each thread does.
@@ -162,8 +97,7 @@ class ThreadSampler:
         moment = self._words.read()
         heads = moment.heads
         heat, running = self._sample_heat(heads)
-        table = self._memory.read(self._buckets, BUCKETS_SIZE)
-        waiters = read_waiters(self._memory, self._buckets, table)
+        waiters = self._read_waiters()
         parked = self._assign_waiters(heads, waiters) if waiters else {}
         stops = self._name_requesters(moment)
         asking = {stop.requester for stop in stops}
@@ -184,6 +118,13 @@ class ThreadSampler:
                 ThreadView(native, head.state, parked.get(native), located.get(native), activity)
             )
         return ThreadSample(tuple(views), tuple(stops), moment.gil_enabled, heat)
+
+    def _read_waiters(self) -> list[Waiter]:
+        """Return all waiting threads; none where the parking lot was not found."""
+        buckets = self._offsets.buckets
+        if buckets is None:
+            return []
+        return read_waiters(self._memory, buckets, self._memory.read(buckets, BUCKETS_SIZE))
 
     def _sample_heat(self, heads: list[ThreadHead]) -> tuple[HeatSample | None, list[TopFrame]]:
         """Return which objects' counts change, and the frames of running threads if any does.
@@ -255,9 +196,9 @@ class ThreadSampler:
 
     def _list_stop_addresses(self, heads: list[ThreadHead]) -> set[int]:
         """Return the addresses that a thread can wait for in a stop of the world."""
-        found = {head.thread.address + self._state for head in heads}
-        bases = [(address, self.stop_offsets.interpreter) for address in self._interpreters]
-        bases.append((self._layout.runtime, self.stop_offsets.runtime))
+        found = {head.thread.address + self._offsets.state for head in heads}
+        bases = [(address, self._offsets.stops.interpreter) for address in self._interpreters]
+        bases.append((self._layout.runtime, self._offsets.stops.runtime))
         for base, offset in bases:
             if offset is not None:
                 found |= {base + offset, base + offset + STOP_EVENT}

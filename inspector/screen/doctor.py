@@ -45,8 +45,7 @@ def diagnosis_view(diagnosis: Diagnosis, timing: Timing | None = None) -> Group:
     parts: list[Table | Text] = [head, Text(""), rights(diagnosis.permission), Text("")]
     if diagnosis.checked_offsets:
         parts += [_layout_table(diagnosis), Text("")]
-    if diagnosis.heap or diagnosis.heap_error:
-        parts += [_heap_table(diagnosis), Text("")]
+    parts += _offset_tables(diagnosis)
     if diagnosis.discovery_pause_ns is not None:
         pause = format_duration(diagnosis.discovery_pause_ns)
         parts += [Text(f"the process was stopped for {pause} to find its layout"), Text("")]
@@ -140,17 +139,27 @@ def _layout_table(diagnosis: Diagnosis) -> Table:
     return table
 
 
-def _heap_table(diagnosis: Diagnosis) -> Table | Text:
-    """Return every offset of the allocator with its evidence, or why there is none."""
-    if diagnosis.heap_error is not None:
-        return Text(
-            f"the heap cannot be read: {escape_text(str(diagnosis.heap_error))}", "bold red"
-        )
-    table = _make_table("HEAP", "OFFSET", "SOURCE", "EVIDENCE", right=["OFFSET"])
-    for offset in diagnosis.heap:
-        value = "-" if offset.value is None else str(offset.value)
-        table.add_row(Text(offset.field), Text(value), Text(offset.source), Text(offset.evidence))
-    return table
+def _offset_tables(diagnosis: Diagnosis) -> list[Table | Text]:
+    """Return what the heap and samples of threads rest on, or why they cannot be read.
+
+    A field of the allocator that this version does not have is ``-``, one that was not found
+    is ``?``.
+    """
+    parts: list[Table | Text] = []
+    for title, what, missing, offsets, failure in (
+        ("HEAP", "the heap cannot be read", "-", diagnosis.heap, diagnosis.heap_error),
+        ("THREADS", "no samples of threads", "?", diagnosis.threads, diagnosis.threads_error),
+    ):
+        if failure is not None:
+            parts += [Text(f"{what}: {escape_text(str(failure))}", "bold red"), Text("")]
+        elif offsets:
+            table = _make_table(title, "OFFSET", "SOURCE", "EVIDENCE", right=["OFFSET"])
+            for offset in offsets:
+                value = missing if offset.value is None else str(offset.value)
+                words = (offset.field, value, offset.source, offset.evidence)
+                table.add_row(*(Text(word) for word in words))
+            parts += [table, Text("")]
+    return parts
 
 
 def _timing_table(title: str, phases: Sequence[Phase]) -> Table:

@@ -51,6 +51,12 @@ def test_every_offset_of_a_healthy_process_agrees(puppet: Puppet) -> None:
     fields = {each["field"]: each for each in document["fields"]}
     assert {each["field"] for each in document["heap"]["fields"]} >= {"mi_page_t.xheap"}
     assert document["heap"]["error"] is None
+    threads = {each["field"]: each for each in document["threads"]["fields"]}
+    assert document["threads"]["error"] is None
+    assert all(each["value"] is not None for each in threads.values()), threads
+    assert "PyInterpreterState.stoptheworld" in threads
+    located = re.findall(r"\d+", threads["interpreter_frame.instr_ptr"]["evidence"])
+    assert located[0] == located[1] != "0"
     assert [each for each in fields.values() if not each["ok"]] == []
     assert Counter(each["source"] for each in fields.values()).keys() == {
         *("published", "discovered", "header")
