@@ -47,7 +47,7 @@ MORE_BYTES: Final = 4096
 """Bytes that a type must take more after a step before that is growth: one page."""
 
 FEWEST_STEPS: Final = 2
-EVEN: Final = 0.25
+EVEN: Final = 0.15
 """Of few steps, the smallest must be this part of the largest."""
 
 ALIKE: Final = 0.1
@@ -118,6 +118,7 @@ def find_trends(readings: Sequence[Histogram]) -> list[TypeTrend]:
         for series in uses.values():
             if len(series) == number:  # the type is gone
                 series.append((0, 0))
+    times = [histogram.taken_ns for histogram in readings]
     trends = []
     for (interpreter, address, name), series in uses.items():
         instances = [each[0] for each in series]
@@ -125,9 +126,9 @@ def find_trends(readings: Sequence[Histogram]) -> list[TypeTrend]:
         more, more_bytes = instances[-1] - instances[0], sizes[-1] - sizes[0]
         if more < ENOUGH and more_bytes <= 0:
             continue
-        rising = _is_steady_rise(instances, ENOUGH)
+        rising = _is_steady_rise(instances, times, ENOUGH)
         if not rising and more_bytes > 0 and more >= 0:
-            rising = _is_steady_rise(sizes, MORE_BYTES) or rising
+            rising = _is_steady_rise(sizes, times, MORE_BYTES) or rising
         trends.append(
             TypeTrend(name, address, interpreter, instances[-1], more, more_bytes, rising)
         )
@@ -135,15 +136,19 @@ def find_trends(readings: Sequence[Histogram]) -> list[TypeTrend]:
     return trends
 
 
-def _is_steady_rise(series: Sequence[int], least: int) -> bool | None:
+def _is_steady_rise(series: Sequence[int], times: Sequence[int], least: int) -> bool | None:
     """Whether numbers rise lastingly; None where that cannot be told.
 
     A large heap is read a few times only: then each step has to be a rise of at least
-    ``least``, and none much smaller than another.
+    ``least``, and none much slower than another.
     """
     steps = [after - before for before, after in pairwise(series)]
-    if FEWEST_STEPS <= len(steps) < ENOUGH and min(steps) >= max(least, max(steps) * EVEN):
-        return True
+    if FEWEST_STEPS <= len(steps) < ENOUGH and min(steps) >= least:
+        rates = []
+        for step, (begin, end) in zip(steps, pairwise(times), strict=True):
+            rates.append(step / max(end - begin, 1))
+        if min(rates) >= EVEN * max(rates):
+            return True
     return is_rising(series)
 
 

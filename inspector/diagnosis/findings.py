@@ -136,7 +136,9 @@ class _Readings:
 
     def take_last(self) -> None:
         """Read once more, lost references too if they were read at the beginning."""
-        if not self.ended:
+        # Right after another one a reading would tell nothing new.
+        late = time.monotonic() >= self._last + EVERY / 2 or len(self.heaps) <= 1
+        if late and not self.ended:
             self.take()
         if self._first_leaks is not None and not self.ended:
             with suppress(InspectorError):
@@ -169,6 +171,7 @@ class _Readings:
 
         ``spent`` is the processor time of this thread until then.
         """
+        self._last = begin
         self.cost = time.monotonic() - begin
         wait = max(EVERY, (time.thread_time() - spent) / HEAP_SHARE)
         self._due = begin + min(wait, self._longest_wait)

@@ -29,6 +29,7 @@ def test_a_pid_alone_tells_what_grows_and_which_lock_threads_wait_for(version: s
         assert done.status == 9
         document = json.loads(done.output)
         found = {each["name"]: each for each in document["findings"]}
+        assert "__main__.Session" in found, document
         grown = found["__main__.Session"]
         assert grown["kind"] == "growing"
         assert grown["rate"] > 1
