@@ -200,7 +200,8 @@ def walk_segment(
             yield place, room
             continue
         block = room if huge else integers[(at + layout.block_size) // 4]
-        if not _is_page(room, block, capacity, reserved):
+        used = halves[(at + layout.used) // 2]
+        if used > capacity or not _is_page(room, block, capacity, reserved):
             raise Torn
         start = page_start(place, room, block, reserved)
         if layout.page_start is not None:
@@ -215,7 +216,7 @@ def walk_segment(
             block,
             capacity,
             reserved,
-            halves[(at + layout.used) // 2],
+            used,
             data[at + layout.tag_byte] >> layout.tag_shift & 15,
             words[(at + layout.owner) // 8],
             words[(at + FREE) // 8],

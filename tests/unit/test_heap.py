@@ -18,6 +18,7 @@ from inspector.cpython.heap_columns import CHOSEN, classify_words, count_slices
 from inspector.cpython.heap_discovery import discover_heap
 from inspector.cpython.heap_links import Link
 from inspector.errors import InspectorError, LayoutError
+from inspector.reader.allocator import read_allocator
 from inspector.reader.heap import HeapReader
 from inspector.reader.heap_rows import make_histogram
 from inspector.reader.heap_scene import read_anchors
@@ -369,5 +370,10 @@ def test_a_heap_that_lies_is_an_error_or_a_bounded_number(
         for row in histogram.types:
             assert 0 <= row.low <= row.instances <= 1 << 16
             assert row.tracked <= row.instances
+    with suppress(InspectorError):
+        for heap in read_allocator(reader, os.getpid(), {}, 1.0).heaps:
+            assert 0 <= heap.full <= heap.free <= heap.committed
+            assert heap.live == heap.committed - heap.free
+            assert 0 <= (heap.waiting_blocks or 0) <= heap.committed // 8
     assert time.thread_time() - begin < MOST_SECONDS
     assert image.bytes_read < MOST_BYTES
