@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from inspector.cpython.deques import DEQUE_NAME, DEQUE_SIZE
 from inspector.cpython.layout import DICT_SUBCLASS, HEAP_TYPE, TYPE_SUBCLASS
 from inspector.cpython.text import read_c_strings
 from inspector.cpython.words import word_at
@@ -29,7 +30,7 @@ OB_BYTES: Final = 16
 MOST_BASES: Final = 64
 """Steps from a class to a built-in type; more are left alone."""
 
-LONGEST_NAME: Final = 16
+LONGEST_NAME: Final = 32
 
 MOST_TYPES: Final = 1 << 17
 """Most different words that are tested: raw memory may contain any number."""
@@ -97,7 +98,9 @@ class Attached(NamedTuple):
     at: int
     """Offset from its header."""
     instead: int | None = None
-    """Offset of a word that is not NULL in instances without raw memory of their own."""
+    """Offset of the address of what it has instead, unless that is NULL."""
+    is_deque: bool = False
+    """It is what :mod:`inspector.cpython.deques` knows: from ``at`` on."""
 
 
 def find_attached(
@@ -107,13 +110,15 @@ def find_attached(
 
     Raw memory is the array of a list; the keys of a dictionary, which it shares with others if
     it has ``ma_values``; the table of a set, unless it is small; the buffer of a ``bytearray``
-    (Include/cpython/bytearrayobject.h; from 3.15 on that is an object by itself).
+    (Include/cpython/bytearrayobject.h; from 3.15 on that is an object by itself);
+    the blocks of a deque.
     """
     published = layout.published
     kinds = {
         b"set": Attached(published["set_object.table"]),
         b"frozenset": Attached(published["set_object.table"]),
         b"bytearray": Attached(published["pyobject.size"] + OB_BYTES),
+        DEQUE_NAME: Attached(published["pyobject.size"], is_deque=True),
     }
     attached: dict[int, Attached] = {}
     others: dict[int, TypeFacts] = {}
@@ -125,19 +130,25 @@ def find_attached(
             attached[address] = Attached(keys, values)
         elif not facts.flags & OTHER_BUILTINS:
             others[address] = facts
-    for address, name in _read_static_names(memory, layout, others).items():
+    for address, name in _read_built_in_names(memory, layout, others).items():
         if name in kinds:
             attached[address] = kinds[name]
     return attached
 
 
-def _read_static_names(
+def _read_built_in_names(
     memory: Memory, layout: Layout, found: Mapping[int, TypeFacts]
 ) -> dict[int, bytes]:
-    """Return the ``tp_name`` of each type that is static, or of its first base that is."""
+    """Return the ``tp_name`` of each type that is static, or of its first base that is.
+
+    Of what may be a deque, which is a heap type, it is that of the last base before that one.
+    """
     base_at = layout.type_field("tp_base")
     known = dict(found)
     reached = {address: address for address in found}
+    before: dict[int, int] = {}
+    deque_size = layout.published["pyobject.size"] + DEQUE_SIZE
+    size_at = layout.type_field("tp_basicsize")
     for _ in range(MOST_BASES):
         steps = {
             address: word_at(known[at].words, base_at)
@@ -146,6 +157,7 @@ def _read_static_names(
         }
         if not steps:
             break
+        before |= {address: reached[address] for address in steps}
         reached |= steps
         known |= read_types(memory, layout, set(steps.values()) - known.keys())
     name_at = layout.published["type_object.tp_name"]
@@ -154,6 +166,9 @@ def _read_static_names(
         for address, at in reached.items()
         if at in known and not known[at].heap
     }
+    for address, at in before.items():
+        if at in known and word_at(known[at].words, size_at) == deque_size:
+            names[address] = word_at(known[at].words, name_at)
     order = sorted(set(names.values()))
     texts = dict(zip(order, read_c_strings(memory, order, LONGEST_NAME), strict=True))
     return {address: texts[name] or b"" for address, name in names.items()}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from inspector.cpython.deques import DEQUE_WORDS, count_deque_blocks
 from inspector.cpython.heap_blocks import count_types
 from inspector.cpython.heap_columns import any_address, count_slices, join_columns
 from inspector.cpython.heap_layout import MEM_HEAP
-from inspector.cpython.heap_pages import index_pages
+from inspector.cpython.heap_pages import SLICE_BITS, index_pages
 from inspector.cpython.heap_types import find_attached, read_types
 
 if TYPE_CHECKING:
@@ -71,9 +73,10 @@ class RawPages:
     """Pages of raw memory by slice: finds the size of the block at an address."""
 
     def __init__(self, segments: Iterable[Segment]) -> None:
-        self._pages = index_pages(
-            page for segment in segments for page in segment.pages if page.heap == MEM_HEAP
-        )
+        pages = [page for each in segments for page in each.pages if page.heap == MEM_HEAP]
+        self._pages = index_pages(pages)
+        self.blocks = sum(page.used for page in pages)
+        """Blocks in use."""
 
     def bytes_at(self, addresses: array[int], mask: bytes) -> int:
         """Return the bytes of the blocks of raw memory at some chosen addresses."""
@@ -83,6 +86,11 @@ class RawPages:
             if page is not None:
                 total += page.block * count
         return total
+
+    def block_at(self, address: int) -> int:
+        """Return the bytes of the block that an address leads into, 0 where it is none."""
+        page = self._pages.get(address >> SLICE_BITS)
+        return 0 if page is None else page.block
 
 
 class Tally:
@@ -132,6 +140,9 @@ class Tally:
             places = attached.get(word)
             if places is None:
                 continue
+            if places.is_deque:
+                self._attach_deques(group, pages, types, word, raw)
+                continue
             at = (header + places.at) // 8
             instead = None if places.instead is None else (header + places.instead) // 8
             # Of a large block only the beginning was read.
@@ -147,6 +158,23 @@ class Tally:
                     pointers = array("Q", [apart or keys for keys, apart in pairs])
             total = raw.bytes_at(pointers, mask)
             self.attached.setdefault(group.segment, Counter())[word] += total
+
+    def _attach_deques(
+        self, group: _Group, pages: list[Blocks], types: TypeCounts, word: int, raw: RawPages
+    ) -> None:
+        """Add the blocks of deques; forget all about them if they are none."""
+        first = (self._heap.header_at(group.heap) + self._types.attached[word].at) // 8
+        columns = [_column(pages, first + each) for each in DEQUE_WORDS]
+        mask = types.classes.select(word)
+        chosen = compress(zip(*columns, strict=True), mask)
+        deques = count_deque_blocks(chosen, raw.blocks)
+        if deques is None:
+            del self._types.attached[word]
+            for each in self.attached.values():
+                each.pop(word, None)
+            return
+        total = sum(raw.block_at(each.address) * each.blocks for each in deques)
+        self.attached.setdefault(group.segment, Counter())[word] += total
 
 
 def _column(pages: list[Blocks], at: int) -> array[int]:

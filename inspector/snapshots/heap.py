@@ -33,9 +33,9 @@ class TypeUse(NamedTuple):
     bytes: int
     """Of the blocks that instances are in."""
     attached: int | None
-    """Bytes of raw memory that hangs on them: arrays of lists, tables of sets, buffers of
-    ``bytearray``, keys of dictionaries that share them with no other one.  None for other
-    types."""
+    """Bytes of raw memory that hangs on them: arrays of lists, tables of sets, blocks of deques,
+    buffers of ``bytearray``, keys of dictionaries that share them with no other one.  None for
+    other types."""
     delta: int | None = None
     """Instances more than at the baseline; None without one, or where it did not list the type."""
     delta_bytes: int | None = None

@@ -46,6 +46,10 @@ class Batch(Group):
     """Has no instances of its base beside it."""
 
 
+class Line(deque[int]):
+    pass
+
+
 class Buffer(bytearray):
     pass
 
@@ -64,6 +68,7 @@ def generate() -> object:
 
 PATTERN = re.compile("a")
 HUGE = 20 << 20
+DEQUE_BLOCK = 66 * 8
 
 
 def kinds(number: int) -> list[object]:
@@ -154,10 +159,11 @@ def drop() -> int:
 def containers(number: str) -> dict[str, int]:
     """Keep containers of a hundred items; return the bytes of what hangs on them, by type."""
     sizes = {}
-    for kind in (Row, Batch, Buffer):
+    for kind in (Row, Batch, Line, Buffer):
         made = [kind(range(100)) for _ in range(int(number))]
         kept.extend(made)
-        empty = sys.getsizeof(kind())
+        # An empty deque has a block.
+        empty = sys.getsizeof(kind()) - DEQUE_BLOCK * (kind is Line)
         sizes[f"__main__.{kind.__name__}"] = sum(sys.getsizeof(each) - empty for each in made)
     return sizes
 
