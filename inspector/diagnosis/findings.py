@@ -46,7 +46,10 @@ HEAP_SHARE: Final = 0.25
 """Share of one processor that is spent on readings of the heap, at most."""
 
 LONGEST_WAIT: Final = 0.4
-"""Of the time, from one reading of the heap to the next: three are needed to tell growth."""
+"""Of the time, from one reading of the heap to the next."""
+
+FEWEST: Final = 3
+"""Readings of the heap that growth is told from: one comes late rather than not at all."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class _Readings:
 
     def __init__(self, target: Target, duration: float, pause_limit: float | None) -> None:
         self._target = target
-        self._longest_wait = duration * LONGEST_WAIT
+        self._duration = duration
         self._pause_limit = pause_limit
         self.begin = time.monotonic()
         self.leaks: Leaks | None = None
@@ -140,6 +143,9 @@ class _Readings:
         late = time.monotonic() >= self._last + EVERY / 2 or len(self.heaps) <= 1
         if late and not self.ended:
             self.take()
+        if 1 < len(self.heaps) < FEWEST and self._duration > FIRST_LINES and not self.ended:
+            time.sleep(EVERY / 2)
+            self.take()
         if self._first_leaks is not None and not self.ended:
             with suppress(InspectorError):
                 now = self._read_leaks()
@@ -174,7 +180,7 @@ class _Readings:
         self._last = begin
         self.cost = time.monotonic() - begin
         wait = max(EVERY, (time.thread_time() - spent) / HEAP_SHARE)
-        self._due = begin + min(wait, self._longest_wait)
+        self._due = begin + min(wait, self._duration * LONGEST_WAIT)
 
 
 def look_at_process(
