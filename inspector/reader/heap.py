@@ -243,7 +243,7 @@ class HeapReader:
                 tries=0,
                 hint=f"--memory {-(-size * 9 // 8 // MEGABYTE)}, or read without --blocking",
             )
-        self._buffer.reserve(min(size + size // 8 + (1 << 20), memory))
+        self._buffer.reserve(min(size + size // 64 + (1 << 20), memory))
 
     def _read_own(self, heap: HeapLayout, process: OwnProcess, memory: int) -> Reading | None:
         """Read the own process in one pause; None if it is too large, or changes each time."""
