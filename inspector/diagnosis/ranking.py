@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inspector.analysis.history import History
-from inspector.errors import MemoryFault, NoSuchTarget, Unsettled
+from inspector.errors import InspectorError, MemoryFault, NoSuchTarget, Unsettled
 from inspector.process.tasks import is_stopped_by_signal
 from inspector.reader.header_sampler import RATE
 from inspector.verdict.judge import judge
@@ -135,7 +136,7 @@ def rank_objects(
     seconds, samples, left_out, ended = 0.0, 0, 0, False
     tell(seconds, samples, "reading")
     # Instances tell what is kept from what only grows: at the beginning and at the end.
-    first = target.add_heap(target.snapshot(kinds=kinds), pause_limit=0)
+    first = target.add_heap(target.snapshot(kinds=kinds))
     history = History.begin(first)
     while seconds < duration and not ended:
         begin = time.monotonic()
@@ -144,8 +145,6 @@ def rank_objects(
         try:
             sampler.run(min(SLICE, duration - seconds), rate)
             snapshot = target.snapshot(kinds=kinds)
-            if seconds + time.monotonic() - begin >= duration:
-                snapshot = target.add_heap(snapshot, pause_limit=0)
         except (MemoryFault, Unsettled):
             # An object or a thread went away; the next reading is without it.
             snapshot = None
@@ -157,6 +156,9 @@ def rank_objects(
         if snapshot is not None:
             history = history.add(snapshot, sampled)
         seconds += time.monotonic() - begin
+    with suppress(InspectorError):
+        # A process that ended, or moves too fast, is judged without the instances at the end.
+        history = history.add(target.add_heap(target.snapshot(kinds=kinds)))
     tell(seconds, samples, f"judging {len(history.latest):,} objects,")
     rows = []
     for row in history.latest:
