@@ -22,6 +22,7 @@ from inspector.reader.word_search import Sought, search_words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inspector.cpython.heap_links import Words
     from inspector.cpython.heap_types import TypeFacts
     from inspector.reader.heap_image import HeapImage, ImagePage
     from inspector.reader.heap_tally import Types
@@ -41,6 +42,13 @@ MOST_MUTEX: Final = 3
 """``PyMutex``: locked, and with waiters."""
 
 MERGED: Final = "merged"
+
+HIGH_BYTE: Final = 5
+"""Bits 40 to 47 of an address, which are not all 0 where mimalloc has its segments."""
+MOST_COLUMNS: Final = 64
+"""Words of a block up to which a page is looked at column by column."""
+PIECE: Final = 512
+"""Words of a page of memory."""
 
 
 class Suspect(NamedTuple):
@@ -202,23 +210,52 @@ def _references_at(image: HeapImage, address: int, contributed: dict[int, int]) 
 
 
 def _usual_words(image: HeapImage, facts: dict[int, TypeFacts]) -> Iterator[array[int]]:
-    """Yield aligned words of places where references usually are."""
+    """Yield aligned words of places where references usually are.
+
+    Leaves out what has no address of an object: counts, flags, small numbers, zeros.
+    """
+    low = any(not each.page.start >> 8 * HIGH_BYTE & 0xFF for each in image.pages)
+    for words in _usual_places(image, facts):
+        if low or any(words.tobytes()[HIGH_BYTE::8]):
+            yield words
+
+
+def _usual_places(image: HeapImage, facts: dict[int, TypeFacts]) -> Iterator[array[int]]:
+    """Yield the words of columns of blocks, and of pieces of other memory."""
     leaves = {word for word, each in facts.items() if each.flags & LEAVES and not each.heap}
     leaves.add(0)
     for each in image.pages:
-        words = each.words
-        if each.header < 0:
-            yield words.values[words.first : words.first + words.size]
-            continue
-        if each.page.heap == OBJECT_HEAP:
-            column = words.column(each.header + OB_TYPE, each.stride)
+        if each.page.heap == OBJECT_HEAP and each.header >= 0:
+            column = each.words.column(each.header + OB_TYPE, each.stride)
             if leaves.issuperset(column):
                 continue
-        # Without what headers say of threads, flags and counts; types are counted apart.
-        for at in (*range(each.header), *range(each.header + END, each.stride)):
-            yield words.column(at, each.stride)
+        if each.header >= 0 and each.stride > MOST_COLUMNS:
+            yield from _bodies_of(each)
+        elif each.stride > MOST_COLUMNS:
+            yield from _pieces_of(each.words)
+        elif each.header < 0:
+            for at in range(each.stride):
+                yield each.words.column(at, each.stride)
+        else:
+            # Without what headers say of threads, flags and counts; types are counted apart.
+            for at in (*range(each.header), *range(each.header + END, each.stride)):
+                yield each.words.column(at, each.stride)
     for _, words in image.others:
-        yield words.values[words.first : words.first + words.size]
+        yield from _pieces_of(words)
+
+
+def _bodies_of(page: ImagePage) -> Iterator[array[int]]:
+    """Yield the words of large objects, without those of their headers."""
+    values = page.words.values
+    for start in range(page.words.first, page.words.first + page.words.size, page.stride):
+        yield values[start : start + page.header]
+        yield values[start + page.header + END : start + page.stride]
+
+
+def _pieces_of(words: Words) -> Iterator[array[int]]:
+    """Yield words in pieces, some of which may have nothing but zeros."""
+    for start in range(words.first, words.first + words.size, PIECE):
+        yield words.values[start : min(start + PIECE, words.first + words.size)]
 
 
 def verify_suspects(image: HeapImage, suspects: list[Suspect]) -> list[Suspect]:
