@@ -5,6 +5,10 @@ made them.  The arrays are read right before: in the collector's callbacks, and 
 code that a thread runs.
 
 Misses the ends of threads that :mod:`threading` did not start.
+
+A collection and the end of a thread come in any thread, which may hold locks of the program.
+The thread that holds the lock of a :class:`Merges` may wait for those, in an audit hook for
+example.  The callbacks therefore wait for a short time only.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import gc
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import inspector
 from inspector.checks.support import find_support
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
     from inspector.reader.slots import Arrays
 
 __all__ = ["Merges"]
+
+MAX_WAIT: Final = 1.0
+"""Seconds that a callback waits for the lock, whose owner may wait for the callback's thread."""
 
 
 class Merges:
@@ -71,6 +78,8 @@ class Merges:
         """Most threads that there were at the end of a step."""
         self.collections = self.ended = self.missed = 0
         """Merges, and those of them that could not be read."""
+        self.unlocked = 0
+        """Callbacks that could not wait for the lock: what they were to note is unknown."""
         self._pid = os.getpid()
         self._memory = ProcessMemory()
         self._reader: SlotReader | None = None
@@ -80,6 +89,8 @@ class Merges:
             self._reader = SlotReader(self._memory, layout, OwnWorld().interpreter)
         # The collector may run in a thread that holds this lock.
         self.lock = threading.RLock()
+        self._overdue = False
+        """A callback has waited in vain; the next ones do not wait."""
         self._local = threading.local()
         self._table = b""
         self._last: Arrays = {}
@@ -109,7 +120,7 @@ class Merges:
         with self.lock:
             for by_address in (self.merged, self.used, self.together):
                 by_address.clear()
-            self.threads = self.collections = self.ended = self.missed = 0
+            self.threads = self.collections = self.ended = self.missed = self.unlocked = 0
             self.look()
             self.used.clear()
             self.together.clear()
@@ -202,28 +213,47 @@ class Merges:
         if os.getpid() != self._pid:
             return
         if phase == "stop":
-            self.forget()
+            self._do_locked(self.forget)
             return
         self._tell()
-        with self.lock:
+        if not self._do_locked(self._note_collection):
             self.collections += 1
-            self.note(None)
+
+    def _note_collection(self) -> None:
+        self.collections += 1
+        self.note(None)
 
     def _started(self, _frame: FrameType, _event: str, _arg: object) -> None:
         """Run at a new thread's first event: leave something that its end destroys."""
         sys.setprofile(self._previous)
         self._tell()
         if self._open and os.getpid() == self._pid:
-            self.look()
+            self._do_locked(self.look)
         self._local.last = _ThreadEnd(self._ending)
 
     def _ending(self) -> None:
         """Note the contributions of the calling thread, which ends."""
         if self._open and os.getpid() == self._pid:
             self._tell()
-            with self.lock:
+            if not self._do_locked(self._note_end):
                 self.ended += 1
-                self.note(threading.get_native_id())
+
+    def _note_end(self) -> None:
+        self.ended += 1
+        self.note(threading.get_native_id())
+
+    def _do_locked(self, action: Callable[[], object]) -> bool:
+        """Do what a callback has to do with the lock; tell whether it was to be had in time."""
+        if not self.lock.acquire(timeout=0 if self._overdue else MAX_WAIT):
+            self._overdue = True
+            self.unlocked += 1
+            return False
+        self._overdue = False
+        try:
+            action()
+        finally:
+            self.lock.release()
+        return True
 
     def _tell(self) -> None:
         """Call who wants to hear of merges; not with the lock, for that may take others."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from inspector.checks.counts import Counts, find_changes, read_counts
 from inspector.checks.merges import Merges
+from inspector.errors import Unsettled
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -114,7 +115,8 @@ class Tracker:
     def _read(self, *, restart: bool = False) -> tuple[Counts, dict[int, dict[int, int]]]:
         """Return the counts of now, and address -> native thread id -> merged until now.
 
-        Reads again if this thread collects meanwhile; the collections of others wait.
+        Reads again if this thread collects meanwhile; the collections of others wait, but
+        not for long.  Raises :class:`Unsettled` if one of them did not.
         """
         self._label()
         merges = self._merges
@@ -124,6 +126,13 @@ class Tracker:
                     merges.restart()
                 before = merges.collections
                 counts, merged = read_counts(self._refs), merges.copy_merged()
+                if merges.unlocked:
+                    raise Unsettled(
+                        "a collection or the end of a thread could not wait for this reading",
+                        tries=1,
+                        hint="an audit hook, a finalizer or a signal handler that the reading "
+                        "called has waited for a lock; let it wait for none",
+                    )
                 if merges.collections == before:
                     merges.look()
                     return counts, merged

@@ -68,7 +68,8 @@ class RunWatcher:
     @property
     def missed(self) -> int:
         """Merges of which the counts could not be read, or that nobody announced."""
-        return self._merges.missed + max(0, self._ended - self._merges.ended)
+        lost = self._merges.missed + self._merges.unlocked
+        return lost + max(0, self._ended - self._merges.ended)
 
     def begin(self) -> None:
         """Take note of what there is, and listen."""

@@ -69,6 +69,15 @@ def test_without_executable_memory_the_own_process_is_read_as_any_other(version:
     assert (seen["more"], seen["stack"], seen["suspended"]) == (1, None, None)
 
 
+@every_version
+@pytest.mark.parametrize("what", ["collects", "ends"])
+def test_a_lock_that_a_hook_waits_for_may_belong_to_who_collects_or_waits_for_a_thread(
+    version: str, what: str
+) -> None:
+    seen = printed_by(python_of(version), TARGETS / "lock_order.py", what, timeout=60)
+    assert (seen["waited"], seen["first"], seen["then"]) == (True, "Unsettled", "passed")
+
+
 HOOKED = """
 import sys, threading, time
 lock, busy = threading.Lock(), True
