@@ -174,7 +174,7 @@ class _Checker:
             return None
         from inspector.plugin.protocol import run_marked
 
-        return run_marked(item, nextitem)
+        return run_marked(item, nextitem, self)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -101,14 +101,28 @@ def _is_finished(finalizer: object) -> bool:
 class Runs:
     """The runs of one test: the first, which is reported, and those that only count."""
 
-    def __init__(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    def __init__(self, item: pytest.Item, nextitem: pytest.Item | None, plugin: object) -> None:
+        """``plugin`` is ours, whose hook is called."""
         self._item = item
         self._nextitem = nextitem
+        self._plugin = plugin
         self.reports: list[pytest.TestReport] = []
+        """Of the first run; empty if another plugin has run the test and reported."""
+        self._elsewhere = False
         self._watch = watch_runs(item.config.pluginmanager)
 
     def run_first(self) -> bool:
-        """Run the test for its report; tell whether it passed."""
+        """Run the test for its report, or leave that to another plugin; tell whether it passed.
+
+        Others may run a test in their own way (pytest-rerunfailures), or only hear of it.
+        """
+        self._item.stash[BODY_PASSED] = False
+        self._elsewhere = _call_other_protocols(self._item, self._nextitem, self._plugin)
+        if self._elsewhere:
+            return self._item.stash[BODY_PASSED]
+        self._item.ihook.pytest_runtest_logstart(
+            nodeid=self._item.nodeid, location=self._item.location
+        )
         self.reports = self._run()
         return self._passed(self.reports)
 
@@ -157,11 +171,21 @@ class Runs:
         def body() -> None:
             raise failure
 
+        if self._elsewhere:  # the body was reported; what comes after it can fail, still
+            self.reports.append(self._report(pytest.CallInfo.from_call(body, when="teardown")))
+            return
         place = [report.when for report in self.reports].index("call")
         call = pytest.CallInfo.from_call(body, when="call")
         report = self._report(call)
         report.duration = self.reports[place].duration
         self.reports[place] = report
+
+    def replace_reports(self, reports: list[pytest.TestReport]) -> None:
+        """Report another run than the first, or what others have not reported of it."""
+        failed = [each for each in reports if each.failed]
+        for each in failed if self._elsewhere else ():
+            each.when = "teardown"  # there has been a body
+        self.reports = failed[:1] if self._elsewhere else reports
 
     def finish(self) -> None:
         """Tear down what the next test does not need."""
@@ -170,7 +194,7 @@ class Runs:
             lambda: state.teardown_exact(self._nextitem), when="teardown"
         )
         if call.excinfo is not None:
-            self.reports[-1] = self._report(call)
+            self.reports[-1:] = [self._report(call)]
 
     def _report(self, call: pytest.CallInfo[None]) -> pytest.TestReport:
         """Return the report of a call that the test did not make itself."""
@@ -184,22 +208,57 @@ class Runs:
         assert isinstance(report, pytest.TestReport)
         return report
 
-    def log(self, record: dict[str, Any] | None) -> None:
+    def log(self, record: dict[str, Any]) -> None:
         """Hand the reports to whoever listens, with what was found on the last one."""
-        if record is not None:
-            # pytest-xdist carries what stands on a report to its controller.
-            self.reports[-1].inspector = record  # type: ignore[attr-defined]
+        item = self._item
+        if not self.reports:
+            self._tell_own_plugins(record)
+            return
+        # pytest-xdist carries what stands on a report to its controller.
+        self.reports[-1].inspector = record  # type: ignore[attr-defined]
         for report in self.reports:
-            self._item.ihook.pytest_runtest_logreport(report=report)
+            item.ihook.pytest_runtest_logreport(report=report)
+        if not self._elsewhere:
+            item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+    def _tell_own_plugins(self, record: dict[str, Any]) -> None:
+        """Hand on what was found of a test of which others have reported all that there is."""
+        report = self._report(pytest.CallInfo.from_call(lambda: None, when="teardown"))
+        report.inspector = record  # type: ignore[attr-defined]
+        manager = self._item.config.pluginmanager
+        for name in ("inspector-report", "inspector-listener"):
+            plugin = manager.get_plugin(name)
+            if plugin is not None:
+                plugin.pytest_runtest_logreport(report)
+                return
 
 
-def run_marked(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Run a marked test and check it; None leaves it to pytest, which then runs it once."""
+def _call_other_protocols(item: pytest.Item, nextitem: pytest.Item | None, plugin: object) -> bool:
+    """Call the hooks that come after that of ``plugin``, up to pytest's own.
+
+    Returns whether one of them has run the test.  Wrappers are around all of them already.
+    """
+    given = {"item": item, "nextitem": nextitem}
+    runner = item.config.pluginmanager.get_plugin("runner")
+    after = False
+    for each in reversed(item.ihook.pytest_runtest_protocol.get_hookimpls()):
+        if each.plugin is runner:
+            return False
+        if after and each.function(*[given[name] for name in each.argnames]) is not None:
+            return True
+        after = after or each.plugin is plugin
+    return False
+
+
+def run_marked(item: pytest.Item, nextitem: pytest.Item | None, plugin: object) -> bool | None:
+    """Run a marked test and check it; None leaves it to pytest, which then runs it once.
+
+    ``plugin`` is ours, whose hook is called.
+    """
     if only_shown(item):
         return None
     spec = spec_of(item)
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    runs = Runs(item, nextitem)
+    runs = Runs(item, nextitem, plugin)
     record: dict[str, Any] = {"nodeid": item.nodeid, "check": "mark", "outcome": "not run"}
     passed = runs.run_first()
     if reason := explain_unchecked(spec):
@@ -209,13 +268,12 @@ def run_marked(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
             record |= _check_marks(item, spec, runs)
         except RepeatFailed as failure:
             record["outcome"] = "not repeatable"
-            runs.reports = failure.reports
+            runs.replace_reports(failure.reports)
             note = f"passed once and failed in a repeat; its marks ask for {spec.repeat} repeats"
             for report in runs.reports:
                 report.sections.append(("inspector", note))
     runs.finish()
     runs.log(record)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
 

@@ -70,8 +70,7 @@ class Watch:
         """Run a test once, and again if references grew and that is to be a failure."""
         if only_shown(item) or is_marked(item):
             return None
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        runs = Runs(item, nextitem)
+        runs = Runs(item, nextitem, self)
         load = Load(runs.run_again, self._settings.repeat)
         with Screen() as screen:
             passed = runs.run_first()
@@ -90,7 +89,6 @@ class Watch:
                 record["outcome"] = "not repeatable"
         runs.finish()
         runs.log(record)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
     def _suspects(self, screen: Screen) -> tuple[Suspects, dict[str, int]]:

@@ -47,6 +47,26 @@ def test_without_the_plugin_marks_are_unknown_and_tests_run(
     result.assert_outcomes(passed=3, warnings=2)
 
 
+def test_without_the_plugin_a_mark_of_one_class_is_given_by_name_or_with_args(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+        import pytest
+
+        class Node: pass
+
+        @pytest.mark.balanced("test_it.Node")
+        def test_named(): Node()
+
+        @pytest.mark.balanced.with_args(Node)
+        def test_with_args(): Node()
+    """
+    run(text).assert_outcomes(passed=2)
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    without = run(text, "-p", "no:inspector", "-W", "default", subprocess=True, plugins=())
+    without.assert_outcomes(passed=2, warnings=2)
+
+
 def test_a_run_that_asks_for_nothing_loads_nothing_of_the_checks(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -557,3 +577,63 @@ def test_a_thread_beside_the_test_is_named_and_what_each_run_asks_of_it_fails(
     (finding,) = document["tests"][0]["findings"]
     assert finding["verdict"] == "background thread"
     assert [name.split()[0] for name in finding["contributions"]] == ["service"]
+
+
+RERUNS = """
+    from _pytest.runner import runtestprotocol
+
+    def pytest_configure(config):
+        config.addinivalue_line("markers", "flaky: is run again")
+
+    def pytest_runtest_protocol(item, nextitem):
+        \"""As pytest-rerunfailures: again until it passes, for tests that are marked.\"""
+        print("heard of", item.name)
+        if not item.get_closest_marker("flaky"):
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for _ in range(3):
+            reports = runtestprotocol(item, nextitem=nextitem, log=False)
+            if all(each.passed for each in reports):
+                break
+            print("once more", item.name)
+        for each in reports:
+            item.ihook.pytest_runtest_logreport(report=each)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+"""
+
+RUN_BY_OTHERS = """
+    import pytest, typerefs
+
+    tries = []
+
+    @pytest.mark.flaky
+    def test_flaky():
+        tries.append(1)
+        assert len(tries) > 1
+
+    @pytest.mark.flaky
+    {mark}
+    def test_flaky_leaks(): typerefs.Leaking()
+
+    {mark}
+    def test_leaks(): typerefs.Leaking()
+
+    {mark}
+    def test_is_fine(): typerefs.Balanced()
+"""
+
+
+@free_threaded_only
+@pytest.mark.parametrize("options", [[], ["--inspector-leaks"]], ids=["marks", "option"])
+def test_a_conftest_that_runs_tests_itself_is_called_and_its_tests_are_checked(
+    run: Run, pytester: pytest.Pytester, options: list[str]
+) -> None:
+    pytester.makeconftest(textwrap.dedent(RERUNS))
+    mark = "" if options else "@pytest.mark.no_type_leaks"
+    result = run(RUN_BY_OTHERS.replace("{mark}", mark), "-s", *options)
+    result.assert_outcomes(passed=3, failed=1, errors=1)
+    for name in ("test_flaky", "test_flaky_leaks", "test_leaks", "test_is_fine"):
+        assert result.stdout.str().count(f"heard of {name}\n") == 1
+    result.stdout.fnmatch_lines_random(["*once more test_flaky"])
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_flaky_leaks*", "*typerefs.Leaking*"])
