@@ -39,25 +39,25 @@ def check_chains(process: ProcessView, tasks: Callable[[], Collection[int]]) -> 
     """Check what leads to interpreters and threads; ``tasks`` returns the kernel's thread ids."""
     memory, layout, published = process.memory, process.layout, process.layout.published
     chain = read_interpreters(memory, published, layout.runtime)
-    running = [not at for at in process.read_pointers([layout.runtime + published[FINALIZING]])]
+    (finalizing,) = process.read_pointers([layout.runtime], published[FINALIZING])
     # struct pyinterpreters {mutex, head, main, next_id}, pycore_interp_structs.h.
     head = layout.runtime + published["runtime_state.interpreters_head"]
     main, next_id = process.read_pointers((head + 8, head + 16))
     ends = [chain[-1:] == [main]] * len(chain)
-    id_offset = published["interpreter_state.id"]
-    ids = process.read_pointers(interpreter + id_offset for interpreter in chain)
+    ids = process.read_pointers(chain, published["interpreter_state.id"])
     # Ids count from 0, the newest interpreter is the first.
     descending = ids == sorted(set(ids), reverse=True) and ids[-1] == 0
     right = [descending and number < next_id for number in ids]
     at = published["interpreter_state.gc"] + published["gc.collecting"]
-    flags = memory.read_many([(interpreter + at, 4) for interpreter in chain])
-    quiet = [flag in BOOLEANS for flag in flags]
-    gils = [read_gil_enabled(memory, published, interpreter) is not None for interpreter in chain]
+    quiet, gils = [], []
+    for interpreter in chain:
+        quiet.append(memory.read_many([(interpreter + at, 4)])[0] in BOOLEANS)
+        gils.append(read_gil_enabled(memory, published, interpreter) is not None)
     found = f"interpreters, with the ids {', '.join(map(str, sorted(ids)))}"
     check = process.check_published
     return [
         check("runtime_state.interpreters_head", chain, ends, found),
-        check(FINALIZING, [layout.runtime], running, "is 0: not finalizing"),
+        check(FINALIZING, [layout.runtime], [not finalizing], "is 0: not finalizing"),
         check("interpreter_state.next", chain, ends, "are before the main interpreter, or it"),
         check("interpreter_state.id", chain, right, "are in order"),
         check("interpreter_state.gc", chain, quiet, "lead to a collector's state"),
@@ -87,14 +87,12 @@ def _check_threads(
     for _ in range(TRIES):
         states = _list_threads(process, chain)
         addresses = [state.address for state in states]
-        prev = published["thread_state.prev"]
-        links = process.read_pointers(address + prev for address in addresses)
+        links = process.read_pointers(addresses, published["thread_state.prev"])
         listed = tasks()
         native_ids = [state.native_id for state in states]
         if [state.native_id for state in _list_threads(process, chain)] == native_ids:
             break
-    main_offset = published["interpreter_state.threads_main"]
-    mains = process.read_pointers(interpreter + main_offset for interpreter in chain)
+    mains = process.read_pointers(chain, published["interpreter_state.threads_main"])
     complete = set(mains) - {0} <= set(addresses)
     before = {state.next: state.address for state in states}
     back = []
@@ -102,10 +100,12 @@ def _check_threads(
         back.append(complete and link == before.get(address, 0))
     # A thread state that is not yet bound to a thread has no ids; not all are like that.
     bound = [state for state in states if state.native_id] or states
-    bound_at = [state.address for state in bound]
-    known = [state.native_id in listed for state in bound]
-    # pthread_self() on x86-64, tpidr_el0 on aarch64: an address, and no native id.
-    real = [state.thread_id > LARGEST_TASK for state in bound]
+    bound_at, known, real = [], [], []
+    for state in bound:
+        bound_at.append(state.address)
+        known.append(state.native_id in listed)
+        # pthread_self() on x86-64, tpidr_el0 on aarch64: an address, and no native id.
+        real.append(state.thread_id > LARGEST_TASK)
     same = [True] * len(addresses)
     check = process.check_published
     return [
@@ -122,10 +122,12 @@ def _check_frames(process: ProcessView, states: list[Thread]) -> list[FieldCheck
     layout, published = process.layout, process.layout.published
     head = published["thread_state.current_frame"]
     localsplus = published["interpreter_frame.localsplus"]
-    waiting = [state.address for state in states if not state.attached and state.native_id]
-    stacks = follow_lists(
-        process.memory, [(state + head, localsplus, DEEPEST) for state in waiting]
-    )
+    waiting, lists = [], []
+    for state in states:
+        if not state.attached and state.native_id:
+            waiting.append(state.address)
+            lists.append((state.address + head, localsplus, DEEPEST))
+    stacks = follow_lists(process.memory, lists)
     owner = published["interpreter_frame.owner"]
     frames: dict[int, bytes] = {}
     ends = {}
@@ -146,11 +148,10 @@ def _check_frames(process: ProcessView, states: list[Thread]) -> list[FieldCheck
         above.append(not pointer or 0 <= pointer - address - localsplus < HIGHEST)
     code = [kind == layout.code_type for kind in process.read_types(executables)]
     second = [published["interpreter_frame.previous"] == WORD] * len(ends)
-    lists = list(ends.values())
     last = [published["interpreter_frame.size"] == localsplus + WORD] * len(frames)
     check = process.check_published
     return [
-        check("thread_state.current_frame", ends, lists, "lead to lists that end"),
+        check("thread_state.current_frame", ends, list(ends.values()), "lead to lists that end"),
         check("interpreter_frame.previous", ends, second, "lists are linked by it"),
         check("interpreter_frame.executable", frames, code, "frames run a code object"),
         check("interpreter_frame.owner", frames, code, "frames run a code object"),

@@ -54,21 +54,24 @@ class ProcessView(NamedTuple):
     memory: Memory
     layout: Layout
 
-    def read_pointers(self, addresses: Iterable[int]) -> list[int]:
-        """Return the word at each address, 0 where it cannot be read."""
-        pieces = self.memory.read_many([(address, 8) for address in addresses])
-        return [int.from_bytes(piece or b"", "little") for piece in pieces]
+    def read_pointers(self, objects: Iterable[int], offset: int = 0) -> list[int]:
+        """Return the word at an offset in each object, 0 where it cannot be read."""
+        words = []
+        for piece in self.memory.read_many([(address + offset, 8) for address in objects]):
+            words.append(int.from_bytes(piece or b"", "little"))
+        return words
 
     def types_have_flag(self, objects: Iterable[int], flag: int) -> list[bool]:
         """Return whether the type of each object has a flag; False for what is no object."""
-        at = self.layout.published["type_object.tp_flags"]
-        flags = self.read_pointers(kind + at for kind in self.read_types(objects))
-        return [bool(type_flags & flag) for type_flags in flags]
+        types = self.read_types(objects)
+        found = []
+        for flags in self.read_pointers(types, self.layout.published["type_object.tp_flags"]):
+            found.append(bool(flags & flag))
+        return found
 
     def read_types(self, objects: Iterable[int]) -> list[int]:
         """Return the address of each object's type, 0 where it cannot be read."""
-        at = self.layout.published["pyobject.ob_type"]
-        return self.read_pointers(address + at for address in objects)
+        return self.read_pointers(objects, self.layout.published["pyobject.ob_type"])
 
     def check_published(
         self, field: str, objects: Iterable[int], holds: Sequence[bool], condition: str

@@ -27,8 +27,6 @@ from inspector.errors import LayoutError
 from inspector.reader.kinds import classify_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from inspector.diagnosis.layout_checks.field_check import ProcessView
 
 __all__ = ["Member", "check_objects", "find_members"]
@@ -74,64 +72,84 @@ def check_objects(process: ProcessView, found: dict[int, Member]) -> list[FieldC
 
 
 def _check_types(process: ProcessView, types: dict[int, Member]) -> list[FieldCheck]:
-    memory, layout, published = process.memory, process.layout, process.layout.published
-    pieces = memory.read_many([(address, layout.type_unique_id + 8) for address in types])
+    layout, published = process.layout, process.layout.published
+    ranges = [(address, layout.type_unique_id + 8) for address in types]
     there: dict[int, bytes] = {}
-    for address, piece in zip(types, pieces, strict=True):
+    for address, piece in zip(types, process.memory.read_many(ranges), strict=True):
         if piece:
             there[address] = piece
-
-    def column(offset: int) -> list[int]:
-        return [word_at(piece, offset) for piece in there.values()]
-
-    flags = [bool(word & HEAP_TYPE) for word in column(published["type_object.tp_flags"])]
-    # A type is named twice, by a string and by a C string; any text may be its name.
-    strings = read_strings(memory, published, column(layout.ht_name))
-    c_strings = read_c_strings(memory, column(published["type_object.tp_name"]), 4 * MAX_TEXT)
-    same_names = 0
-    for string, c_string in zip(strings, c_strings, strict=True):
-        same_names += _are_one_name(string, c_string)
-    most = same_names > len(strings) / 2
-    names = [most and text is not None for text in strings]
-    named = [most and text is not None for text in c_strings]
-    qualified = process.types_have_flag(column(layout.ht_qualname), UNICODE_SUBCLASS)
-    qualified = [most and is_string for is_string in qualified]
-    mros = column(layout.type_field("tp_mro"))
-    first = process.read_pointers(mro + published["tuple_object.ob_item"] for mro in mros)
-    # A metaclass may put another type first.
-    themselves = 0
-    for base, address in zip(first, there, strict=True):
-        themselves += base == address
-    most = themselves > len(first) / 2
-    led = [most and is_type for is_type in process.types_have_flag(first, TYPE_SUBCLASS)]
+    are_heap = []
+    for words in there.values():
+        are_heap.append(bool(word_at(words, published["type_object.tp_flags"]) & HEAP_TYPE))
     of_types = process.types_have_flag(there, TYPE_SUBCLASS)
-    header = {
-        "PyHeapTypeObject.ht_qualname": (layout.ht_qualname, qualified, "are strings"),
-        "PyHeapTypeObject.ht_module": (
-            *(layout.ht_module, _null_or_object(process, column(layout.ht_module))),
-            "are NULL or objects",
-        ),
-    }
-    slots = {name: layout.type_field(name) for name in SLOTS}
-    held = {name: column(at) for name, at in slots.items()}
-    for name, holds in _check_slots(process, {at: types[at] for at in there}, held).items():
-        header[f"PyTypeObject.{name}"] = (slots[name], holds, SLOTS[name])
-    checks = [
-        process.check_published("pyobject.ob_type", there, of_types, "types are of a type"),
-        process.check_published("type_object.tp_flags", there, flags, "are those of heap types"),
-        process.check_published(
-            "type_object.tp_name", there, named, "lead to a name, most to the type's"
-        ),
-        process.check_published("unicode_object.state", there, names, "names are read as strings"),
-        process.check_published("unicode_object.length", there, names, "names are read as strings"),
-        process.check_published(
-            "tuple_object.ob_item", there, led, "mros begin with a type, most with itself"
-        ),
+    check = process.check_published
+    return [
+        check("pyobject.ob_type", there, of_types, "types are of a type"),
+        check("type_object.tp_flags", there, are_heap, "are those of heap types"),
+        *_check_names(process, there),
+        _check_mros(process, there),
+        _check_modules(process, there),
+        *_check_slots(process, {address: types[address] for address in there}, there),
     ]
-    for field, (value, holds, condition) in header.items():
-        by_address = dict(zip(there, holds, strict=True))
-        checks.append(FieldCheck(field, value, "header", by_address, condition))
-    return checks
+
+
+def _list_words(types: dict[int, bytes], offset: int) -> list[int]:
+    """Return the word at an offset of each type."""
+    return [word_at(words, offset) for words in types.values()]
+
+
+def _check_names(process: ProcessView, types: dict[int, bytes]) -> list[FieldCheck]:
+    """Check the names of types.
+
+    A type is named twice, by a string and by a C string.  Any text may be its name, so that
+    most types must have the same name twice.
+    """
+    memory, layout, published = process.memory, process.layout, process.layout.published
+    strings = read_strings(memory, published, _list_words(types, layout.ht_name))
+    places = _list_words(types, published["type_object.tp_name"])
+    c_strings = read_c_strings(memory, places, 4 * MAX_TEXT)
+    qualnames = _list_words(types, layout.ht_qualname)
+    are_strings = process.types_have_flag(qualnames, UNICODE_SUBCLASS)
+    same = 0
+    for string, c_string in zip(strings, c_strings, strict=True):
+        same += _are_one_name(string, c_string)
+    most = same > len(types) / 2
+    are_read = [most and text is not None for text in strings]
+    lead = [most and text is not None for text in c_strings]
+    qualified = [most and is_string for is_string in are_strings]
+    by_address = dict(zip(types, qualified, strict=True))
+    field = "PyHeapTypeObject.ht_qualname"
+    check = process.check_published
+    return [
+        check("type_object.tp_name", types, lead, "lead to a name, most to the type's"),
+        check("unicode_object.state", types, are_read, "names are read as strings"),
+        check("unicode_object.length", types, are_read, "names are read as strings"),
+        FieldCheck(field, layout.ht_qualname, "header", by_address, "are strings"),
+    ]
+
+
+def _check_mros(process: ProcessView, types: dict[int, bytes]) -> FieldCheck:
+    """Check that mros begin with a type: most with the type itself, unless a metaclass differs."""
+    mros = _list_words(types, process.layout.type_field("tp_mro"))
+    first = process.read_pointers(mros, process.layout.published["tuple_object.ob_item"])
+    themselves = 0
+    for base, address in zip(first, types, strict=True):
+        themselves += base == address
+    most = themselves > len(types) / 2
+    lead = [most and is_type for is_type in process.types_have_flag(first, TYPE_SUBCLASS)]
+    condition = "mros begin with a type, most with itself"
+    return process.check_published("tuple_object.ob_item", types, lead, condition)
+
+
+def _check_modules(process: ProcessView, types: dict[int, bytes]) -> FieldCheck:
+    offset = process.layout.ht_module
+    modules = _list_words(types, offset)
+    are_objects = process.types_have_flag(process.read_types(modules), TYPE_SUBCLASS)
+    holds: dict[int, bool] = {}
+    for address, module, is_object in zip(types, modules, are_objects, strict=True):
+        holds[address] = not module or is_object
+    field = "PyHeapTypeObject.ht_module"
+    return FieldCheck(field, offset, "header", holds, "are NULL or objects")
 
 
 def _are_one_name(string: str | None, c_string: bytes | None) -> bool:
@@ -160,38 +178,42 @@ SLOTS: Final = {
 
 
 def _check_slots(
-    process: ProcessView, types: dict[int, Member], held: dict[str, list[int]]
-) -> dict[str, list[bool]]:
-    """Return for each of :data:`SLOTS` whether the value in each type can be right."""
-    at = process.layout.type_field("tp_basicsize")
-    base_sizes = process.read_pointers(base + at for base in held["tp_base"])
-    sizes = zip(held["tp_basicsize"], base_sizes, strict=True)
-    subclasses = held["tp_subclasses"]
+    process: ProcessView, members: dict[int, Member], types: dict[int, bytes]
+) -> list[FieldCheck]:
+    """Check for each of :data:`SLOTS` whether the value in each type can be right."""
+    offsets = {name: process.layout.type_field(name) for name in SLOTS}
+    held = {name: _list_words(types, offset) for name, offset in offsets.items()}
+    bases, subclasses = held["tp_base"], held["tp_subclasses"]
+    larger = []
+    base_sizes = process.read_pointers(bases, offsets["tp_basicsize"])
+    for size, base_size in zip(held["tp_basicsize"], base_sizes, strict=True):
+        larger.append(0 < base_size <= size)
     # Each interpreter gives out tags of its own.
-    used = []
-    for member, tag in zip(types.values(), held["tp_version_tag"], strict=True):
+    tags = []
+    for member, tag in zip(members.values(), held["tp_version_tag"], strict=True):
         if tag & 0xFFFFFFFF:
-            used.append((member.interpreter, tag & 0xFFFFFFFF))
-    different = 0 < len(set(used)) == len(used)
-    bases = set(held["tp_base"])
+            tags.append((member.interpreter, tag & 0xFFFFFFFF))
+    different = 0 < len(set(tags)) == len(tags)
+    lists = []
     are_dicts = process.types_have_flag(subclasses, DICT_SUBCLASS)
-    lists_subclasses = []
+    are_bases = set(bases)
     for address, own, is_dict in zip(types, subclasses, are_dicts, strict=True):
-        lists_subclasses.append(is_dict or not (own or address in bases))
-    return {
-        "tp_basicsize": [0 < base <= size for size, base in sizes],
+        lists.append(is_dict or not (own or address in are_bases))
+    holds = {
+        "tp_basicsize": larger,
         "tp_dealloc": [dealloc != 0 for dealloc in held["tp_dealloc"]],
-        "tp_base": process.types_have_flag(held["tp_base"], TYPE_SUBCLASS),
+        "tp_base": process.types_have_flag(bases, TYPE_SUBCLASS),
         "tp_dict": process.types_have_flag(held["tp_dict"], DICT_SUBCLASS),
         "tp_mro": process.types_have_flag(held["tp_mro"], TUPLE_SUBCLASS),
-        "tp_subclasses": lists_subclasses,
+        "tp_subclasses": lists,
         "tp_version_tag": [different] * len(types),
     }
-
-
-def _null_or_object(process: ProcessView, objects: Sequence[int]) -> list[bool]:
-    are_objects = process.types_have_flag(process.read_types(objects), TYPE_SUBCLASS)
-    return [not address or good for address, good in zip(objects, are_objects, strict=True)]
+    checks = []
+    for name, condition in SLOTS.items():
+        by_address = dict(zip(types, holds[name], strict=True))
+        field = f"PyTypeObject.{name}"
+        checks.append(FieldCheck(field, offsets[name], "header", by_address, condition))
+    return checks
 
 
 def _check_code_objects(process: ProcessView, codes: list[int]) -> list[FieldCheck]:
@@ -204,7 +226,7 @@ def _check_code_objects(process: ProcessView, codes: list[int]) -> list[FieldChe
     texts, strings = {}, {}
     for field in ("name", "qualname", "filename"):
         at = published[f"code_object.{field}"]
-        held = process.read_pointers(code + at for code in codes)
+        held = process.read_pointers(codes, at)
         strings[field] = process.types_have_flag(held, UNICODE_SUBCLASS)
         texts[field] = read_strings(process.memory, published, held)
     some_end = some_known = False
@@ -219,9 +241,10 @@ def _check_code_objects(process: ProcessView, codes: list[int]) -> list[FieldChe
         named.append(some_end and is_name and is_qualified)
     of_files = [some_known and is_string for is_string in strings["filename"]]
     at = published["code_object.firstlineno"]
-    lines = process.memory.read_many([(code + at, 4) for code in codes])
-    # A signed int of four bytes, the sign in the last one.
-    plausible = [line is not None and line[3] < 1 << 7 for line in lines]
+    plausible = []
+    for line in process.memory.read_many([(code + at, 4) for code in codes]):
+        # A signed int of four bytes, the sign in the last one.
+        plausible.append(line is not None and line[3] < 1 << 7)
     return [
         process.check_published(
             "code_object.qualname", codes, named, "are strings, some with the name at the end"
