@@ -31,18 +31,16 @@ def compare_leaks(before: Leaks, now: Leaks) -> Leaks:
     missing: Counter[tuple[str, str]] = Counter()
     for group in before.orphans:
         missing[group.type, group.held] += group.missing or 0
-    types = [
-        row._replace(growing=None if row.lost is None else row.lost - lost[row.name])
-        for row in now.types
-    ]
-    orphans = [
-        group._replace(
-            growing=None
-            if group.missing is None
-            else group.missing - missing[group.type, group.held]
-        )
-        for group in now.orphans
-    ]
+    types = []
+    for row in now.types:
+        more = None if row.lost is None else row.lost - lost[row.name]
+        types.append(row._replace(growing=more))
+    orphans = []
+    for group in now.orphans:
+        more = None
+        if group.missing is not None:
+            more = group.missing - missing[group.type, group.held]
+        orphans.append(group._replace(growing=more))
     types.sort(key=lambda row: (-(row.growing or 0), -(row.lost or 0), row.name))
     orphans.sort(key=lambda group: (-(group.growing or 0), -(group.missing or 0), group.type))
     return now._replace(
@@ -95,15 +93,12 @@ def find_faults(leaks: Leaks, kinds: Collection[str]) -> list[str]:
     """Return what of a reading is proved, and of the kinds ``lost``, ``orphans``, ``growing``."""
     if not leaks.proved:
         return []
-    types = [
-        f"{row.name} ({row.lost:,})"
-        for row in leaks.types
-        if ("lost" in kinds and row.lost) or ("growing" in kinds and judge_type(leaks, row))
-    ]
-    groups = [
-        f"{group.type} ({group.missing:,}, orphans)"
-        for group in leaks.orphans
-        if ("orphans" in kinds and group.missing)
-        or ("growing" in kinds and judge_orphans(leaks, group))
-    ]
-    return types + groups
+    faults = []
+    for row in leaks.types:
+        if ("lost" in kinds and row.lost) or ("growing" in kinds and judge_type(leaks, row)):
+            faults.append(f"{row.name} ({row.lost:,})")
+    for group in leaks.orphans:
+        grows = "growing" in kinds and judge_orphans(leaks, group)
+        if ("orphans" in kinds and group.missing) or grows:
+            faults.append(f"{group.type} ({group.missing:,}, orphans)")
+    return faults

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.heap_invariants import (
     Heaps,
+    find_common,
     find_cookie,
     find_delayed,
     find_object_offset,
@@ -42,7 +43,7 @@ from inspector.cpython.layout import Offset
 from inspector.errors import LayoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from inspector.cpython.heap_invariants import Anchors
     from inspector.cpython.heap_places import Entry
@@ -69,21 +70,20 @@ def discover_heap(memory: Memory, anchors: Anchors) -> HeapLayout:
     owner = _find_owner(entries, anchors)
     heaps = _find_heaps(entries, anchors, owner)
     sizes = range(FIRST_UNKNOWN, places.page - 3, 4)
-    block_size = only(
-        "mi_page_t.block_size", [at for at in sizes if all(fits(e, at) for e in entries)], number
-    )
+    block_size = only("mi_page_t.block_size", find_common(sizes, entries, fits), number)
     thread_free = owner - 8
     require_lists(entries, thread_free)
-    words = [
-        at for at in range(FIRST_UNKNOWN, places.page - 7, 8) if at not in (owner, thread_free)
-    ]
-    starts = [at for at in words if all(each.holds(each.word(at)) for each in entries)]
+    words = list(range(FIRST_UNKNOWN, places.page - 7, 8))
+    words.remove(owner)
+    words.remove(thread_free)
+    starts = find_common(words, entries, _is_start)
     start = only("mi_page_t.page_start", starts, number) if starts else None
     lists = [at for at in words if at != start and is_list(entries, at)]
     local_free = only("mi_page_t.local_free", lists, number)
-    blocks = [
-        (each, start_of(each, start, block_size), each.integer(block_size)) for each in entries
-    ]
+    blocks = []
+    for entry in entries:
+        first = start_of(entry, start, block_size)
+        blocks.append((entry, first, entry.integer(block_size)))
     found = find_lists(memory, blocks, (local_free, thread_free), places.page)
     tag_byte, tag_shift = find_tag(entries, owner, heaps, anchors)
     cookie, secret = find_cookie(places)
@@ -136,22 +136,29 @@ def discover_heap(memory: Memory, anchors: Anchors) -> HeapLayout:
         heap_size=heaps.size,
         delayed_free=delayed,
         object_offset=in_block,
-        offsets=tuple(
-            Offset(field, value, "discovered", evidence)
-            for field, (value, evidence) in offsets.items()
-        ),
+        offsets=_list_offsets(offsets),
     )
+
+
+def _list_offsets(found: Mapping[str, tuple[int | None, str]]) -> tuple[Offset, ...]:
+    """Return offsets with their evidence, given by field."""
+    offsets = []
+    for field, (value, evidence) in found.items():
+        offsets.append(Offset(field, value, "discovered", evidence))
+    return tuple(offsets)
+
+
+def _is_start(entry: Entry, at: int) -> bool:
+    """Whether a word of ``mi_page_t`` is an address in the page."""
+    return entry.holds(entry.word(at))
 
 
 def _find_owner(entries: Sequence[Entry], anchors: Anchors) -> int:
     """Return the offset of ``xheap``: it leads into a thread state unless it is abandoned."""
     if not entries:
         raise LayoutError("mi_segment_t.slices", expected="pages in use", found="none")
-    found = [
-        at
-        for at in range(FIRST_UNKNOWN + 8, len(entries[0].data) - 7, 8)
-        if all(_leads_to_owner(each, at, anchors) for each in entries)
-    ]
+    words = range(FIRST_UNKNOWN + 8, len(entries[0].data) - 7, 8)
+    found = find_common(words, entries, lambda entry, at: _leads_to_owner(entry, at, anchors))
     return only("mi_page_t.xheap", found, len(entries))
 
 
@@ -164,16 +171,15 @@ def _leads_to_owner(entry: Entry, at: int, anchors: Anchors) -> bool:
 
 def _find_heaps(entries: Sequence[Entry], anchors: Anchors, owner: int) -> Heaps:
     """Return where heaps are in a thread state: their distances are as their numbers."""
-    offsets = {
-        offset
-        for each in entries
-        if (offset := offset_in_thread(each.word(owner), anchors)) is not None
-    }
-    of_members = {
-        offset_in_thread(each.word(owner), anchors)
-        for each in _pages_of(anchors.members, entries)
-        if each.word(owner)
-    }
+    offsets: set[int] = set()
+    for entry in entries:
+        offset = offset_in_thread(entry.word(owner), anchors)
+        if offset is not None:
+            offsets.add(offset)
+    of_members: set[int | None] = set()
+    for entry in _pages_of(anchors.members, entries):
+        if entry.word(owner):
+            of_members.add(offset_in_thread(entry.word(owner), anchors))
     ordered = sorted(offsets)
     size = gcd(*(after - before for before, after in pairwise(ordered)))
     # Two heaps whose numbers differ by 2 are two steps apart.
@@ -191,7 +197,13 @@ def _find_heaps(entries: Sequence[Entry], anchors: Anchors, owner: int) -> Heaps
 
 def _pages_of(members: Sequence[int], entries: Sequence[Entry]) -> Iterable[Entry]:
     """Return the page that contains each object."""
-    by_slice = {at >> SLICE_BITS: each for each in entries for at in each.slices}
-    return [
-        by_slice[address >> SLICE_BITS] for address in members if address >> SLICE_BITS in by_slice
-    ]
+    by_slice: dict[int, Entry] = {}
+    for entry in entries:
+        for address in entry.slices:
+            by_slice[address >> SLICE_BITS] = entry
+    pages = []
+    for address in members:
+        page = by_slice.get(address >> SLICE_BITS)
+        if page is not None:
+            pages.append(page)
+    return pages

@@ -13,7 +13,7 @@ from inspector.cpython.words import word_at
 from inspector.errors import LayoutError, MemoryFault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from inspector.cpython.heap_places import Entry, Places
     from inspector.process.protocols import Memory
@@ -22,6 +22,7 @@ __all__ = [
     "Anchors",
     "Heaps",
     "Owner",
+    "find_common",
     "find_cookie",
     "find_delayed",
     "find_object_offset",
@@ -97,8 +98,27 @@ def fits(entry: Entry, at: int) -> bool:
 
 def is_list(entries: Sequence[Entry], at: int) -> bool:
     """Whether a word is NULL or a block of the page in all pages, and not NULL in all."""
-    heads = [(each, each.word(at)) for each in entries if each.word(at)]
-    return bool(heads) and all(each.holds(head) for each, head in heads)
+    some = False
+    for entry in entries:
+        head = entry.word(at)
+        if head and not entry.holds(head):
+            return False
+        some = some or bool(head)
+    return some
+
+
+def find_common(
+    offsets: Iterable[int], entries: Sequence[Entry], holds: Callable[[Entry, int], bool]
+) -> list[int]:
+    """Return the offsets at which a test holds for all pages."""
+    common = []
+    for at in offsets:
+        for entry in entries:
+            if not holds(entry, at):
+                break
+        else:
+            common.append(at)
+    return common
 
 
 def require_lists(entries: Sequence[Entry], thread_free: int) -> None:
@@ -126,17 +146,18 @@ def find_tag(
 ) -> tuple[int, int]:
     """Return the byte and the shift at which ``mi_page_t`` has the number of its heap."""
     owned = []
-    for each in entries:
-        offset = offset_in_thread(each.word(owner), anchors)
+    for entry in entries:
+        offset = offset_in_thread(entry.word(owner), anchors)
         if offset is not None:
-            owned.append((each.data, (offset - heaps.first) // heaps.size))
-    known = range(CAPACITY - 2, len(entries[0].data))
-    found = [
-        8 * at + shift
-        for at in known
-        for shift in range(5)
-        if all(data[at] >> shift & TAG_BITS == number for data, number in owned)
-    ]
+            owned.append((entry.data, (offset - heaps.first) // heaps.size))
+    found = []
+    for at in range(CAPACITY - 2, len(entries[0].data)):
+        for shift in range(5):
+            for data, number in owned:
+                if data[at] >> shift & TAG_BITS != number:
+                    break
+            else:
+                found.append(8 * at + shift)
     return divmod(only("mi_page_t.tag", found, len(owned)), 8)
 
 
@@ -162,35 +183,37 @@ def find_cookie(places: Places) -> tuple[int, int]:
 
 def find_delayed(memory: Memory, anchors: Anchors, heaps: Heaps) -> int:
     """Return the offset of ``thread_delayed_free`` in a heap: before the id of its thread."""
-    bound = [each for each in anchors.owners if each.bound]
-    ranges = [
-        (each.address + heaps.first + number * heaps.size, heaps.size)
-        for each in bound
-        for number in range(HEAPS)
-    ]
-    pieces = memory.read_many(ranges)
-    identities = [each.identity for each in bound for _ in range(HEAPS)]
-    if not pieces:
+    ranges, identities = [], []
+    for owner in anchors.owners:
+        if owner.bound:
+            for number in range(HEAPS):
+                ranges.append((owner.address + heaps.first + number * heaps.size, heaps.size))
+                identities.append(owner.identity)
+    if not ranges:
         raise LayoutError("mi_heap_t.thread_id", expected="a thread that has begun", found="none")
-    for (address, size), piece in zip(ranges, pieces, strict=True):
+    read: list[tuple[bytes, int]] = []
+    for (address, size), piece, identity in zip(
+        ranges, memory.read_many(ranges), identities, strict=True
+    ):
         if piece is None:
             raise MemoryFault(address, size)
-    found = [
-        at - 8
-        for at in range(8, heaps.size - 7, 8)
-        if all(
-            word_at(piece or b"", at) == identity
-            for piece, identity in zip(pieces, identities, strict=True)
-        )
-    ]
-    return only("mi_heap_t.thread_id", found, len(pieces))
+        read.append((piece, identity))
+    found = []
+    for at in range(8, heaps.size - 7, 8):
+        for piece, identity in read:
+            if word_at(piece, at) != identity:
+                break
+        else:
+            found.append(at - 8)
+    return only("mi_heap_t.thread_id", found, len(read))
 
 
 def find_object_offset(members: Sequence[int], blocks: Sequence[tuple[Entry, int, int]]) -> int:
     """Return the bytes before an object in its block: 0, or 16 with debug hooks."""
-    by_slice = {
-        at >> SLICE_BITS: (start, block) for entry, start, block in blocks for at in entry.slices
-    }
+    by_slice: dict[int, tuple[int, int]] = {}
+    for entry, start, block in blocks:
+        for address in entry.slices:
+            by_slice[address >> SLICE_BITS] = start, block
     found = set()
     for address in members:
         place = by_slice.get(address >> SLICE_BITS)

@@ -10,7 +10,7 @@ from inspector.cpython.text import read_c_strings
 from inspector.cpython.words import word_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from inspector.cpython.layout import Layout
     from inspector.cpython.names import Named
@@ -65,24 +65,25 @@ def read_types(memory: Memory, layout: Layout, words: Collection[int]) -> dict[i
     size = layout.published["type_object.size"]
     flags_at = layout.published["type_object.tp_flags"]
     type_at = layout.published["pyobject.ob_type"]
-    order = sorted(each for each in words if not each % 8 and LOWEST <= each < HIGHEST)[:MOST_TYPES]
-    pieces = memory.read_many([(each, size) for each in order])
-    shapes = {each: piece for each, piece in zip(order, pieces, strict=True) if piece is not None}
-    metatypes = sorted({word_at(piece, type_at) for piece in shapes.values()})
-    plausible = [each for each in metatypes if not each % 8 and LOWEST <= each < HIGHEST]
-    flags = memory.read_many([(each + flags_at, 8) for each in plausible])
-    known = {
-        each
-        for each, piece in zip(plausible, flags, strict=True)
-        if piece is not None and word_at(piece, 0) & TYPE_SUBCLASS
-    }
-    found = {
-        each: TypeFacts(each, word_at(piece, flags_at), piece)
-        for each, piece in shapes.items()
-        if word_at(piece, type_at) in known
-    }
-    heap = [each for each in found.values() if each.heap]
-    longer = memory.read_many([(each.address, layout.type_unique_id) for each in heap])
+    order = _select_addresses(words)[:MOST_TYPES]
+    shapes: dict[int, bytes] = {}
+    for address, piece in zip(
+        order, memory.read_many([(address, size) for address in order]), strict=True
+    ):
+        if piece is not None:
+            shapes[address] = piece
+    metatypes = _select_addresses({word_at(piece, type_at) for piece in shapes.values()})
+    flags = memory.read_many([(address + flags_at, 8) for address in metatypes])
+    known: set[int] = set()
+    for address, piece in zip(metatypes, flags, strict=True):
+        if piece is not None and word_at(piece, 0) & TYPE_SUBCLASS:
+            known.add(address)
+    found: dict[int, TypeFacts] = {}
+    for address, piece in shapes.items():
+        if word_at(piece, type_at) in known:
+            found[address] = TypeFacts(address, word_at(piece, flags_at), piece)
+    heap = [facts for facts in found.values() if facts.heap]
+    longer = memory.read_many([(facts.address, layout.type_unique_id) for facts in heap])
     for facts, piece in zip(heap, longer, strict=True):
         # Raw memory may look like the beginning of a heap type.
         if piece is None:
@@ -90,6 +91,15 @@ def read_types(memory: Memory, layout: Layout, words: Collection[int]) -> dict[i
         else:
             found[facts.address] = facts._replace(words=piece)
     return found
+
+
+def _select_addresses(words: Iterable[int]) -> list[int]:
+    """Return the words that can be addresses of objects, in order."""
+    selected = []
+    for word in words:
+        if not word % 8 and LOWEST <= word < HIGHEST:
+            selected.append(word)
+    return sorted(selected)
 
 
 class Attached(NamedTuple):
@@ -150,11 +160,10 @@ def _read_built_in_names(
     deque_size = layout.published["pyobject.size"] + DEQUE_SIZE
     size_at = layout.type_field("tp_basicsize")
     for _ in range(MOST_BASES):
-        steps = {
-            address: word_at(known[at].words, base_at)
-            for address, at in reached.items()
-            if at in known and known[at].heap
-        }
+        steps: dict[int, int] = {}
+        for address, at in reached.items():
+            if at in known and known[at].heap:
+                steps[address] = word_at(known[at].words, base_at)
         if not steps:
             break
         before |= {address: reached[address] for address in steps}
