@@ -51,10 +51,9 @@ class Comparison:
         raise KeyError(name)
 
     def __repr__(self) -> str:
-        parts = [
-            f"{change.name} {format_known(change.growth, signed=True)}"
-            for change in self.changes[:3]
-        ]
+        parts = []
+        for change in self.changes[:3]:
+            parts.append(f"{change.name} {format_known(change.growth, signed=True)}")
         if len(self) > len(parts):
             parts.append(f"{len(self) - len(parts):,} more")
         return f"<Comparison over {self.seconds:.1f} s: {', '.join(parts) or 'nothing changed'}>"

@@ -61,8 +61,8 @@ def _is_importable(name: str) -> bool:
 
 def _find_nearest(name: str, known: Collection[str]) -> str:
     """Return the known name that is most like another, empty where none is."""
-    likeness = {
-        candidate: SequenceMatcher(None, name, candidate).ratio() for candidate in sorted(known)
-    }
+    likeness = {}
+    for candidate in sorted(known):
+        likeness[candidate] = SequenceMatcher(None, name, candidate).ratio()
     nearest = max(likeness, key=likeness.__getitem__, default="")
     return nearest if likeness.get(nearest, 0) >= ALIKE else ""

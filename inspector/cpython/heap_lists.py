@@ -57,11 +57,10 @@ def find_lists(memory: Memory, pages: Sequence[Placed], lists: tuple[int, int], 
     samples = _read_samples(memory, pages, local_free)
     for keys in (None, thread_free - 16):
         free = [_count_free(each, (FREE, local_free), keys) for each in samples]
-        counted = [
-            (each.entry, each.entry.half(CAPACITY) - number)
-            for each, number in zip(samples, free, strict=True)
-            if number is not None
-        ]
+        counted = []
+        for each, number in zip(samples, free, strict=True):
+            if number is not None:
+                counted.append((each.entry, each.entry.half(CAPACITY) - number))
         if len(counted) < FEWEST_PAGES or len(counted) < len(samples) - len(samples) // TORN:
             continue
         found = [

@@ -74,10 +74,9 @@ def find_stop_offsets(
     memory: Memory, published: Published, runtime: int, interpreters: list[int]
 ) -> StopOffsets:
     """Find both states by the structures that follow them, without a stop having to happen."""
-    places = [
-        _find_before_qsbr(memory, interpreter, published["interpreter_state.size"])
-        for interpreter in interpreters
-    ]
+    places = []
+    for interpreter in interpreters:
+        places.append(_find_before_qsbr(memory, interpreter, published["interpreter_state.size"]))
     common = set.intersection(*places) if places else set()
     in_interpreter = common.pop() if len(common) == 1 else None
     in_runtime = _find_before_preconfig(memory, runtime, published["runtime_state.size"])
