@@ -58,7 +58,7 @@ class HeapTarget:
         Raises :class:`LayoutError` if the allocator's layout is not found, and
         :class:`~inspector.errors.Unsettled` for a heap that is too large to be copied.
         """
-        from inspector.reader.heap_rows import make_histogram  # noqa: PLC0415 - seldom asked for
+        from inspector.reader.heap_rows import make_histogram
 
         with self._heap_reader() as reader, report_end(self._process, self.layout.published):
             self._process.check()
@@ -105,7 +105,7 @@ class HeapTarget:
         :class:`~inspector.errors.Unsettled` for a process that is too large to be copied, or
         not within ``pause_limit``, and :class:`NoSuchTarget` for the own process.
         """
-        from inspector.reader.leaks import (  # noqa: PLC0415 - seldom asked for
+        from inspector.reader.leaks import (
             LeakRequest,
             read_leaks,
         )
@@ -138,10 +138,10 @@ class HeapTarget:
         Raises what :meth:`leaks` raises, :class:`~inspector.errors.NoSuchObject` and
         :class:`~inspector.errors.AmbiguousName`.
         """
-        from inspector.reader.held_objects import (  # noqa: PLC0415 - seldom asked for
+        from inspector.reader.held_objects import (
             find_held_objects,
         )
-        from inspector.reader.leaks import LeakRequest  # noqa: PLC0415 - seldom asked for
+        from inspector.reader.leaks import LeakRequest
 
         with self._heap_reader() as reader, report_end(self._process, self.layout.published):
             process = self._refuse_own()
@@ -167,7 +167,7 @@ class HeapTarget:
 
         Raises :class:`LayoutError` if the allocator's layout is not found.
         """
-        from inspector.reader.allocator import read_allocator  # noqa: PLC0415 - seldom asked for
+        from inspector.reader.allocator import read_allocator
 
         with self._heap_reader() as reader, report_end(self._process, self.layout.published):
             self._process.check()
@@ -184,7 +184,7 @@ class HeapTarget:
     @contextmanager
     def _heap_reader(self) -> Iterator[HeapReader]:
         """Yield the reader of the heap; a new one if another thread is using it."""
-        from inspector.reader.heap import HeapReader  # noqa: PLC0415 - seldom asked for
+        from inspector.reader.heap import HeapReader
 
         with self._turns.take() as alone:
             if alone:
