@@ -1,1 +1,1 @@
-"""Change over time: growth, traffic, what threads spend their time on; pure."""
+"""What follows from readings: growth, traffic, what threads spend their time on; pure."""

@@ -1,1 +1,1 @@
-"""Answers that take a while: whether a process can be read, and what its threads wait for."""
+"""Answers that take several readings: may it be read, what grows, who holds it, why it waits."""

@@ -1,1 +1,1 @@
-"""A live process, as bytes: who it is, where its runtime is, how to read and pause it."""
+"""A live process, as the kernel shows it: memory, threads, pauses, samples of instructions."""
