@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from inspector.verdict.evidence import HEADER, Verdict
 
@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 
 __all__ = ["advise_on_object", "advise_on_type", "describe_evidence", "explain_verdict"]
 
+EXPECTED: Final = "declare the type as expected if that is meant"
+"""What who checks a program can do."""
+
+HOLDERS: Final = "`inspector holders` names them"
+"""What who looks at a process can do."""
+
+LEAKS: Final = "; `inspector leaks --blocking` proves which"
+
 _MEANINGS = {
     Verdict.OVER_DECREF: "references are given back that were never taken: does tp_dealloc call "
     "Py_DECREF(tp) twice, or for an instance that never took a reference "
@@ -18,7 +26,7 @@ _MEANINGS = {
     Verdict.LEAKING: "references that no live object holds: does tp_dealloc call Py_DECREF(tp), "
     "and does C code that calls Py_INCREF(tp) give it back?",
     Verdict.KEPT: "live objects hold the references: a cache, a list, a registry, a global; "
-    "declare the type as expected if that is meant",
+    + EXPECTED,
     Verdict.GROWING: "references rise: instances are held, or await a collection, or the type's "
     "tp_dealloc does not call Py_DECREF(tp)",
     Verdict.NO_UNIQUE_ID: "CPython counts it in the header alone: the class was allocated past "
@@ -47,6 +55,8 @@ def advise_on_type(verdict: Verdict, evidence: Evidence) -> str:
     if verdict is Verdict.LEAKING:
         sentence = _advise_on_leak(evidence, sentence)
     elif verdict is Verdict.KEPT:
+        if evidence.instances_after is not None:
+            sentence = sentence.replace(EXPECTED, HOLDERS)
         sentence = f"{_describe_holders(evidence)}: {sentence}"
     elif verdict is Verdict.GROWING:
         sentence = _advise_on_growth(evidence, sentence)
@@ -158,6 +168,8 @@ def _describe_unexplained(evidence: Evidence, instances: int) -> str:
         "containers or C code hold the class itself, or some are lost "
         "(does tp_dealloc call Py_DECREF(tp)?)"
     )
+    if evidence.instances_after is not None:
+        holders += LEAKS
     if instances <= 0:
         return f"references rise and instances do not ({instances:+,}): {holders}"
     return (

@@ -196,7 +196,8 @@ EXPLANATIONS: Final = (
         "kept",
         "there are more references to a type than before, and live objects hold them",
         "Instances, or references to the class itself, live on: a cache, a registry, a global.",
-        "The total rises and the instances, or what live objects hold, rise as much.",
+        "The total rises, and so do the instances (by half as much at least, for each may name "
+        "its class once more), or what live objects hold.",
         "The memory of these instances.",
         {
             "Python": "bound the cache (lru_cache(maxsize=...)), hold objects weakly, or declare "
@@ -204,13 +205,15 @@ EXPLANATIONS: Final = (
             "type as expected if it is meant; `inspector holders TYPE PID` says who holds them",
             "C": "visit every reference in tp_traverse, so that cycles are collected",
         },
-        "Who holds them is seen in the own process or in the heap; that is no fault by itself.",
+        "Who holds them is seen in the own process. In the heap of another one instances are "
+        "counted: until a collection was seen, they may be garbage. That is no fault by itself.",
     ),
     Explanation(
         "growing",
         "references to a type rise, and who holds them was not seen",
         "Either instances are held, or references are lost: a reading of counts alone cannot tell.",
-        "The total rose nearly all the time, in at least four steps.",
+        "The total rose nearly all the time, in at least four steps; where the heap was read, "
+        "instances did not rise with it: containers or C code hold the class, or some are lost.",
         "Unknown until it is known which.",
         {
             "Python": "`inspector leaks PID --blocking` proves which; `inspector holders` names "

@@ -281,6 +281,8 @@ def test_growth_beside_instances_is_said_with_both_numbers() -> None:
     said = advice_on(grown)
     assert said.startswith("references rise by 980 and instances by 20, or may await a collection")
     assert "no instance holds the others" in said
+    assert said.endswith("; `inspector leaks --blocking` proves which")
+    assert "`inspector holders` names them" in advice_on(grown._replace(instances=900))
 
 
 def test_instances_may_be_garbage_unless_a_collection_left_them() -> None:
