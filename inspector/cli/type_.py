@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -25,6 +25,14 @@ InstancesOption = Annotated[
 ]
 
 
+AccountingOption = Annotated[
+    bool,
+    typer.Option(
+        "--accounting", help="Search all memory, too: who holds each reference to the type."
+    ),
+]
+
+
 def type_(
     context: typer.Context,
     subject: Annotated[
@@ -38,38 +46,64 @@ def type_(
     *,
     as_json: options.JsonOption = False,
     instances: InstancesOption = True,
+    accounting: AccountingOption = False,
     blocking: options.BlockingOption = False,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Print one type in full: header, total, threads, bases, and how it is counted."""
-    context.obj.append(partial(print_type, subject, pid, as_json, instances, blocking, pause_limit))
+    request = TypeRequest(
+        subject=subject,
+        pid=pid,
+        instances=instances,
+        accounting=accounting,
+        blocking=blocking,
+        pause_limit=pause_limit,
+    )
+    context.obj.append(partial(print_type, request, as_json=as_json))
 
 
-def print_type(
-    subject: str,
-    pid: int | None,
-    as_json: bool,
-    instances: bool,
-    blocking: bool,
-    pause_limit: float,
-) -> None:
+class TypeRequest(NamedTuple):
+    """What a user wants to know."""
+
+    subject: str
+    pid: int | None
+    instances: bool
+    accounting: bool
+    blocking: bool
+    pause_limit: float
+
+
+def print_type(request: TypeRequest, *, as_json: bool) -> None:
     """Read a process and write one type to standard output."""
-    with announce_wait("reading", pid):
-        target = inspector.attach(pid, pause_limit=pause_limit)
+    held = None
+    with announce_wait("reading", request.pid):
+        target = inspector.attach(request.pid, pause_limit=request.pause_limit)
         anatomy = target.anatomy(
-            _parse_subject(subject),
-            blocking=blocking,
-            pause_limit=pause_limit,
-            instances=instances,
+            _parse_subject(request.subject),
+            blocking=request.blocking,
+            pause_limit=request.pause_limit,
+            instances=request.instances,
         )
+        if request.accounting:
+            held = target.accounting(
+                anatomy.count.address,
+                blocking=request.blocking,
+                pause_limit=request.pause_limit,
+            )
     with standard_output() as stream:
         if as_json:
-            stream.write(json.dumps(anatomy.as_dict()) + "\n")
+            document = anatomy.as_dict()
+            if held is not None:
+                document["accounting"] = held.as_dict()
+            stream.write(json.dumps(document) + "\n")
             return
-        from inspector.screen.anatomy import anatomy_view
+        from inspector.screen.anatomy import accounting_view, anatomy_view
         from inspector.screen.console import console_for
 
-        console_for(stream).print(anatomy_view(anatomy))
+        console = console_for(stream)
+        console.print(anatomy_view(anatomy))
+        if held is not None:
+            console.print(accounting_view(held))
 
 
 def _parse_subject(subject: str) -> str | int:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from inspector.process.protocols import Memory
     from inspector.reader.heap_tally import Types
 
-__all__ = ["DictEntries"]
+__all__ = ["NOTHING", "DictEntries"]
+
+NOTHING: Final = "hash"
+"""Step to a word that is no reference: the hash of a key may be an address."""
 
 KEYS_HEADER: Final = 32
 """``offsetof(struct _dictkeysobject, dk_indices)``."""
@@ -50,7 +53,7 @@ class DictEntries:
         """
         key = self._find_key(dictionary, address)
         if key is None:
-            return "[*]", "[*]"
+            return NOTHING, NOTHING
         if key == 0:
             return "{key}", "{key}"
         if attribute:

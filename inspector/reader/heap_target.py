@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inspector.reader.heap import HeapReader
     from inspector.reader.held_objects import HeldObjects
     from inspector.snapshots.heap import Allocator, Histogram
+    from inspector.snapshots.holders import Accounting
     from inspector.snapshots.leaks import Leaks
     from inspector.snapshots.snapshot import Snapshot
 
@@ -149,6 +150,33 @@ class HeapTarget:
             request = LeakRequest(pause_limit if blocking else None, memory, values)
             heap = reader.heap_layout(pause_limit)
             found = find_held_objects(process, self.layout, heap, self._facts(), subject, request)
+            process.check()
+            return found
+
+    def accounting(
+        self,
+        address: int,
+        *,
+        blocking: bool = False,
+        pause_limit: float = PAUSE_LIMIT,
+        memory: int = IMAGE_MEMORY,
+    ) -> Accounting:
+        """Return who holds the references to the type at an address, of another process.
+
+        Raises :class:`~inspector.errors.NoSuchObject` for what is no counted type, and what
+        :meth:`referrers` raises.
+        """
+        from inspector.reader.accounting import (
+            account_for_type,
+        )
+        from inspector.reader.leaks import LeakRequest
+
+        with self._heap_reader() as reader, report_end(self._process, self.layout.published):
+            process = self._refuse_own()
+            process.check()
+            request = LeakRequest(pause_limit if blocking else None, memory, values=False)
+            heap = reader.heap_layout(pause_limit)
+            found = account_for_type(process, self.layout, heap, address, request)
             process.check()
             return found
 

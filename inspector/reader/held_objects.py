@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from inspector.reader.leaks import LeakRequest
     from inspector.snapshots.holders import Referrer
 
-__all__ = ["HeldObjects", "find_held_objects"]
+__all__ = ["HeldObjects", "find_held_objects", "read_heap_image"]
 
 
 class HeldObjects(NamedTuple):
@@ -52,20 +52,7 @@ def find_held_objects(
     Raises :class:`NoSuchObject` where there is none, :class:`AmbiguousName` for several types
     of one name, and what :func:`~inspector.reader.heap_image.copy_image` raises.
     """
-    image = copy_image(
-        process,
-        layout,
-        heap,
-        Buffer(),
-        pause_limit=request.pause_limit,
-        memory=request.memory,
-    )
-    types = Types(process.memory, layout)
-    pages = [page for page in image.pages if page.header >= 0]
-    columns = [page.words.column(page.header + OB_TYPE, page.stride) for page in pages]
-    types.learn({word for column in columns for word in column})
-    types.learn(list(list_types(pages, columns, types.facts)))
-    search = ReferrerSearch(process, layout, image, types, values=request.values)
+    image, types, search = read_heap_image(process, layout, heap, request)
     if isinstance(subject, int):
         addresses = [subject]
         words = image.read_words(subject, OB_TYPE + 1)
@@ -82,6 +69,27 @@ def find_held_objects(
     blocks = [found for each in addresses if (found := image.find_block(each)) is not None]
     size = sum(page.page.block for page, _ in blocks)
     return HeldObjects(target, name, addresses, size, image.pause_ns, search.find)
+
+
+def read_heap_image(
+    process: OtherProcess, layout: Layout, heap: HeapLayout, request: LeakRequest
+) -> tuple[HeapImage, Types, ReferrerSearch]:
+    """Return an image of a process, the types in it, and who refers to what there."""
+    image = copy_image(
+        process,
+        layout,
+        heap,
+        Buffer(),
+        pause_limit=request.pause_limit,
+        memory=request.memory,
+    )
+    types = Types(process.memory, layout)
+    pages = [page for page in image.pages if page.header >= 0]
+    columns = [page.words.column(page.header + OB_TYPE, page.stride) for page in pages]
+    types.learn({word for column in columns for word in column})
+    types.learn(list(list_types(pages, columns, types.facts)))
+    search = ReferrerSearch(process, layout, image, types, values=request.values)
+    return image, types, search
 
 
 def _find_instances(image: HeapImage, search: ReferrerSearch, types: Types, name: str) -> list[int]:

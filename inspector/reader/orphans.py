@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from inspector.reader.heap_image import HeapImage, ImagePage
     from inspector.reader.heap_tally import Types
 
-__all__ = ["OB_TYPE", "Suspect", "find_suspects", "list_addresses", "list_types", "verify_suspects"]
+__all__ = [
+    "OB_TYPE",
+    "Suspect",
+    "count_references",
+    "find_suspects",
+    "list_addresses",
+    "list_types",
+    "verify_suspects",
+]
 
 OB_REF_SHARED, OB_TYPE, END = 2, 3, 4
 """Words of an object's header."""
@@ -114,6 +122,14 @@ def find_suspects(image: HeapImage, types: Types) -> list[Suspect]:
         if suspect is not None and suspect.references > words_found:
             suspects.append(suspect)
     return suspects
+
+
+def count_references(image: HeapImage, address: int) -> int | None:
+    """Return the counted references of an object; None for one that cannot be judged by words."""
+    contributed: dict[int, int] = {}
+    for counters in image.counters:
+        contributed.update(counters.by_address)
+    return _references_at(image, address, contributed)
 
 
 def list_addresses(page: ImagePage) -> range:

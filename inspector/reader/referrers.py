@@ -16,7 +16,7 @@ from inspector.cpython.layout import DICT_SUBCLASS, TYPE_SUBCLASS
 from inspector.cpython.names import Names
 from inspector.cpython.refcount import HEADER_SIZE
 from inspector.cpython.words import word_at
-from inspector.reader.dict_entries import DictEntries
+from inspector.reader.dict_entries import NOTHING, DictEntries
 from inspector.reader.image_memory import ImageMemory
 from inspector.reader.instance_slots import InstanceSlots
 from inspector.reader.root_names import RootNames
@@ -50,6 +50,9 @@ MEMBERS: Final = {
 """Of static types, by name and offset: ``PyMethodObject``, ``PyCellObject``."""
 WR_CALLBACK: Final = HEADER_SIZE + 8
 """``PyWeakReference.wr_callback``, the only reference that it holds."""
+
+OB_TYPE: Final = 3
+"""Word of an object's header."""
 
 MANAGED_DICT: Final = -8
 """Where an instance has its dictionary, before its header (pycore_object.h)."""
@@ -115,6 +118,14 @@ class ReferrerSearch:
                 found.setdefault(target, []).append(Referrer(address, "", "", kind, root))
         return found
 
+    def count_instances(self, ob_type: int) -> int:
+        """Return how many objects have a type."""
+        return sum(
+            page.words.column(page.header + OB_TYPE, page.stride).count(ob_type)
+            for page in self._image.pages
+            if page.header >= 0
+        )
+
     def _find_places(self, wanted: set[int], *, raw_too: bool) -> Iterator[_Place]:
         """Yield the words of live blocks that lead to what is wanted."""
         for page in self._image.pages:
@@ -145,6 +156,8 @@ class ReferrerSearch:
             for inner in raw[block]:
                 address = inner.block + inner.offset
                 step, exact = self._name_element(place, ob_type, address)
+                if step == NOTHING:
+                    continue
                 root = self._modules.get(place.block, "")
                 name = self.type_name(ob_type)
                 yield inner.target, Referrer(place.block, step, exact, name, root)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from inspector.reader.anatomy import Anatomy
+    from inspector.snapshots.holders import Accounting
 
-__all__ = ["anatomy_view", "make_grid"]
+__all__ = ["accounting_view", "anatomy_view", "make_grid"]
 
 MOST: Final = 40
 """Subclasses, or threads, that are listed."""
@@ -69,6 +70,17 @@ def anatomy_view(anatomy: Anatomy) -> Group:
         verdict = (anatomy.judged.verdict, anatomy.judged.advice)
         parts.append(_make_section("verdict", [verdict]))
     return Group(*parts)
+
+
+def accounting_view(accounting: Accounting) -> Group:
+    """Return who holds the references to a type, the most first."""
+    rows = [(escape_text(each.by), f"{each.references:,}") for each in accounting.held]
+    rows.append(("counted", f"{accounting.total:,}"))
+    if accounting.difference > 0:
+        rows.append(("found in no aligned word", f"{accounting.difference:,}"))
+    elif accounting.difference < 0:
+        rows.append(("words that are left from before", f"{-accounting.difference:,}"))
+    return _make_section("references held by", rows)
 
 
 def _describe_instances(anatomy: Anatomy) -> str:

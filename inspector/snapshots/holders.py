@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Holder", "Holders", "Referrer"]
+__all__ = ["Accounting", "HeldBy", "Holder", "Holders", "Referrer"]
 
 SCHEMA: Final = 1
 """Of the JSON document here."""
@@ -61,4 +61,37 @@ class Holders(NamedTuple):
             "schema": SCHEMA,
             **self._asdict(),
             "holders": [each._asdict() for each in self.holders],
+        }
+
+
+class HeldBy(NamedTuple):
+    """References to a type that holders of one kind have."""
+
+    by: str
+    """``instances``, the name of the holders' type, or what is no object, as ``frame``."""
+    references: int
+
+
+class Accounting(NamedTuple):
+    """Who holds the references to a type."""
+
+    total: int
+    """References that are counted: without uncounted ones on stacks."""
+    held: tuple[HeldBy, ...]
+    """Words of memory that lead to the type; some may be left from before."""
+    pause_ns: int | None
+    """For how long the process stood still; None if it ran on."""
+
+    @property
+    def difference(self) -> int:
+        """References that no aligned word holds; less than 0 for words that hold nothing."""
+        return self.total - sum(each.references for each in self.held)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "total": self.total,
+            "held": [each._asdict() for each in self.held],
+            "difference": self.difference,
+            "pause_ns": self.pause_ns,
         }

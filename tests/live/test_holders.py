@@ -75,6 +75,23 @@ def find_order(pid: int) -> int:
     )
 
 
+@pytest.mark.parametrize("version", interpreters(debug=False))
+def test_every_reference_to_a_type_is_accounted_for(version: str) -> None:
+    with Puppet(python_of(version), KEEPS) as target:
+        words = ("type", "__main__.Handler", target.pid, "--blocking")
+        document = inspect(*words, "--accounting", "--json").document
+        table = inspect(*words, "--accounting").output
+        without = inspect(*words, "--json").document
+    found = document["accounting"]
+    held = {each["by"]: each["references"] for each in found["held"]}
+    assert held["instances"] == NUMBER
+    assert held["builtins.dict"] == held["builtins.tuple"] == 1  # the module's, and its own mro
+    assert (found["total"], found["difference"]) == (sum(held.values()), 0)
+    assert found["pause_ns"]
+    assert "references held by" in table
+    assert "accounting" not in without
+
+
 @pytest.mark.parametrize("version", interpreters(debug=False)[:1])
 def test_what_is_not_there_is_one_clear_error(version: str) -> None:
     with Puppet(python_of(version), KEEPS) as target:
