@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -95,9 +96,8 @@ def print_ranking(
     rows = [ranked for ranked in ranking.rows if matches(ranked.row.name)]
     with standard_output() as stream:
         if as_json:
-            document = ranking.as_dict()
             shown = rows[: selection.limit] if selection.limit else rows
-            document["objects"] = [ranked.as_dict() for ranked in shown]
+            document = replace(ranking, rows=tuple(shown)).as_dict()
             stream.write(json.dumps(document) + "\n")
             return
         from inspector.screen.console import console_for
@@ -105,8 +105,8 @@ def print_ranking(
         from inspector.screen.ranking import ranking_view
 
         limit = ROWS if selection.limit is None else selection.limit
-        if selection.limit is None and not selection.filters:
-            rows = [ranked for ranked in rows if ranked.evidence.updates_per_second]
         console = console_for(stream)
         shown = rows[:limit] if limit else rows
+        if selection.limit is None and not selection.filters:
+            shown = [ranked for ranked in shown if ranked.evidence.updates_per_second]
         console.print(ranking_view(ranking, shown, console.width, unicode=has_unicode()))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from inspector.analysis.history import History
 from inspector.errors import InspectorError, MemoryFault, NoSuchTarget, Unsettled
@@ -28,14 +29,29 @@ __all__ = ["RankedObject", "Ranking", "rank_objects"]
 SLICE: Final = 0.5
 """Seconds of sampling between two readings."""
 
+NO_COST: Final = (False, 0.0)
+"""Of an object whose header was not observed."""
 
-class RankedObject(NamedTuple):
-    """One object, how busy its header was, and the verdict on it."""
+
+@dataclass(frozen=True)
+class RankedObject:
+    """One object, how busy its header was, and the verdict on it.
+
+    Evidence and verdict are made when they are asked for: few of many objects are shown.
+    """
 
     row: ObjectCount
-    evidence: Evidence
-    judged: Judgement | None
-    """None where the evidence shows nothing."""
+    find_evidence: Callable[[ObjectCount], Evidence]
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """All that is known of the object."""
+        return self.find_evidence(self.row)
+
+    @cached_property
+    def judged(self) -> Judgement | None:
+        """The verdict; None where the evidence shows nothing."""
+        return judge(self.evidence)
 
     @property
     def share(self) -> Share:
@@ -159,13 +175,9 @@ def rank_objects(
     with suppress(InspectorError):
         # A process that ended, or moves too fast, is judged without the instances at the end.
         history = history.add(target.add_heap(target.snapshot(kinds=kinds)))
-    tell(seconds, samples, f"judging {len(history.latest):,} objects,")
-    rows = []
-    for row in history.latest:
-        evidence = history.evidence(row)
-        rows.append(RankedObject(row, evidence, judge(evidence)))
-    rows.sort(key=lambda ranked: ranked.row.name)
-    rows.sort(key=lambda ranked: ranked.evidence.cost, reverse=True)
+    tell(seconds, samples, f"ranking {len(history.latest):,} objects,")
+    rows = sorted(history.latest, key=lambda row: row.name)
+    rows.sort(key=lambda row: history.cost(row) or NO_COST, reverse=True)
     return Ranking(
         history.latest.target,
         len(history.latest.threads),
@@ -175,5 +187,5 @@ def rank_objects(
         history.traffic.merges,
         ended,
         is_stopped_by_signal(target.pid),
-        tuple(rows),
+        tuple(RankedObject(row, history.evidence) for row in rows),
     )

@@ -50,7 +50,7 @@ def test_a_ranking_tells_what_it_does_from_the_first_reading_on(python: str) -> 
             attached, duration=0.01, tell=lambda _seconds, _samples, what: told.append(what)
         )
     assert told[:2] == ["reading", "sampling"]
-    assert told[-1].startswith("judging ")
+    assert told[-1].startswith("ranking ")
 
 
 @free_threaded_only

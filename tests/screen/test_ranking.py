@@ -11,7 +11,6 @@ from inspector.screen.ranking import ranking_view
 from inspector.screen.text import GIL_ON
 from inspector.snapshots.interpreter import TargetInfo
 from inspector.verdict.evidence import Evidence
-from inspector.verdict.judge import judge
 from tests.screen.builder import row
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ PLAIN = Evidence(
 
 
 def ranked(name: str, evidence: Evidence) -> RankedObject:
-    return RankedObject(row(name), evidence, judge(evidence))
+    return RankedObject(row(name), lambda _: evidence)
 
 
 HOT = ranked("app.Order", PLAIN)
