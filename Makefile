@@ -99,6 +99,13 @@ outside: env ## 300 attachments to processes that never rest (long)
 	INSPECTOR_ATTACHES=300 $(VENV)/bin/python -m pytest \
 	    -o faulthandler_timeout=9000 tests/live/test_load.py
 
+# Runs of each; contention takes processors that nobody else uses.
+RUNS = 20
+why: ## whether `inspector why` tells the guilty line, 20 runs of each cause (long; on a machine that rests)
+	@for version in 3.14t 3.15t; do $(MAKE) --no-print-directory env PYTHON=$$version || exit; done
+	@variables=$$($(FIND) --for-tests) && eval "$$variables" && \
+	INSPECTOR_WHY=$(RUNS) $(VENV)/bin/python -m pytest -o faulthandler_timeout=3000 tests/contention
+
 BENCH = tests/benchmarks
 # An environment of its own: a plugin that measures is of no use to the tests.
 .venv-bench/.ready: pyproject.toml $(shell test -x .venv-bench/bin/python || echo force)

@@ -7,6 +7,8 @@ import signal
 
 # They measure and judge nothing: `make bench`.
 collect_ignore = [] if "INSPECTOR_BENCH" in os.environ else ["benchmarks"]
+# They take a machine that does nothing else: `make why`.
+collect_ignore += [] if "INSPECTOR_WHY" in os.environ else ["contention"]
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, nohup the end of
 # the terminal, and every program that they start with them; some tests are about these.

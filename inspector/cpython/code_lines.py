@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.text import read_strings
 from inspector.cpython.words import word_at
+from inspector.process.recent_reads import RecentReads
 from inspector.snapshots.thread_sample import CodeLocation
 
 if TYPE_CHECKING:
@@ -27,15 +28,21 @@ OB_SIZE: Final = 32
 """``offsetof(PyVarObject, ob_size)`` of a free-threaded build: code units of a code object."""
 MOST_UNITS: Final = 1 << 22
 MOST_TABLE: Final = 1 << 22
+MOST_KEPT: Final = 1 << 16
+"""Lines, and copies of bytecode, that are kept."""
 
 # Include/internal/pycore_code.h, enum _PyCodeLocationInfoKind.
 ONE_LINE, NO_COLUMNS, LONG, NONE = 10, 13, 14, 15
 
 
+_Identity = tuple[int, int, int]
+"""Addresses of the file's name, the qualified name and the location table."""
+
+
 class _Code(NamedTuple):
     """A code object; ``identity`` holds the words that no other code object would have."""
 
-    identity: tuple[int, int, int]
+    identity: _Identity
     file: str
     function: str
     first_line: int
@@ -54,7 +61,12 @@ class CodeLines:
             published[f"code_object.{name}"] + 8
             for name in ("filename", "qualname", "linetable", "firstlineno", "co_tlbc")
         )
+        self._reads = RecentReads(memory)
         self._known: dict[int, _Code] = {}
+        self._starts: dict[tuple[int, _Identity, int, int], int | None] = {}
+        """Code object, its identity, the array of copies, number of the copy -> its address."""
+        self._lines: dict[tuple[_Identity, int], int | None] = {}
+        """Code object and code unit -> line."""
 
     def find(self, frames: Sequence[tuple[int, int, int]]) -> list[CodeLocation | None]:
         """Return where each frame is, given its code object, ``instr_ptr`` and ``tlbc_index``.
@@ -62,32 +74,73 @@ class CodeLines:
         None for a frame that changed meanwhile, so that its instruction is not in its code.
         """
         order = list(dict.fromkeys(code for code, _, _ in frames))
-        pieces = self._memory.read_many([(code, self._head) for code in order])
+        pieces = self._reads.read_many([(code, self._head) for code in order])
         heads = {code: head for code, head in zip(order, pieces, strict=True) if head is not None}
         self._learn(heads)
+        starts = self._find_starts(heads, frames)
         found: list[CodeLocation | None] = []
-        for code, pointer, index in frames:
+        for (code, pointer, _), start in zip(frames, starts, strict=True):
             known = self._known.get(code) if code in heads else None
-            start = self._find_start(code, heads[code], index) if known is not None else None
             if known is None or start is None or not 0 <= pointer - start < known.size:
                 found.append(None)
                 continue
-            line = find_line(known.table, known.first_line, (pointer - start) // UNIT)
+            line = self._find_line(known, (pointer - start) // UNIT)
             found.append(CodeLocation(known.file, known.function, line))
         return found
 
-    def _find_start(self, code: int, head: bytes, index: int) -> int | None:
-        """Return the address of the instructions of a code object, or of the copy of one thread.
+    def _find_line(self, known: _Code, unit: int) -> int | None:
+        """Return the line of a code unit, looked up once."""
+        key = known.identity, unit
+        if key not in self._lines:
+            if len(self._lines) >= MOST_KEPT:
+                self._lines.clear()
+            self._lines[key] = find_line(known.table, known.first_line, unit)
+        return self._lines[key]
 
-        ``_PyCodeArray`` {size, entries[]}; entry 0 is the code object's own.
+    def _find_starts(
+        self, heads: dict[int, bytes], frames: Sequence[tuple[int, int, int]]
+    ) -> list[int | None]:
+        """Return the address of the instructions of each frame: the code's own, or a copy's.
+
+        ``_PyCodeArray`` {size, entries[]} has a copy for each thread; entry 0 is the code
+        object's own.
         """
-        if not index:
-            return code + self._published["code_object.co_code_adaptive"]
-        copies = word_at(head, self._published["code_object.co_tlbc"])
-        size, entry = self._memory.read_many([(copies, 8), (copies + 8 + 8 * index, 8)])
-        if size is None or entry is None or index >= word_at(size, 0):
-            return None
-        return word_at(entry, 0) or None
+        copies_at = self._published["code_object.co_tlbc"]
+        own_at = self._published["code_object.co_code_adaptive"]
+        found: list[int | None] = []
+        keys: list[tuple[int, _Identity, int, int] | None] = []
+        for code, _, index in frames:
+            known = self._known.get(code) if code in heads else None
+            if known is None:
+                found.append(None)
+                keys.append(None)
+            elif not index:
+                found.append(code + own_at)
+                keys.append(None)
+            else:
+                key = (code, known.identity, word_at(heads[code], copies_at), index)
+                found.append(self._starts.get(key))
+                keys.append(key)
+        missing = list(dict.fromkeys(key for key in keys if key and key not in self._starts))
+        if missing:
+            self._read_starts(missing)
+            found = [
+                start if key is None else self._starts[key]
+                for start, key in zip(found, keys, strict=True)
+            ]
+        return found
+
+    def _read_starts(self, missing: Sequence[tuple[int, _Identity, int, int]]) -> None:
+        """Read the addresses of copies of the bytecode."""
+        ranges = []
+        for _, _, copies, index in missing:
+            ranges += [(copies, 8), (copies + 8 + 8 * index, 8)]
+        pieces = self._memory.read_many(ranges)
+        if len(self._starts) >= MOST_KEPT:
+            self._starts.clear()
+        for key, size, entry in zip(missing, pieces[::2], pieces[1::2], strict=True):
+            whole = size is not None and entry is not None and key[3] < word_at(size, 0)
+            self._starts[key] = (word_at(entry, 0) or None) if whole and entry else None
 
     def _learn(self, heads: dict[int, bytes]) -> None:
         """Read those of the code objects that are new."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from inspector.process.protocols import Memory
+    from inspector.process.recent_reads import RecentReads
     from inspector.process.vectors import Range
 
 __all__ = ["BUCKETS", "BUCKETS_SIZE", "Waiter", "find_buckets", "read_waiters"]
@@ -154,7 +155,7 @@ def _is_pointer(word: int) -> bool:
     return PAGE < word < 1 << 56 and word % 8 == 0
 
 
-def read_waiters(memory: Memory, buckets: int, table: bytes) -> list[Waiter]:
+def read_waiters(memory: Memory | RecentReads, buckets: int, table: bytes) -> list[Waiter]:
     """Return the waiters of a table that was just read.
 
     The lists change while they are read.  An entry that is unreadable, or whose address

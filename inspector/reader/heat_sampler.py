@@ -6,6 +6,7 @@ read in every sample from then on.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from inspector.cpython.refcount import HEADER_SIZE, decode_header
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HeatSampler"]
 
-TURN: Final = 256
+TURN: Final = 64
 """Objects that are looked at in one sample, beside the hot ones."""
+
+MOST_TURNS: Final = 64
+"""Groups of objects whose way of reading is kept."""
 
 MOST_HOT: Final = 128
 """Objects that are read in every sample."""
@@ -60,6 +64,8 @@ class HeatSampler:
         self._addresses: dict[int, int | None] = {}
         """Address -> ``ob_ref_shared`` when it was last looked at; None before."""
         self._order: list[int] = []
+        self._turns: dict[tuple[int, ...], RepeatedWords] = {}
+        """Objects that are looked at together -> how they are read."""
         self._next = 0
         self._hot: list[int] = []
         self._seen: dict[int, list[int]] = {}
@@ -102,14 +108,31 @@ class HeatSampler:
         self._next %= len(self._order)
         chosen = self._order[self._next : self._next + TURN]
         self._next += TURN
-        pieces = self._memory.read_many([(address + SHARED, WORD) for address in chosen])
-        for address, piece in zip(chosen, pieces, strict=True):
-            if piece is None:
+        words = self._read_turn(chosen)
+        for address, shared in zip(chosen, words, strict=True):
+            if shared is None:
                 continue
-            shared = int.from_bytes(piece, "little", signed=True)
             before, self._addresses[address] = self._addresses[address], shared
             if before is not None and before != shared and address not in self._seen:
                 self._admit(address)
+
+    def _read_turn(self, chosen: list[int]) -> Sequence[int | None]:
+        """Return ``ob_ref_shared`` of some objects; None where it is unreadable."""
+        key = tuple(chosen)
+        words = self._turns.get(key)
+        if words is None and len(chosen) > 1:
+            if len(self._turns) >= MOST_TURNS:
+                self._turns.clear()
+            places = [address + SHARED for address in chosen]
+            words = self._turns[key] = RepeatedWords(self._memory, places)
+        if words is not None:
+            with suppress(MemoryFault):
+                return words.read()
+        pieces = self._memory.read_many([(address + SHARED, WORD) for address in chosen])
+        return [
+            None if piece is None else int.from_bytes(piece, "little", signed=True)
+            for piece in pieces
+        ]
 
     def _admit(self, address: int) -> None:
         """Read an object in every sample, instead of one that proved cold if there are many."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from inspector.cpython.parking_lot import BUCKETS_SIZE, read_waiters
 from inspector.cpython.runtime_lists import read_interpreters
 from inspector.cpython.words import word_at
+from inspector.process.recent_reads import RecentReads
 from inspector.process.system_calls import read_activity
 from inspector.reader.thread_offsets import find_thread_offsets
 from inspector.reader.thread_words import ThreadWords
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from inspector.reader.thread_words import Moment, ThreadHead
     from inspector.reader.top_frames import TopFrame
     from inspector.snapshots.heat import HeatSample
+    from inspector.snapshots.thread_sample import CodeLocation
 
 __all__ = ["ThreadSampler"]
 
@@ -44,6 +46,9 @@ STOP_EVENT: Final = 4
 
 LARGEST_STACK: Final = 1 << 30
 """Bytes between a thread's ``struct pthread`` and any frame of its C stack, at most."""
+
+LOOK_AGAIN: Final = 8
+"""What seems to be the same is read again in one of so many samples."""
 
 SLOTS_EVERY: Final = 4
 """Objects that frames hold are looked at in one of so many samples."""
@@ -79,9 +84,16 @@ class ThreadSampler:
         self._words = ThreadWords(
             self._memory, layout, self._interpreters, self._offsets.stops, self._offsets.state
         )
+        self._reads = RecentReads(self._memory)
         self._owners: dict[int, ParkedOn] = {}
         self._heat = heat
-        self._plans = self._looks = 0
+        self._plans = self._samples = 0
+        self._places: dict[int, tuple[int, int, CodeLocation]] = {}
+        """Native id of a waiting thread -> its frame, what it waits for, and where."""
+        self._table = b""
+        self._waiters: list[Waiter] = []
+        self._assigned: tuple[list[Waiter], int, dict[int, ParkedOn]] = ([], 0, {})
+        """Waiters, the number of plans, and which thread each of them is."""
 
     @property
     def unproved(self) -> tuple[str, ...]:
@@ -94,20 +106,34 @@ class ThreadSampler:
         Raises :class:`MemoryFault` or :class:`LayoutError` if threads come and go too fast,
         and what reading a process raises.
         """
+        self._samples += 1
         moment = self._words.read()
         heads = moment.heads
         heat, running = self._sample_heat(heads)
         waiters = self._read_waiters()
-        parked = self._assign_waiters(heads, waiters) if waiters else {}
+        if waiters is not self._assigned[0] or self._words.plans != self._assigned[1]:
+            parked = self._assign_waiters(heads, waiters) if waiters else {}
+            self._assigned = waiters, self._words.plans, parked
+        parked = self._assigned[2]
         stops = self._name_requesters(moment)
         asking = {stop.requester for stop in stops}
-        chosen = [
-            head
-            for head in heads
-            if head.thread.native_id in parked or head.thread.native_id in asking
-        ]
+        chosen = []
+        located: dict[int, CodeLocation] = {}
+        for head in heads:
+            native = head.thread.native_id
+            if native in parked or native in asking:
+                place = None if native in asking else self._find_known_place(head, parked[native])
+                if place is None:
+                    chosen.append(head)
+                else:
+                    located[native] = place
         frames = self._frames.read(chosen) if chosen else []
-        located = self._frames.locate(running + frames)
+        if running or frames:
+            located |= self._frames.locate(running + frames)
+        for head in chosen:
+            native = head.thread.native_id
+            if native in parked and native in located:
+                self._places[native] = (head.frame, parked[native].address, located[native])
         views = []
         for head in heads:
             native = head.thread.native_id
@@ -119,12 +145,30 @@ class ThreadSampler:
             )
         return ThreadSample(tuple(views), tuple(stops), moment.gil_enabled, heat)
 
+    def _find_known_place(self, head: ThreadHead, parked: ParkedOn) -> CodeLocation | None:
+        """Return where a thread waits, if it waited for the same in the same frame before.
+
+        It is looked at again now and then: it may have gone on to another line of the frame.
+        """
+        native = head.thread.native_id
+        frame, address, place = self._places.get(native, (0, 0, None))
+        if (self._samples + native) % LOOK_AGAIN == 0:
+            return None
+        return place if (frame, address) == (head.frame, parked.address) else None
+
     def _read_waiters(self) -> list[Waiter]:
-        """Return all waiting threads; none where the parking lot was not found."""
+        """Return all waiting threads; none where the parking lot was not found.
+
+        As long as the table stays the same its lists are read again only now and then.
+        """
         buckets = self._offsets.buckets
         if buckets is None:
             return []
-        return read_waiters(self._memory, buckets, self._memory.read(buckets, BUCKETS_SIZE))
+        table = self._memory.read(buckets, BUCKETS_SIZE)
+        if table != self._table or self._samples % LOOK_AGAIN == 0:
+            self._table = table
+            self._waiters = read_waiters(self._reads, buckets, table)
+        return self._waiters
 
     def _sample_heat(self, heads: list[ThreadHead]) -> tuple[HeatSample | None, list[TopFrame]]:
         """Return which objects' counts change, and the frames of running threads if any does.
@@ -138,8 +182,7 @@ class ThreadSampler:
             self._plans = self._words.plans
             self._heat.renew()
         attached = [head for head in heads if head.state == ATTACHED][:MOST_RUNNING]
-        self._looks += 1
-        if self._looks % SLOTS_EVERY == 0:
+        if self._samples % SLOTS_EVERY == 0:
             self._heat.consider(self._frames.read_slots(attached))
         self._heat.look_around()
         before = self._heat.read()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from inspector.cpython.code_lines import CodeLines
 from inspector.cpython.frames import OWNED_BY_INTERPRETER
 from inspector.cpython.words import decode_unsigned, word_at
+from inspector.process.recent_reads import RecentReads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,6 +46,7 @@ class TopFrames:
     def __init__(self, memory: Memory, published: Published) -> None:
         self._memory = memory
         self._published = published
+        self._reads = RecentReads(memory)
         self._lines = CodeLines(memory, published)
 
     def read(self, heads: Iterable[ThreadHead]) -> list[TopFrame]:
@@ -61,7 +63,7 @@ class TopFrames:
         for _ in range(MOST_ENTRY_FRAMES):
             if not ahead:
                 break
-            pieces = self._memory.read_many([(frame, size) for _, frame in ahead])
+            pieces = self._reads.read_many([(frame, size) for _, frame in ahead])
             further = []
             for (native, _), words in zip(ahead, pieces, strict=True):
                 if words is None:

@@ -98,10 +98,14 @@ def cache() -> None:
         cached()  # THE LINE
 
 
-def one_of_five() -> None:
-    """Do five things, of which one contends."""
-    for each in (compute, gather, ask, spell, divide):
-        each()
+def five(guilty: Callable[[], None]) -> Callable[[], None]:
+    """Return what does five things in turn, of which one contends."""
+
+    def turn() -> None:
+        for each in (compute, gather, guilty, spell, divide):
+            each()
+
+    return turn
 
 
 def gather() -> None:
@@ -179,7 +183,8 @@ def read() -> None:
 
 def main(how: str, count: int = COUNT) -> None:
     """Start the threads and wait for the end of the input."""
-    action: Callable[[], None] = globals()[how]
+    guilty: Callable[[], None] = globals()[how.removeprefix("five:")]
+    action = five(guilty) if how.startswith("five:") else guilty
     started = threading.Barrier(count + 1)
 
     def work() -> None:
@@ -195,7 +200,6 @@ def main(how: str, count: int = COUNT) -> None:
         for number, line in enumerate(open(__file__, encoding="utf-8"), 1)  # noqa: SIM115, PTH123
         if "# THE LINE" in line and "in line" not in line
     ]
-    guilty = ask if action is one_of_five else action
     ours = [number for number in lines if number >= guilty.__code__.co_firstlineno]
     sys.stdout.write(json.dumps({"line": min(ours, default=None), "lock": id(LOCK)}) + "\n")
     sys.stdout.flush()
