@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inspector.cpython.heap_columns import CHOSEN, classify_words, count_slices
+from inspector.cpython.heap_columns import CHOSEN, any_address, classify_words, count_slices
 from inspector.cpython.heap_discovery import discover_heap
 from inspector.cpython.heap_links import Link
 from inspector.errors import InspectorError, LayoutError
@@ -281,6 +281,23 @@ addresses = st.one_of(
 )
 
 
+def check_classes(data: list[int]) -> None:
+    """Compare what is said of equal words with a look at each of them."""
+    words = array("Q", data)
+    classes = classify_words(words)
+    assert classes.counts == Counter(data)
+    mask = bytes(CHOSEN * (place % 3 > 0) for place in range(len(data)))
+    kept = [word for word, byte in zip(data, mask, strict=True) if byte]
+    assert classes.count_where(mask) == Counter(kept)
+    for word in set(data):
+        assert classes.select(word) == bytes(CHOSEN * (each == word) for each in data)
+    slices = Counter(word >> 16 & 0xFFFF_FFFF for word in kept)
+    assert count_slices(words, mask) == slices
+    assert any_address(words, mask) is any(slices)
+    every = bytes([CHOSEN]) * len(data)
+    assert count_slices(words, every) == Counter(word >> 16 & 0xFFFF_FFFF for word in data)
+
+
 @settings(max_examples=150, derandomize=True, database=None, deadline=None)
 @given(st.lists(addresses, max_size=12), st.lists(st.integers(0, 11), max_size=300))
 def test_equal_words_are_counted_and_chosen_as_one_by_one(
@@ -288,15 +305,14 @@ def test_equal_words_are_counted_and_chosen_as_one_by_one(
 ) -> None:
     chosen = [words[place % len(words)] for place in places] if words else []
     for data in (chosen, sorted(chosen), chosen[:1] * 200 + chosen):
-        classes = classify_words(array("Q", data))
-        assert classes.counts == Counter(data)
-        mask = bytes(CHOSEN * (place % 3 > 0) for place in range(len(data)))
-        kept = [word for word, byte in zip(data, mask, strict=True) if byte]
-        assert classes.count_where(mask) == Counter(kept)
-        for word in set(data):
-            assert classes.select(word) == bytes(CHOSEN * (each == word) for each in data)
-        slices = Counter(word >> 16 & 0xFFFF_FFFF for word in kept)
-        assert count_slices(array("Q", data), mask) == slices
+        check_classes(data)
+
+
+@pytest.mark.parametrize("number", [59, 60, 61, 256, 300])
+@pytest.mark.parametrize("step", [1 << 8, 1 << 16, 1 << 24, 0x1_0101_0100])
+def test_many_different_words_are_counted_as_one_by_one(number: int, step: int) -> None:
+    data = [0x7F3A_0000_0000 + step * each for each in range(number)]
+    check_classes(data * 2 + data[::3])
 
 
 @settings(max_examples=100, derandomize=True, database=None, deadline=None)
