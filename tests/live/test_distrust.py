@@ -32,6 +32,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "leaks": ("PID", "--blocking"),
     "holders": ("__main__.Shared", "PID"),
     "hot": ("PID", "--duration", "0.1"),
+    "findings": ("PID", "--duration", "0.5", "--blocking"),
     "attach": ("PID", "--once"),
     "record": ("PID", "--duration", "0", "-o", "OUTPUT"),
 }
