@@ -71,14 +71,14 @@ def through_a_shell(redirection: str, *words: str, timeout: float = 60) -> Outco
 
 WORDS = [
     ("--help",),
-    ("doctor", "--json"),
+    ("doctor", "--json", "self"),
     *[
         pytest.param(words, marks=free_threaded_only)
         for words in (
-            ("dump",),
-            ("attach", "--once"),
-            ("hot", "--duration", "0.05"),
-            ("type", "collections.deque"),
+            ("dump", "self"),
+            ("attach", "--once", "self"),
+            ("hot", "--duration", "0.05", "self"),
+            ("type", "collections.deque", "self"),
         )
     ],
 ]
@@ -205,7 +205,8 @@ def test_an_empty_word_is_wrong_usage_of_every_verb(capfd: pytest.CaptureFixture
         name = each.opts[-1] if each.opts[0].startswith("-") else ""
         if each.type.name == "boolean" or (not name and verb in programs):
             continue
-        rest = () if not name else ("1", "1") if verb == "type" else ("1",)
+        # `ps` takes no process, and an option of it nothing behind.
+        rest = () if not name or verb == "ps" else ("1", "1") if verb == "type" else ("1",)
         files = ("-o", "x") if verb == "record" and name != "-o" else ()
         assert main([verb, *((name,) if name else ()), "", *files, *rest]) == 2, (verb, name)
         output, errors = capfd.readouterr()
