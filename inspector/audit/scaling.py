@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import comb
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -21,6 +21,7 @@ __all__ = [
     "Spread",
     "Traffic",
     "compare_rounds",
+    "doubt_on_busy_machine",
     "find_spread",
     "measure_scaling",
 ]
@@ -100,6 +101,8 @@ class Scaling:
     seconds: float
     """Planned length of a run in one thread."""
     gil_enabled: bool
+    control: tuple[Point, ...] = ()
+    """An empty loop, measured in between: what this machine allowed just then."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form; a spread is ``[low, middle, high]``."""
@@ -128,7 +131,8 @@ def measure_scaling(
         "rounds": rounds,
         "seconds": seconds,
     }
-    at, done, all_runs = 0, 0, rounds * len(threads) * len(expressions)
+    texts = [*expressions, "the control"]
+    at, done, all_runs = 0, 0, rounds * len(threads) * len(texts)
     with Child() as child:
         try:
             tell(0, all_runs, expressions[0])
@@ -145,14 +149,15 @@ def measure_scaling(
                 per_second = answer["calls"] / answer["nanoseconds"] * 1e9
                 rates.setdefault((at, answer["threads"]), []).append(per_second)
                 done += 1
-                tell(done, all_runs, expressions[at])
+                tell(done, all_runs, texts[at])
         except ChildEnded as ended:
-            raise _make_failure(expressions[at], str(ended)) from ended
+            raise _make_failure(texts[at], str(ended)) from ended
+    control = _make_points(len(expressions), threads, rates)
     scales = []
     for number, text in enumerate(expressions):
-        points = _make_points(number, threads, rates)
+        points = _make_points(number, threads, rates, control)
         scales.append(Scale(text, points, traffic[number]))
-    return Scaling(tuple(scales), count_cores(), rounds, seconds, gil)
+    return Scaling(tuple(scales), count_cores(), rounds, seconds, gil, control)
 
 
 def _make_failure(expression: str, why: str) -> ExpressionError:
@@ -165,14 +170,36 @@ def _make_failure(expression: str, why: str) -> ExpressionError:
 
 
 def _make_points(
-    expression: int, threads: Sequence[int], rates: Mapping[tuple[int, int], list[float]]
+    expression: int,
+    threads: Sequence[int],
+    rates: Mapping[tuple[int, int], list[float]],
+    control: Sequence[Point] = (),
 ) -> tuple[Point, ...]:
     fewest, cores = threads[0], count_cores()
     points = []
-    for number in threads:
+    for place, number in enumerate(threads):
         here, first = rates[expression, number], rates[expression, fewest]
-        points.append(compare_rounds(number, here, first, fewest, cores))
+        point = compare_rounds(number, here, first, fewest, cores)
+        points.append(doubt_on_busy_machine(point, control[place], fewest) if control else point)
     return tuple(points)
+
+
+def doubt_on_busy_machine(point: Point, control: Point, fewest: int) -> Point:
+    """Return the point, without its conclusion if the machine was too busy to draw one.
+
+    Where the control did not scale either, other programs took the processors.  An expression
+    that does clearly worse than the control is held back by something else as well.
+    """
+    best = point.threads / fewest
+    if point.verdict in ("base", "") or control.ratio.middle >= SCALES * best:
+        return point
+    if point.ratio.high < SCALES * control.ratio.low:
+        return point
+    doubt = (
+        f"an empty loop reaches {control.ratio.middle:.2f} of {best:g} only: the machine is busy "
+        "with something else"
+    )
+    return replace(point, verdict="", doubt=doubt)
 
 
 def compare_rounds(

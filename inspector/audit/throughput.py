@@ -37,12 +37,23 @@ TRAFFIC_CALLS: Final = 1000
 LEAST_TRAFFIC: Final = 0.05
 """References per call; less is counted by the threads themselves, by their locks for example."""
 
+CONTROL: Final = "None"
+"""Scales perfectly: an empty loop.  Where it does not, the machine is busy with something else."""
+
+PATIENCE: Final = 4
+"""A run may take so many times what it was planned to."""
+
+PIECES: Final = 64
+"""In which a run is divided, to look at the time in between."""
+
 FIRST: Final = 64
 """Calls with which the search for the length of a run begins."""
 
 
 def run_rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the traffic of each expression, then every run, then that all is done.
+
+    The last expression is the control: :data:`CONTROL`, which has no traffic.
 
     Yields ``{"traffic": [fields of a Traffic, …], "expression": n, "calls": n}`` per expression,
     ``{"expression": n, "threads": n, "round": n, "calls": n, "nanoseconds": n}`` per run, and
@@ -61,17 +72,20 @@ def run_rounds(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"failed": describe_error(error), "expression": number}
             return
         yield {"expression": number, "traffic": traffic, "calls": calls[-1]}
+    texts = [*request["expressions"], CONTROL]
+    calls.append(_calls_for(request["seconds"], compile_loop(CONTROL)))
     gc.disable()
     for turn in range(request["rounds"]):
         for threads in request["threads"]:
-            for number, text in enumerate(request["expressions"]):
+            for number, text in enumerate(texts):
                 gc.collect()
+                done, nanoseconds = _time_run(text, calls[number], threads, request["seconds"])
                 yield {
                     "expression": number,
                     "threads": threads,
                     "round": turn,
-                    "calls": calls[number] * threads,
-                    "nanoseconds": _time_run(text, calls[number], threads),
+                    "calls": done,
+                    "nanoseconds": nanoseconds,
                 }
     yield {"done": True, "gil": bool(getattr(sys, "_is_gil_enabled", bool)())}
 
@@ -88,8 +102,15 @@ def _calls_for(seconds: float, loop: Callable[[Iterable[object]], None]) -> int:
         calls *= 4
 
 
-def _time_run(text: str, calls: int, threads: int) -> int:
-    """Run an expression in several threads; return nanoseconds from first begin to last end."""
+def _time_run(text: str, calls: int, threads: int, seconds: float) -> tuple[int, int]:
+    """Run an expression in several threads; return calls, and nanoseconds from begin to end.
+
+    Each thread makes so many ``calls``, or stops after :data:`PATIENCE` times ``seconds``: an
+    expression whose threads wait for each other may be a thousand times slower in two.
+    """
+    limit = int(PATIENCE * seconds * 1e9)
+    piece = max(1, calls // PIECES)
+    made: list[int] = []
     barrier = threading.Barrier(threads)
     begins: list[int] = []
     ends: list[int] = []
@@ -97,12 +118,17 @@ def _time_run(text: str, calls: int, threads: int) -> int:
 
     def work(loop: Callable[[Iterable[object]], None]) -> None:
         try:
-            turns = times(None, calls)
+            done = 0
             barrier.wait()
-            begin = time.perf_counter_ns()
-            loop(turns)
-            ends.append(time.perf_counter_ns())
+            begin = end = time.perf_counter_ns()
+            while done < calls and end - begin < limit:
+                turns = min(piece, calls - done)
+                loop(times(None, turns))
+                done += turns
+                end = time.perf_counter_ns()
+            ends.append(end)
             begins.append(begin)
+            made.append(done)
         except BaseException as failure:
             failures.append(failure)
 
@@ -113,7 +139,7 @@ def _time_run(text: str, calls: int, threads: int) -> int:
         worker.join()
     if failures:
         raise failures[0]
-    return max(ends) - min(begins)
+    return sum(made), max(ends) - min(begins)
 
 
 def _measure_traffic(text: str, threads: int) -> list[dict[str, Any]]:

@@ -45,6 +45,13 @@ def scaling_view(scaling: Scaling, width: int) -> Group:
     for scale in scaling.scales:
         parts += [Text(escape_text(scale.expression), "bold"), _scale_table(scale, width)]
         parts += [*_traffic_lines(scale), Text("")]
+    if scaling.control:
+        last, first = scaling.control[-1], scaling.control[0]
+        control = (
+            f"control: an empty loop reaches {last.ratio.middle:.2f} of "
+            f"{last.threads / first.threads:g} in {format_plural(last.threads, 'thread')}"
+        )
+        parts.append(Text(control, "dim"))
     text = format_plural(scaling.rounds, "round")
     text += f" in turns, runs of {scaling.seconds:g} s in one thread"
     text += f", on {format_plural(scaling.cores, 'core')}; (low high): 95 % CI of the median"

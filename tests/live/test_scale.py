@@ -100,3 +100,17 @@ def test_an_expression_that_blocks_is_given_up_in_time(
 def test_wrong_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert "Usage: inspector scale" in capsys.readouterr().err
+
+
+@free_threaded_only
+@unmeasured("its callbacks are traffic")
+def test_an_expression_that_collapses_ends_in_time_beside_a_control_that_does_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["scale", "functools.wraps(len)(lambda: 0)", "--threads", "1,2", "--json"]
+    assert main([*words, "--rounds", "3", "--seconds", "0.02"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (scale,) = document["scales"]
+    collapsed, control = scale["points"][1]["ratio"][1], document["control"][1]["ratio"][1]
+    assert collapsed < control
+    assert scale["points"][1]["verdict"] in ("loses", "")

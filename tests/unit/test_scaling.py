@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inspector.audit.scaling import compare_rounds, find_spread
+from inspector.audit.scaling import Point, compare_rounds, doubt_on_busy_machine, find_spread
 
 STEADY = [10.0] * 9
 
@@ -58,3 +58,26 @@ def test_runs_are_compared_within_their_round() -> None:
 def test_the_fewest_threads_are_what_others_are_compared_with() -> None:
     assert compare_rounds(2, STEADY, STEADY, 2, 4).verdict == "base"
     assert compare_rounds(4, [18.0] * 9, STEADY, 2, 4).verdict == "scales"
+
+
+def point_of(ratio: float, threads: int = 2) -> Point:
+    """Return a point of two threads on two cores."""
+    return compare_rounds(threads, [10 * ratio] * 9, STEADY, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "control", "verdict"),
+    [
+        (1.3, 1.9, "gains"),
+        (1.3, 1.4, ""),  # the machine allows no more
+        (0.9, 1.0, ""),
+        (0.3, 1.0, "loses"),  # much less than the machine allows
+        (1.1, 1.5, "gains"),
+    ],
+)
+def test_a_busy_machine_is_told_from_contention_by_the_control(
+    ratio: float, control: float, verdict: str
+) -> None:
+    found = doubt_on_busy_machine(point_of(ratio), point_of(control), 1)
+    assert found.verdict == verdict
+    assert ("the machine is busy with something else" in found.doubt) == (not verdict)
