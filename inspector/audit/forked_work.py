@@ -38,6 +38,9 @@ __all__ = ["PIECE", "ForkedCopy", "describe_status", "die_with_parent", "keep_or
 PIECE: Final = 1 << 16
 """Bytes of one read."""
 
+LONGEST: Final = 1 << 24
+"""Bytes of an answer, at most."""
+
 PR_SET_PDEATHSIG: Final = 1
 """``prctl(2)``: a signal when the parent ends (include/uapi/linux/prctl.h)."""
 
@@ -101,10 +104,11 @@ class ForkedCopy:
         """
         self.asked += 1
         usable = False
+        token = os.urandom(8).hex()
         try:
             with suppress(BrokenPipeError):  # it ended: there are no answers either
-                os.write(self._writing, json.dumps(request).encode() + b"\n")
-            for answer in self._read_answers(seconds):
+                os.write(self._writing, json.dumps([token, request]).encode() + b"\n")
+            for answer in self._read_answers(token, seconds):
                 usable = not (answer.pop("changed", False) or "ended" in answer)
                 yield answer
         finally:
@@ -123,7 +127,7 @@ class ForkedCopy:
             for each in orphans:
                 _kill_child(each)
 
-    def _read_answers(self, seconds: float) -> Iterator[Answer]:
+    def _read_answers(self, token: str, seconds: float) -> Iterator[Answer]:
         """Yield what the copy writes, and how it ended if that was before the last answer."""
         poll = select.poll()
         poll.register(self._reading, select.POLLIN)
@@ -141,8 +145,10 @@ class ForkedCopy:
                 if not piece:  # it closed its files, and may be alive
                     poll.unregister(self._reading)
                 *lines, rest = (rest + piece).split(b"\n")
+                if len(rest) > LONGEST:
+                    lines = [b""]
                 for line in lines:
-                    answer = json.loads(line)
+                    answer = _parse_answer(line, token)
                     yield answer
                     if "verdict" not in answer:
                         return
@@ -152,6 +158,20 @@ class ForkedCopy:
                 number = 0 if status is None else status.si_status
                 yield {"ended": describe_status(number if ended else -number)}
                 return
+
+
+def _parse_answer(line: bytes, token: str) -> Answer:
+    """Return an answer, which begins with the token of its request.
+
+    The work may write to any file of its process, this pipe included.
+    """
+    try:
+        said, answer = json.loads(line)
+    except (RecursionError, TypeError, ValueError):
+        said = ""
+    if said != token or not isinstance(answer, dict):
+        return {"ended": "wrote to a pipe of the audit"}
+    return answer
 
 
 def _work_and_exit(
@@ -182,10 +202,11 @@ def _answer_requests(
     before = read_state()
     changed = False
     while not changed and (request := _read_line(reading)):
-        for answer in work(json.loads(request)):
+        token, asked = json.loads(request)
+        for answer in work(asked):
             if "verdict" not in answer:
                 changed = answer["changed"] = not is_unchanged(before)
-            os.write(writing, json.dumps(answer).encode() + b"\n")
+            os.write(writing, json.dumps([token, answer]).encode() + b"\n")
             if os.getpid() != me:  # the work has forked, and this is the other one
                 os.kill(me, signal.SIGKILL)
                 return

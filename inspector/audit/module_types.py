@@ -35,6 +35,9 @@ __all__ = [
 
 SUFFIXES: Final = (".py", ".pyc")
 
+LONGEST_REASON: Final = 10_000
+"""Characters of an error's text that are kept."""
+
 NEVER: Final = frozenset({"__main__", "test", "tests", "testing", "conftest"})
 """Parts of names of submodules that run something, or are about something else."""
 
@@ -75,10 +78,10 @@ def import_modules(
 def describe_error(error: BaseException) -> str:
     """Return the type and text of an error on one line; never raises."""
     try:
-        text = " ".join(str(error).split())
+        text = " ".join(str(error)[:LONGEST_REASON].split())
         if isinstance(error, ImportError) and error.path:
             text = text.removesuffix(f" ({error.path})")  # nobody else has it there
-    except Exception:
+    except BaseException:  # the error's own code may raise anything
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -9,6 +9,8 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,3 +74,22 @@ def test_a_copy_ends_with_the_answer_after_which_it_is_another(change: str) -> N
         assert copy.ended
     finally:
         copy.end()
+
+
+@pytest.mark.parametrize(
+    "line", [b"words", b"[1]", b'{"done": true}', b'["", {"done": true}]', b"1", b"[" * 50_000]
+)
+def test_what_the_work_writes_to_the_pipe_of_its_answers_is_none(line: bytes) -> None:
+    before = list(Path("/proc/self/fd").iterdir())
+
+    def scribble(_: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for file in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # a pipe to read from, or what listed the others
+                if file not in before and file.is_fifo():
+                    os.write(int(file.name), line + b"\n")
+        yield {"done": True}
+
+    copy = ForkedCopy(scribble, ())
+    (answer,) = copy.ask({}, 30)
+    assert answer == {"ended": "wrote to a pipe of the audit"}
+    assert copy.ended
