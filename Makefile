@@ -118,6 +118,19 @@ bench: .venv-bench/.ready ## what is promised of speed, measured side by side (l
 	    --benchmark-json=$(BENCH)/results.json && \
 	.venv-bench/bin/python $(BENCH)/report.py $(BENCH)/results.json $(BENCH)/README.md
 
+# Environments of their own: packages that nothing else needs.
+.venv-leaks-%/.ready: pyproject.toml
+	$(call environment,$*,.venv-leaks-$*,--group test --group leaks)
+
+# Readings of each program at rest, and as many at work.
+READINGS = 20
+leaks: .venv-leaks-3.14t/.ready .venv-leaks-3.15t/.ready ## what is said to be lost by real programs, on both versions (long)
+	@for version in 3.14t 3.15t; do \
+	    variables=$$($(FIND) --for-tests) && eval "$$variables" && \
+	    INSPECTOR_LEAKS=$(READINGS) .venv-leaks-$$version/bin/python -m pytest -s \
+	        -o faulthandler_timeout=3000 tests/leaks || exit; \
+	done
+
 # Every run looks elsewhere; `make test` looks at a few hundred places that stay the same.
 FUZZ = 100000
 fuzz: env ## memory that lies: FUZZ=100000 cases in all (a quarter of an hour on two processors)

@@ -49,6 +49,7 @@ class LeakQuestion(NamedTuple):
     memory: int
     """Bytes."""
     values: bool
+    garbage: bool
     interval: float | None
     baseline: str | None
     filters: tuple[str, ...]
@@ -111,6 +112,13 @@ def leaks(
         ),
     ] = None,
     show_values: ValuesOption = False,
+    garbage: Annotated[
+        bool,
+        typer.Option(
+            "--garbage",
+            help="Also count what awaits a collection, and what hangs on orphans; slow.",
+        ),
+    ] = False,
     memory: MemoryOption = IMAGE_MEMORY // MEGABYTE,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
@@ -134,6 +142,7 @@ def leaks(
         pause_limit=pause_limit,
         memory=memory * MEGABYTE,
         values=show_values,
+        garbage=garbage,
         interval=interval,
         baseline=baseline,
         filters=tuple(filters or ()),
@@ -158,6 +167,7 @@ def print_leaks(question: LeakQuestion, *, as_json: bool) -> None:
                 pause_limit=question.pause_limit,
                 memory=question.memory,
                 values=question.values,
+                garbage=question.garbage,
             )
 
         found = read()

@@ -95,12 +95,14 @@ class HeapTarget:
         pause_limit: float = PAUSE_LIMIT,
         memory: int = IMAGE_MEMORY,
         values: bool = False,
+        garbage: bool = False,
     ) -> Leaks:
         """Find references in another process that no word of its memory holds.
 
         The process is stopped for at most ``pause_limit`` seconds if ``blocking``; while it
         runs, nothing is proved.  ``memory`` limits the bytes that are copied.  With ``values``
-        samples carry their values, which may be secrets.
+        samples carry their values, which may be secrets.  With ``garbage`` what nothing leads
+        to but itself is counted, too, and what only orphans lead to, which takes longer.
 
         Raises :class:`LayoutError` for an allocator that is not understood,
         :class:`~inspector.errors.Unsettled` for a process that is too large to be copied, or
@@ -114,7 +116,7 @@ class HeapTarget:
         with self._heap_reader() as reader, report_end(self._process, self.layout.published):
             process = self._refuse_own()
             process.check()
-            request = LeakRequest(pause_limit if blocking else None, memory, values)
+            request = LeakRequest(pause_limit if blocking else None, memory, values, garbage)
             found = read_leaks(
                 process, self.layout, reader.heap_layout(pause_limit), self._facts(), request
             )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from inspector.cpython.names import Names
 from inspector.reader.heap_copy import Buffer
 from inspector.reader.heap_image import copy_image
 from inspector.reader.heap_tally import Types
-from inspector.reader.orphans import find_suspects, verify_suspects
+from inspector.reader.orphans import count_references, find_suspects, verify_suspects
+from inspector.reader.reachability import find_unreachable
 from inspector.reader.values import read_values_of
-from inspector.snapshots.leaks import Leaks, LostType, OrphanGroup, Sample
+from inspector.snapshots.leaks import Garbage, Leaks, LostType, OrphanGroup, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +40,8 @@ class LeakRequest(NamedTuple):
     """Bytes that are copied at most."""
     values: bool
     """Samples carry their values."""
+    garbage: bool = False
+    """What only garbage or orphans lead to is looked for, too."""
 
 
 def read_leaks(
@@ -76,6 +80,11 @@ def read_leaks(
     orphans = _group_orphans(
         process.memory, layout, types, suspects, sure=not unsearched, values=request.values
     )
+    garbage = None
+    if request.garbage:
+        garbage = _find_garbage(process.memory, layout, types, image, suspects)
+        if garbage is not None:
+            orphans = [_add_below(group, garbage.below) for group in orphans]
     return Leaks(
         target=target,
         proved=pause_limit is not None and not unsearched,
@@ -85,7 +94,54 @@ def read_leaks(
         unsearched=tuple(unsearched),
         types=tuple(lost),
         orphans=tuple(orphans),
+        garbage=None if garbage is None else garbage.rows,
     )
+
+
+class _Left(NamedTuple):
+    """What nothing outside of the heap leads to."""
+
+    rows: tuple[Garbage, ...]
+    below: dict[tuple[str, str], int]
+    """Type and what is held of a group of orphans -> bytes that only they lead to."""
+
+
+def _add_below(group: OrphanGroup, below: dict[tuple[str, str], int]) -> OrphanGroup:
+    """Return a group of orphans with what hangs on them."""
+    return group._replace(below=below.get((group.type, group.held), 0))
+
+
+def _find_garbage(
+    memory: Memory, layout: Layout, types: Types, image: HeapImage, suspects: Sequence[Suspect]
+) -> _Left | None:
+    """Return what only orphans and what only garbage leads to; None for too much of it."""
+    left = find_unreachable(image)
+    if left is None:
+        return None
+    names = _name_words(memory, layout, types, {each.ob_type for each in suspects})
+    below: Counter[tuple[str, str]] = Counter()
+    for each in suspects:
+        own = {each.start}
+        for start in left.take([each.address]) - own:
+            found = image.find_block(start)
+            if found is not None:
+                below[names[each.ob_type], each.held] += found[0].page.block
+    objects: Counter[int] = Counter()
+    sizes: Counter[int] = Counter()
+    for address, word, size in left.list_objects():
+        if word in types.facts and count_references(image, address):
+            objects[word] += 1
+            sizes[word] += size
+    names = _name_words(memory, layout, types, set(objects))
+    rows = [Garbage(names[word], number, sizes[word]) for word, number in objects.most_common()]
+    return _Left(tuple(rows), dict(below))
+
+
+def _name_words(memory: Memory, layout: Layout, types: Types, words: set[int]) -> dict[int, str]:
+    """Return the names of types by their addresses."""
+    order = sorted(words)
+    names = Names(memory, layout).of([types.facts[word].named for word in order])
+    return dict(zip(order, names, strict=True))
 
 
 def _name_types(
@@ -117,9 +173,7 @@ def _group_orphans(
     for each in suspects:
         if not each.is_type:
             groups.setdefault((each.ob_type, each.held), []).append(each)
-    words = list({word for word, _ in groups})
-    names = Names(memory, layout).of([types.facts[word].named for word in words])
-    name_of = dict(zip(words, names, strict=True))
+    name_of = _name_words(memory, layout, types, {word for word, _ in groups})
     rows = []
     for (word, held), members in groups.items():
         members.sort(key=lambda each: each.address)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from inspector.snapshots.leaks import Leaks, LostType, OrphanGroup
+    from inspector.snapshots.leaks import Garbage, Leaks, LostType, OrphanGroup
     from inspector.verdict.judge import Judgement
 
 __all__ = ["leaks_view", "print_leaks_view"]
@@ -54,6 +54,8 @@ def leaks_view(leaks: Leaks, room: int | None) -> Group:
         parts += [Text(""), _types_table(leaks, types[:room])]
     if orphans:
         parts += [Text(""), _orphans_table(leaks, orphans[:room])]
+    if leaks.garbage:
+        parts += [Text(""), _garbage_table(leaks.garbage[:room])]
     parts += [Text(""), Text("\n".join(_write_caption(leaks, types, orphans, room)), "dim")]
     return Group(*parts)
 
@@ -104,6 +106,8 @@ def _orphans_table(leaks: Leaks, groups: Sequence[OrphanGroup]) -> Table:
     table.add_column("ORPHANS", overflow="ellipsis", no_wrap=True)
     compared = leaks.seconds is not None
     heads = ["OBJECTS", "LOST", "HELD", "BYTES"]
+    has_below = any(group.below is not None for group in groups)
+    heads += ["BELOW"] if has_below else []
     heads += ["GROWING", "VERDICT"] if compared else []
     for head in (*heads, "SAMPLE"):
         left = head in ("HELD", "VERDICT", "SAMPLE")
@@ -115,11 +119,25 @@ def _orphans_table(leaks: Leaks, groups: Sequence[OrphanGroup]) -> Table:
             group.held,
             f"{format_compact(group.bytes)}B",
         ]
+        if has_below:
+            cells.append("?" if group.below is None else f"{format_compact(group.below)}B")
         if compared:
             cells += [f"{group.growing:+,}" if group.growing is not None else "?"]
             cells += [_name_verdict(judge_orphans(leaks, group))]
         cells.append(_write_sample(group))
         table.add_row(Text(escape_text(group.type, LONGEST_NAME)), *map(Text, cells))
+    return table
+
+
+def _garbage_table(rows: Sequence[Garbage]) -> Table:
+    """Return what awaits a collection."""
+    table = bare_table()
+    table.add_column("GARBAGE", overflow="ellipsis", no_wrap=True)
+    for head in ("OBJECTS", "BYTES"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        cells = [escape_text(row.type, LONGEST_NAME), f"{row.objects:,}"]
+        table.add_row(*map(Text, cells), Text(f"{format_compact(row.bytes)}B"))
     return table
 
 

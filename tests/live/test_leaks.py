@@ -104,6 +104,28 @@ def test_no_reference_of_a_busy_process_counts_as_lost(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", interpreters(debug=False))
+def test_garbage_is_told_from_what_is_held_and_from_what_is_lost(
+    version: str, typerefs_for: Callable[[str], Path]
+) -> None:
+    with Puppet(python_of(version), LOSSES, typerefs_for(version)) as target:
+        target.ask("circle", NUMBER)
+        target.ask("lose", "list", NUMBER)
+        attached = inspector.attach(target.pid)
+        leaks = attached.leaks(blocking=True, garbage=True)
+        without = attached.leaks(blocking=True)
+    found = {row.type: row.objects for row in leaks.garbage or ()}
+    groups = {group.type: group for group in leaks.orphans}
+    assert (1 - MOST_HIDDEN) * 2 * NUMBER <= found["__main__.Node"] <= 2 * NUMBER
+    # Orders are in lists that are lost, and no garbage of their own.
+    assert "__main__.Order" not in found
+    assert "__main__.Order" not in groups
+    assert (groups["builtins.list"].below or 0) >= 32 * groups["builtins.list"].objects
+    assert claims(leaks).keys() == {"builtins.list"}
+    assert without.garbage is None
+    assert {group.below for group in without.orphans} == {None}
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False))
 def test_what_was_lost_once_is_told_from_what_is_being_lost(
     version: str, typerefs_for: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -50,6 +50,25 @@ def lose(kind: str, number: str) -> int:
     return int(number)
 
 
+class Node:
+    """Of a circle that awaits a collection, or that is kept."""
+
+    other: "Node"
+
+
+def circle(number: str) -> int:
+    """Leave so many pairs that hold each other, and keep as many."""
+    for each in range(2 * int(number)):
+        one, two = Node(), Node()
+        one.other, two.other = two, one
+        if each % 2:
+            circles.append(one)
+    return int(number)
+
+
+circles: list[Node] = []
+
+
 def hide(where: str, number: str) -> int:
     """Hold references where nobody expects them: every one of them is in memory, once."""
     size = int(number)
@@ -97,7 +116,7 @@ def main() -> None:
         words = line().split()
         if not words:
             break
-        answer = {"lose": lose, "hide": hide}[words[0]](*words[1:])
+        answer = {"lose": lose, "hide": hide, "circle": circle}[words[0]](*words[1:])
     os._exit(0)
 
 
