@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 import sys
+from collections.abc import Callable
 
 sys.path.insert(0, sys.argv[1])
 typerefs = importlib.import_module("typerefs")
@@ -107,6 +108,9 @@ def line() -> str:
     return data.decode()
 
 
+COMMANDS: dict[str, Callable[..., int]] = {"lose": lose, "hide": hide, "circle": circle}
+
+
 def main() -> None:
     # A collection leaves addresses of objects in memory that it frees.
     gc.disable()
@@ -116,7 +120,7 @@ def main() -> None:
         words = line().split()
         if not words:
             break
-        answer = {"lose": lose, "hide": hide, "circle": circle}[words[0]](*words[1:])
+        answer = COMMANDS[words[0]](*words[1:])
     os._exit(0)
 
 
