@@ -11,11 +11,12 @@ import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "Mapping",
     "Stat",
+    "find_mapping",
     "list_tasks",
     "make_printable",
     "read_command",
@@ -141,6 +142,14 @@ class Mapping(NamedTuple):
     readable: bool = True
     shared: bool = False
     """Written to the file, or to other processes; else a page that is written is copied."""
+
+
+def find_mapping(mappings: Iterable[Mapping], address: int) -> Mapping | None:
+    """Return the mapping that contains an address; None if there is none."""
+    for mapping in mappings:
+        if mapping.start <= address < mapping.end:
+            return mapping
+    return None
 
 
 def read_mappings(pid: int, *, unreadable: bool = False) -> Iterator[Mapping]:

@@ -36,9 +36,7 @@ def find_functions(pid: int, anchor: str, address: int, names: Collection[str]) 
 
     ``anchor`` is the name of the symbol at that address, which says where the file lies.
     """
-    home = next(
-        (each for each in proc.read_mappings(pid) if each.start <= address < each.end), None
-    )
+    home = proc.find_mapping(proc.read_mappings(pid), address)
     if home is None or not home.path.startswith("/"):
         return []
     places = (

@@ -115,7 +115,7 @@ def _find_parking_lot(pid: int, memory: Memory, layout: Layout) -> tuple[int | N
 def _find_static_memory(pid: int, runtime: int) -> list[Range]:
     """Return the writable mappings of the binary that has ``_PyRuntime``, its .bss included."""
     mappings = list(proc.read_mappings(pid))
-    home = next((place for place in mappings if place.start <= runtime < place.end), None)
+    home = proc.find_mapping(mappings, runtime)
     found: list[Range] = []
     end = 0
     for mapping in mappings:
