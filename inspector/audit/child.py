@@ -83,6 +83,11 @@ class Child:
             os.close(self._requests)
         return self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """The worker process."""
+        return self._process.pid
+
     def ask(self, request: dict[str, Any], seconds: float) -> Iterator[dict[str, Any]]:
         """Send a request and yield its answers until the last, which the caller knows.
 

@@ -31,6 +31,13 @@ CONFIDENCE: Final = 0.95
 SCALES: Final = 0.8
 """Share of perfect scaling (twice the threads, twice the calls) that is called ``scales``."""
 
+HELD_BACK: Final = frozenset({"loses", "gains"})
+"""Verdicts on which the threads are watched to find out why."""
+
+WATCH_SECONDS: Final = 2.0
+LEAD_SECONDS: Final = 2.0
+"""That attaching and the first look take before the threads are watched, at most."""
+
 ROUND_SECONDS: Final = 60.0
 """Seconds that one run may take longer than planned."""
 
@@ -88,6 +95,8 @@ class Scale:
     """One for each number of threads, in the order in which they were asked for."""
     traffic: tuple[Traffic, ...]
     """The types that the expression counts, for each number of threads."""
+    why: tuple[Mapping[str, Any], ...] = ()
+    """What keeps its threads apart, as `inspector why` has it, where it does not scale."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +124,16 @@ def measure_scaling(
     rounds: int,
     seconds: float,
     tell: Callable[[int, int, str], None],
+    watch: Callable[[int, float], Sequence[Mapping[str, Any]]] | None = None,
 ) -> Scaling:
     """Measure expressions in several numbers of threads, in a process apart.
 
     ``threads`` begins with the number that the others are compared with; ``seconds`` is the
     planned length of a run in one thread.  Calls ``tell`` with the runs done, all runs, and
-    the expression.  Raises :class:`ExpressionError` for an expression that fails or blocks.
+    the expression.  ``watch`` is called with the process and seconds while it runs an expression
+    that does not scale, and returns why.
+
+    Raises :class:`ExpressionError` for an expression that fails or blocks.
     """
     rates: dict[tuple[int, int], list[float]] = {}
     traffic: dict[int, tuple[Traffic, ...]] = {}
@@ -150,14 +163,38 @@ def measure_scaling(
                 rates.setdefault((at, answer["threads"]), []).append(per_second)
                 done += 1
                 tell(done, all_runs, texts[at])
+            control = _make_points(len(expressions), threads, rates)
+            scales = []
+            for at, text in enumerate(expressions):
+                points = _make_points(at, threads, rates, control)
+                why: Sequence[Mapping[str, Any]] = ()
+                if watch is not None and any(each.verdict in HELD_BACK for each in points):
+                    why = _find_why(child, text, max(threads), watch)
+                scales.append(Scale(text, points, traffic[at], tuple(why)))
         except ChildEnded as ended:
             raise _make_failure(texts[at], str(ended)) from ended
-    control = _make_points(len(expressions), threads, rates)
-    scales = []
-    for number, text in enumerate(expressions):
-        points = _make_points(number, threads, rates, control)
-        scales.append(Scale(text, points, traffic[number]))
     return Scaling(tuple(scales), count_cores(), rounds, seconds, gil, control)
+
+
+def _find_why(
+    child: Child,
+    text: str,
+    threads: int,
+    watch: Callable[[int, float], Sequence[Mapping[str, Any]]],
+) -> Sequence[Mapping[str, Any]]:
+    """Let the process run an expression, and return what ``watch`` sees meanwhile."""
+    request = {
+        "do": "spin",
+        "expression": text,
+        "threads": threads,
+        "seconds": WATCH_SECONDS + LEAD_SECONDS,
+    }
+    found: Sequence[Mapping[str, Any]] = ()
+    for answer in child.ask(request, ROUND_SECONDS):
+        if "done" in answer:
+            break
+        found = watch(child.pid, WATCH_SECONDS)
+    return found
 
 
 def _make_failure(expression: str, why: str) -> ExpressionError:

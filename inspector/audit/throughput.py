@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from inspector.checks.tracker import CountChange
 
-__all__ = ["run_rounds"]
+__all__ = ["keep_running", "run_rounds"]
 
 TRAFFIC_CALLS: Final = 1000
 """Calls in each thread from which traffic is measured."""
@@ -140,6 +140,27 @@ def _time_run(text: str, calls: int, threads: int, seconds: float) -> tuple[int,
     if failures:
         raise failures[0]
     return sum(made), max(ends) - min(begins)
+
+
+def keep_running(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Run one expression in several threads for some seconds; yield that it begins and ends.
+
+    Yields ``{"begun": True}`` and ``{"done": True}``: somebody watches the threads meanwhile.
+    """
+    loops = [compile_loop(request["expression"]) for _ in range(request["threads"])]
+    limit = time.monotonic() + request["seconds"]
+
+    def work(loop: Callable[[Iterable[object]], None]) -> None:
+        while time.monotonic() < limit:
+            loop(times(None, FIRST))
+
+    workers = [threading.Thread(target=work, args=(loop,)) for loop in loops]
+    for worker in workers:
+        worker.start()
+    yield {"begun": True}
+    for worker in workers:
+        worker.join()
+    yield {"done": True}
 
 
 def _measure_traffic(text: str, threads: int) -> list[dict[str, Any]]:

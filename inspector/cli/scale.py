@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 import inspector
 from inspector.cli import options
+from inspector.errors import InspectorError
 from inspector.screen.streams import standard_output
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def print_scaling(
     for expression in expressions:
         parse_expression(expression)
     with show_steps("measuring") as tell:
-        found = measure_scaling(expressions, threads, rounds, seconds, tell)
+        found = measure_scaling(expressions, threads, rounds, seconds, tell, watch_expression)
     with standard_output() as stream:
         if as_json:
             stream.write(json.dumps(found.as_dict()) + "\n")
@@ -111,3 +112,14 @@ def print_scaling(
 
         console = console_for(stream)
         console.print(scaling_view(found, console.width))
+
+
+def watch_expression(pid: int, seconds: float) -> list[dict[str, Any]]:
+    """Return what keeps the threads of a process apart, as JSON has it; nothing if unreadable."""
+    from inspector.diagnosis.why import watch_threads
+
+    try:
+        found = watch_threads(inspector.attach(pid), duration=seconds)
+    except InspectorError:
+        return []
+    return [finding.as_dict() for finding in found.findings if finding.share != 0]

@@ -23,6 +23,9 @@ BAR: Final = 24
 WIDE: Final = 100
 """Cells of a screen that has room for bars beside the numbers and a remark."""
 
+MOST_REASONS: Final = 3
+"""Findings that are shown of an expression that does not scale."""
+
 LEAST_HEADER: Final = 0.05
 """References per call in headers that are mentioned: those that are shown as 0.1 or more."""
 
@@ -44,7 +47,7 @@ def scaling_view(scaling: Scaling, width: int) -> Group:
         parts += [Text(said, "bold yellow"), Text("")]
     for scale in scaling.scales:
         parts += [Text(escape_text(scale.expression), "bold"), _scale_table(scale, width)]
-        parts += [*_traffic_lines(scale), Text("")]
+        parts += [*_traffic_lines(scale), *_why_lines(scale), Text("")]
     if scaling.control:
         last, first = scaling.control[-1], scaling.control[0]
         control = (
@@ -117,6 +120,22 @@ def _describe_point(point: Point, base: Point) -> str:
     if not point.verdict:
         return f"no conclusion: {point.doubt}"
     return SAID[point.verdict].format(fewest=format_plural(base.threads, "thread"))
+
+
+def _why_lines(scale: Scale) -> list[Text]:
+    """Say what keeps the threads of an expression apart, the most expensive first."""
+    lines = []
+    for finding in scale.why[:MOST_REASONS]:
+        share = finding["share"]
+        cost = "?" if share is None else f"{share:.0%}"
+        lines.append(
+            Text.assemble(
+                ("why: ", "bold"),
+                f"{finding['kind']} {cost}, {escape_text(finding['name'])}: ",
+                escape_text(finding["advice"]),
+            )
+        )
+    return lines
 
 
 def _traffic_lines(scale: Scale) -> list[Text]:

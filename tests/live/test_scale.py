@@ -114,3 +114,5 @@ def test_an_expression_that_collapses_ends_in_time_beside_a_control_that_does_no
     collapsed, control = scale["points"][1]["ratio"][1], document["control"][1]["ratio"][1]
     assert collapsed < control
     assert scale["points"][1]["verdict"] in ("loses", "")
+    if scale["points"][1]["verdict"] == "loses":
+        assert scale["why"][0]["kind"] == "stop-the-world"
