@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from inspector.analysis.heap_change import Earlier
     from inspector.screen.selected_types import SelectedTypes, TypeSelection
-    from inspector.snapshots.heap import Allocator, Histogram
+    from inspector.snapshots.heap import Allocator, HeapUse, Histogram
 
 __all__ = ["allocator_view", "histogram_view", "print_histogram", "write_heading"]
 
@@ -33,6 +33,9 @@ LINES: Final = 4
 """Lines of a terminal above and below the rows."""
 
 LONGEST_COMMAND: Final = 60
+
+RARE: Final = ("ABANDONED", "QSBR", "WAITING", "FULL")
+"""Columns of the allocator that most processes have nothing to show in."""
 
 
 def print_histogram(
@@ -209,33 +212,36 @@ def allocator_view(allocator: Allocator) -> Group:
         f"{_format_size(committed)} in pages of {format_plural(allocator.segments, 'segment')}",
         f"{_format_size(live)} live",
     ]
+    rows = [_allocator_cells(row) for row in heaps]
+    several = len({row.interpreter for row in heaps}) > 1
+    # A column that says nothing takes room from numbers that do.
+    hidden = {head for head in RARE if all(cells[head] == "0" for cells in rows)}
+    hidden |= set() if several else {"INTERPRETER"}
+    shown = [head for head in rows[0] if head not in hidden] if rows else []
     table = bare_table()
-    table.add_column("HEAP", no_wrap=True)
-    heads = (
-        "INTERPRETER",
-        "THREAD",
-        "COMMITTED",
-        "LIVE",
-        "FREE",
-        "ABANDONED",
-        "QSBR",
-        "WAITING",
-        "FULL",
-    )
-    for head in (*heads, "BLOCKS"):
-        table.add_column(head, justify="right", no_wrap=True)
-    for row in heaps:
-        sizes = (
-            *(row.committed, row.live, row.free, row.abandoned),
-            *(row.qsbr, row.waiting, row.full),
-        )
-        cells = [
-            row.heap,
-            format_count(row.interpreter),
-            "-" if row.native_id is None else str(row.native_id),
-            *("0" if size == 0 else _format_size(size) for size in sizes),
-            format_count(row.blocks),
-        ]
-        table.add_row(*map(Text, cells))
+    for head in shown:
+        table.add_column(head, justify="left" if head == "HEAP" else "right", no_wrap=True)
+    for cells in rows:
+        table.add_row(*(Text(cells[head]) for head in shown))
     heading = write_heading(allocator.target)
     return Group(heading, Text(" · ".join(facts)), Text(""), table)
+
+
+def _allocator_cells(row: HeapUse) -> dict[str, str]:
+    """Return the cells of a heap, by the heads of their columns."""
+    sizes = {
+        "COMMITTED": row.committed,
+        "LIVE": row.live,
+        "FREE": row.free,
+        "ABANDONED": row.abandoned,
+        "QSBR": row.qsbr,
+        "WAITING": row.waiting,
+        "FULL": row.full,
+    }
+    return {
+        "HEAP": row.heap,
+        "INTERPRETER": format_count(row.interpreter),
+        "THREAD": "-" if row.native_id is None else str(row.native_id),
+        **{head: "0" if size == 0 else _format_size(size) for head, size in sizes.items()},
+        "BLOCKS": format_count(row.blocks),
+    }
