@@ -75,7 +75,7 @@ class Verb(NamedTuple):
 
 
 VERBS: Final = {
-    FINDINGS: Verb("findings", "findings", "4242", hidden=True),
+    FINDINGS: Verb("findings", "findings", "4242", "FindingsCommand", hidden=True),
     "dump": Verb("dump", "dump", "dump 4242 --limit 10"),
     "run": Verb("run", "run", "run --verdicts app.py", "RunCommand"),
     "type": Verb("type_", "type_", "type app.Order 4242"),

@@ -11,6 +11,7 @@ import typer
 import inspector
 from inspector.analysis.findings import KINDS
 from inspector.cli import options
+from inspector.cli.command import Command
 from inspector.cli.completion import complete_pids, complete_words
 from inspector.errors import FaultFound
 from inspector.reader.target import PAUSE_LIMIT
@@ -20,10 +21,25 @@ from inspector.screen.waiting import announce_wait
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["findings"]
+    from inspector.cli.command import Own
+
+__all__ = ["FindingsCommand", "findings"]
 
 LEAST_SHARE: Final = 0.05
 """Of the threads' time that a finding must cost before ``--fail-on`` counts it."""
+
+
+class FindingsCommand(Command):
+    """The command that is chosen by a PID in the place of a verb."""
+
+    def make_context(self, info_name: str | None, *arguments: Own, **settings: Own) -> Own:
+        """Return the context of a command line, whose help says how it is written."""
+        del info_name
+        return super().make_context("PID", *arguments, **settings)
+
+    def collect_usage_pieces(self, ctx: Own) -> list[str]:
+        """Return what may follow the PID."""
+        return super().collect_usage_pieces(ctx)[:1]
 
 
 def _check_kinds(words: str | None) -> str | None:

@@ -62,6 +62,9 @@ def work_of(line: str) -> str:
         ("audit --format markdown re", "audit --markdown re"),
         ("audit --format json re", "audit --json re"),
         ("audit --fail-on leaking re", "audit --fail-on leaking re"),
+        ("4242", "findings 4242"),
+        ("-p 4242 -d 2", "findings 4242 --duration 2"),
+        ("--duration 2 --json 4242", "findings 4242 --duration 2 --format json"),
         ("dump --no-color 1", "dump 1"),
         ("--no-color dump 1", "dump 1"),
         ("run --sort growth --live app.py", "run --live app.py"),  # no terminal: a report
@@ -107,6 +110,14 @@ def test_what_makes_no_sense_is_one_error(
 def test_help_is_a_verb_too(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert parse_words(line.split()) == 0
     assert "Usage: inspector dump" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["4242 --help", "help findings", "-p 4242 -h"])
+def test_the_help_of_a_pid_says_how_it_is_written(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert parse_words(line.split()) == 0
+    assert "Usage: inspector PID [OPTIONS]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("line", ["-V", "--version"])
