@@ -53,7 +53,7 @@ class Comparison:
     def __repr__(self) -> str:
         parts = []
         for change in self.changes[:3]:
-            parts.append(f"{change.name} {format_known(change.growth, signed=True)}")
+            parts.append(f"{change.name} {_format_growth(change)}")
         if len(self) > len(parts):
             parts.append(f"{len(self) - len(parts):,} more")
         return f"<Comparison over {self.seconds:.1f} s: {', '.join(parts) or 'nothing changed'}>"
@@ -65,13 +65,21 @@ class Comparison:
                 format_known(change.growth, signed=True),
                 format_known(change.before),
                 format_known(change.after),
+                format_known(change.instances_growth, signed=True),
                 change.what,
             )
             rows.append((change.name, *numbers))
         shown = f"{len(rows):,} of {len(self):,} changes over {self.seconds:.1f} s"
-        return make_html_table(shown, ("name", "growth", "before", "after", ""), rows)
+        return make_html_table(shown, ("name", "growth", "before", "after", "instances", ""), rows)
 
 
 def compare_snapshots(before: Snapshot, after: Snapshot) -> Comparison:
     """Return what changed from one snapshot to another, as ``inspector diff`` tells it."""
     return Comparison(before, after, tuple(find_changes(before, after)))
+
+
+def _format_growth(change: Change) -> str:
+    """Return by how much references grew, or instances where references are not counted."""
+    if change.growth is None and change.instances_growth is not None:
+        return f"{format_known(change.instances_growth, signed=True)} instances"
+    return format_known(change.growth, signed=True)

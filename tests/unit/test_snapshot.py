@@ -134,6 +134,14 @@ def test_a_notebook_shows_a_table_without_markup_of_the_target(snapshot: Snapsho
     assert "&lt;script&gt;" in text
 
 
+def test_types_without_a_count_are_compared_by_their_instances() -> None:
+    order = builder.row("app.Order", local=5)
+    heaps = [builder.heap(n, builder.use("builtins.dict", 1 + 100 * n)) for n in (0, 1)]
+    before, after = (builder.snapshot(order, heap=each) for each in heaps)
+    assert "builtins.dict +100 instances" in repr(after - before)
+    assert "+100" in (after - before)._repr_html_()
+
+
 def test_targets_and_histograms_say_in_a_line_what_they_are() -> None:
     target = target_of(small(V315))
     assert repr(target) == f"<Target pid {PID}, Python 3.15.0rc2>"
