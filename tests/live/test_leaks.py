@@ -10,6 +10,8 @@ import pytest
 
 import inspector
 from inspector.errors import NoSuchTarget, TargetError
+from inspector.process.data_pages import find_data_pages
+from inspector.reader import heap_image
 from tests.live.puppets import Puppet, Restless, inspect
 from tests.support import TARGETS, free_threaded_only, interpreters, python_of
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from inspector.process.data_pages import DataPages
     from inspector.snapshots.leaks import Leaks
 
 pytest_plugins = ["tests.extension.fixture"]
@@ -195,6 +198,24 @@ def test_what_fails_is_said_with_its_status(
     assert "--memory " in small.errors
     assert "is not a document of leaks --json" in strange.errors
     assert not any("Traceback" in each.errors for each in statuses)
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False)[:1])
+def test_nothing_is_proved_where_not_all_memory_was_searched(
+    version: str, typerefs_for: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_less(pid: int) -> DataPages:
+        return find_data_pages(pid)._replace(unknown=["/dev/strange"])
+
+    with Puppet(python_of(version), LOSSES, typerefs_for(version)) as target:
+        target.ask("lose", "bytes", NUMBER)
+        target.ask("lose", "type", NUMBER)
+        monkeypatch.setattr(heap_image, "find_data_pages", find_less)
+        leaks = inspector.attach(target.pid).leaks(blocking=True)
+    assert not leaks.proved
+    assert leaks.unsearched == ("/dev/strange: unknown pages",)
+    assert {row.lost for row in leaks.types} == {None}
+    assert {group.missing for group in leaks.orphans} == {None}
 
 
 @pytest.mark.parametrize("version", interpreters(debug=False))

@@ -11,6 +11,7 @@ from inspector.process.data_pages import find_data_pages
 from inspector.process.vectors import PAGE
 
 PAGES = 64
+MAP_NORESERVE = 0x4000
 
 
 def holds(ranges: list[tuple[int, int]], address: int) -> bool:
@@ -64,3 +65,18 @@ def test_pages_that_must_not_be_read_are_told_apart() -> None:
     assert protect(at, 4 * PAGE, mmap.PROT_READ | mmap.PROT_WRITE) == 0
     assert holds(found.hidden, at)
     assert not holds(found.readable, at)
+
+
+def test_a_large_mapping_is_searched_where_it_was_touched() -> None:
+    size = 1 << 37
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE
+    room = mmap.mmap(-1, size, flags=flags)
+    touched = [7 * PAGE, size // 2, size - PAGE]
+    for place in touched:
+        room[place] = 1
+    found = find_data_pages(os.getpid())
+    at = address_of(room)
+    inside = [(start, length) for start, length in found.readable if at <= start < at + size]
+    if not found.unknown:  # Linux 6.7 can scan
+        assert all(holds(inside, at + place) for place in touched)
+        assert sum(length for _, length in inside) < 1 << 24
