@@ -21,6 +21,13 @@ FREE_THREADED = "t" in getattr(sys, "abiflags", "") and sys.version_info >= (3, 
 free_threaded_only = pytest.mark.skipif(
     not FREE_THREADED, reason="reads its own process, which must be free-threaded 3.14 or newer"
 )
+EVERYWHERE = "INSPECTOR_EVERYWHERE" in os.environ
+"""Whether tests run on 3.15t, too, whose facts have to do with pytest more than with CPython."""
+
+first_version_only = pytest.mark.skipif(
+    FREE_THREADED and sys.version_info >= (3, 15) and not EVERYWHERE,
+    reason="runs on 3.14t; INSPECTOR_EVERYWHERE=1 runs it here, too",
+)
 gil_only = pytest.mark.skipif(FREE_THREADED, reason="for builds with the GIL")
 
 
@@ -54,13 +61,17 @@ os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="only root may do that")
 
 
-def interpreters(*, debug: bool = True, alone: bool = False) -> list[Any]:
+def interpreters(
+    *, debug: bool = True, alone: bool = False, every_reader: bool = False
+) -> list[Any]:
     """Return a pytest parameter per free-threaded interpreter, skipped where it is missing.
 
     For programs that read themselves (``alone``) the Python that runs the tests plays no
-    part, and theirs is skipped unless it is of the same version.
+    part, and theirs is skipped unless it is of the same version.  A process of 3.14t is read
+    by 3.14t and by a Python with a GIL; by 3.15t, too, in the tests of ``every_reader``.
     """
     parameters = []
+    reads_older = every_reader or EVERYWHERE or not FREE_THREADED or sys.version_info < (3, 15)
     for version, variable in VARIABLES.items():
         if version.endswith("debug") and not debug:
             continue
@@ -69,6 +80,8 @@ def interpreters(*, debug: bool = True, alone: bool = False) -> list[Any]:
         marks = [pytest.mark.skipif(variable not in os.environ, reason=f"{variable} is not set")]
         if alone and not (FREE_THREADED and version.startswith("{}.{}t".format(*sys.version_info))):
             marks.append(pytest.mark.skip(reason=f"runs with the tests on {version}"))
+        if version.startswith("3.14") and not reads_older:
+            marks.append(pytest.mark.skip(reason="3.14t and a Python with a GIL read it"))
         parameters.append(pytest.param(version, id=version, marks=marks))
     return parameters
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHARED = "__main__.Shared"
 
 
-@pytest.fixture(params=interpreters())
+@pytest.fixture(params=interpreters(every_reader=True))
 def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
     with Puppet(python_of(request.param)) as target:
         yield target
@@ -126,7 +126,7 @@ def test_a_forked_child_is_a_target_of_its_own(puppet: Puppet) -> None:
     assert total(inspector.attach(puppet.pid).snapshot()[SHARED]) == base + 5
 
 
-@pytest.mark.parametrize("version", interpreters())
+@pytest.mark.parametrize("version", interpreters(every_reader=True))
 def test_the_gil_of_a_free_threaded_build_is_told(version: str) -> None:
     for gil in ("0", "1"):
         with Puppet(python_of(version), PYTHON_GIL=gil) as target:

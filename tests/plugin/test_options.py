@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import FREE_THREADED
+from tests.support import FREE_THREADED, first_version_only
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Run
 
 pytest_plugins = ["pytester", "tests.extension.fixture"]
+pytestmark = first_version_only
 
 SUITE = """
     import pytest, typerefs
