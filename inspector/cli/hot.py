@@ -18,11 +18,15 @@ from inspector.screen.streams import standard_output
 from inspector.screen.waiting import announce_wait
 
 if TYPE_CHECKING:
+    from inspector.diagnosis.ranking import RankedObject
+    from inspector.reader.target import Target
     from inspector.screen.selection import Selection
 
 __all__ = ["hot"]
 
 ROWS: Final = 20
+LINE_SECONDS: Final = 3.0
+"""For which threads are watched to find lines, at most."""
 FASTEST: Final = 10_000.0
 
 DurationOption = Annotated[
@@ -48,6 +52,15 @@ RateOption = Annotated[
     ),
 ]
 
+LinesOption = Annotated[
+    bool,
+    typer.Option(
+        "--lines",
+        help="Also watch the threads of another process, for at most 3 seconds more, and say "
+        "which lines ran when a header changed.",
+    ),
+]
+
 
 def hot(
     context: typer.Context,
@@ -59,6 +72,7 @@ def hot(
     limit: options.LimitOption = None,
     as_json: options.JsonOption = False,
     kind: options.KindOption = "type",
+    lines: LinesOption = False,
     pause_limit: options.PauseLimitOption = PAUSE_LIMIT,
 ) -> None:
     """Rank types by how often threads update their headers.
@@ -69,8 +83,9 @@ def hot(
     count had changed since the sample before. The process is not stopped.
     """
     selection = options.make_view("total", filters, limit, threads=False, as_json=as_json).selection
+    course = (duration, rate, kind, pause_limit)
     context.obj.append(
-        partial(print_ranking, pid, (duration, rate, kind, pause_limit), selection, as_json=as_json)
+        partial(print_ranking, pid, course, selection, as_json=as_json, with_lines=lines)
     )
 
 
@@ -80,6 +95,7 @@ def print_ranking(
     selection: Selection,
     *,
     as_json: bool,
+    with_lines: bool = False,
 ) -> None:
     """Sample a process and write the ranking to standard output."""
     from inspector.diagnosis.ranking import rank_objects
@@ -94,6 +110,9 @@ def print_ranking(
         )
     matches = make_matcher(selection.filters)
     rows = [ranked for ranked in ranking.rows if matches(ranked.row.name)]
+    if with_lines and not ranking.ended:
+        with show_sampling(min(duration, LINE_SECONDS)):
+            rows = add_lines(target, rows, min(duration, LINE_SECONDS))
     with standard_output() as stream:
         if as_json:
             shown = rows[: selection.limit] if selection.limit else rows
@@ -110,3 +129,12 @@ def print_ranking(
         if selection.limit is None and not selection.filters:
             shown = [ranked for ranked in shown if ranked.evidence.updates_per_second]
         console.print(ranking_view(ranking, shown, console.width, unicode=has_unicode()))
+
+
+def add_lines(target: Target, rows: list[RankedObject], duration: float) -> list[RankedObject]:
+    """Return the rows, those whose headers are updated with the lines that ran meanwhile."""
+    from inspector.diagnosis.why import find_lines
+
+    busy = [ranked.row.address for ranked in rows if ranked.evidence.updates_per_second]
+    found = find_lines(target, busy, duration=duration)
+    return [replace(ranked, lines=found.get(ranked.row.address, ())) for ranked in rows]

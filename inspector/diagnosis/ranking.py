@@ -18,6 +18,7 @@ from inspector.verdict.share import Share
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from inspector.analysis.thread_time import LineShare
     from inspector.reader.target import Target
     from inspector.snapshots.interpreter import TargetInfo
     from inspector.snapshots.snapshot import ObjectCount
@@ -42,6 +43,8 @@ class RankedObject:
 
     row: ObjectCount
     find_evidence: Callable[[ObjectCount], Evidence]
+    lines: tuple[LineShare, ...] | None = None
+    """Lines that were on CPU when its header changed; None where nobody looked."""
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -91,6 +94,7 @@ class RankedObject:
             "verdict": None,
             "evidence": self.evidence.as_dict(),
             "advice": None,
+            "lines": None if self.lines is None else [line._asdict() for line in self.lines],
             **(self.judged.as_dict() if self.judged else {}),
         }
 

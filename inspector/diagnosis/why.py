@@ -28,13 +28,13 @@ from inspector.verdict.judge import judge
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from inspector.analysis.thread_time import Finding, ThreadTime
+    from inspector.analysis.thread_time import Finding, LineShare, ThreadTime
     from inspector.cpython.refcount import Header
     from inspector.reader.target import Target
     from inspector.snapshots.snapshot import TargetInfo
     from inspector.snapshots.thread_sample import ThreadSample
 
-__all__ = ["RATE", "Parallelism", "watch_threads"]
+__all__ = ["RATE", "Parallelism", "find_lines", "watch_threads"]
 
 RATE: Final = 1000.0
 """Samples per second at most."""
@@ -345,3 +345,31 @@ def watch_threads(
         is_stopped_by_signal(target.pid),
         watch.spent.summary(watch.clock.reason),
     )
+
+
+def find_lines(
+    target: Target, addresses: Collection[int], *, duration: float, rate: float = RATE
+) -> dict[int, tuple[LineShare, ...]]:
+    """Return address -> lines that were on CPU when the count of an object changed.
+
+    Samples for ``duration`` seconds, without a pause; an object whose count did not change is
+    left out.  Raises :class:`LayoutError` if the state of a thread is not found.
+    """
+    heat = target.heat_sampler(())
+    heat.watch(addresses)
+    sampler = target.thread_sampler({}, heat)
+    tally = HeatTally()
+    end = time.monotonic() + duration
+    due, spent, taken = time.monotonic(), time.thread_time(), 0
+    while (now := time.monotonic()) < end:
+        try:
+            tally.add(sampler.sample(with_activity=False))
+        except (MemoryFault, LayoutError):
+            pass  # threads came or went meanwhile
+        except (NoSuchTarget, TargetChanged):
+            break
+        taken += 1
+        cost = (time.thread_time() - spent) / taken
+        due = max(due + max(1 / rate, cost / CORE_SHARE), now)
+        time.sleep(max(0.0, min(due, end) - time.monotonic()))
+    return {address: tally.share_lines(seen) for address, seen in tally.objects.items()}

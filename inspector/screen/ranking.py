@@ -63,12 +63,25 @@ def ranking_view(
     for row in ranking.rows:
         still += not row.evidence.updates_per_second
     parts.append(Text(f"{format_plural(still, 'header')} never moved", "dim"))
+    parts += _line_lines(rows)
     parts += _advice_lines(rows)
     if ranking.stopped_by_signal:
         parts.append(Text(STOPPED_BY_SIGNAL.format(target.pid), "bold red"))
     if ranking.ended:
         parts.append(Text("the process ended", "bold red"))
     return Group(*parts)
+
+
+def _line_lines(rows: Sequence[RankedObject]) -> list[Text]:
+    """Say which lines ran when a header changed."""
+    found = []
+    for ranked in rows:
+        for line in ranked.lines or ():
+            number = "?" if line.line is None else line.line
+            place = f"{escape_text(line.file, LONGEST)}:{number} in {escape_text(line.function)}"
+            name = escape_text(ranked.row.name, LONGEST)
+            found.append(Text(f"{name}: on CPU at {place} ({line.share:.0%})"))
+    return found
 
 
 def _advice_lines(rows: Sequence[RankedObject]) -> list[Text]:

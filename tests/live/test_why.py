@@ -12,7 +12,7 @@ import pytest
 
 import inspector
 from inspector.analysis.thread_time import ThreadTime
-from inspector.diagnosis.why import Parallelism, watch_threads
+from inspector.diagnosis.why import Parallelism, find_lines, watch_threads
 from inspector.screen.why_export import export_findings
 from inspector.snapshots.snapshot import TargetInfo
 from tests.live.puppets import Restless
@@ -313,3 +313,71 @@ def test_one_thread_is_counted_alone_and_an_unknown_one_refused(version: str) ->
             check=False,
         )
         assert (done.returncode, f"hint: it has {puppet.pid}" in done.stderr) == (6, True)
+
+
+CHURN = """
+import os, sys, threading
+def work():
+    list(range(100))
+def forever():
+    while True:
+        some = [threading.Thread(target=work) for _ in range(4)]
+        for each in some: each.start()
+        for each in some: each.join()
+        if FORK and os.fork() == 0: os._exit(0)
+for _ in range(2): threading.Thread(target=forever, daemon=True).start()
+print(1, flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+
+
+@versions
+@pytest.mark.parametrize("fork", ["False", "True"])
+def test_threads_that_begin_and_end_and_children_are_no_trouble(version: str, fork: str) -> None:
+    code = f"FORK = {fork}\n{CHURN}"
+    with Restless(python_of(version), "-W", "ignore", "-c", code) as puppet:
+        found = watch(puppet)
+    assert not found.ended
+    assert found.threads.number >= 1
+    # What was told has a name and a place that are of this program.
+    for each in found.findings:
+        for line in each.lines:
+            assert line.file.startswith("<") or line.file.endswith(".py"), line
+
+
+@versions
+def test_a_process_that_becomes_another_program_has_ended(version: str) -> None:
+    code = (
+        "import os, sys\nprint(1, flush=True)\nsys.stdin.readline()\n"
+        "os.execv('/bin/sh', ['sh', '-c', 'read line'])\n"
+    )
+    with Restless(python_of(version), "-c", code) as puppet:
+        said: list[int] = []
+
+        def become(_seconds: float, _samples: int) -> None:
+            if not said:
+                said.append(1)
+                puppet.send("now")
+
+        found = watch_threads(inspector.attach(puppet.pid), duration=100, tell=become)
+        puppet.send("end")
+    assert found.ended
+
+
+@versions
+def test_hot_tells_the_lines_that_run_when_a_header_changes(version: str) -> None:
+    with apart(version, "make_types", threads=2) as puppet:
+        target = inspector.attach(puppet.pid)
+        address = target.snapshot()["collections.deque"].address
+        lines = find_lines(target, [address], duration=2.0)[address]
+        assert puppet.ready["line"] in [line.line for line in lines[:2]]
+        words = [sys.executable, "-m", "inspector", "hot", str(puppet.pid), "--duration", "1"]
+        shown = subprocess.run(
+            [*words, "--lines", "--limit", "1"],
+            env=environment(COLUMNS="200"),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert "collections.deque: on CPU at" in shown
