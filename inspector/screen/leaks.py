@@ -26,6 +26,8 @@ __all__ = ["leaks_view", "print_leaks_view"]
 LINES: Final = 12
 """Lines above, between and below the rows."""
 
+MOST_ADVICE: Final = 3
+
 LONGEST_VALUE: Final = 40
 
 
@@ -56,6 +58,8 @@ def leaks_view(leaks: Leaks, room: int | None) -> Group:
         parts += [Text(""), _orphans_table(leaks, orphans[:room])]
     if leaks.garbage:
         parts += [Text(""), _garbage_table(leaks.garbage[:room])]
+    advice = _list_advice(leaks, types, orphans)
+    parts += [Text(""), *advice] if advice else []
     parts += [Text(""), Text("\n".join(_write_caption(leaks, types, orphans, room)), "dim")]
     return Group(*parts)
 
@@ -147,6 +151,19 @@ def _write_sample(group: OrphanGroup) -> str:
         value = "" if each.repr is None else f" {escape_text(each.repr, LONGEST_VALUE)}"
         return f"{each.address:#x}{value}"
     return ""
+
+
+def _list_advice(
+    leaks: Leaks, types: Sequence[LostType], orphans: Sequence[OrphanGroup]
+) -> list[Text]:
+    """Return what to check for the first rows with a verdict."""
+    judged = [(row.name, judge_type(leaks, row)) for row in types]
+    judged += [(group.type, judge_orphans(leaks, group)) for group in orphans]
+    return [
+        Text(f"{escape_text(name, LONGEST_NAME)}: {each.verdict.value}: {each.advice}")
+        for name, each in judged
+        if each is not None
+    ][:MOST_ADVICE]
 
 
 def _write_caption(

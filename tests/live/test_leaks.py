@@ -152,7 +152,7 @@ def test_what_was_lost_once_is_told_from_what_is_being_lost(
     assert "builtins.bytes" not in grown.errors
     rows = {row["name"]: row for row in json.loads(grown.output)["types"]}
     assert rows["typerefs.Leaking"]["growing"] >= (1 - MOST_HIDDEN) * NUMBER
-    assert "leaking" in table.output
+    assert "typerefs.Leaking: leaking: " in table.output
     assert "lost before and no more since" in table.output
 
 
