@@ -20,10 +20,11 @@ __all__ = [
     "CHOSEN",
     "SLICE_BYTES",
     "WordClasses",
-    "any_address",
     "classify_words",
     "count_slices",
     "join_columns",
+    "leave_out",
+    "mask_addresses",
     "mask_bytes",
 ]
 
@@ -37,6 +38,9 @@ ALL_BYTES: Final = bytes(range(256))
 
 SLICE_BYTES: Final = range(2, 6)
 """The bytes of an address of 48 bits that name its slice."""
+
+NOT_NULL: Final = bytes(1) + bytes([255]) * 255
+"""Table for ``bytes.translate`` that makes a mask of what is not 0."""
 
 MOST_CLASSES: Final = 60
 """Most different values of the key; a page with more has no types in these words."""
@@ -98,13 +102,19 @@ def join_columns(columns: Sequence[array[int]]) -> array[int]:
     return joined
 
 
-def any_address(addresses: array[int], mask: bytes) -> bool:
-    """Whether any of the chosen addresses is not NULL."""
+def mask_addresses(addresses: array[int], mask: bytes) -> bytes | None:
+    """Return the mask of those chosen addresses that are not NULL; None if all are."""
     data = addresses.tobytes()
     either = 0
     for number in SLICE_BYTES:
         either |= int.from_bytes(data[number::8], "little")
-    return bool(either & int.from_bytes(mask, "little"))
+    either &= int.from_bytes(mask, "little")
+    return either.to_bytes(len(mask), "little").translate(NOT_NULL) if either else None
+
+
+def leave_out(mask: bytes, others: bytes) -> bytes:
+    """Return a mask without the places of another one."""
+    return mask_bytes(mask, others.translate(INVERT))
 
 
 def classify_words(words: array[int]) -> WordClasses:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.cpython.deques import DEQUE_WORDS, count_deque_blocks
 from inspector.cpython.heap_blocks import count_types
-from inspector.cpython.heap_columns import any_address, count_slices, join_columns
+from inspector.cpython.heap_columns import count_slices, join_columns, leave_out, mask_addresses
 from inspector.cpython.heap_layout import MEM_HEAP
 from inspector.cpython.heap_pages import SLICE_BITS, index_pages
 from inspector.cpython.heap_types import find_attached, read_types
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterable
 
     from inspector.cpython.heap_blocks import Blocks, TypeCounts
@@ -150,13 +150,15 @@ class Tally:
                 continue
             mask = types.classes.select(word)
             pointers = _column(pages, at)
+            total = 0
             if instead is not None:
                 values = _column(pages, instead)
-                if any_address(values, mask):
+                present = mask_addresses(values, mask)
+                if present is not None:
                     # A dictionary with ``ma_values`` shares its keys with others.
-                    pairs = zip(pointers, values, strict=True)
-                    pointers = array("Q", [apart or keys for keys, apart in pairs])
-            total = raw.bytes_at(pointers, mask)
+                    total += raw.bytes_at(values, present)
+                    mask = leave_out(mask, present)
+            total += raw.bytes_at(pointers, mask)
             self.attached.setdefault(group.segment, Counter())[word] += total
 
     def _attach_deques(

@@ -14,7 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inspector.cpython.heap_columns import CHOSEN, any_address, classify_words, count_slices
+from inspector.cpython.heap_columns import (
+    CHOSEN,
+    classify_words,
+    count_slices,
+    leave_out,
+    mask_addresses,
+)
 from inspector.cpython.heap_discovery import discover_heap
 from inspector.cpython.heap_links import Link
 from inspector.errors import InspectorError, LayoutError
@@ -293,7 +299,13 @@ def check_classes(data: list[int]) -> None:
         assert classes.select(word) == bytes(CHOSEN * (each == word) for each in data)
     slices = Counter(word >> 16 & 0xFFFF_FFFF for word in kept)
     assert count_slices(words, mask) == slices
-    assert any_address(words, mask) is any(slices)
+    present = mask_addresses(words, mask) or bytes(len(mask))
+    assert [bool(byte) for byte in present] == [
+        bool(byte and word >> 16 & 0xFFFF_FFFF) for word, byte in zip(data, mask, strict=True)
+    ]
+    assert [byte > 0 for byte in leave_out(mask, present)] == [
+        bool(byte and not gone) for byte, gone in zip(mask, present, strict=True)
+    ]
     every = bytes([CHOSEN]) * len(data)
     assert count_slices(words, every) == Counter(word >> 16 & 0xFFFF_FFFF for word in data)
 
