@@ -21,6 +21,8 @@ __all__ = ["why_view"]
 LONGEST: Final = 60
 SMALL: Final = 0.005
 """Shares below are no cost that anybody could win back."""
+PARALLEL: Final = 1.5
+"""Threads that run at the same time, on average, from which on they run side by side."""
 INDENT: Final = 4
 STYLES: Final = {"stop-the-world": "bold red", "gil": "bold red", "lock": "bold yellow"}
 LINES_OF: Final = {
@@ -49,12 +51,25 @@ def why_view(found: Parallelism) -> Group:
         body += _describe_finding(number, finding)
     if found.stopped_by_signal:
         body.append(Text(STOPPED_BY_SIGNAL.format(target.pid), "bold red"))
-    elif not found.findings:
-        body.append(Text("nothing was seen to keep these threads apart", "bold green"))
+    elif not any(finding.share != 0 for finding in found.findings):
+        body.append(Text(_describe_freedom(found), "bold green"))
     body.append(Text("not visible from here: " + "; ".join(found.unseen), "dim"))
     if found.ended:
         body.append(Text("the process ended", "bold red"))
     return Group(*body)
+
+
+def _describe_freedom(found: Parallelism) -> str:
+    """Say what threads do that nothing keeps apart."""
+    time = found.threads
+    text = "nothing was seen to keep these threads apart"
+    if time.running >= PARALLEL:
+        used = "?" if found.processors_used is None else f"{found.processors_used:.1f}"
+        of = "?" if found.processors is None else f"{found.processors:g}"
+        return f"{text}: {time.running:.1f} run side by side, on {used} of {of} processors"
+    if time.running > SMALL:
+        return f"{text}: {time.running:.1f} of them runs, the others wait for work or sleep"
+    return f"{text}: none of them wants to run, all wait for work or sleep"
 
 
 def _describe_threads(time: ThreadTime) -> str:
