@@ -171,7 +171,7 @@ class _Watch:
         used = time.thread_time()
         self._next_walk = float("inf")
         try:
-            for each in self._target.shared_objects():
+            for each in self._target.shared_objects(pause_limit=0):
                 self.kinds.setdefault(each.address, each.type)
         except LayoutError as failure:
             self.unseen.append(f"objects other than types ({failure})")
@@ -305,28 +305,28 @@ def watch_threads(
     begin, used = time.monotonic(), read_processor_seconds(target.pid)
     last_used, ended = used, False
     due, spent, taken = begin, time.thread_time() - watch.walked, 0
-    while (now := time.monotonic()) < begin + duration:
-        try:
-            watch.walk_heap()
-            watch.refresh_if_due(now - begin)
-            watch.add_sample(with_activity=taken % LOOK_EVERY == 0)
-        except (MemoryFault, LayoutError):
-            # Threads came or went meanwhile; the next sample is of those that are there then.
-            pass
-        except (NoSuchTarget, TargetChanged):
-            ended = True
-            break
-        taken += 1
-        if taken % LOOK_EVERY == 0:
-            tell(now - begin, watch.tally.samples)
-            last_used = read_processor_seconds(target.pid) or last_used
-        cost = (time.thread_time() - spent - watch.walked) / taken
-        due = max(due + max(1 / rate, cost / CORE_SHARE), now)
-        time.sleep(max(0.0, min(due, begin + duration) - time.monotonic()))
-    seconds = time.monotonic() - begin
-    with suppress(NoSuchTarget, TargetChanged):
-        watch.add_processor_samples()
-    watch.clock.close()
+    with watch.clock:
+        while (now := time.monotonic()) < begin + duration:
+            try:
+                watch.walk_heap()
+                watch.refresh_if_due(now - begin)
+                watch.add_sample(with_activity=taken % LOOK_EVERY == 0)
+            except (MemoryFault, LayoutError):
+                # Threads came or went meanwhile; the next sample is of those that are there.
+                pass
+            except (NoSuchTarget, TargetChanged):
+                ended = True
+                break
+            taken += 1
+            if taken % LOOK_EVERY == 0:
+                tell(now - begin, watch.tally.samples)
+                last_used = read_processor_seconds(target.pid) or last_used
+            cost = (time.thread_time() - spent - watch.walked) / taken
+            due = max(due + max(1 / rate, cost / CORE_SHARE), now)
+            time.sleep(max(0.0, min(due, begin + duration) - time.monotonic()))
+        seconds = time.monotonic() - begin
+        with suppress(NoSuchTarget, TargetChanged):
+            watch.add_processor_samples()
     now_used = read_processor_seconds(target.pid) or last_used
     tally = watch.tally
     looks = max(tally.looks, 1)
