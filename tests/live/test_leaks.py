@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import inspector
+from inspector.cpython.words import decode_unsigned
 from inspector.errors import NoSuchTarget, TargetError
 from inspector.process.data_pages import find_data_pages
+from inspector.process.other import OtherProcess
+from inspector.process.proc import list_tasks, read_mappings
 from inspector.reader import heap_image
 from tests.live.puppets import Puppet, Restless, inspect
 from tests.support import TARGETS, free_threaded_only, interpreters, python_of
@@ -106,7 +109,7 @@ def test_no_reference_of_a_busy_process_counts_as_lost(version: str) -> None:
     assert [claims(each) for each in found] == [{}] * 3
 
 
-@pytest.mark.parametrize("version", interpreters(debug=False))
+@pytest.mark.parametrize("version", interpreters(debug=False)[1:])
 def test_garbage_is_told_from_what_is_held_and_from_what_is_lost(
     version: str, typerefs_for: Callable[[str], Path]
 ) -> None:
@@ -128,7 +131,7 @@ def test_garbage_is_told_from_what_is_held_and_from_what_is_lost(
     assert {group.below for group in without.orphans} == {None}
 
 
-@pytest.mark.parametrize("version", interpreters(debug=False))
+@pytest.mark.parametrize("version", interpreters(debug=False)[:1])
 def test_what_was_lost_once_is_told_from_what_is_being_lost(
     version: str, typerefs_for: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -228,6 +231,24 @@ def test_a_process_that_ends_or_becomes_another_one_meanwhile_is_an_error(versio
             attached.leaks(blocking=True)
     with pytest.raises(TargetError):
         attached.leaks(blocking=True)
+
+
+@pytest.mark.parametrize("version", interpreters(debug=False)[:1])
+def test_registers_of_all_threads_are_read_in_the_pause(version: str) -> None:
+    with Puppet(python_of(version), HEAPS) as target:
+        target.ask("threads", 2, 1)
+        world = OtherProcess(target.pid).stopped(5.0)
+        with world.hold(registers=True):
+            registers = world.registers or b""
+        with world.hold():
+            without = world.registers
+        mappings = [each for each in read_mappings(target.pid) if each.writable]
+        tasks = len(list_tasks(target.pid))
+    words = decode_unsigned(registers[: len(registers) // 8 * 8])
+    stacks = {each.start for each in mappings for word in words if each.start <= word < each.end}
+    # Each thread's stack pointer is among them.
+    assert len(stacks) >= tasks == 3
+    assert without is None
 
 
 @free_threaded_only
