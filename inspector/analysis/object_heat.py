@@ -30,6 +30,9 @@ lines."""
 TAKES_PART: Final = 0.1
 """Share of the samples that a thread must be in to be one that uses an object."""
 
+LEAST_RATE: Final = 1000.0
+"""Updates per second of a type's header below which it costs nothing: each takes a microsecond."""
+
 MOST_FINDINGS: Final = 10
 
 SHARED_VERDICTS: Final = frozenset({Verdict.PLAIN_DECREF, Verdict.HOT_HEADER, Verdict.NO_UNIQUE_ID})
@@ -204,6 +207,8 @@ def find_hot_types(
         if threads < 2:  # noqa: PLR2004 - one contends with nobody
             continue
         rate = evidence.updates_per_second
+        if not shares.get(address) and (rate or 0.0) < LEAST_RATE:
+            continue
         found.append(
             Finding(
                 "type",

@@ -52,6 +52,9 @@ STOP_ADVICE: Final = (
 """Callers of ``_PyEval_StopTheWorld`` (Objects/funcobject.c, Objects/typeobject.c,
 Python/legacy_tracing.c, Modules/posixmodule.c, Python/gc_free_threading.c; 3.14 and 3.15)."""
 
+GIL_STAYS: Final = 0.9
+"""Share of samples from which on the GIL is on for good, and not for an import."""
+
 COMMON_LINES: Final = 5
 """Lines that a finding names, at most."""
 
@@ -143,7 +146,8 @@ class ThreadTally:
         """Stops by a thread without Python code, or one that moved on."""
         self.stopped_threads: set[int] = set()
         self.locks: dict[int, LockTally] = {}
-        self.gil_enabled = False
+        self.gil_samples = 0
+        """Samples in which the GIL was on."""
         self._activities: Counter[str] = Counter()
         """``running``, ``stopped``, ``gil`` and ``system``, of threads that were not parked."""
         self.sleeps: Counter[str] = Counter()
@@ -155,7 +159,7 @@ class ThreadTally:
         """Add one sample."""
         self.samples += 1
         self.threads += len(sample.threads)
-        self.gil_enabled = self.gil_enabled or sample.gil_enabled
+        self.gil_samples += sample.gil_enabled
         looked = False
         for view in sample.threads:
             if view.parked is not None:
@@ -205,6 +209,11 @@ class ThreadTally:
                 self.unnamed_stops += 1
             else:
                 self.stop_lines[location] += 1
+
+    @property
+    def gil_enabled(self) -> bool:
+        """Whether the GIL was on at any time."""
+        return self.gil_samples > 0
 
     def owners(self) -> list[int]:
         """Return the addresses of the objects whose locks threads waited for."""
@@ -265,7 +274,7 @@ def find_delays(
         name = (names or {}).get(lock.parked.owner or 0, "")
         found.append(_describe_lock(lock, name, wanting, samples))
     if tally.gil_enabled:
-        found.append(_describe_gil(average, gil_users))
+        found.append(_describe_gil(average, gil_users, tally.gil_samples / samples))
     return found
 
 
@@ -325,8 +334,10 @@ def _describe_lock(lock: LockTally, path: str, wanting: float, samples: int) -> 
     )
 
 
-def _describe_gil(average: ThreadTime, users: Sequence[str]) -> Finding:
+def _describe_gil(average: ThreadTime, users: Sequence[str], share: float) -> Finding:
     name = "the GIL is on"
+    if share < GIL_STAYS:
+        name = f"the GIL was on in {share:.0%} of the samples, as while extensions are imported"
     if users:
         name += f", wanted by {', '.join(users)}"
     return Finding(

@@ -52,6 +52,8 @@ WALK_SHARE: Final = 0.08
 WALK_TIME: Final = 0.1
 """Share of one processor, and of the time, that later walks take."""
 
+RETRIES: Final = 1
+"""Further passes over what moves when types and names are read again."""
 FIRST_REFRESH: Final = 0.5
 """Seconds after which types and names are read again for the first time."""
 
@@ -199,7 +201,7 @@ class _Watch:
 
     def read_names(self) -> None:
         """Read types, and the names and states of the objects that were seen so far."""
-        snapshot = self._target.snapshot(kinds=("dict", "type", "static"))
+        snapshot = self._target.snapshot(kinds=("dict", "type", "static"), retries=RETRIES)
         self.snapshots.append(snapshot)
         types = [row for row in snapshot if row.kind != "dict"]
         self.types.update((row.address, row.name) for row in types)
