@@ -51,7 +51,7 @@ def find_paths(subjects: Collection[int], find_referrers: Find) -> tuple[list[Ho
 
     ``find_referrers`` returns those of each of some objects.
     """
-    groups = [_Group((), "", {each: frozenset((each,)) for each in subjects})]
+    groups = [_Group((), "", {subject: frozenset((subject,)) for subject in subjects})]
     visits: Counter[int] = Counter(subjects)
     found: dict[tuple[str, str, bool], set[int]] = {}
     held: set[int] = set()

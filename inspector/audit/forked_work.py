@@ -124,8 +124,8 @@ class ForkedCopy:
             os.close(each)
         _kill_child(self._pid)
         while orphans := _list_children() - self._others:
-            for each in orphans:
-                _kill_child(each)
+            for orphan in orphans:
+                _kill_child(orphan)
 
     def _read_answers(self, token: str, seconds: float) -> Iterator[Answer]:
         """Yield what the copy writes, and how it ended if that was before the last answer."""

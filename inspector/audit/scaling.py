@@ -168,7 +168,7 @@ def measure_scaling(
             for at, text in enumerate(expressions):
                 points = _make_points(at, threads, rates, control)
                 why: Sequence[Mapping[str, Any]] = ()
-                if watch is not None and any(each.verdict in HELD_BACK for each in points):
+                if watch is not None and any(point.verdict in HELD_BACK for point in points):
                     why = _find_why(child, text, max(threads), watch)
                 scales.append(Scale(text, points, traffic[at], tuple(why)))
         except ChildEnded as ended:

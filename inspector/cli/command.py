@@ -200,7 +200,7 @@ class Group(TyperGroup):
         found = super().shell_complete(ctx, incomplete)
         pid = self.commands.get(FINDINGS)
         if pid is not None and incomplete.isdecimal():
-            (argument,) = (each for each in pid.params if each.name == "pid")
+            (argument,) = (param for param in pid.params if param.name == "pid")
             found += argument.shell_complete(ctx, incomplete)
         return found
 

@@ -104,7 +104,7 @@ def find_live_blocks(
 
 def count_types(pages: Sequence[Blocks], heap: int) -> TypeCounts:
     """Count the live blocks of pages of one heap, given by its number."""
-    classes = classify_words(join_columns([each.types for each in pages]))
+    classes = classify_words(join_columns([page.types for page in pages]))
     counts = dict(classes.counts)
     counts.pop(DEAD, None)
     untracked = counts

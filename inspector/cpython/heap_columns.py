@@ -97,8 +97,8 @@ def join_columns(columns: Sequence[array[int]]) -> array[int]:
     if len(columns) == 1:
         return columns[0]
     joined = array("Q")
-    for each in columns:
-        joined.extend(each)
+    for column in columns:
+        joined.extend(column)
     return joined
 
 
@@ -168,7 +168,7 @@ def count_slices(addresses: array[int], mask: bytes) -> dict[int, int]:
             mixed.add(CHOSEN)
         for value, place in places.items():
             if value not in mixed:
-                slice_bytes = bytes([each[place] for each in columns])
+                slice_bytes = bytes([column[place] for column in columns])
                 counts[int.from_bytes(slice_bytes, "little")] = key.count(value)
         one_by_one = mask_bytes(mask, _mask_of(mixed, key)) if mixed else b""
     if one_by_one:

@@ -123,12 +123,12 @@ def find_common(
 
 def require_lists(entries: Sequence[Entry], thread_free: int) -> None:
     """Raise for a page whose lists of free blocks lead out of the page."""
-    for each in entries:
+    for entry in entries:
         for field, head in (
-            ("free", each.word(FREE)),
-            ("xthread_free", each.word(thread_free) & ~3),
+            ("free", entry.word(FREE)),
+            ("xthread_free", entry.word(thread_free) & ~3),
         ):
-            if head and not each.holds(head):
+            if head and not entry.holds(head):
                 raise LayoutError(
                     f"mi_page_t.{field}", expected="a block of the page", found=f"{head:#x}"
                 )

@@ -56,7 +56,7 @@ def find_lists(memory: Memory, pages: Sequence[Placed], lists: tuple[int, int], 
     local_free, thread_free = lists
     samples = _read_samples(memory, pages, local_free)
     for keys in (None, thread_free - 16):
-        free = [_count_free(each, (FREE, local_free), keys) for each in samples]
+        free = [_count_free(sample, (FREE, local_free), keys) for sample in samples]
         counted = []
         for each, number in zip(samples, free, strict=True):
             if number is not None:
@@ -84,7 +84,7 @@ def find_lists(memory: Memory, pages: Sequence[Placed], lists: tuple[int, int], 
 def _read_samples(memory: Memory, pages: Sequence[Placed], local_free: int) -> list[_Sample]:
     """Return pages with free blocks, and their blocks."""
     # Pages with both lists show most.
-    wanted = [each for each in pages if each[2] <= LARGEST_BLOCK]
+    wanted = [page for page in pages if page[2] <= LARGEST_BLOCK]
     wanted.sort(key=lambda each: -bool(each[0].word(FREE)) - bool(each[0].word(local_free)))
     chosen = wanted[:MOST_PAGES]
     ranges = []

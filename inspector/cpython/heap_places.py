@@ -98,7 +98,7 @@ def find_places(memory: Memory, segments: Sequence[int]) -> Places:
         (slices, page)
         for page in range(SMALLEST, LARGEST + 1, 8)
         for slices in range(FIRST, min(LAST, HEADER - SLICES * page), 8)
-        if integers and all(spans_of(each, slices, page) for each in integers)
+        if integers and all(spans_of(integer, slices, page) for integer in integers)
     ]
     if len(found) != 1:
         raise LayoutError(

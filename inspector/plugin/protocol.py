@@ -182,7 +182,7 @@ class Runs:
 
     def replace_reports(self, reports: list[pytest.TestReport]) -> None:
         """Report another run than the first, or what others have not reported of it."""
-        failed = [each for each in reports if each.failed]
+        failed = [report for report in reports if report.failed]
         for each in failed if self._elsewhere else ():
             each.when = "teardown"  # there has been a body
         self.reports = failed[:1] if self._elsewhere else reports

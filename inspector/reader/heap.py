@@ -260,7 +260,7 @@ class HeapReader:
                 owners |= read_owners(self._memory, self._layout, heap)
                 still = Still(read.copy, read.segments, owners, read.planned)
                 reading = decode_still(self._memory, self._layout, heap, still, pause)
-                if len({each.interpreter for each in owners.values()}) > 1:
+                if len({owner.interpreter for owner in owners.values()}) > 1:
                     # Threads of other interpreters ran meanwhile.
                     none = Tally(self._layout, heap, reading.types)
                     return reading._replace(more=none, pause_ns=None)

@@ -111,7 +111,7 @@ def _make_calls(pid: int, calls: Sequence[_Call], words: array[int]) -> list[_Ca
 
     A process that stands still for it leaves at least one processor idle.
     """
-    if sum(each.size for each in calls) < WORTH_A_THREAD or len(calls) == 1:
+    if sum(call.size for call in calls) < WORTH_A_THREAD or len(calls) == 1:
         return _make_calls_in_turn(pid, calls)
     failed = list(calls[1::2])
 

@@ -92,8 +92,8 @@ class HeapImage:
         self.pause_ns = pause_ns
         """None for a process that ran on."""
         self._by_slice: dict[int, ImagePage] = {}
-        for each in pages:
-            self._index(each)
+        for page in pages:
+            self._index(page)
 
     def replace(self, number: int, page: ImagePage) -> None:
         """Put a page in the place of what was known of it before."""
@@ -108,7 +108,7 @@ class HeapImage:
 
     def regions(self) -> list[Words]:
         """Return all words of the image."""
-        return [*(each.words for each in self.pages), *(words for _, words in self.others)]
+        return [*(page.words for page in self.pages), *(words for _, words in self.others)]
 
     def find_block(self, address: int) -> tuple[ImagePage, int] | None:
         """Return the page and the index of the live block that an address leads into."""
@@ -216,7 +216,7 @@ def _copy(
 ) -> _Copied | None:
     """Copy once; None where a segment, or a count of references, was just changing."""
     counters = _read_counters(process.memory, layout)
-    if must_be_quiet and not all(each.quiet for each in counters):
+    if must_be_quiet and not all(counter.quiet for counter in counters):
         return None
     segments, torn = read_segments(process.memory, heap, find_boundaries(process.pid))
     if torn and must_be_quiet:
@@ -258,7 +258,7 @@ def _read_counters(memory: Memory, layout: Layout) -> list[Counters]:
         collector = read_collector(memory, plan_collector(memory, layout.published, interpreter))
         quiet = not collector.collecting and not pool.mutex & LOCKED and pool.plausible
         threads = read_threads(memory, layout.published, interpreter, layout.refcounts)
-        fitting = [each for each in threads if each.fits(pool)] if pool.plausible else []
+        fitting = [thread for thread in threads if thread.fits(pool)] if pool.plausible else []
         pieces = memory.read_many([(each.values, 8 * each.size) for each in fitting])
         arrays = [decode_signed(piece) for piece in pieces if piece]
         members = {}

@@ -58,7 +58,7 @@ class Plans:
 
     def forget_others(self, segments: Iterable[Segment]) -> None:
         """Forget segments that are gone."""
-        addresses = {each.address for each in segments}
+        addresses = {segment.address for segment in segments}
         for known in (self.segments, self._planned):
             for address in known.keys() - addresses:
                 del known[address]

@@ -128,7 +128,9 @@ def read_waiting_blocks(
     """
     if layout.c_stack_refs is None:
         return None
-    raw = index_pages(page for each in segments for page in each.pages if page.heap == MEM_HEAP)
+    raw = index_pages(
+        page for segment in segments for page in segment.pages if page.heap == MEM_HEAP
+    )
 
     def is_chunk(address: int) -> bool:
         page = raw.get(address >> SLICE_BITS)
@@ -144,7 +146,7 @@ def read_waiting_blocks(
                 heads += find_queues(memory, interpreter, size, is_chunk)
                 threads = read_threads(memory, layout.published, interpreter, layout.refcounts)
                 # The ring is the member before c_stack_refs.
-                heads += [each.address + layout.c_stack_refs - RING_SIZE for each in threads]
+                heads += [thread.address + layout.c_stack_refs - RING_SIZE for thread in threads]
             return read_delayed_frees(memory, heads, is_chunk)
     return None
 
@@ -178,7 +180,7 @@ def segment_interpreters(
     unique id, or by the heap types of its objects.  A segment has one interpreter.
     """
     known: dict[int, int | None] = {}
-    ids = {each.interpreter for each in owners.values()} | set(homes.values())
+    ids = {owner.interpreter for owner in owners.values()} | set(homes.values())
     for segment in segments:
         found = {owners[page.owner].interpreter for page in segment.pages if page.owner in owners}
         if len(found) == 1:

@@ -61,7 +61,7 @@ class Types:
 
     def learn(self, words: Iterable[int]) -> None:
         """Test the words that have not been tested yet."""
-        fresh = {each for each in words if each not in self._asked}
+        fresh = {word for word in words if word not in self._asked}
         if fresh:
             self._asked |= fresh
             found = read_types(self._memory, self._layout, fresh)
@@ -73,7 +73,7 @@ class RawPages:
     """Pages of raw memory by slice: finds the size of the block at an address."""
 
     def __init__(self, segments: Iterable[Segment]) -> None:
-        pages = [page for each in segments for page in each.pages if page.heap == MEM_HEAP]
+        pages = [page for segment in segments for page in segment.pages if page.heap == MEM_HEAP]
         self._pages = index_pages(pages)
         self.blocks = sum(page.used for page in pages)
         """Blocks in use."""
@@ -175,10 +175,10 @@ class Tally:
             for each in self.attached.values():
                 each.pop(word, None)
             return
-        total = sum(raw.block_at(each.address) * each.blocks for each in deques)
+        total = sum(raw.block_at(deque.address) * deque.blocks for deque in deques)
         self.attached.setdefault(group.segment, Counter())[word] += total
 
 
 def _column(pages: list[Blocks], at: int) -> array[int]:
     """Return one word of each block."""
-    return join_columns([each.words.column(at, each.stride) for each in pages])
+    return join_columns([page.words.column(at, page.stride) for page in pages])

@@ -66,7 +66,7 @@ def find_held_objects(
     else:
         name = subject
         addresses = _find_instances(image, search, types, subject)
-    blocks = [found for each in addresses if (found := image.find_block(each)) is not None]
+    blocks = [found for address in addresses if (found := image.find_block(address)) is not None]
     size = sum(page.page.block for page, _ in blocks)
     return HeldObjects(target, name, addresses, size, image.pause_ns, search.find)
 

@@ -70,10 +70,10 @@ def read_leaks(
 
     image, suspects = look()
     if pause_limit is None:
-        before = {(each.address, each.ob_type) for each in suspects}
+        before = {(suspect.address, suspect.ob_type) for suspect in suspects}
         image, again = look()
         suspects = [each for each in again if (each.address, each.ob_type) in before]
-    quiet = pause_limit is not None and all(each.quiet for each in image.counters)
+    quiet = pause_limit is not None and all(counter.quiet for counter in image.counters)
     unsearched = list(image.unsearched)
     types_sure = not unsearched and (quiet or pause_limit is None)
     lost = _name_types(process.memory, layout, types, suspects, sure=types_sure)
@@ -120,12 +120,12 @@ def _find_garbage(
         return None
     names = _name_words(memory, layout, types, {each.ob_type for each in suspects})
     below: Counter[tuple[str, str]] = Counter()
-    for each in suspects:
-        own = {each.start}
-        for start in left.take([each.address]) - own:
+    for suspect in suspects:
+        own = {suspect.start}
+        for start in left.take([suspect.address]) - own:
             found = image.find_block(start)
             if found is not None:
-                below[names[each.ob_type], each.held] += found[0].page.block
+                below[names[suspect.ob_type], suspect.held] += found[0].page.block
     objects: Counter[int] = Counter()
     sizes: Counter[int] = Counter()
     for address, word, size in left.list_objects():
@@ -148,7 +148,7 @@ def _name_types(
     memory: Memory, layout: Layout, types: Types, suspects: Sequence[Suspect], *, sure: bool
 ) -> list[LostType]:
     """Return the types with lost references, the most first."""
-    chosen = [each for each in suspects if each.is_type and each.missing]
+    chosen = [suspect for suspect in suspects if suspect.is_type and suspect.missing]
     types.learn(each.address for each in chosen)
     known = [each for each in chosen if each.address in types.facts]
     names = Names(memory, layout).of([types.facts[each.address].named for each in known])
@@ -170,14 +170,14 @@ def _group_orphans(
 ) -> list[OrphanGroup]:
     """Return orphans by type and by what of them is held, the most references first."""
     groups: dict[tuple[int, str], list[Suspect]] = {}
-    for each in suspects:
-        if not each.is_type:
-            groups.setdefault((each.ob_type, each.held), []).append(each)
+    for suspect in suspects:
+        if not suspect.is_type:
+            groups.setdefault((suspect.ob_type, suspect.held), []).append(suspect)
     name_of = _name_words(memory, layout, types, {word for word, _ in groups})
     rows = []
     for (word, held), members in groups.items():
         members.sort(key=lambda each: each.address)
-        addresses = [each.address for each in members[:SAMPLES]]
+        addresses = [member.address for member in members[:SAMPLES]]
         texts: list[str | None] = [None] * len(addresses)
         if values:
             texts = read_values_of(memory, layout.published, types.facts[word], addresses)

@@ -106,8 +106,8 @@ def find_suspects(image: HeapImage, types: Types) -> list[Suspect]:
     for counters in image.counters:
         contributed.update(counters.by_address)
     counted: dict[int, int] = {}
-    for each in pages:
-        counted.update(_several_references(each))
+    for page in pages:
+        counted.update(_several_references(page))
     for address in list_types(pages, columns, types.facts):
         counted[address] = _references_at(image, address, contributed) or 0
     hits: Counter[int] = Counter()
@@ -230,7 +230,7 @@ def _usual_words(image: HeapImage, facts: dict[int, TypeFacts]) -> Iterator[arra
 
     Leaves out what has no address of an object: counts, flags, small numbers, zeros.
     """
-    low = any(not each.page.start >> 8 * HIGH_BYTE & 0xFF for each in image.pages)
+    low = any(not page.page.start >> 8 * HIGH_BYTE & 0xFF for page in image.pages)
     for words in _usual_places(image, facts):
         if low or any(words.tobytes()[HIGH_BYTE::8]):
             yield words
@@ -240,22 +240,22 @@ def _usual_places(image: HeapImage, facts: dict[int, TypeFacts]) -> Iterator[arr
     """Yield the words of columns of blocks, and of pieces of other memory."""
     leaves = {word for word, each in facts.items() if each.flags & LEAVES and not each.heap}
     leaves.add(0)
-    for each in image.pages:
-        if each.page.heap == OBJECT_HEAP and each.header >= 0:
-            column = each.words.column(each.header + OB_TYPE, each.stride)
+    for page in image.pages:
+        if page.page.heap == OBJECT_HEAP and page.header >= 0:
+            column = page.words.column(page.header + OB_TYPE, page.stride)
             if leaves.issuperset(column):
                 continue
-        if each.header >= 0 and each.stride > MOST_COLUMNS:
-            yield from _bodies_of(each)
-        elif each.stride > MOST_COLUMNS:
-            yield from _pieces_of(each.words)
-        elif each.header < 0:
-            for at in range(each.stride):
-                yield each.words.column(at, each.stride)
+        if page.header >= 0 and page.stride > MOST_COLUMNS:
+            yield from _bodies_of(page)
+        elif page.stride > MOST_COLUMNS:
+            yield from _pieces_of(page.words)
+        elif page.header < 0:
+            for at in range(page.stride):
+                yield page.words.column(at, page.stride)
         else:
             # Without what headers say of threads, flags and counts; types are counted apart.
-            for at in (*range(each.header), *range(each.header + END, each.stride)):
-                yield each.words.column(at, each.stride)
+            for at in (*range(page.header), *range(page.header + END, page.stride)):
+                yield page.words.column(at, page.stride)
     for _, words in image.others:
         yield from _pieces_of(words)
 
@@ -284,9 +284,9 @@ def verify_suspects(image: HeapImage, suspects: list[Suspect]) -> list[Suspect]:
     # The table of unique ids has the address of each of its objects, and holds none.
     listed = {address for counters in image.counters for address in counters.by_address}
     verified = []
-    for each in suspects:
-        exact, inner = found.get(each.address, (0, 0))
-        checked = each._replace(words=exact - (each.address in listed), inner=inner)
+    for suspect in suspects:
+        exact, inner = found.get(suspect.address, (0, 0))
+        checked = suspect._replace(words=exact - (suspect.address in listed), inner=inner)
         if checked.references > checked.words:
             verified.append(checked)
     return verified

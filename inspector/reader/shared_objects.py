@@ -71,11 +71,11 @@ def find_shared_objects(
     types = Types(memory, layout)
     types.learn({each.type for each in candidates})
     found = []
-    for each in candidates:
-        facts = types.facts.get(each.type)
+    for candidate in candidates:
+        facts = types.facts.get(candidate.type)
         # A type is counted in threads' arrays as well, and judged by these.
         if facts is not None and not facts.flags & TYPE_SUBCLASS:
-            found.append(each)
+            found.append(candidate)
     return found[:MOST_OBJECTS]
 
 

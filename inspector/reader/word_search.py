@@ -131,7 +131,7 @@ def _own_words(image: HeapImage, sought: Sought) -> Sequence[int]:
 
 def _note_large(values: Sequence[int], large: dict[int, list[Sought]], inner: Counter[int]) -> None:
     """Count the words that lead into large blocks."""
-    for word in [each for each in values if each >> GRANULE_BITS in large]:
+    for word in [value for value in values if value >> GRANULE_BITS in large]:
         for each in large[word >> GRANULE_BITS]:
             if each.is_inside(word):
                 inner[each.address] += 1

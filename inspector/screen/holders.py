@@ -51,9 +51,9 @@ def holders_view(holders: Holders, room: int | None) -> Group:
     table.add_column("OBJECTS", justify="right", no_wrap=True)
     table.add_column("HELD BY", no_wrap=True)
     table.add_column("PATH", overflow="fold")
-    for each in holders.holders[:room]:
-        cells = [format_count(each.objects), escape_text(each.type, LONGEST_NAME)]
-        table.add_row(*map(Text, cells), Text(escape_text(each.path, LONGEST_PATH)))
+    for holder in holders.holders[:room]:
+        cells = [format_count(holder.objects), escape_text(holder.type, LONGEST_NAME)]
+        table.add_row(*map(Text, cells), Text(escape_text(holder.path, LONGEST_PATH)))
     if holders.holders:
         parts += [table, Text("")]
     return Group(*parts, Text("\n".join(_write_caption(holders, room)), "dim"))

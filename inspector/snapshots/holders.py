@@ -60,7 +60,7 @@ class Holders(NamedTuple):
         return {
             "schema": SCHEMA,
             **self._asdict(),
-            "holders": [each._asdict() for each in self.holders],
+            "holders": [holder._asdict() for holder in self.holders],
         }
 
 

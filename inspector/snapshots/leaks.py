@@ -104,7 +104,7 @@ class Leaks(NamedTuple):
             **self._asdict(),
             "unsearched": list(self.unsearched),
             "types": [each._asdict() for each in self.types],
-            "orphans": [each.as_dict() for each in self.orphans],
+            "orphans": [orphan.as_dict() for orphan in self.orphans],
             "garbage": None if garbage is None else [each._asdict() for each in garbage],
         }
 

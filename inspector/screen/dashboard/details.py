@@ -112,7 +112,7 @@ def _fact_lines(row: ObjectCount, snapshot: Snapshot, width: int) -> list[Text]:
 def _over_time(state: State, row: ObjectCount, history: History) -> list[Text]:
     """Return how the total went, and what follows from that."""
     totals = history.totals(row)
-    known = [each for each in totals if each is not None]
+    known = [total for total in totals if total is not None]
     evidence = history.evidence(row)
     judged = judge(evidence)
     since = cells.format_clock(history.baseline.taken_ns)

@@ -143,7 +143,7 @@ def _contribution_cell(threads: Sequence[int]) -> Callable[[ObjectCount, Context
         if row.contributed is None:
             return "?"
         return cells.format_signed(
-            sum(row.contributions.get(each, 0) for each in threads), THREAD - 1
+            sum(row.contributions.get(thread, 0) for thread in threads), THREAD - 1
         )
 
     return cell
