@@ -50,6 +50,7 @@ def main() -> None:
     until = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else "inf")
     for name in ("worker-1", "worker-2"):
         threading.Thread(target=work, args=(until,), name=name).start()
+    print("two workers answer requests", flush=True)
 
 
 if __name__ == "__main__":

@@ -181,6 +181,8 @@ def rank_objects(
         history = history.add(target.add_heap(target.snapshot(kinds=kinds)))
     tell(seconds, samples, f"ranking {len(history.latest):,} objects,")
     rows = sorted(history.latest, key=lambda row: row.name)
+    # Where no header moved, those that grow come first.
+    rows.sort(key=lambda row: abs(history.growth(row) or 0), reverse=True)
     rows.sort(key=lambda row: history.cost(row) or NO_COST, reverse=True)
     return Ranking(
         history.latest.target,

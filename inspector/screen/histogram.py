@@ -97,7 +97,7 @@ def _describe_earlier(earlier: Earlier, now: Histogram) -> list[Text]:
 def _changes_table(chosen: SelectedTypes, *, has_target: bool) -> Table:
     """Return the rows of a histogram that was compared with earlier ones."""
     table = bare_table()
-    table.add_column("TYPE", overflow="ellipsis", no_wrap=True)
+    table.add_column("TYPE", overflow="ellipsis")  # gives way before figures
     steps = ["TO TARGET", "SINCE TARGET"] if has_target else []
     for head in ["DELTA", *steps, "INSTANCES", "DELTA BYTES", "SIZE"]:
         table.add_column(head, justify="right", no_wrap=True)
@@ -111,7 +111,7 @@ def _changes_table(chosen: SelectedTypes, *, has_target: bool) -> Table:
             _format_size_change(row.delta_bytes),
             _format_size(row.size),
         ]
-        name = Text(escape_text(row.name, LONGEST_NAME))
+        name = Text(escape_text(row.name, LONGEST_NAME), no_wrap=True)
         texts = [Text(cell, "red" if cell.startswith("+") else "") for cell in cells]
         table.add_row(name, *texts, Text("growing" if row.growing else "", "bold magenta"))
     return table
@@ -155,7 +155,7 @@ def _rows_table(chosen: SelectedTypes, whole: Histogram) -> Table:
     heads = ["INSTANCES", "LOW", "TRACKED", "BYTES", "ATTACHED", "SHARE", "INTERPRETER"]
     without = {"LOW": not estimated, "INTERPRETER": not several}
     table = bare_table()
-    table.add_column("TYPE", overflow="ellipsis", no_wrap=True)
+    table.add_column("TYPE", overflow="ellipsis")  # gives way before figures
     shown = [head for head in heads if not without.get(head)]
     for head in shown:
         table.add_column(head, justify="right", no_wrap=True)
@@ -171,7 +171,7 @@ def _rows_table(chosen: SelectedTypes, whole: Histogram) -> Table:
             "SHARE": f"{100 * (row.bytes + (row.attached or 0)) / total:.1f} %",
             "INTERPRETER": format_count(row.interpreter),
         }
-        name = Text(escape_text(row.name, LONGEST_NAME))
+        name = Text(escape_text(row.name, LONGEST_NAME), no_wrap=True)
         table.add_row(name, *(Text(cells[head]) for head in shown))
     return table
 

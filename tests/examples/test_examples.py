@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = ROOT / "examples"
 PIPELINE = EXAMPLES / "pipeline.py"
+SHOP = EXAMPLES / "shop.py"
 FACTORIES = EXAMPLES / "audit" / "packages.toml"
 PACKAGES = ("kiwisolver", "multidict", "simplejson")
 """Of those that examples are about: contourpy brings numpy, fifty times their size."""
@@ -58,6 +59,28 @@ def test_a_whole_run_of_the_pipeline_shows_what_its_readme_tells(tmp_path: Path)
         evidence = rows[name]["evidence"]
         assert evidence["contributed"] > 1000
         assert (evidence["header"] < -1000) is (name in in_header)
+
+
+@free_threaded_only
+def test_the_two_faults_of_the_shop_are_found_where_the_readme_says() -> None:
+    guilty = next(
+        number
+        for number, line in enumerate(SHOP.read_text().splitlines(), 1)
+        if "__defaults__ =" in line
+    )
+    place = f"shop.py:{guilty} in answer"
+    assert place in (ROOT / "README.md").read_text()
+    words = [sys.executable, SHOP, "60"]
+    with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, text=True) as shop:
+        try:
+            assert shop.stdout is not None
+            assert shop.stdout.readline() == "two workers answer requests\n"
+            why = done("-m", "inspector", "why", shop.pid, "--duration", 2)
+            holders = done("-m", "inspector", "holders", "Session", shop.pid)
+        finally:
+            shop.kill()
+    assert re.search(rf"stop-the-world.*\n.*{place}", why.stdout), why
+    assert "__main__.sessions[int]" in holders.stdout, holders
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
 from inspector.analysis.heap_change import Earlier, compare_histograms
 from inspector.errors import FileError
+from inspector.screen.histogram import histogram_view
 from inspector.screen.histogram_export import HISTOGRAM_SUFFIXES, export_histogram
 from inspector.screen.selected_types import TypeSelection, select_types
 from inspector.snapshots.heap_files import read_histogram
@@ -37,6 +40,20 @@ def test_a_baseline_tells_what_came_what_went_and_what_stayed() -> None:
     }
     assert (found["app.Gone"].instances, found["app.Gone"].bytes) == (0, 0)
     assert {each.growing for each in found.values()} == {None}
+
+
+def test_names_give_way_before_figures_do() -> None:
+    states = [heap(n, use("app." + "Long" * 30, 10_000_000 * n)) for n in (1, 2, 3)]
+    earlier = Earlier(states[0], states[1])
+    compared = compare_histograms(states[2], earlier)
+    chosen = select_types(compared, TypeSelection("delta"), None)
+    stream = io.StringIO()
+    console = Console(width=100, file=stream)
+    console.print(histogram_view(chosen, states[2], "delta", earlier))
+    text = stream.getvalue()
+    assert "app.Long" in text
+    for figure in ("+20,000,000", "+10,000,000", "30,000,000", "SINCE TARGET", "growing"):
+        assert figure in text
 
 
 def test_what_rises_in_both_steps_grows_and_warm_up_does_not() -> None:

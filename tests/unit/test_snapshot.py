@@ -142,6 +142,13 @@ def test_types_without_a_count_are_compared_by_their_instances() -> None:
     assert "+100" in (after - before)._repr_html_()
 
 
+def test_what_reading_itself_adds_is_last_in_a_comparison() -> None:
+    names = ("app.Order", "inspector.cpython.names._Known")
+    before = builder.snapshot(*(builder.row(name, local=5) for name in names))
+    after = builder.snapshot(builder.row(names[0], local=6), builder.row(names[1], local=900))
+    assert [each.name for each in after - before] == list(names)
+
+
 def test_targets_and_histograms_say_in_a_line_what_they_are() -> None:
     target = target_of(small(V315))
     assert repr(target) == f"<Target pid {PID}, Python 3.15.0rc2>"
