@@ -70,7 +70,7 @@ def test_the_two_faults_of_the_shop_are_found_where_the_readme_says() -> None:
     )
     place = f"shop.py:{guilty} in answer"
     assert place in (ROOT / "README.md").read_text()
-    words = [sys.executable, SHOP, "60"]
+    words = [sys.executable, str(SHOP), "60"]
     with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, text=True) as shop:
         try:
             assert shop.stdout is not None
