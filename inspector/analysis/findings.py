@@ -100,6 +100,11 @@ class Attention(NamedTuple):
     command: str
     """The command line that goes deeper."""
 
+    @property
+    def subject(self) -> str:
+        """The name without what was measured, which is another number each time."""
+        return self.name.partition(": ")[0]
+
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {**self._asdict(), "lines": [line._asdict() for line in self.lines]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,7 @@ def attach(
 ) -> None:
     """Watch a process live; h shows the keys, q quits.
 
+    Begins with what deserves attention; F shows the types, as do options of their table.
     Without a terminal, prints a table per interval. When the process ends, the last view
     stays on the screen.
     """
@@ -85,7 +87,8 @@ def start_dashboard(
     """Show the dashboard."""
     from inspector.reader.background_sampler import Background
     from inspector.reader.heap_pace import LEAST_SECONDS, SMALL_SHARE, HeapPace
-    from inspector.screen.dashboard.show import show_source
+    from inspector.screen.dashboard.background_look import BackgroundLook
+    from inspector.screen.dashboard.show import is_drawn, show_source
     from inspector.screen.dashboard.sources import Live
 
     with announce_wait("attaching to", pid):
@@ -108,7 +111,19 @@ def start_dashboard(
         )
 
     with ExitStack() as stack:
-        background = None
+        background = looks = None
         if not target.is_own and not watch_options.once:
             background = stack.enter_context(closing(Background(target.sampler)))
-        show_source(state, Live(read, look, background), watch_options)
+        if not target.is_own and is_drawn(watch_options):
+            # Another target: two threads do not read with the same one.
+            attach_again = partial(inspector.attach, target.pid)
+            looks = stack.enter_context(closing(BackgroundLook(attach_again)))
+            mode = "table" if asks_for_table(state) else "findings"
+            state = replace(state, is_looking=True, mode=mode)
+        show_source(state, Live(read, look, background, looks), watch_options)
+
+
+def asks_for_table(state: State) -> bool:
+    """Whether an option was given that only concerns the table."""
+    options = (state.sort, state.patterns, state.limit, state.threads, state.kind)
+    return options != ("total", (), None, False, "type")

@@ -26,6 +26,7 @@ from inspector.launch.terminal_guard import start_guard
 from inspector.reader.background_sampler import Background
 from inspector.reader.heap_pace import LEAST_SECONDS, SMALL_SHARE, HeapPace
 from inspector.reader.heap_target import PAUSE_LIMIT
+from inspector.screen.dashboard.background_look import BackgroundLook
 from inspector.screen.dashboard.loop import watch_source
 from inspector.screen.dashboard.paint import has_unicode
 from inspector.screen.dashboard.sources import Live
@@ -133,6 +134,7 @@ def _show_program(program: Program, target: Target, options: BoardOptions, pane:
         interval=options.interval,
         hidden=OURS,
         inside=True,
+        is_looking=True,
         unicode=has_unicode(),
     )
 
@@ -150,11 +152,12 @@ def _show_program(program: Program, target: Target, options: BoardOptions, pane:
     terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
     with (
         closing(Background(target.sampler)) as background,
+        closing(BackgroundLook(lambda: inspector.attach(target.pid))) as looks,
         Terminal(terminal, terminal, signals=True) as screen,
     ):
         return watch_source(
             state,
-            Live(read, target.anatomy, background),
+            Live(read, target.anatomy, background, looks),
             screen,
             clock=time.monotonic,
             output=None if pane.ended else pane,

@@ -29,14 +29,22 @@ if TYPE_CHECKING:
     from inspector.analysis.thread_time import ThreadTime
     from inspector.diagnosis.findings import FirstLook
 
-__all__ = ["findings_view", "print_looks"]
+__all__ = [
+    "STYLES",
+    "describe_growth",
+    "describe_threads",
+    "findings_view",
+    "list_findings",
+    "print_looks",
+    "write_progress",
+]
 
 MOST: Final = 3
 """Findings that are shown of each question; the page has at most twenty lines."""
 
 LONGEST_COMMAND: Final = 60
 LONGEST_NAME: Final = 40
-SHORTEST_NAME: Final = 12
+SHORTEST_NAME: Final = 20
 WIDEST_KIND: Final = 15
 INDENT: Final = " " * 2
 SMALL: Final = 0.05
@@ -72,12 +80,12 @@ def findings_view(look: FirstLook, width: int) -> Group:
     growth = [finding for finding in look.findings if finding.kind in GROWTH_KINDS]
     apart = [finding for finding in look.findings if finding.kind not in GROWTH_KINDS]
     pid = look.target.pid
-    lines = [_write_heading(look), _write_progress(look), Text("")]
-    lines.append(Text(f"What grows: {_describe_growth(look, growth)}", "bold"))
-    lines += _list_findings(growth, f"inspector histo {pid}", width)
+    lines = [_write_heading(look), write_progress(look), Text("")]
+    lines.append(Text(f"What grows: {describe_growth(look, growth)}", "bold"))
+    lines += list_findings(growth, f"inspector histo {pid}", width)
     lines.append(Text(""))
-    lines.append(Text(f"What keeps threads apart: {_describe_threads(look, apart)}", "bold"))
-    lines += _list_findings(apart, f"inspector why {pid}", width)
+    lines.append(Text(f"What keeps threads apart: {describe_threads(look, apart)}", "bold"))
+    lines += list_findings(apart, f"inspector why {pid}", width)
     if look.ended:
         lines.append(Text("the process ended", "bold red"))
     elif look.parallelism is not None and look.parallelism.stopped_by_signal:
@@ -105,7 +113,7 @@ def _write_heading(look: FirstLook) -> Text:
     return Text(" · ".join(filter(None, facts)), "bold")
 
 
-def _write_progress(look: FirstLook) -> Text:
+def write_progress(look: FirstLook) -> Text:
     """Return how long it was watched, and how large it is."""
     facts = [f"{look.seconds:.1f} s" + ("" if look.final else " so far, not final yet")]
     if look.rss is not None:
@@ -119,7 +127,7 @@ def _write_progress(look: FirstLook) -> Text:
     return Text(" · ".join(facts), "dim")
 
 
-def _describe_growth(look: FirstLook, growth: Sequence[Attention]) -> str:
+def describe_growth(look: FirstLook, growth: Sequence[Attention]) -> str:
     """Answer the first question in one line."""
     if growth:
         garbage = "; no collection ran, so some may be garbage" if look.collections == 0 else ""
@@ -133,7 +141,7 @@ def _describe_growth(look: FirstLook, growth: Sequence[Attention]) -> str:
     return "nothing was seen to"
 
 
-def _describe_threads(look: FirstLook, apart: Sequence[Attention]) -> str:
+def describe_threads(look: FirstLook, apart: Sequence[Attention]) -> str:
     """Answer the second question in one line."""
     seen = look.parallelism
     if seen is None:
@@ -163,9 +171,11 @@ def _name_waits(time: ThreadTime) -> str:
     return f"{number:.1f} wait {what}" if number >= SMALL else ""
 
 
-def _list_findings(findings: Sequence[Attention], command: str, width: int) -> list[Text]:
+def list_findings(
+    findings: Sequence[Attention], command: str, width: int, *, most: int = MOST
+) -> list[Text]:
     """Return two lines for each finding, and one for those that there is no room for."""
-    shown = findings[:MOST]
+    shown = findings[:most]
     room = width - len(INDENT) - WIDEST_KIND - GAP
     longest = max((len(finding.text) for finding in shown), default=0)
     room = max(SHORTEST_NAME, min(room - longest, LONGEST_NAME))
@@ -177,8 +187,8 @@ def _list_findings(findings: Sequence[Attention], command: str, width: int) -> l
         line.append(f"{finding.kind:<{WIDEST_KIND}}", STYLES[finding.kind])
         line.append(f"{set_cell_size(name, widest)}{' ' * GAP}{finding.text}")
         lines += [line, _write_way(finding, width)]
-    if len(findings) > MOST:
-        lines.append(Text(f"{INDENT}and {len(findings) - MOST:,} more: {command}", "dim"))
+    if len(findings) > most:
+        lines.append(Text(f"{INDENT}and {len(findings) - most:,} more: {command}", "dim"))
     return lines
 
 

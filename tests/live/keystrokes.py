@@ -96,6 +96,8 @@ WATCHED: Final = (
     _stroke("B", "by bytes "),
     _stroke("m", "^heap read at ", r"^builtins\.dict "),
     _stroke("m", r"^TYPE +TOTAL", gone="^heap read at"),
+    _stroke("F", "^F shows the types|^What grows: "),
+    _stroke("F", r"^TYPE +TOTAL", gone="^F shows|^What grows: "),
     _stroke("N", "by name ", r"  1-19 of \d{3}$"),
     # The cursor goes over the rows, and these under it.
     _stroke("j", _row(2)),

@@ -27,10 +27,10 @@ from tests.live.keystrokes import (
     play,
     pressed,
 )
-from tests.live.puppets import Puppet, inspect
+from tests.live.puppets import Puppet, Restless, inspect
 from tests.live.terminals import Terminal
 from tests.screen.boards import reading
-from tests.support import environment, free_threaded_only, interpreters, python_of
+from tests.support import TARGETS, environment, free_threaded_only, interpreters, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,9 @@ def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
 
 def attached(puppet: Puppet, *words: object, **variables: str) -> Terminal:
     terminal = Terminal.inspector("attach", puppet.pid, "--interval", 0.1, *words, **variables)
+    if "--sort" not in words:
+        terminal.until("looking|What grows")
+        terminal.send("F")
     terminal.until("TYPE", "__main__.Shared", r"1-\d+ of")
     return terminal
 
@@ -64,7 +67,7 @@ def test_each_key_does_what_help_says(puppet: Puppet, tmp_path: Path) -> None:
     puppet.ask("threads", 2, 300)
     with attached(puppet) as terminal:
         assert terminal.other_screen
-        terminal.resize(130, 24)
+        terminal.resize(130, 25)
         play(terminal, WATCHED)
         terminal.scribble("scribbled")
         play(terminal, [ANEW, *exporting(tmp_path / "x.svg")])
@@ -88,6 +91,25 @@ def test_each_key_of_a_replay_does_what_help_says(tmp_path: Path) -> None:
 
 
 STYLE = re.compile(r"\x1b\[([\d;]*)m")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_findings_come_first_and_lead_to_the_page_of_the_type(version: str) -> None:
+    with (
+        Restless(python_of(version), TARGETS / "growing.py") as service,
+        Terminal.inspector("attach", service.pid) as terminal,
+    ):
+        terminal.until(r"\d growing: __main__\.Session \+", r"growing +__main__\.Session +\+")
+        terminal.until("lock +_thread.lock __main__.LOCK", f"inspector why {service.pid}")
+        terminal.send("\r")
+        terminal.until(r"\d growing: ", "__main__.Session, builtins.object")
+        terminal.send("\x1b")
+        terminal.until(r"\d growing: ", "What grows: ")
+        terminal.send("F")
+        terminal.until(r"\d growing: ", "TYPE +TOTAL")
+        terminal.send(QUIT)
+        assert terminal.end() == 0
+        assert terminal.is_sane
 
 
 def test_what_grows_is_seen_to_grow(puppet: Puppet) -> None:
@@ -123,6 +145,8 @@ def test_a_stopped_dashboard_leaves_the_terminal_and_comes_back(puppet: Puppet, 
     shell = 'set -m; "$@"; stty -a; echo STOPPED; fg; stty -a; echo LEFT'
     words = (sys.executable, "-m", "inspector", "attach", puppet.pid, "--interval", 0.1)
     with Terminal("bash", "-c", shell, "bash", *words) as terminal:
+        terminal.until("every 0.1 s")
+        terminal.send("F")
         terminal.until("__main__.Shared")
         if how == "key":
             terminal.send(SUSPEND)

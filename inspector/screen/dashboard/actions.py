@@ -6,7 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from inspector.screen.dashboard.sizes import body_height, table_height
-from inspector.screen.dashboard.state import Prompt, State, arrange_rows
+from inspector.screen.dashboard.state import (
+    Prompt,
+    State,
+    arrange_rows,
+    select_finding,
+    select_row,
+)
 from inspector.screen.dashboard.watch_options import BOARD_SORTS, FASTEST, SLOWEST
 
 if TYPE_CHECKING:
@@ -20,6 +26,7 @@ __all__ = [
     "clear_filter",
     "go_back",
     "move_down",
+    "open_selected",
     "page_down",
     "reset_baseline",
     "scroll_threads",
@@ -74,6 +81,9 @@ def move_down(lines: int) -> Callable[[State], State]:
     """Go so many lines down."""
 
     def act(state: State) -> State:
+        if state.mode == "findings" and state.look is not None and state.look.findings:
+            last = len(state.look.findings) - 1
+            return replace(state, chosen=max(0, min(state.chosen + lines, last)))
         if state.mode != "table":
             return replace(state, scroll=max(0, state.scroll + lines))
         cursor = max(0, min(state.cursor + lines, len(state.order) - 1))
@@ -139,10 +149,16 @@ def toggle_mode(name: str) -> Callable[[State], State]:
     return act
 
 
+def open_selected(state: State) -> State:
+    """Show what is under the cursor: a row, or what a finding is about."""
+    return select_finding(state) if state.mode == "findings" else select_row(state)
+
+
 def go_back(state: State) -> State:
     """Leave what is shown instead of the table, else clear the filter."""
     if state.mode != "table":
-        return replace(state, mode="table", scroll=0)
+        mode = state.origin if state.mode == "details" else "table"
+        return replace(state, mode=mode, scroll=0)
     return clear_filter(state) if state.filter else state
 
 

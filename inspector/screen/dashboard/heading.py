@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from inspector.screen import cells
+from inspector.screen.dashboard.findings_page import summary_line
 from inspector.screen.dashboard.sizes import head_height
 from inspector.screen.text import (
     GIL_ON,
@@ -49,8 +50,10 @@ def head_lines(state: State) -> list[Text]:
             Text(_join_facts(_target_facts(state, history.latest), width), "bold"),
             Text(_join_facts(_reading_facts(state, history), width)),
         ]
-        if height > 3:  # noqa: PLR2004 - one more than the facts and a blank one take
+        if height > 3 and history.latest.target.gil_enabled:  # noqa: PLR2004 - there is room
             lines.insert(1, Text(GIL_ON, "bold yellow"))
+    if state.is_looking:
+        lines = [summary_line(state), *lines][:height]
     told = describe_status(state)
     if told and height <= len(lines):
         lines = lines[: height - 1]

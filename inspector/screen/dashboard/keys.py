@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from inspector.screen.dashboard import actions
-from inspector.screen.dashboard.state import Prompt, State, arrange_rows, select_row
+from inspector.screen.dashboard.state import Prompt, State, arrange_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +78,14 @@ BINDINGS: Final = (
     Binding(("q",), "q", "quit", lambda s: replace(s, leaving=True), footer="quit"),
     Binding(("h", "?"), "h ?", "this help", actions.toggle_mode("help"), footer="help"),
     Binding(
+        ("F",),
+        "F",
+        "findings: what grows, what keeps threads apart",
+        actions.toggle_mode("findings"),
+        "live",
+        "findings",
+    ),
+    Binding(
         ("/",),
         "/",
         "filter as you type: part of a name, or app.*",
@@ -114,7 +122,13 @@ BINDINGS: Final = (
     ),
     Binding(("left",), "←", "threads to the left", actions.scroll_threads(-1)),
     Binding(("right",), "→", "threads to the right", actions.scroll_threads(1)),
-    Binding(("enter",), "Enter", "the row in full", select_row, footer="details"),
+    Binding(
+        ("enter",),
+        "Enter",
+        "the row in full, or what a finding is about",
+        actions.open_selected,
+        footer="details",
+    ),
     Binding(("escape",), "Esc", "back", actions.go_back),
     Binding(
         ("o",), "o", "what the program wrote", actions.toggle_mode("output"), "output", "output"

@@ -16,12 +16,13 @@ __all__ = ["body_height", "head_height", "table_height"]
 def head_height(state: State) -> int:
     """Return the lines above the body: one on a low terminal, else two, and a blank one.
 
-    A GIL that is on takes one more.
+    A GIL that is on takes one more, and so do findings where there is room.
     """
     if state.size.height < 14:  # noqa: PLR2004 - lines
         return 2
     snapshot = state.snapshot
-    return 4 if snapshot is not None and snapshot.target.gil_enabled else 3
+    height = 4 if snapshot is not None and snapshot.target.gil_enabled else 3
+    return height + state.is_looking
 
 
 def body_height(state: State) -> int:

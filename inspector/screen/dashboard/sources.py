@@ -6,16 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from inspector.errors import InspectorError, NoSuchTarget
-from inspector.screen.dashboard.state import State, add_snapshot
+from inspector.screen.dashboard.state import State, add_look, add_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inspector.diagnosis.findings import FirstLook
     from inspector.reader.anatomy import Anatomy
     from inspector.reader.background_sampler import Background
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["Live", "Source"]
+__all__ = ["Live", "Looks", "Source"]
 
 
 class Source(Protocol):
@@ -31,11 +32,23 @@ class Source(Protocol):
         """Return the seconds from this reading to the next."""
 
 
+class Looks(Protocol):
+    """What deserves attention, as far as that was found in the background."""
+
+    @property
+    def latest(self) -> FirstLook | None:
+        """What was found last; None before."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the last look failed; empty if it did not."""
+
+
 class Live:
     """Readings of a process: ``read`` takes one of objects of some kind.
 
     ``look`` reads the type at an address in full.  ``background`` samples headers in
-    between; without one there are no samples.
+    between; without one there are no samples.  ``looks`` finds what deserves attention.
     """
 
     def __init__(
@@ -43,10 +56,12 @@ class Live:
         read: Callable[[str], Snapshot],
         look: Callable[[int], Anatomy] | None = None,
         background: Background | None = None,
+        looks: Looks | None = None,
     ) -> None:
         self._read = read
         self._look = look
         self._background = background
+        self._looks = looks
 
     def advance(self, state: State, *, due: bool) -> State:
         """Read, if it is time to or there is nothing to show.
@@ -56,6 +71,8 @@ class Live:
         """
         if state.ended:
             return state
+        if self._looks is not None and not state.paused:
+            state = add_look(state, self._looks.latest, self._looks.trouble)
         missing = state.history is None and not state.trouble
         wanted = missing or (due and not state.paused)
         try:

@@ -12,6 +12,7 @@ from inspector.snapshots.snapshot import ObjectCount
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inspector.diagnosis.findings import FirstLook
     from inspector.reader.anatomy import Anatomy
     from inspector.snapshots.header_samples import HeaderSamples
     from inspector.snapshots.object_count import ObjectKey
@@ -22,11 +23,13 @@ __all__ = [
     "Prompt",
     "Size",
     "State",
+    "add_look",
     "add_snapshot",
     "arrange_rows",
     "find_row",
     "make_state_matcher",
     "row_at",
+    "select_finding",
     "select_row",
 ]
 
@@ -118,7 +121,9 @@ class State:
     first_thread: int = 0
     """Threads to the left of the screen."""
     mode: str = "table"
-    """``table``, ``heap``, ``details``, ``help`` or ``output``."""
+    """``table``, ``findings``, ``heap``, ``details``, ``help`` or ``output``."""
+    origin: str = "table"
+    """The mode that the details were opened from."""
     scroll: int = 0
     """Lines above the screen, of what is shown instead of the table."""
     subject: ObjectKey | None = None
@@ -127,6 +132,14 @@ class State:
     """As it was last seen."""
     anatomy: Anatomy | None = None
     """All that is known of it; None where that is not read, as of a recording."""
+    is_looking: bool = False
+    """Findings are looked for: a line of every page says them."""
+    look: FirstLook | None = None
+    """What was found last; None before."""
+    look_trouble: str = ""
+    """Why the last look failed."""
+    chosen: int = 0
+    """Number of the finding that the cursor is on."""
     prompt: Prompt | None = None
     message: str = ""
     trouble: str = ""
@@ -159,6 +172,18 @@ def add_snapshot(state: State, snapshot: Snapshot, sampled: HeaderSamples | None
     history = state.history
     history = History.begin(snapshot) if history is None else history.add(snapshot, sampled)
     return arrange_rows(replace(state, history=history, trouble=""))
+
+
+def add_look(state: State, look: FirstLook | None, trouble: str) -> State:
+    """Return the state with other findings; a cursor that was moved stays on its own."""
+    if look is state.look or look is None or state.look is None:
+        return replace(state, look=look, look_trouble=trouble)
+    names = [(finding.kind, finding.subject) for finding in look.findings]
+    before = [(finding.kind, finding.subject) for finding in state.look.findings]
+    chosen = min(state.chosen, max(0, len(names) - 1))
+    if 0 < state.chosen < len(before) and before[state.chosen] in names:
+        chosen = names.index(before[state.chosen])
+    return replace(state, look=look, look_trouble=trouble, chosen=chosen)
 
 
 def arrange_rows(state: State) -> State:
@@ -233,10 +258,35 @@ def row_at(state: State, place: int) -> ObjectCount | None:
 def select_row(state: State) -> State:
     """Return the state with the details of the row under the cursor."""
     row = row_at(state, state.cursor)
-    if row is None:
+    return state if row is None else show_details(state, row)
+
+
+def select_finding(state: State) -> State:
+    """Return the state with what the finding under the cursor is about.
+
+    A type has its page; one that only the heap has is shown there.  For others the command
+    that goes deeper is said.
+    """
+    look, snapshot = state.look, state.snapshot
+    if look is None or snapshot is None or not look.findings:
         return state
+    finding = look.findings[state.chosen]
+    names = snapshot.column("name")
+    if finding.subject in names:
+        row = ObjectCount._make(snapshot.rows[names.index(finding.subject)])
+        return show_details(state, row)
+    heap = None if state.history is None else state.history.heap
+    if heap is not None and finding.subject in {use.name for use in heap.latest.types}:
+        shown = replace(state, mode="heap", scroll=0, filter=finding.subject)
+        return arrange_rows(replace(shown, message="c clears the filter"))
+    return replace(state, message=f"in a shell: {finding.command}")
+
+
+def show_details(state: State, row: ObjectCount) -> State:
+    """Return the state with the details of a row."""
+    origin = "findings" if state.mode == "findings" else "table"
     shown = replace(state, mode="details", scroll=0, subject_row=row, anatomy=None)
-    return replace(shown, subject=row.key)
+    return replace(shown, subject=row.key, origin=origin)
 
 
 def make_state_matcher(state: State) -> Callable[[str], bool]:

@@ -11,6 +11,7 @@ from rich.text import Text
 from inspector.screen.cells import cut_to_width
 from inspector.screen.dashboard.actions import FAR
 from inspector.screen.dashboard.details import detail_lines
+from inspector.screen.dashboard.findings_page import findings_lines, visible_range
 from inspector.screen.dashboard.heading import head_lines
 from inspector.screen.dashboard.heap_page import heap_lines
 from inspector.screen.dashboard.keys import BINDINGS, is_applicable
@@ -62,9 +63,25 @@ def clamp_scroll(state: State) -> State:
         top = max(state.cursor - room + 1, min(state.top, state.cursor))
         return replace(state, top=max(0, min(top, max(0, len(state.order) - room))))
     last = max(0, len(PAGES[state.mode](state)) - body_height(state))
+    if state.mode == "findings" and state.look is not None and state.look.findings:
+        return replace(state, scroll=_scroll_to_finding(state, last))
     # At the end of what a program writes one stays at the end.
     end = FAR if state.mode == "output" else last
     return replace(state, scroll=end if state.scroll >= last else state.scroll)
+
+
+def _scroll_to_finding(state: State, last: int) -> int:
+    """Return the lines above the screen where the chosen finding is on it.
+
+    With the first or the last one comes what stands before and after.
+    """
+    findings = () if state.look is None else state.look.findings
+    if state.chosen == 0:
+        return 0
+    if state.chosen == len(findings) - 1:
+        return last
+    first, end = visible_range(state)
+    return min(last, max(end - body_height(state), min(state.scroll, first)))
 
 
 def help_lines(state: State) -> list[Text]:
@@ -132,6 +149,8 @@ def footer_line(state: State) -> Text:
 
 def _describe_place(state: State) -> str:
     """Return which rows are on the screen, of how many, in which order."""
+    if state.mode == "findings" and state.look is not None and state.look.findings:
+        return f"{state.chosen + 1}/{len(state.look.findings)}  F types"
     if state.mode != "table" or state.snapshot is None:
         return "Esc back" if state.mode != "table" else ""
     if not state.order:
@@ -146,6 +165,7 @@ def _describe_place(state: State) -> str:
 
 PAGES: Final[dict[str, Callable[[State], list[Text]]]] = {
     "details": detail_lines,
+    "findings": findings_lines,
     "heap": heap_lines,
     "help": help_lines,
     "output": output_lines,
