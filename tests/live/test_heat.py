@@ -109,7 +109,7 @@ def test_an_export_says_what_hot_says(hammer: Hammer) -> None:
 ALONE = "print(1, flush=True)\nimport collections\nwhile 1: collections.deque()"
 
 
-@pytest.mark.parametrize("version", interpreters(debug=False))
+@pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
 def test_a_type_of_one_thread_contends_with_nobody(version: str) -> None:
     with Restless(python_of(version), "-c", ALONE) as process:
         words = ("hot", process.pid, "--duration", 0.6, "--filter", "collections.deque")
@@ -122,7 +122,7 @@ def test_a_type_of_one_thread_contends_with_nobody(version: str) -> None:
     assert "contends with nobody" in shown
 
 
-@pytest.mark.parametrize("version", interpreters(debug=False))
+@pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
 def test_a_gil_that_is_on_is_said_first_and_nobody_contends(version: str, tmp_path: Path) -> None:
     path = tmp_path / "rounds"
     path.write_bytes(bytes(16))
@@ -189,7 +189,7 @@ def test_types_of_an_extension_are_told_apart_from_outside(
     assert using(what, f"typerefs.{name}") is verdict
 
 
-@pytest.fixture(params=interpreters(debug=False))
+@pytest.fixture(params=interpreters(debug=False, alone=True))
 def puppet(request: pytest.FixtureRequest) -> Iterator[Puppet]:
     with Puppet(python_of(request.param)) as target:
         yield target

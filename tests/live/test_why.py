@@ -28,7 +28,8 @@ SECONDS = 0.7
 PATIENCE = 20.0
 WORKERS = 4
 
-versions = pytest.mark.parametrize("version", interpreters(debug=False))
+versions = pytest.mark.parametrize("version", interpreters(debug=False, alone=True))
+read_by_others = pytest.mark.parametrize("version", interpreters(debug=False))
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def watch(puppet: Restless, seconds: float = SECONDS) -> Parallelism:
     return watch_threads(inspector.attach(puppet.pid), duration=seconds)
 
 
-@versions
+@read_by_others
 def test_stops_of_the_world_are_told_with_the_line_that_asks_for_them(version: str) -> None:
     with apart(version, "stop") as puppet:
         found = watch(puppet)
@@ -53,7 +54,7 @@ def test_stops_of_the_world_are_told_with_the_line_that_asks_for_them(version: s
         assert found.threads.stopped > 0.3
 
 
-@versions
+@read_by_others
 def test_a_lock_is_told_with_its_name_and_the_line_that_waits(version: str) -> None:
     with apart(version, "hold") as puppet:
         first = watch(puppet).findings[0]
@@ -183,7 +184,7 @@ def test_the_list_that_threads_append_to_is_told_by_its_own_lock(version: str) -
             assert lock.lines[0].line == puppet.ready["line"]
 
 
-@versions
+@read_by_others
 def test_the_command_says_it_as_text_and_as_json(version: str) -> None:
     with apart(version, "hold") as puppet:
         words = [sys.executable, "-m", "inspector", "why", str(puppet.pid), "--duration", "0.5"]

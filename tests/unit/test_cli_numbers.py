@@ -13,7 +13,6 @@ from inspector.cli.codes import USAGE
     [
         ("dump abc", "PID must be a number, not 'abc'"),
         ("dump 0", "PID must be 1 or more"),
-        ("why abc", "PID must be a number, not 'abc'"),
         ("dump --limit 1.5", "'1.5' is not a valid whole number"),
         ("replay --reading x file", "'x' is not a valid whole number"),
         ("hot --duration x", "'x' is not a valid number"),
