@@ -69,8 +69,8 @@ def chosen(state: State) -> str:
 
 def test_every_page_says_all_findings_in_its_first_line_the_worst_first() -> None:
     said = (
-        "2 growing: app.Order +976/s · world stopped 88% by app/orm.py:214 · "
-        "2 contended: _thread.lock app.LOCK"
+        "2 growing: app.Order +976/s · world stopped 88% of threads' time by app/orm.py:214 · "
+        "2 contended: _thread.lock app"
     )
     for key in ("F", "m", "h", "enter"):
         assert lines(press_key(found(*ALL), key))[0].startswith(said)

@@ -82,8 +82,9 @@ def _summarize(findings: Sequence[Attention]) -> list[Part]:
         found = [each for each in findings if each.kind == kind]
         if found:
             share = "" if found[0].share is None else f" {found[0].share:.0%}"
-            head = f"{words}{share}"
-            parts.append(Part((f"{head}{_describe_line(found[0])}", head), STYLES[kind]))
+            head, line = f"{words}{share}", _describe_line(found[0])
+            whole = f"{head} of threads' time{line}" if share else f"{head}{line}"
+            parts.append(Part((whole, f"{head}{line}", head), STYLES[kind]))
     rest = [each for each in findings if each.kind in {"lock", "object", "type"}]
     if rest:
         head = f"{len(rest):,} contended"
