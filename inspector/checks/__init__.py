@@ -17,6 +17,11 @@ there; ``balanced`` then means only that no reference is lost.  Where nobody cou
 :class:`~inspector.errors.UnsupportedVersion`.  References that a thread's stack
 holds are not counted on free-threaded builds, and are on the others.
 
+Checks may be made in several threads.  Callables are run one after the other, each check
+waiting for its turn; one that does not come raises :class:`~inspector.errors.Unsettled`.  A block
+does not wait: what another thread may have taken while a check was open there does not fail it,
+and is in ``noticed``.
+
 Looked at are heap types alone, which classes are, and most types of extensions.  Leaked
 instances of static types and built-in containers (a ``bytes`` or a ``dict`` per call) pass:
 CPython does not count references to such types.
@@ -35,6 +40,7 @@ from inspector.checks.problem import CheckFailed, Finding, Problem, Verdict
 from inspector.checks.rules import Rules
 from inspector.checks.screening import Load
 from inspector.checks.support import require_support
+from inspector.checks.turns import Reading, Turn
 from inspector.checks.watched_types import name_of, require_counted_types, watch_counted_type
 from inspector.checks.window import Window
 
@@ -95,8 +101,9 @@ def assert_refcount(subject: type, expected: int) -> None:
 def _count_after_collection(refs: WatchedTypes) -> int:
     """Count one type after a collection."""
     require_support()
-    collect_garbage()
-    return count_watched_type(refs).total
+    with Reading():
+        collect_garbage()
+        return count_watched_type(refs).total
 
 
 def check_refcount_unchanged(*types: type, tolerance: int = 0) -> Window:
@@ -149,16 +156,19 @@ def check_no_leak_per_call(
     require_support()
     _require_positive("repeat", repeat)
     wanted = None if types is None else require_counted_types(types)
-    for _ in times(None, repeat if warmup is None else warmup):
-        factory()
-
-    def run() -> None:
-        for _ in times(None, repeat):
-            factory()
-
     rules = Rules.make(tolerance=tolerance, ignore=ignore)
-    load = Load(run, ROUNDS, "call", repeat)
-    return _make_problem(measure_changes(load, rules, wanted))
+    with Turn() as turn:
+        for _ in times(None, repeat if warmup is None else warmup):
+            factory()
+            turn.go_on()
+
+        def run() -> None:
+            for _ in times(None, repeat):
+                factory()
+                turn.go_on()
+
+        load = Load(run, ROUNDS, "call", repeat)
+        return _make_problem(measure_changes(load, rules, wanted))
 
 
 def assert_no_leak_per_call(

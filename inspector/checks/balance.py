@@ -22,6 +22,7 @@ from inspector.checks.screening import Load
 from inspector.checks.structure import is_immortal
 from inspector.checks.support import find_support
 from inspector.checks.tracker import CountChange, Tracker
+from inspector.checks.turns import Turn
 from inspector.checks.watched_types import is_heap, name_of, watch_counted_type, watch_types
 from inspector.verdict.evidence import Evidence
 
@@ -57,6 +58,12 @@ def check_balance_of_calls(
 
     Raises :class:`NotCounted` when that type is static.
     """
+    with Turn():
+        return _check_balance_alone(factory, calls, threads)
+
+
+def _check_balance_alone(factory: Callable[[], object], calls: int, threads: int) -> list[Finding]:
+    """Check while no other check runs its callable."""
     subject = type(factory())
     if is_heap(subject) and is_immortal(subject):
         return []
@@ -87,7 +94,7 @@ def measure_traffic(
 
     The evidence has no total: one run cannot tell a leak from a cache that is filled once.
     """
-    with Tracker(watch_types((subject,))) as tracker:
+    with Turn() as turn, Tracker(watch_types((subject,))) as tracker:
         change = CountChange(0, {})
 
         def look() -> None:
@@ -99,7 +106,11 @@ def measure_traffic(
 
         call_in_threads(factory, calls, threads, tracker.restart, look)
         window = Evidence(
-            calls=calls * threads, merges=tracker.collections, header=0, contributed=0
+            calls=calls * threads,
+            merges=tracker.collections,
+            header=0,
+            contributed=0,
+            check_beside=turn.beside,
         )
         named = tracker.name_threads(change)
         slots = tracker.restart().slots
@@ -181,18 +192,19 @@ def check_balance_of_runs(load: Load, types: Iterable[type]) -> list[Finding]:
     if not find_support().threads:
         return []
     refs = watch_types(types)
-    with Tracker(refs, threads=True) as tracker:
+    with Turn() as turn, Tracker(refs, threads=True) as tracker:
         before = tracker.restart()
         runs: list[dict[int, CountChange]] = []
         merges = 0
         for _ in range(load.repeat):
             tracker.restart()
             load.run()
+            turn.go_on()
             _, moved = tracker.read_changes()
             blurred = tracker.collections * max(len(tracker.labels) - 1, 0)
             runs.append(_drop_blurred(moved, blurred))
             merges += tracker.collections + tracker.ended_threads
-        window = Evidence(stated=True, steps=load.repeat, merges=merges)
+        window = Evidence(stated=True, steps=load.repeat, merges=merges, check_beside=turn.beside)
         findings = []
         for number, ref in enumerate(refs):
             subject = ref()

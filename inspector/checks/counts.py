@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import inspector
 from inspector.checks.support import require_support
+from inspector.checks.turns import Reading
 from inspector.checks.watched_types import (
     WatchedTypes,
     is_counted,
@@ -108,6 +109,11 @@ def read_all_counts() -> Counts:
 
     A new class without a unique id is missed until a class with one is made.
     """
+    with Reading():
+        return _read_all_counts()
+
+
+def _read_all_counts() -> Counts:
     # The types are nearly always those of the last call; an unchanged table of unique ids
     # tells so without a walk over all types.
     if _last_watched and _last_watched[0].complete_table:
@@ -133,12 +139,13 @@ def read_counts(refs: WatchedTypes, *, exact: bool = True) -> Counts:
     be wrong.  Raises :class:`UnsupportedVersion` where nobody counts, and
     :class:`Unsettled` for counts that do not settle.
     """
-    if not require_support().threads:
-        return Counts(refs, _read_refcounts(refs.alive()), refs.slots, {}, {})
-    reader = _slot_reader(os.getpid())
-    return retry_reading(
-        lambda _: _read_once(reader, refs, exact=exact), patient=False, advice=ADVICE
-    )
+    with Reading():
+        if not require_support().threads:
+            return Counts(refs, _read_refcounts(refs.alive()), refs.slots, {}, {})
+        reader = _slot_reader(os.getpid())
+        return retry_reading(
+            lambda _: _read_once(reader, refs, exact=exact), patient=False, advice=ADVICE
+        )
 
 
 def _read_once(reader: SlotReader, refs: WatchedTypes, *, exact: bool) -> Counts:

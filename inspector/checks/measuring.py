@@ -25,6 +25,7 @@ from inspector.checks.problem import Finding
 from inspector.checks.screening import Load, Screen, Suspects
 from inspector.checks.support import find_support
 from inspector.checks.tracker import Tracker
+from inspector.checks.turns import Reading, Turn
 from inspector.checks.watched_types import WatchedTypes, find_all_types, is_own, name_of
 from inspector.verdict.evidence import Evidence
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from inspector.checks.counts import Counts
     from inspector.checks.rules import Rules
     from inspector.checks.tracker import CountChange
+    from inspector.checks.turns import Check
     from inspector.verdict.judge import Judgement
 
 __all__ = ["confirm_suspects", "measure_changes"]
@@ -47,54 +49,68 @@ def measure_changes(load: Load, rules: Rules, types: Iterable[type] | None = Non
     Looks at ``types``, by default at all types, classes that are created and stay
     included.  The caller has warmed up.
     """
-    with Screen(types) as screen:
-        for _ in range(load.repeat):
-            load.run()
-        suspects = screen.suspects(rules, load)
-    return confirm_suspects(load, rules, suspects) if suspects else []
+    with Turn() as turn:
+        with Screen(types) as screen:
+            for _ in range(load.repeat):
+                load.run()
+                turn.go_on()
+            suspects = screen.suspects(rules, load)
+        return confirm_suspects(load, rules, suspects) if suspects else []
 
 
 def confirm_suspects(load: Load, rules: Rules, suspects: Suspects) -> list[Finding]:
     """Run again, with a collection after each run; return what moved in every run."""
+    with Turn() as turn:
+        return _confirm_alone(load, rules, suspects, turn)
+
+
+def _confirm_alone(load: Load, rules: Rules, suspects: Suspects, turn: Check) -> list[Finding]:
+    """Run again while no other check runs its callable."""
     refs = WatchedTypes(suspects.refs)
     run = _RepeatedRuns(load, rules, refs)
     with Tracker(refs, threads=True) as tracker:
         beside = tracker.labels.keys() - {threading.get_native_id()}
-        collect_garbage()
-        names = _class_names() if suspects.classes else Counter()
-        visible = find_holders(refs)
-        first = last = tracker.restart()
+        with Reading():
+            collect_garbage()
+            names = _class_names() if suspects.classes else Counter()
+            visible = find_holders(refs)
+            first = last = tracker.restart()
         begin = time.perf_counter()
         for _ in range(load.repeat):
             load.run()
-            collect_garbage()
-            now = read_counts(refs)
-            run.step(last, now)
-            last = now
-            born = _class_names() - names if suspects.classes else Counter()
-            run.born.append(born)
-            if not run.steps and not any(run.classes().values()):
-                return []
+            turn.go_on()
+            with Reading():
+                collect_garbage()
+                now = read_counts(refs)
+                run.step(last, now)
+                last = now
+                run.born.append(_class_names() - names if suspects.classes else Counter())
+                if not run.steps and not any(run.classes().values()):
+                    return []
         seconds = time.perf_counter() - begin
         _, moved = tracker.read_changes()
-        merges = tracker.collections + tracker.ended_threads
-        window = Evidence(
-            seconds=seconds, collected=True, merges=merges, ended=tracker.ended_threads
-        )
         idle = run.find_idle(moved, beside, seconds)
-        holding = find_holders(refs)
+        window = Evidence(
+            seconds=seconds,
+            collected=True,
+            merges=tracker.collections + tracker.ended_threads,
+            ended=tracker.ended_threads,
+            check_beside=turn.beside,
+        )
         findings = []
-        for number in run.steps:
-            evidence = run.evidence(number, window, first)
-            if number in moved:
-                evidence = add_traffic(evidence, [moved[number]], beside)
-            evidence = add_holders(evidence, visible[number], holding[number])
-            evidence = evidence._replace(idle=idle.get(number))
-            judged = judge_as(evidence, LOSSES)
-            if judged is not None:
-                named = tracker.name_threads(moved.get(number))
-                findings.append(run.finding(number, judged, (first, last), named))
-    return findings + run.class_findings(names, window)
+        with Reading():
+            holding = find_holders(refs)
+            for number in run.steps:
+                evidence = run.evidence(number, window, first)
+                if number in moved:
+                    evidence = add_traffic(evidence, [moved[number]], beside)
+                evidence = add_holders(evidence, visible[number], holding[number])
+                evidence = evidence._replace(idle=idle.get(number))
+                judged = judge_as(evidence, LOSSES)
+                if judged is not None:
+                    named = tracker.name_threads(moved.get(number))
+                    findings.append(run.finding(number, judged, (first, last), named))
+            return findings + run.class_findings(names, window)
 
 
 class _RepeatedRuns:
@@ -185,8 +201,9 @@ class _RepeatedRuns:
         last = read_counts(self.refs)
         for _ in range(self.load.repeat):
             time.sleep(seconds / self.load.repeat)
-            collect_garbage()
-            now = read_counts(self.refs)
+            with Reading():
+                collect_garbage()
+                now = read_counts(self.refs)
             changes = find_changes(last, now)
             for number in asked:
                 if changes.get(number, 0) <= 0:

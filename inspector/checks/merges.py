@@ -96,12 +96,12 @@ class Merges:
         self._last: Arrays = {}
         """The arrays at the end of the step before; a merge has emptied those left out."""
         self._previous: Any = None
-        self._open = False
+        self.is_open = False
 
     def begin(self) -> None:
         """Begin to listen."""
         self.restart()
-        self._open = True
+        self.is_open = True
         gc.callbacks.append(self._collecting)
         if self._threads:
             self._previous = threading.getprofile()
@@ -109,11 +109,19 @@ class Merges:
 
     def end(self) -> None:
         """Listen no more."""
-        self._open = False
+        self.is_open = False
         if self._collecting in gc.callbacks:
             gc.callbacks.remove(self._collecting)
         if self._threads and threading.getprofile() == self._started:
-            threading.setprofile(self._previous)
+            threading.setprofile(self.find_hook())
+
+    def find_hook(self) -> Callable[..., object] | None:
+        """Return the profile function from before; not that of another one that has ended."""
+        owner = getattr(self._previous, "__self__", None)
+        if isinstance(owner, Merges) and not owner.is_open:
+            return owner.find_hook()
+        hook: Callable[..., object] | None = self._previous
+        return hook
 
     def restart(self) -> None:
         """Forget what was merged and used so far."""
@@ -227,13 +235,13 @@ class Merges:
         """Run at a new thread's first event: leave something that its end destroys."""
         sys.setprofile(self._previous)
         self._tell()
-        if self._open and os.getpid() == self._pid:
+        if self.is_open and os.getpid() == self._pid:
             self._do_locked(self.look)
         self._local.last = _ThreadEnd(self._ending)
 
     def _ending(self) -> None:
         """Note the contributions of the calling thread, which ends."""
-        if self._open and os.getpid() == self._pid:
+        if self.is_open and os.getpid() == self._pid:
             self._tell()
             if not self._do_locked(self._note_end):
                 self.ended += 1

@@ -6,12 +6,12 @@ collection inside the screen may free garbage from before: what it frees is read
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from inspector.checks.counts import find_changes, read_all_counts, read_counts
+from inspector.checks.turns import Reading, try_reading
 from inspector.checks.watched_types import name_of, watch_types
 from inspector.errors import InspectorError
 
@@ -64,11 +64,12 @@ class Screen:
         """By position, as the latest question found them."""
 
     def __enter__(self) -> Self:
-        if OLDEST:
-            gc.collect(OLDEST - 1)  # what is young and garbage now cannot be freed inside
-        self._before = (
-            read_all_counts() if self._types is None else read_counts(watch_types(self._types))
-        )
+        with Reading():
+            if OLDEST:
+                gc.collect(OLDEST - 1)  # what is young and garbage now cannot be freed inside
+            self._before = (
+                read_all_counts() if self._types is None else read_counts(watch_types(self._types))
+            )
         gc.callbacks.append(self._collecting)
         return self
 
@@ -82,11 +83,12 @@ class Screen:
 
     def suspects(self, rules: Rules, load: Load) -> Suspects:
         """Return the types that changed by no less than ``load.repeat`` runs of a leak would."""
-        now = read_counts(self._before.refs)
-        self._changes = find_changes(self._before, now)
-        for number, change in self._freed.items():
-            self._changes[number] = self._changes.get(number, 0) - change
-        return self._suspects(rules, load, now)
+        with Reading():
+            now = read_counts(self._before.refs)
+            self._changes = find_changes(self._before, now)
+            for number, change in self._freed.items():
+                self._changes[number] = self._changes.get(number, 0) - change
+            return self._suspects(rules, load, now)
 
     def fewer(self, suspects: Suspects) -> list[TypeRef]:
         """Return those of the latest suspects that lost references."""
@@ -103,14 +105,15 @@ class Screen:
 
         To be asked after a collection; right if there was no garbage before.
         """
-        now = read_counts(self._before.refs)
-        self._changes = {}
         growth: dict[int, int] = {}
-        for number, change in find_changes(self._before, now).items():
-            if change > 0:
-                self._changes[number] = change
-                growth[id(self._before.refs[number])] = change
-        suspects = self._suspects(rules, load, now)
+        with Reading():
+            now = read_counts(self._before.refs)
+            self._changes = {}
+            for number, change in find_changes(self._before, now).items():
+                if change > 0:
+                    self._changes[number] = change
+                    growth[id(self._before.refs[number])] = change
+            suspects = self._suspects(rules, load, now)
         named: dict[str, int] = {}
         for ref in suspects.refs:
             subject = ref()
@@ -133,13 +136,25 @@ class Screen:
         """Note what a collection frees."""
         if info["generation"] < OLDEST:
             return
-        # An error would be shown as one of the collector; without this reading the
-        # screen is blurred, no more.
-        with contextlib.suppress(InspectorError):
-            now = read_counts(self._before.refs, exact=False)
-            if phase == "start":
-                self._start = now
-            elif self._start is not None:
-                for number, change in find_changes(self._start, now).items():
-                    self._freed[number] = self._freed.get(number, 0) + min(change, 0)
-                self._start = None
+        # Another thread that reads may collect, which does nothing while this one does.
+        held = try_reading()
+        if held is None:
+            self._start = None
+            return
+        try:
+            self._note_freed(phase)
+        except InspectorError:
+            # An error would be shown as one of the collector; without this reading the
+            # screen is blurred, no more.
+            self._start = None
+        finally:
+            held.release()
+
+    def _note_freed(self, phase: str) -> None:
+        now = read_counts(self._before.refs, exact=False)
+        if phase == "start":
+            self._start = now
+        elif self._start is not None:
+            for number, change in find_changes(self._start, now).items():
+                self._freed[number] = self._freed.get(number, 0) + min(change, 0)
+            self._start = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from inspector.checks.counts import Counts, find_changes, read_counts
 from inspector.checks.merges import Merges
+from inspector.checks.turns import Reading
 from inspector.errors import Unsettled
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ class Tracker:
         """
         self._label()
         merges = self._merges
-        with merges.lock:
+        # The other way round, what waits for the lock would wait for the readings of others.
+        with Reading(), merges.lock:
             while True:
                 if restart:
                     merges.restart()

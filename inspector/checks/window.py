@@ -19,6 +19,7 @@ from inspector.checks.evidence import (
 from inspector.checks.holders import find_holders
 from inspector.checks.problem import CheckFailed, Finding, Problem
 from inspector.checks.tracker import Tracker, thread_labels
+from inspector.checks.turns import Reading, open_check
 from inspector.checks.watched_types import find_all_types, is_own, name_of, watch_types
 from inspector.verdict.evidence import Evidence
 
@@ -49,6 +50,17 @@ class Window:
         self.noticed: tuple[Finding, ...] = ()
 
     def __enter__(self) -> Self:
+        self._check = open_check()
+        try:
+            with Reading():
+                self._open()
+        except BaseException:
+            self._check.end()
+            raise
+        return self
+
+    def _open(self) -> None:
+        """Read what is there before the block."""
         self._beside = thread_labels().keys() - {threading.get_native_id()}
         read_counts(watch_types(self._types))  # the first reading of a process leaves things behind
         collect_garbage()
@@ -59,7 +71,6 @@ class Window:
         self._tracker = Tracker(refs, threads=True)
         self._tracker.__enter__()
         self._before = self._tracker.restart()
-        return self
 
     def __exit__(
         self,
@@ -71,10 +82,12 @@ class Window:
         try:
             if error is not None:
                 return
-            collect_garbage()
-            findings, self.noticed = split_findings(self._findings())
+            with Reading():
+                collect_garbage()
+                findings, self.noticed = split_findings(self._findings())
         finally:
             self._tracker.__exit__(kind, error, traceback)
+            self._check.end()
         if findings:
             self.problem = Problem(findings, noticed=self.noticed)
             if self._raises:
@@ -90,6 +103,7 @@ class Window:
             collected=True,
             merges=self._tracker.collections + ended,
             ended=ended,
+            check_beside=self._check.beside,
         )
         born = [] if self._names is None else self._born(self._names, window)
         refs = self._before.refs

@@ -9,6 +9,7 @@ import pytest
 from inspector import checks
 from inspector.checks.counts import collect_garbage, count_references, count_watched_type
 from inspector.checks.support import find_support
+from inspector.checks.turns import Reading
 from inspector.checks.watched_types import watch_counted_type
 from inspector.plugin.settings import settings_of
 
@@ -49,8 +50,9 @@ def make_type_refcounts() -> TypeRefcounts:
     def type_refcounts(subject: type, /) -> int:
         refs = watch_counted_type(subject)
         del subject  # with the GIL, frames hold references like anybody
-        collect_garbage()
-        return count_watched_type(refs).total
+        with Reading():
+            collect_garbage()
+            return count_watched_type(refs).total
 
     type_refcounts.count = count_references  # type: ignore[attr-defined]
     type_refcounts.unchanged = checks.assert_refcount_unchanged  # type: ignore[attr-defined]

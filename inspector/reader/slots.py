@@ -6,7 +6,6 @@ hundred microseconds, without a pause.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from inspector.errors import MemoryFault
@@ -55,15 +54,20 @@ class SlotReader:
         Raises :class:`OutdatedPlan`, :class:`MemoryFault` or :class:`LayoutError`.
         """
         plan, self._plan = self._plan, None
-        reading = None
-        if plan is not None:
-            with suppress(OutdatedPlan, MemoryFault):
-                reading = read_plan(self._memory, self._layout, plan)
+        reading = None if plan is None else self._try_plan(plan)
         if reading is None:
             plan = make_plan(self._memory, self._layout, self._interpreter, NO_OBJECTS)
             reading = read_plan(self._memory, self._layout, plan)
         self._plan = plan
         return reading
+
+    def _try_plan(self, plan: Plan) -> Reading | None:
+        """Read by a plan from before; None if it does not hold any more."""
+        # No context manager: it is an instance of a type that may be among those counted.
+        try:
+            return read_plan(self._memory, self._layout, plan)
+        except (OutdatedPlan, MemoryFault):
+            return None
 
     def read_again(self, before: Reading) -> Reading:
         """Read the ranges of a reading again; raise :class:`OutdatedPlan` if they have changed."""

@@ -42,9 +42,9 @@ MANY_THREADS: Final = 64
 class Stacks(NamedTuple):
     """Deferred references of all threads."""
 
-    by_thread: dict[int, Counter[int]]
+    by_thread: dict[int, dict[int, int]]
     """Native thread id -> address of an object -> uncounted references."""
-    doubtful: Counter[int]
+    doubtful: dict[int, int]
     """Address of an object -> those of them in frames that were running."""
 
 
@@ -168,7 +168,10 @@ def count_stacks(
         doubtful.update(stack.doubtful)
     if changed:
         raise StacksChanged(changed, slots)
-    return None if hidden else Stacks(found, doubtful)
+    if hidden:
+        return None
+    # A reading is kept for the next one: in the own process checks would count its counters.
+    return Stacks({native: dict(count) for native, count in found.items()}, dict(doubtful))
 
 
 def _read_unchanged_list(

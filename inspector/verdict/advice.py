@@ -43,6 +43,11 @@ _MEANINGS = {
     "the type as expected",
 }
 
+_CHECK_BESIDE = (
+    "another check of this process was open at the same time in another thread, and may have "
+    "taken them: let one end before the other begins"
+)
+
 
 def explain_verdict(verdict: Verdict) -> str:
     """Return what a verdict means in general, without the numbers of a type."""
@@ -65,6 +70,8 @@ def advise_on_type(verdict: Verdict, evidence: Evidence) -> str:
         if verdict is Verdict.PLAIN_DECREF and base:
             sentence = sentence.replace("its tp_dealloc", f"the tp_dealloc that it has of {base}")
         sentence = f"{sentence}; {_describe_contention(evidence)}"
+    elif verdict is Verdict.BACKGROUND and evidence.check_beside:
+        sentence = _CHECK_BESIDE
     elif verdict is Verdict.HOT_HEADER:
         sentence = f"{sentence}; {_describe_contention(evidence, who_is_known=False)}"
     return sentence
@@ -142,6 +149,8 @@ def _describe_garbage(evidence: Evidence) -> str:
 
 def _advise_on_growth(evidence: Evidence, sentence: str) -> str:
     lost = evidence.lost
+    if evidence.check_beside:
+        return f"{sentence}; {_CHECK_BESIDE}"
     if evidence.frozen:
         hidden = f"what {_plural(evidence.frozen, 'frozen object')} (gc.freeze) hold was not seen"
         return f"{hidden}: {sentence}"

@@ -113,6 +113,9 @@ class Evidence(NamedTuple):
     """Of the change, counted by threads that run beside what is checked."""
     own: int = 0
     """Of the change, counted by the thread that checks."""
+    check_beside: bool = False
+    """Another check of the process was open meanwhile in another thread: what it runs, and
+    what it needs itself, is in the change."""
     idle: bool | None = None
     """Whether the total grew as well while nothing was run; None where nobody waited."""
 

@@ -47,6 +47,18 @@ HIDDEN: Final = 0.25
 """Share of lost references, at most, that words left from before hide from one reading and
 not from the next."""
 
+OF_NUMBERS: Final = frozenset(
+    {
+        Verdict.OVER_DECREF,
+        Verdict.LEAKING,
+        Verdict.KEPT,
+        Verdict.GROWING,
+        Verdict.CHANGED,
+        Verdict.HOT_HEADER,
+    }
+)
+"""Verdicts on numbers alone, which may be the doing of another check."""
+
 PER_INSTANCE: Final = 2
 """References to its class that an instance may hold: its ``ob_type``, and an attribute."""
 
@@ -79,6 +91,8 @@ class Judgement(NamedTuple):
 def judge(evidence: Evidence) -> Judgement | None:
     """Return the verdict on an object, or None where its evidence says nothing."""
     verdict = _choose(evidence)
+    if verdict is not None and verdict in OF_NUMBERS and evidence.check_beside:
+        verdict = _weaken(verdict, evidence)
     return None if verdict is None else Judgement(verdict, evidence)
 
 
@@ -204,6 +218,24 @@ def _is_background(evidence: Evidence) -> bool:
     asked = evidence.idle is False and len(evidence.runs) > 1
     its_own = the_same and (evidence.own >= total or asked)
     return evidence.beside >= total and not its_own
+
+
+def _weaken(verdict: Verdict, evidence: Evidence) -> Verdict:
+    """Return what is left of a verdict where another check took references meanwhile.
+
+    The checking thread's own are its doing, and so is the same change in each of several runs,
+    unless threads from before counted it.  Who holds them cannot be told of a part alone.
+    """
+    if verdict is Verdict.HOT_HEADER:
+        return Verdict.BACKGROUND
+    total = evidence.total or 0
+    same = len(evidence.runs) > 1 and len(set(evidence.runs)) == 1
+    if same and abs(evidence.beside) < abs(total):
+        return verdict
+    own = evidence.own if total > 0 else -evidence.own
+    if own >= abs(total):
+        return verdict
+    return Verdict.GROWING if own > 0 and total > 0 else Verdict.BACKGROUND
 
 
 def _least_traffic(evidence: Evidence) -> float:

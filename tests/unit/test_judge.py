@@ -154,6 +154,41 @@ CASES = {
         Evidence(total=30, runs=(10, 10, 10), idle=True),
         Verdict.BACKGROUND,
     ),
+    "what may be another check's doing accuses nobody": (
+        Evidence(total=3, stated=True, collected=True, held=0, check_beside=True),
+        Verdict.BACKGROUND,
+    ),
+    "what may have been lost beside another check is no over-decref": (
+        Evidence(
+            total=-30,
+            before=9,
+            contributed=30,
+            deallocator="header",
+            stated=True,
+            check_beside=True,
+        ),
+        Verdict.BACKGROUND,
+    ),
+    "what the checking thread took beside another check is its own doing": (
+        Evidence(total=3, own=3, stated=True, collected=True, held=0, check_beside=True),
+        Verdict.LEAKING,
+    ),
+    "what it took a part of beside another check is growth, and who holds it is unknown": (
+        Evidence(total=3, own=1, stated=True, collected=True, held=0, check_beside=True),
+        Verdict.GROWING,
+    ),
+    "the same in every run is the doing of the runs, also beside another check": (
+        Evidence(total=30, runs=(10, 10, 10), held=0, collected=True, check_beside=True),
+        Verdict.LEAKING,
+    ),
+    "unless threads from before the runs counted it": (
+        Evidence(total=30, runs=(10, 10, 10), beside=30, idle=False, held=30, check_beside=True),
+        Verdict.BACKGROUND,
+    ),
+    "a header beside another check is not hot": (
+        Evidence(header=900, calls=1000, check_beside=True),
+        Verdict.BACKGROUND,
+    ),
     "a count that is not as stated has changed": (
         Evidence(total=-3, stated=True),
         Verdict.CHANGED,
