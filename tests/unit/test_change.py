@@ -124,6 +124,18 @@ def test_processes_of_different_ages_are_compared_per_second() -> None:
     assert compare_paces(old, grow(5, start=10, target=OTHER)) == []
 
 
+def test_what_is_not_counted_has_no_pace() -> None:
+    no_heap = compare_paces(grow(5, start=0), grow(50, start=0, target=OTHER))
+    assert (no_heap[0].instances_before, no_heap[0].instances_change) == (None, None)
+    rows = [
+        snapshot(ORDER, heap=heap(n, use("builtins.dict", number)), taken_ns=n * SECOND)
+        for n, number in enumerate((100, 100, 900))
+    ]
+    (builtin,) = compare_paces(Stretch(rows[0], rows[1]), Stretch(rows[1], rows[2]))
+    assert (builtin.name, builtin.before, builtin.after) == ("builtins.dict", None, None)
+    assert (builtin.instances_before, builtin.instances_after) == (0.0, 800.0)
+
+
 def record(path: Path, *readings: Snapshot) -> str:
     with RecordingWriter(str(path), {}) as writer:
         for reading in readings:
