@@ -23,6 +23,9 @@ SMALL: Final = 0.005
 """Shares below are no cost that anybody could win back."""
 PARALLEL: Final = 1.5
 """Threads that run at the same time, on average, from which on they run side by side."""
+LACKING: Final = 0.5
+"""Processors that threads want and do not get, on average, from which on that is said."""
+ELSEWHERE: Final = "other processes had the rest, or the machine gave no more"
 INDENT: Final = 4
 STYLES: Final = {"stop-the-world": "bold red", "gil": "bold red", "lock": "bold yellow"}
 LINES_OF: Final = {
@@ -66,10 +69,19 @@ def _describe_freedom(found: Parallelism) -> str:
     if time.running >= PARALLEL:
         used = "?" if found.processors_used is None else f"{found.processors_used:.1f}"
         of = "?" if found.processors is None else f"{found.processors:g}"
-        return f"{text}: {time.running:.1f} run side by side, on {used} of {of} processors"
+        text = f"{text}: {time.running:.1f} run side by side, on {used} of {of} processors"
+        return f"{text}; {ELSEWHERE}" if _lacks_processors(found) else text
     if time.running > SMALL:
         return f"{text}: {time.running:.1f} of them runs, the others wait for work or sleep"
     return f"{text}: none of them wants to run, all wait for work or sleep"
+
+
+def _lacks_processors(found: Parallelism) -> bool:
+    """Whether threads that could run got clearly less of the processors than there are."""
+    if found.processors_used is None or found.processors is None:
+        return False
+    possible = min(found.threads.running, found.processors)
+    return possible - found.processors_used >= LACKING
 
 
 def _describe_threads(time: ThreadTime) -> str:

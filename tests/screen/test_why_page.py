@@ -55,6 +55,13 @@ def test_nothing_is_an_answer(running: float, said: str) -> None:
     assert "not visible from here: spinning" in shown
 
 
+def test_threads_that_get_too_few_processors_are_told_apart() -> None:
+    said = "2 processors; other processes had the rest, or the machine gave no more"
+    assert said in page(running=2.0, used=0.8)
+    for enough in (1.9, None):
+        assert said not in page(running=2.0, used=enough)
+
+
 def test_what_costs_nothing_is_said_to() -> None:
     shown = page(finding("stop-the-world", 0.0), running=2.0)
     assert "stop-the-world  costs nothing" in shown
