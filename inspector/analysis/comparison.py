@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.analysis.change import find_changes
 from inspector.snapshots.html_table import format_known, make_html_table
+from inspector.snapshots.name_search import find_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +45,13 @@ class Comparison:
         return len(self.changes)
 
     def __getitem__(self, name: str) -> Change:
-        """Return the change of the object of this name; raise KeyError if it did not change."""
+        """Return the change of the object of a name, or of the end of one after a dot.
+
+        Raises KeyError if it did not change, or several names end so.
+        """
+        names = find_names({change.name for change in self.changes}, name)
         for change in self.changes:
-            if change.name == name:
+            if names == [change.name]:
                 return change
         raise KeyError(name)
 

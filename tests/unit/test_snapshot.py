@@ -166,6 +166,7 @@ def test_one_snapshot_minus_another_is_what_changed() -> None:
     found = target.snapshot() - before
     assert [(each.name, each.growth) for each in found] == [("app.Class0", 9)]
     assert (len(found), found["app.Class0"].after) == (1, 31)
+    assert found["Class0"] == found["app.Class0"]
     assert "app.Class0 +9" in repr(found)
     assert "<td" in found._repr_html_()
     assert len(found.top(0)) == 0
