@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import inspector
 from inspector.analysis.traffic import count_merges
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from inspector.verdict.evidence import Evidence
 
 __all__ = ["RunWatcher"]
+
+
+OWN_VARIES: Final = 4
+"""How many times its estimate inspector's own part in such a type may be."""
 
 
 class RunWatcher:
@@ -222,9 +226,10 @@ class RunWatcher:
             return False
         _, threads = self._change(row, now)
         _, own = self._own(row.address)
-        # Inspector's own part varies, most of all for types that its modules brought.
+        # Inspector's own part varies, most of all for types that its modules brought: it also
+        # reads when threads begin, of which no estimate is made.
         if self._is_ours(row.name):
-            return abs(threads) > max(ENOUGH, abs(own))
+            return abs(threads) > max(ENOUGH, OWN_VARIES * abs(own))
         return abs(threads) > max(ENOUGH if own else 0, abs(own) // 2)
 
     def _is_ours(self, name: str) -> bool:
