@@ -30,7 +30,7 @@ from inspector.errors import Unsettled
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Check", "Reading", "Turn", "open_check", "try_reading"]
+__all__ = ["AROUND", "Check", "Reading", "Turn", "open_check", "try_reading"]
 
 PATIENCE: Final = 60.0
 """Seconds that a check waits for its turn while the one before it does not get on."""
@@ -74,13 +74,13 @@ class Check:
         for other in _process.find_open():
             if other is not self and not other.is_around(self):
                 other.beside = self.beside = True
-        _around.set(self)
+        AROUND.set(self)
 
     def end(self) -> None:
         """Be open no more."""
         self.ended = True
         _process.open.pop(self._key, None)
-        _around.set(_find_around())
+        AROUND.set(_find_around())
 
     def is_around(self, other: Check) -> bool:
         """Whether another check is inside of this one."""
@@ -125,7 +125,7 @@ class _Process:
         self.open = {}
         self.reading = threading.RLock()
         self.check.turn = threading.RLock()
-        check = _around.get()
+        check = AROUND.get()
         while check is not None:
             check.turn = threading.RLock()
             check = check.around
@@ -133,13 +133,14 @@ class _Process:
 
 _keys: Final = itertools.count()
 _process: Final = _Process()
-_around: Final[ContextVar[Check | None]] = ContextVar("_around", default=None)
+AROUND: Final[ContextVar[Check | None]] = ContextVar("inspector_check", default=None)
+"""The innermost check around what runs in a context."""
 os.register_at_fork(after_in_child=_process.forget_threads)
 
 
 def _find_around() -> Check:
     """Return the innermost check that is open around this thread, or the process."""
-    check = _around.get()
+    check = AROUND.get()
     while check is not None and check.ended:  # a thread may outlive the check that started it
         check = check.around
     return check or _process.check
