@@ -41,14 +41,6 @@ FAULTS: Final = {
 """What ``--fail-on`` may name."""
 
 
-def _known_faults(words: str | None) -> str | None:
-    """Refuse words that are no verdict."""
-    for word in (words or "leak").split(","):
-        if word.strip() not in FAULTS:
-            raise typer.BadParameter(f"{word.strip()!r} is none of {', '.join(FAULTS)}")
-    return words
-
-
 TargetArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -108,7 +100,7 @@ FailOption = Annotated[
     typer.Option(
         "--fail-on",
         metavar="WORD[,WORD]",
-        callback=_known_faults,
+        callback=options.words_among(FAULTS),
         autocompletion=complete_words(FAULTS),
         help=f"End with status 9 if any type has such a verdict: {', '.join(FAULTS)} (for a "
         "type that could not be instantiated).",
@@ -144,7 +136,7 @@ def audit_(
     if as_json and as_markdown:
         raise typer.BadParameter("either --json or --markdown")
     made = [_split_assignment(assignment) for assignment in make or ()]
-    faults = [fault.strip() for fault in (fail_on or "").split(",") if fault.strip()]
+    faults = options.split_words(fail_on)
     planned = partial(
         _make_plan,
         targets or (),

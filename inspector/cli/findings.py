@@ -12,7 +12,7 @@ import inspector
 from inspector.analysis.findings import KINDS
 from inspector.cli import options
 from inspector.cli.command import Command
-from inspector.cli.completion import complete_pids, complete_words
+from inspector.cli.completion import complete_words
 from inspector.errors import FaultFound
 from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.streams import standard_output
@@ -42,24 +42,9 @@ class FindingsCommand(Command):
         return super().collect_usage_pieces(ctx)[:1]
 
 
-def _check_kinds(words: str | None) -> str | None:
-    """Refuse words that are no kind of finding."""
-    for word in words.split(",") if words else ():
-        options.one_of(KINDS)(word.strip())
-    return words
-
-
 def findings(
     context: typer.Context,
-    pid: Annotated[
-        int,
-        typer.Argument(
-            metavar="PID",
-            parser=options.process_id,
-            autocompletion=complete_pids,
-            help="The process.",
-        ),
-    ],
+    pid: options.RequiredPidArgument,
     *,
     duration: Annotated[
         float,
@@ -78,7 +63,7 @@ def findings(
         typer.Option(
             "--fail-on",
             metavar="KIND[,KIND]",
-            callback=_check_kinds,
+            callback=options.words_among(KINDS),
             autocompletion=complete_words(KINDS),
             help=f"End with status 9 if there is one of these: {', '.join(KINDS)}. What keeps "
             "threads apart counts from 5 % of their time on.",
@@ -99,7 +84,7 @@ def findings(
     terminal the first lines come after two seconds. Each finding names the command that tells
     more.
     """
-    kinds = [word.strip() for word in fail_on.split(",")] if fail_on else []
+    kinds = options.split_words(fail_on)
     context.obj.append(
         partial(print_first_look, pid, duration, pause_limit, kinds, as_json, blocking=blocking)
     )

@@ -10,7 +10,6 @@ import typer
 
 import inspector
 from inspector.cli import options
-from inspector.cli.completion import complete_pids
 from inspector.cli.histo import MemoryOption
 from inspector.cli.leaks import MEGABYTE, ValuesOption
 from inspector.reader.target import PAUSE_LIMIT
@@ -43,15 +42,7 @@ def holders(
             help="A type, for all of its instances, or the address 0x… of one object.",
         ),
     ],
-    pid: Annotated[
-        int,
-        typer.Argument(
-            metavar="PID",
-            parser=options.process_id,
-            autocompletion=complete_pids,
-            help="The process.",
-        ),
-    ],
+    pid: options.RequiredPidArgument,
     *,
     limit: options.LimitOption = None,
     as_json: options.JsonOption = False,

@@ -12,7 +12,7 @@ import typer
 import inspector
 from inspector.analysis.leak_growth import compare_leaks, find_faults, select_leaks
 from inspector.cli import options
-from inspector.cli.completion import complete_pids, complete_words
+from inspector.cli.completion import complete_words
 from inspector.cli.histo import MemoryOption
 from inspector.errors import FaultFound
 from inspector.reader.target import PAUSE_LIMIT
@@ -57,25 +57,9 @@ class LeakQuestion(NamedTuple):
     faults: tuple[str, ...]
 
 
-def _known_faults(words: str | None) -> str | None:
-    """Refuse words that are no fault."""
-    for word in (words or FAULTS[0]).split(","):
-        if word.strip() not in FAULTS:
-            raise typer.BadParameter(f"{word.strip()!r} is none of {', '.join(FAULTS)}")
-    return words
-
-
 def leaks(
     context: typer.Context,
-    pid: Annotated[
-        int,
-        typer.Argument(
-            metavar="PID",
-            parser=options.process_id,
-            autocompletion=complete_pids,
-            help="The process.",
-        ),
-    ],
+    pid: options.RequiredPidArgument,
     *,
     filters: options.FilterOption = None,
     limit: options.LimitOption = None,
@@ -105,7 +89,7 @@ def leaks(
         typer.Option(
             "--fail-on",
             metavar="KIND[,KIND]",
-            callback=_known_faults,
+            callback=options.words_among(FAULTS),
             autocompletion=complete_words(FAULTS),
             help="End with status 9 if there are lost references of types (lost), orphans, or "
             "either growing between two readings. Needs --blocking.",
@@ -133,7 +117,7 @@ def leaks(
         raise typer.BadParameter("--interval and --baseline exclude each other")
     if fail_on and not blocking:
         raise typer.BadParameter("--fail-on needs --blocking: nothing else is proved")
-    faults = tuple(word.strip() for word in fail_on.split(",")) if fail_on else ()
+    faults = options.split_words(fail_on)
     if "growing" in faults and interval is None and baseline is None:
         raise typer.BadParameter("--fail-on growing needs --interval or --baseline")
     question = LeakQuestion(

@@ -34,6 +34,7 @@ __all__ = [
     "OnceOption",
     "PauseLimitOption",
     "PidArgument",
+    "RequiredPidArgument",
     "RetriesOption",
     "SortOption",
     "ThreadsOption",
@@ -42,6 +43,8 @@ __all__ = [
     "one_of",
     "process_id",
     "refuse_nan",
+    "split_words",
+    "words_among",
 ]
 
 
@@ -78,6 +81,23 @@ def one_of(names: Collection[str]) -> Callable[[str], str]:
     return known
 
 
+def words_among(names: Collection[str]) -> Callable[[str | None], str | None]:
+    """Return what refuses words, with commas in between, that are none of these."""
+    check = one_of(names)
+
+    def check_all(words: str | None) -> str | None:
+        for word in words.split(",") if words else ():
+            check(word.strip())
+        return words
+
+    return check_all
+
+
+def split_words(words: str | None) -> tuple[str, ...]:
+    """Return the words of an option that has commas in between; none where it is not given."""
+    return tuple(word.strip() for word in words.split(",")) if words else ()
+
+
 def process_id(word: str | int) -> int:
     """Return a process id, the own one for the word ``self``; refuse what is none."""
     if word == OWN:
@@ -97,6 +117,12 @@ PidArgument = Annotated[
         parser=process_id,
         autocompletion=complete_pids,
         help="The process; by default inspector itself.",
+    ),
+]
+RequiredPidArgument = Annotated[
+    int,
+    typer.Argument(
+        metavar="PID", parser=process_id, autocompletion=complete_pids, help="The process."
     ),
 ]
 SortOption = Annotated[

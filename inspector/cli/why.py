@@ -17,14 +17,6 @@ from inspector.screen.why_export import WHY_SUFFIXES
 __all__ = ["WhyCommand", "why"]
 
 
-def _known_kinds(words: str | None) -> str | None:
-    """Refuse words that are no kind of finding."""
-    for word in (words or KINDS[0]).split(","):
-        if word.strip() not in KINDS:
-            raise typer.BadParameter(f"{word.strip()!r} is none of {', '.join(KINDS)}")
-    return words
-
-
 def _known_suffix(path: str | None) -> str | None:
     """Refuse a file of no known format before anything is watched."""
     if path is not None and not path.lower().endswith(WHY_SUFFIXES):
@@ -51,7 +43,7 @@ FailOption = Annotated[
     typer.Option(
         "--fail-on",
         metavar="KIND[,KIND]",
-        callback=_known_kinds,
+        callback=options.words_among(KINDS),
         autocompletion=complete_words(KINDS),
         help=f"End with status 9 if one of these costs 5 % or more of the threads' time, or, "
         f"where its cost is unknown, changes in 30 % of the samples: {', '.join(KINDS)}.",
@@ -98,7 +90,7 @@ def why(
     and what enabled it, locks with the lines that wait for them, and objects and types whose
     reference counts several threads change. What costs the threads most time comes first.
     """
-    kinds = tuple(word.strip() for word in fail_on.split(",")) if fail_on else ()
+    kinds = options.split_words(fail_on)
     chosen = tuple(threads or ())
     request = WhyRequest(duration, rate, pause_limit, chosen, as_json, export, kinds)
     context.obj.append(partial(print_findings, subject, request))
