@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from inspector.screen.selection import View
     from inspector.snapshots.snapshot import Snapshot
 
-__all__ = ["AROUND", "FEWEST", "ROWS_IN_A_PIPE", "console_for", "lines_of", "print_table"]
+__all__ = [
+    "console_for",
+    "count_fitting_rows",
+    "lines_of",
+    "print_table",
+    "record_console",
+]
 
 UNBOUNDED: Final = 1_000_000
 """Cells of a line that nobody wraps."""
@@ -68,6 +74,33 @@ def console_for(stream: IO[str]) -> Console:
     return PlainConsole(file=trimmed, width=read_columns() or UNBOUNDED, _environ=environment)
 
 
+def count_fitting_rows(console: Console, stream: IO[str], taken: int) -> int:
+    """Return how many rows a terminal has room for beside ``taken`` lines; 20 elsewhere."""
+    if not stream.isatty():
+        return ROWS_IN_A_PIPE
+    return max(FEWEST, console.height - taken - AROUND)
+
+
+def record_console(
+    width: int, height: int | None = None, *, no_color: bool | None = None
+) -> Console:
+    """Return a console of so many cells that records what it prints, for a file.
+
+    Without ``no_color`` the environment decides whether there are colours.
+    """
+    return Console(
+        file=StringIO(),
+        record=True,
+        force_terminal=True,
+        color_system="truecolor",
+        no_color=no_color,
+        width=width,
+        height=height,
+        legacy_windows=False,
+        _environ=sensible_environment(),
+    )
+
+
 def lines_of(renderable: RenderableType, width: int) -> list[Text]:
     """Return what Rich makes of something in so many cells, as lines of text with styles."""
     environment = sensible_environment()
@@ -90,15 +123,15 @@ def print_table(
     A terminal's size decides which columns there are and, without a limit, how many
     rows.  Elsewhere there are 20 rows, as wide as they need or as ``COLUMNS`` says.
     """
-    room = ROWS_IN_A_PIPE
     console = console_for(stream)
     above = write_heading(snapshot)
+    taken = 0
     if stream.isatty():
         below = write_caption(
             select_rows(snapshot, view.selection, 1), view.selection.sort, remarks
         )
         taken = len(console.render_lines(above)) + len(console.render_lines(below))
-        room = max(FEWEST, console.height - taken - AROUND)
+    room = count_fitting_rows(console, stream, taken)
     selected = select_rows(snapshot, view.selection, room)
     console.print(above, "", sep="\n")
     if selected.matching:

@@ -9,13 +9,12 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from inspector.errors import FileError
+from inspector.screen.console import record_console
 from inspector.screen.dashboard.view import clamp_scroll, screen_lines
 from inspector.screen.dashboard.watch_options import SUFFIXES
-from inspector.screen.sizes import sensible_environment
 from inspector.screen.streams import open_output
 from inspector.screen.svg import place_words
 from inspector.screen.text import escape_markdown, escape_text, format_count
@@ -24,6 +23,8 @@ from inspector.verdict.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.console import Console
 
     from inspector.screen.dashboard.state import State
 
@@ -72,17 +73,7 @@ def export_text(state: State, path: str) -> str:
 def _record_screen(state: State) -> Console:
     """Return a console that has recorded the screen."""
     size = state.size
-    console = Console(
-        file=StringIO(),
-        record=True,
-        force_terminal=True,
-        color_system="truecolor",
-        no_color=False,
-        width=size.width,
-        height=size.height,
-        legacy_windows=False,
-        _environ=sensible_environment(),
-    )
+    console = record_console(size.width, size.height, no_color=False)
     for line in screen_lines(clamp_scroll(state)):
         console.print(line, no_wrap=True, overflow="ignore", crop=True)
     return console

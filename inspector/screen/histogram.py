@@ -16,7 +16,7 @@ from inspector.screen.cells import (
     format_seconds,
     format_signed,
 )
-from inspector.screen.console import AROUND, FEWEST, ROWS_IN_A_PIPE, console_for
+from inspector.screen.console import console_for, count_fitting_rows
 from inspector.screen.selected_types import select_types
 from inspector.screen.text import escape_text, format_count, format_duration, format_plural, on_off
 
@@ -46,10 +46,7 @@ def print_histogram(
     One that was compared with ``earlier`` readings shows changes.
     """
     console = console_for(stream)
-    room = ROWS_IN_A_PIPE
-    if stream.isatty():
-        room = max(FEWEST, console.height - LINES - AROUND)
-    chosen = select_types(histogram, choice, room)
+    chosen = select_types(histogram, choice, count_fitting_rows(console, stream, LINES))
     console.print(histogram_view(chosen, histogram, choice.sort, earlier))
 
 

@@ -8,12 +8,10 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-
+from inspector.screen.console import record_console
 from inspector.screen.export import export_console_html, export_console_svg, protect_spreadsheet
 from inspector.screen.histogram import histogram_view
 from inspector.screen.selected_types import select_types
-from inspector.screen.sizes import sensible_environment
 from inspector.screen.streams import open_output
 from inspector.screen.text import escape_markdown, escape_text
 from inspector.snapshots.compressed_files import CountingFile, make_file_error, open_compressor
@@ -59,15 +57,7 @@ def export_histogram(
     elif suffix == ".md":
         text = _export_markdown(chosen)
     else:
-        console = Console(
-            file=StringIO(),
-            record=True,
-            force_terminal=True,
-            color_system="truecolor",
-            width=WIDTH,
-            legacy_windows=False,
-            _environ=sensible_environment(),
-        )
+        console = record_console(WIDTH)
         console.print(histogram_view(chosen, histogram, choice.sort, earlier))
         title = f"inspector histo {histogram.target['pid']}"
         text = (

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from inspector.screen.cells import LONGEST_NAME, bare_table, format_compact
-from inspector.screen.console import AROUND, FEWEST, ROWS_IN_A_PIPE, console_for
+from inspector.screen.console import console_for, count_fitting_rows
 from inspector.screen.histogram import write_heading
 from inspector.screen.text import escape_text, format_count, format_duration, format_plural
 
@@ -28,11 +28,7 @@ LONGEST_PATH: Final = 400
 def print_holders_view(holders: Holders, limit: int | None, stream: IO[str]) -> None:
     """Print who holds objects: as many rows as a terminal has room for, 20 elsewhere."""
     console = console_for(stream)
-    room: int | None = limit or None
-    if limit is None:
-        room = ROWS_IN_A_PIPE
-        if stream.isatty():
-            room = max(FEWEST, console.height - LINES - AROUND)
+    room = count_fitting_rows(console, stream, LINES) if limit is None else limit or None
     console.print(holders_view(holders, room))
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from inspector.analysis.leak_growth import judge_orphans, judge_type
 from inspector.screen.cells import LONGEST_NAME, bare_table, format_compact
-from inspector.screen.console import AROUND, FEWEST, ROWS_IN_A_PIPE, console_for
+from inspector.screen.console import console_for, count_fitting_rows
 from inspector.screen.histogram import write_heading
 from inspector.screen.text import escape_text, format_count, format_duration, format_plural
 
@@ -34,11 +34,7 @@ LONGEST_VALUE: Final = 40
 def print_leaks_view(leaks: Leaks, limit: int | None, stream: IO[str]) -> None:
     """Print what was lost: as many rows as a terminal has room for, 20 elsewhere."""
     console = console_for(stream)
-    room: int | None = limit or None
-    if limit is None:
-        room = ROWS_IN_A_PIPE
-        if stream.isatty():
-            room = max(FEWEST, console.height - LINES - AROUND)
+    room = count_fitting_rows(console, stream, LINES) if limit is None else limit or None
     console.print(leaks_view(leaks, room))
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-
+from inspector.screen.console import record_console
 from inspector.screen.export import export_console_html, export_console_svg
-from inspector.screen.sizes import sensible_environment
 from inspector.screen.streams import open_output
 from inspector.screen.why import why_view
 
@@ -35,15 +32,7 @@ def export_findings(found: Parallelism, path: str) -> None:
     if suffix == ".json":
         text = json.dumps(found.as_dict()) + "\n"
     else:
-        console = Console(
-            file=StringIO(),
-            record=True,
-            force_terminal=True,
-            color_system="truecolor",
-            width=WIDTH,
-            legacy_windows=False,
-            _environ=sensible_environment(),
-        )
+        console = record_console(WIDTH)
         console.print(why_view(found))
         title = f"inspector why {found.target.pid}"
         if suffix == ".svg":
