@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from inspector.errors import FileError
-from inspector.snapshots.compressed_files import open_decompressed
 from inspector.snapshots.documents import PARSE_ERRORS, parse_histogram, parse_snapshot
-from inspector.snapshots.recording import RecordingReader, is_recording
+from inspector.snapshots.recording import RecordingReader, is_recording, read_last_document
 
 if TYPE_CHECKING:
     from inspector.snapshots.heap import Histogram
 
 __all__ = ["read_histogram"]
-
-LONGEST_LINE: Final = 1 << 29
-"""Bytes: a million types take half as many."""
-
-DOCUMENT: Final = b"{"
 
 
 def read_histogram(path: str) -> Histogram:
@@ -30,14 +23,8 @@ def read_histogram(path: str) -> Histogram:
     if is_recording(path):
         with RecordingReader(path) as reader:
             return _require_heap(path, reader.read(len(reader) - 1).heap)
-    line = b""
     try:
-        with open_decompressed(path, DOCUMENT) as file:
-            while found := file.readline(LONGEST_LINE):
-                line = found.strip() or line
-                if not line.startswith(DOCUMENT) or len(found) == LONGEST_LINE:
-                    raise ValueError("this is no document")
-        document = json.loads(line)
+        document = read_last_document(path)
         if "objects" in document:
             return _require_heap(path, parse_snapshot(document).heap)
         return parse_histogram(document)

@@ -45,7 +45,13 @@ if TYPE_CHECKING:
     UseKey = tuple[int | None, int, str]
     """Interpreter, address and name of a type."""
 
-__all__ = ["RecordingReader", "RecordingWriter", "is_recording", "read_document"]
+__all__ = [
+    "RecordingReader",
+    "RecordingWriter",
+    "is_recording",
+    "read_document",
+    "read_last_document",
+]
 
 FORMAT: Final = 1
 WHOLE_EVERY: Final = 60
@@ -303,19 +309,24 @@ def is_recording(path: str) -> bool:
         return file.read(len(START)) == START
 
 
+def read_last_document(path: str) -> Any:  # noqa: ANN401 - JSON
+    """Return the document in the last line of a file; raise one of PARSE_ERRORS for another."""
+    line = b""
+    with open_decompressed(path, DOCUMENT) as file:
+        while found := file.readline(LONGEST_LINE):
+            line = found.strip() or line
+            if not line.startswith(DOCUMENT) or len(found) == LONGEST_LINE:
+                raise ValueError("this is no document")
+    return json.loads(line)
+
+
 def read_document(path: str) -> Snapshot:
     """Return the snapshot in the last line of a file that ``dump --json`` wrote.
 
     Raises :class:`FileError` for any other file.
     """
-    line = b""
     try:
-        with open_decompressed(path, DOCUMENT) as file:
-            while found := file.readline(LONGEST_LINE):
-                line = found.strip() or line
-                if not line.startswith(DOCUMENT) or len(found) == LONGEST_LINE:
-                    raise ValueError("this is no document")
-        return parse_snapshot(json.loads(line))
+        return parse_snapshot(read_last_document(path))
     except PARSE_ERRORS as error:
         raise FileError(
             f"{path} is neither a recording nor a document of dump --json",
