@@ -12,13 +12,12 @@ import pytest
 from _pytest.assertion.rewrite import AssertionRewriter
 
 import inspector
-from tests.support import first_version_only, free_threaded_only
+from tests.support import free_threaded_only
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Run
 
 pytest_plugins = ["pytester", "tests.extension.fixture"]
-pytestmark = first_version_only
 
 
 def needs(module: str) -> pytest.MarkDecorator:
