@@ -14,8 +14,7 @@ from inspector.cli.command import Command
 from inspector.cli.completion import complete_pids
 from inspector.cli.run import RunCommand
 from inspector.cli.show import ReadOptions
-from inspector.errors import NoSuchTarget, TargetChanged
-from inspector.launch.recorder import Schedule, make_ended_error, record_readings, start_program
+from inspector.launch.recorder import Schedule, end_with_reader, record_readings, start_program
 from inspector.reader.heap_pace import HeapPace
 from inspector.reader.target import PAUSE_LIMIT, RETRIES
 from inspector.screen.selection import kinds_of
@@ -121,17 +120,8 @@ def start_recording(
     else:
         child, target = start_program(subject, read_options.pause_limit)
     path = path or time.strftime(f"inspector-{target.pid}-%Y%m%d-%H%M%S.jsonl.gz")
-    try:
+    with end_with_reader(child):
         tally = _record_with_progress(target, path, read_options, schedule)
-    except (NoSuchTarget, TargetChanged) as error:
-        if child is not None:
-            raise make_ended_error(child, error) from None
-        raise
-    except BaseException:
-        if child is not None:
-            child.terminate()
-            child.wait()
-        raise
     failed = f", {tally.failed:,} not taken" if tally.failed else ""
     write_line(
         f"{format_plural(tally.readings, 'reading')}{failed} in {escape_text(path)}, "

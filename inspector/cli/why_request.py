@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import inspector
 from inspector.cli import options
-from inspector.errors import FaultFound, NoSuchObject, NoSuchTarget, TargetChanged
-from inspector.launch.recorder import make_ended_error, start_program
+from inspector.errors import FaultFound, NoSuchObject
+from inspector.launch.recorder import end_with_reader, start_program
 from inspector.reader.target import PAUSE_LIMIT
 from inspector.screen.streams import standard_output
 from inspector.screen.waiting import announce_wait
@@ -59,17 +59,8 @@ def print_findings(subject: Sequence[str], request: WhyRequest) -> None:
     else:
         child, target = start_program(subject, request.pause_limit)
         duration = options.LONGEST if duration is None else duration
-    try:
+    with end_with_reader(child):
         found = watch(target, duration, request)
-    except (NoSuchTarget, TargetChanged) as error:
-        if child is not None:
-            raise make_ended_error(child, error) from None
-        raise
-    except BaseException:
-        if child is not None:
-            child.terminate()
-            child.wait()
-        raise
     if request.export is not None:
         from inspector.screen.why_export import export_findings
 

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Schedule",
     "Tally",
+    "end_with_reader",
     "hold_interrupts",
-    "make_ended_error",
     "record_readings",
     "start_program",
 ]
@@ -155,7 +155,7 @@ def start_program(
             # Until Python has made its interpreter, and once it is gone, there is nothing.
             refused = isinstance(error, AccessDenied)
             if refused or child.poll() is not None or time.monotonic() > limit:
-                raise make_ended_error(child, error) from None
+                raise _make_ended_error(child, error) from None
         except BaseException:
             child.terminate()
             child.wait()
@@ -165,7 +165,23 @@ def start_program(
         time.sleep(START_WAIT)
 
 
-def make_ended_error(child: subprocess.Popen[bytes], error: InspectorError) -> InspectorError:
+@contextmanager
+def end_with_reader(child: subprocess.Popen[bytes] | None) -> Iterator[None]:
+    """End a program that was started, if what reads it fails, and say so if it ended first."""
+    try:
+        yield
+    except (NoSuchTarget, TargetChanged) as error:
+        if child is not None:
+            raise _make_ended_error(child, error) from None
+        raise
+    except BaseException:
+        if child is not None:
+            child.terminate()
+            child.wait()
+        raise
+
+
+def _make_ended_error(child: subprocess.Popen[bytes], error: InspectorError) -> InspectorError:
     """Return why a program could not be attached to."""
     if child.poll() is None:
         child.terminate()
