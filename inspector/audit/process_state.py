@@ -21,8 +21,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from inspector.checks.turns import AROUND
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
@@ -77,7 +75,7 @@ def read_state() -> dict[str, object]:
             gc.get_freeze_count() > 0,
         ),
         "callbacks": identify(gc.callbacks),
-        "contexts": _read_context(),
+        "contexts": [(id(key), id(value)) for key, value in contextvars.copy_context().items()],
         "decimal": decimal,
         "descriptors": _read_descriptors(),
         "directory": (Path.cwd(), Path("/proc/self/root").readlink()),
@@ -119,12 +117,6 @@ def list_attributes(subject: type) -> list[int]:
         for each in type.__dict__["__mro__"].__get__(subject)
         for number in identify(type.__dict__["__dict__"].__get__(each).values())
     ]
-
-
-def _read_context() -> list[tuple[int, int]]:
-    """Return the context variables and their values; not that of the check that is around."""
-    items = contextvars.copy_context().items()
-    return [(id(key), id(value)) for key, value in items if key is not AROUND]
 
 
 def _has_children() -> bool:

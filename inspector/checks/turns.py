@@ -22,7 +22,7 @@ import os
 import sys
 import threading
 import weakref
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Final, Self
 
 from inspector.errors import Unsettled
@@ -30,7 +30,7 @@ from inspector.errors import Unsettled
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["AROUND", "Check", "Reading", "Turn", "open_check", "try_reading"]
+__all__ = ["Check", "Reading", "Turn", "open_check", "try_reading"]
 
 PATIENCE: Final = 60.0
 """Seconds that a check waits for its turn while the one before it does not get on."""
@@ -64,6 +64,7 @@ class Check:
         self.adopts = False
         """Its call was seen to wait for threads that began during it."""
         self.ended = False
+        self._before: Token[Check | None]
         self._key = next(_keys)
 
     def begin(self) -> None:
@@ -74,13 +75,18 @@ class Check:
         for other in _process.find_open():
             if other is not self and not other.is_around(self):
                 other.beside = self.beside = True
-        AROUND.set(self)
+        self._before = _around.set(self)
 
     def end(self) -> None:
         """Be open no more."""
         self.ended = True
         _process.open.pop(self._key, None)
-        AROUND.set(_find_around())
+        if _around.get() is not self:  # of blocks that are left out of order another is innermost
+            return
+        try:
+            _around.reset(self._before)  # the context is left as it was found
+        except ValueError:  # this is another context than that of the beginning
+            _around.set(_find_around())
 
     def is_around(self, other: Check) -> bool:
         """Whether another check is inside of this one."""
@@ -125,7 +131,7 @@ class _Process:
         self.open = {}
         self.reading = threading.RLock()
         self.check.turn = threading.RLock()
-        check = AROUND.get()
+        check = _around.get()
         while check is not None:
             check.turn = threading.RLock()
             check = check.around
@@ -133,14 +139,13 @@ class _Process:
 
 _keys: Final = itertools.count()
 _process: Final = _Process()
-AROUND: Final[ContextVar[Check | None]] = ContextVar("inspector_check", default=None)
-"""The innermost check around what runs in a context."""
+_around: Final[ContextVar[Check | None]] = ContextVar("inspector_check", default=None)
 os.register_at_fork(after_in_child=_process.forget_threads)
 
 
 def _find_around() -> Check:
     """Return the innermost check that is open around this thread, or the process."""
-    check = AROUND.get()
+    check = _around.get()
     while check is not None and check.ended:  # a thread may outlive the check that started it
         check = check.around
     return check or _process.check
